@@ -1,0 +1,35 @@
+"""``manage.py basket_sandbox``: runs the sandbox Basket."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from mozillians_basket.sandbox.server import add_arguments
+
+
+class Command(BaseCommand):
+    """Hands over to the sandbox's own process, which the site's settings cannot disturb."""
+
+    help = "Runs a sandbox Basket: the whole Newsletter API, for development and tests."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the same options as the server."""
+        add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Replace this process with the server."""
+        command = [sys.executable, "-m", "mozillians_basket.sandbox"]
+        for name in ("host", "port", "api_key", "database", "newsletters", "threads"):
+            if options[name] != "":
+                command += [f"--{name.replace('_', '-')}", str(options[name])]
+        if options["end_with_input"]:
+            command.append("--end-with-input")
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "mozillians_basket.sandbox.settings",
+        }
+        os.execve(sys.executable, command, environment)  # noqa: S606

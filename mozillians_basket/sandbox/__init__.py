@@ -1,0 +1,1 @@
+"""A local Basket with the whole Newsletter API, for development, tests and staging."""

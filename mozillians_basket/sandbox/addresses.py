@@ -1,0 +1,42 @@
+"""Email addresses: which are valid, how they are written and how they are hidden."""
+
+from email_validator import EmailNotValidError, validate_email
+
+from mozillians_basket.sandbox.models import BlockedDomain
+
+
+def normalised(address: str | None) -> str | None:
+    """
+    Return the address as Basket stores it, or None if it is not valid.
+
+    The domain becomes lower-case ASCII (punycode); the local part stays as written.
+    Delivery is not checked, so nothing is asked of the network.
+    """
+    if not address:
+        return None
+    try:
+        found = validate_email(address, allow_smtputf8=False, check_deliverability=False)
+    except EmailNotValidError:
+        return None
+    return found.ascii_email
+
+
+def masked(address: str) -> str:
+    """Hide an address from callers without a key: ``a***b@e*****e.com``."""
+    local, _, host = address.rpartition("@")
+    domain, _, top = host.rpartition(".")
+    return f"{_masked_word(local)}@{_masked_word(domain)}.{top}"
+
+
+def _masked_word(word: str) -> str:
+    if not word:
+        return word
+    return word[0] + "*" * (len(word) - 2) + word[-1]
+
+
+def is_blocked(address: str) -> bool:
+    """Tell whether the address ends in a blocked domain."""
+    return any(
+        address.endswith(domain)
+        for domain in BlockedDomain.objects.values_list("domain", flat=True)
+    )

@@ -1,0 +1,74 @@
+"""The answers of the Newsletter API."""
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from mozillians_basket.sandbox.codes import Code
+
+USER_NOT_FOUND = "User not found"
+EMAIL_OR_TOKEN = "Must have valid token OR email for this request"  # noqa: S105
+
+
+class Answer(JsonResponse):
+    """A JSON answer that remembers its code for the journal."""
+
+    def __init__(self, data: dict[str, Any], status: int = 200) -> None:
+        super().__init__(data, status=status)
+        self.code: int | None = data.get("code")
+
+
+def ok(**data: Any) -> Answer:
+    """Answer that the call succeeded."""
+    return Answer({"status": "ok", **data})
+
+
+def error(status: int, code: int, desc: str) -> Answer:
+    """Answer that the call failed."""
+    return Answer({"status": "error", "desc": desc, "code": int(code)}, status)
+
+
+def invalid_email() -> Answer:
+    """Answer that the address is not valid."""
+    return error(400, Code.INVALID_EMAIL, "Invalid email address")
+
+
+def invalid_token() -> Answer:
+    """Answer that the token is unknown or none at all."""
+    return error(400, Code.INVALID_TOKEN, "Invalid basket token")
+
+
+def unknown_email() -> Answer:
+    """Answer that nobody has this address."""
+    return error(404, Code.UNKNOWN_EMAIL, USER_NOT_FOUND)
+
+
+def unknown_token() -> Answer:
+    """Answer that nobody has this token."""
+    return error(404, Code.UNKNOWN_TOKEN, USER_NOT_FOUND)
+
+
+def email_or_token_required() -> Answer:
+    """Answer that exactly one of address and token must be given."""
+    return error(400, Code.USAGE, EMAIL_OR_TOKEN)
+
+
+def key_required(for_what: str) -> Answer:
+    """Answer that the caller has no valid API key."""
+    return error(401, Code.NOT_AUTHORIZED, f"{for_what} requires a valid API key")
+
+
+def maintenance() -> Answer:
+    """Answer that Basket is in maintenance."""
+    return error(400, Code.MAINTENANCE, "Basket is currently in maintenance mode")
+
+
+def backend_failure() -> Answer:
+    """Answer as when the store of contacts refuses a malformed token."""
+    return error(400, Code.NETWORK_FAILURE, "the contact store did not accept the request")
+
+
+def page(status: int, title: str) -> HttpResponse:
+    """Answer with a page of HTML, as Basket does where it meets the unexpected."""
+    html = f"<!doctype html><html lang='en'><title>{title}</title><h1>{title}</h1></html>"
+    return HttpResponse(html, status=status)

@@ -1,0 +1,35 @@
+"""The sandbox Basket's own settings, each with its default."""
+
+from django.conf import settings
+
+
+class SandboxSettings:
+    """Read from ``django.conf.settings`` on every access, so a change is seen at once."""
+
+    @property
+    def REQUIRE_SSL(self) -> bool:  # noqa: N802
+        """Refuse calls that need SSL over plain HTTP. ``BASKET_SANDBOX_REQUIRE_SSL``."""
+        return bool(getattr(settings, "BASKET_SANDBOX_REQUIRE_SSL", not settings.DEBUG))
+
+    @property
+    def RATE_LIMIT(self) -> int:  # noqa: N802
+        """Equal calls answered per period before a 429. ``BASKET_SANDBOX_RATE_LIMIT``."""
+        return int(getattr(settings, "BASKET_SANDBOX_RATE_LIMIT", 4))
+
+    @property
+    def RATE_PERIOD(self) -> float:  # noqa: N802
+        """Length of the rate limit's period in seconds. ``BASKET_SANDBOX_RATE_PERIOD``."""
+        return float(getattr(settings, "BASKET_SANDBOX_RATE_PERIOD", 300))
+
+    @property
+    def MAINTENANCE(self) -> bool:  # noqa: N802
+        """Answer as in maintenance until told otherwise. ``BASKET_SANDBOX_MAINTENANCE``."""
+        return bool(getattr(settings, "BASKET_SANDBOX_MAINTENANCE", False))
+
+    @property
+    def JOURNAL(self) -> int:  # noqa: N802
+        """How many received requests are kept; 0 keeps none. ``BASKET_SANDBOX_JOURNAL``."""
+        return int(getattr(settings, "BASKET_SANDBOX_JOURNAL", 1000))
+
+
+sandbox_settings = SandboxSettings()

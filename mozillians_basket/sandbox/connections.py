@@ -1,0 +1,54 @@
+"""The server's connections: counted, and dropped when a fault asks for it."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.task import WSGITask
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Connection:
+    """The connection on which a request came."""
+
+    def __init__(self, *, is_new: bool) -> None:
+        self.is_new = is_new
+        self.is_dropped = False
+
+    def drop(self) -> None:
+        """Close the connection without an answer."""
+        self.is_dropped = True
+
+
+class CountingTask(WSGITask):  # type: ignore[misc]
+    """Tells the application whether its request is the first one on its connection."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """Return the environment, with the connection in it."""
+        environ: dict[str, Any] = super().get_environment()
+        if "basket_sandbox.connection" not in environ:
+            environ["basket_sandbox.connection"] = Connection(is_new=not self.channel.is_used)
+            self.channel.is_used = True
+        return environ
+
+
+class SandboxChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection that remembers whether it has carried a request."""
+
+    task_class = CountingTask
+    is_used = False
+
+
+def droppable(application: Application) -> Application:
+    """Let an application leave a request unanswered."""
+
+    def served(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = application(environ, start_response)
+        if environ["basket_sandbox.connection"].is_dropped:
+            if hasattr(body, "close"):
+                body.close()
+            raise ClientDisconnected
+        return body
+
+    return served

@@ -1,0 +1,145 @@
+"""The endpoints under ``/sandbox/``, with which tests and demonstrations steer the sandbox."""
+
+import ipaddress
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.forms.models import model_to_dict
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from mozillians_basket.sandbox import authorization, journal, profiles
+from mozillians_basket.sandbox.models import (
+    Fault,
+    HeldCall,
+    Newsletter,
+    Person,
+    RateCount,
+    ReceivedRequest,
+    Subscription,
+)
+
+View = Callable[[HttpRequest, dict[str, Any]], Any]
+
+PERSON_FIELDS = {
+    "country",
+    "first_name",
+    "format",
+    "lang",
+    "last_name",
+    "optin",
+    "optout",
+    "reason",
+    "source_url",
+    "token",
+}
+
+
+def control(*methods: str) -> Callable[[View], Callable[[HttpRequest], HttpResponse]]:
+    """Make a view a control endpoint: only from this machine, only with an API key."""
+
+    def decorate(view: View) -> Callable[[HttpRequest], HttpResponse]:
+        @csrf_exempt
+        @wraps(view)
+        def answered(request: HttpRequest) -> HttpResponse:
+            if not _is_local(request) or not authorization.has_valid_key_v1(request):
+                return JsonResponse({"error": "only with a key and from this machine"}, status=403)
+            if request.method not in methods:
+                return JsonResponse({"error": "method not allowed"}, status=405)
+            try:
+                body = json.loads(request.body or b"{}")
+                return JsonResponse(view(request, body))
+            except (ValidationError, ValueError, TypeError, KeyError) as error:
+                return JsonResponse({"error": str(error)}, status=400)
+
+        return answered
+
+    return decorate
+
+
+@control("GET", "POST", "DELETE")
+def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """List the faults, set one, or take away one (``?id=``) or all."""
+    if request.method == "POST":
+        fault = Fault(**body)
+        fault.full_clean()
+        fault.save()
+        return {"fault": _fault(fault)}
+    if request.method == "DELETE":
+        chosen = Fault.objects.all()
+        if "id" in request.GET:
+            chosen = chosen.filter(pk=request.GET["id"])
+        for fault in chosen:
+            fault.delete()
+    return {"faults": [_fault(fault) for fault in Fault.objects.all()]}
+
+
+@control("GET", "POST", "PUT", "DELETE")
+def people(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """List the people, create or change one, or forget one (``?email=``) or all."""
+    if request.method in {"POST", "PUT"}:
+        return {"person": profiles.described(_put_person(body), masked=False)}
+    everyone = Person.objects.all()
+    if "email" in request.GET:
+        everyone = everyone.filter(email_key=request.GET["email"].lower())
+    if request.method == "DELETE":
+        everyone.delete()
+    return {"people": [profiles.described(person, masked=False) for person in everyone]}
+
+
+@control("GET", "DELETE")
+def requests(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """List the requests received so far, oldest first, or forget them."""
+    if request.method == "DELETE":
+        ReceivedRequest.objects.all().delete()
+    return {"requests": journal.entries()}
+
+
+@control("POST")
+def reset(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """Forget people, requests, faults and counters; keys and newsletters stay."""
+    with transaction.atomic():
+        for model in (Subscription, Person, ReceivedRequest, HeldCall, RateCount):
+            model.objects.all().delete()
+        for fault in Fault.objects.all():
+            fault.delete()
+    return {"status": "ok"}
+
+
+def _is_local(request: HttpRequest) -> bool:
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {"id": fault.pk, **model_to_dict(fault, exclude=["id"])}
+
+
+@transaction.atomic
+def _put_person(body: dict[str, Any]) -> Person:
+    email = body.pop("email")
+    person = Person.objects.filter(email_key=email.lower()).first() or Person(email=email)
+    slugs = body.pop("newsletters", None)
+    current = set() if person.pk is None else {n.slug for n in person.newsletters.all()}
+    wanted = set(current if slugs is None else slugs)
+    wanted |= set(body.pop("add", ()))
+    wanted -= set(body.pop("remove", ()))
+    known = {n.slug: n for n in Newsletter.objects.filter(slug__in=wanted)}
+    if missing := wanted - set(known):
+        raise ValueError(f"no such newsletters: {', '.join(sorted(missing))}")
+    person.email = body.pop("new_email", email)
+    for name, value in body.items():
+        if name not in PERSON_FIELDS:
+            raise ValueError(f"a person has no {name}")
+        setattr(person, name, value)
+    person.email_key = person.email.lower()
+    person.full_clean(exclude=["email_key"])
+    person.save()
+    person.newsletters.set(known.values())
+    return person

@@ -1,0 +1,92 @@
+"""Faults: which of them strikes a request."""
+
+import random
+import threading
+import time
+from fnmatch import fnmatchcase
+
+from django.db.models import F
+from django.db.models.signals import post_delete, post_save
+
+from mozillians_basket.sandbox.models import Fault
+
+FRESH_FOR = 1.0
+"""Seconds after which another process's change of the faults is seen."""
+
+stopping = threading.Event()
+"""Set when the server ends, so that no request goes on waiting."""
+
+
+class FaultBoard:
+    """The faults that are set, read from the database only when they may have changed."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._read_at = 0.0
+        post_save.connect(self.forget, sender=Fault, weak=False)
+        post_delete.connect(self.forget, sender=Fault, weak=False)
+
+    def forget(self, **_kwargs: object) -> None:
+        """Read the faults again before the next request."""
+        self._read_at = 0.0
+
+    def current(self) -> list[Fault]:
+        """Return the faults that are set, in the order in which they were set."""
+        now = time.monotonic()
+        if now - self._read_at > FRESH_FOR or not self._read_at:
+            self._read_at = now
+            self._faults = list(Fault.objects.exclude(remaining=0))
+        return self._faults
+
+    def striking(self, endpoint: str, email: str) -> list[Fault]:
+        """
+        Return the faults that strike this request, and use them up by one.
+
+        Waiting and maintenance go with others; of the rest only the first one strikes.
+        """
+        struck: list[Fault] = []
+        decided = False
+        for fault in self.current():
+            decides = fault.kind not in {Fault.Kind.DELAY, Fault.Kind.MAINTENANCE}
+            if decides and decided:
+                continue
+            if self._matches(fault, endpoint, email) and self._is_hit(fault) and self._use(fault):
+                struck.append(fault)
+                decided = decided or decides
+        return struck
+
+    def _matches(self, fault: Fault, endpoint: str, email: str) -> bool:
+        if fault.endpoint and fault.endpoint != endpoint:
+            return False
+        return not fault.email or fnmatchcase(email.lower(), fault.email.lower())
+
+    def _is_hit(self, fault: Fault) -> bool:
+        if fault.share >= 1:
+            return True
+        Fault.objects.filter(pk=fault.pk).update(seen=F("seen") + 1)
+        seen = Fault.objects.filter(pk=fault.pk).values_list("seen", flat=True).first()
+        chance = random.Random(f"{fault.seed}:{seen}").random()  # noqa: S311
+        return chance < fault.share
+
+    def _use(self, fault: Fault) -> bool:
+        if fault.remaining is None:
+            return True
+        left = Fault.objects.filter(pk=fault.pk, remaining__gt=0)
+        if left.update(remaining=F("remaining") - 1):
+            return True
+        self.forget()
+        return False
+
+
+board = FaultBoard()
+
+
+def wait(fault: Fault) -> None:
+    """Wait as long as the fault says, or until the server ends."""
+    chance = random.SystemRandom()
+    seconds = {
+        Fault.Spread.FIXED: lambda: fault.seconds,
+        Fault.Spread.UNIFORM: lambda: chance.uniform(0, 2 * fault.seconds),
+        Fault.Spread.EXPONENTIAL: lambda: chance.expovariate(1 / max(fault.seconds, 1e-9)),
+    }[Fault.Spread(fault.spread)]()
+    stopping.wait(seconds)

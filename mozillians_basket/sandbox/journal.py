@@ -1,0 +1,60 @@
+"""The journal of received requests, without their secrets."""
+
+import re
+from typing import Any
+
+from django.http import HttpRequest
+
+from mozillians_basket.sandbox.conf import sandbox_settings
+from mozillians_basket.sandbox.models import ReceivedRequest
+
+TOKEN_IN_PATH = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+PRUNE_EVERY = 100
+
+
+def record(
+    request: HttpRequest,
+    endpoint: str,
+    email: str,
+    *,
+    status: int | None,
+    code: int | None,
+    seconds: float,
+) -> None:
+    """Write down a request and how it was answered; ``status`` None is no answer at all."""
+    if not sandbox_settings.JOURNAL:
+        return
+    connection = request.META.get("basket_sandbox.connection")
+    entry = ReceivedRequest.objects.create(
+        method=request.method or "",
+        path=TOKEN_IN_PATH.sub("<token>", request.path)[:255],
+        endpoint=endpoint,
+        email=email[:320],
+        newsletters=request.POST.get("newsletters", "")[:1024],
+        status=status,
+        code=code,
+        new_connection=None if connection is None else connection.is_new,
+        seconds=round(seconds, 6),
+    )
+    if entry.pk % PRUNE_EVERY == 0:
+        oldest = entry.pk - sandbox_settings.JOURNAL
+        ReceivedRequest.objects.filter(pk__lte=oldest).delete()
+
+
+def entries() -> list[dict[str, Any]]:
+    """Return the journal, oldest first."""
+    return [
+        {
+            "received": entry.received.isoformat(),
+            "method": entry.method,
+            "path": entry.path,
+            "endpoint": entry.endpoint,
+            "email": entry.email,
+            "newsletters": sorted(filter(None, entry.newsletters.split(","))),
+            "status": entry.status,
+            "code": entry.code,
+            "new_connection": entry.new_connection,
+            "seconds": entry.seconds,
+        }
+        for entry in ReceivedRequest.objects.order_by("pk")
+    ]

@@ -1,0 +1,1 @@
+"""The history of the sandbox Basket's tables."""

@@ -1,0 +1,108 @@
+"""What the sandbox Basket keeps about its own working: faults, requests, counters."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+
+class Fault(models.Model):
+    """Something that goes wrong on purpose, for some or all requests."""
+
+    class Kind(models.TextChoices):
+        """What goes wrong."""
+
+        ANSWER = "answer", "answer this status and code instead"
+        DELAY = "delay", "wait, then go on as usual"
+        HANG = "hang", "wait, then close the connection unanswered"
+        IGNORE = "ignore", "answer as usual, but do not apply"
+        DROP = "drop", "apply, but close the connection unanswered"
+        MALFORMED = "malformed", "apply, but answer broken JSON"
+        HTML = "html", "answer a page of HTML instead"
+        RATE_LIMIT = "rate_limit", "answer 429"
+        MAINTENANCE = "maintenance", "behave as in maintenance"
+
+    class Spread(models.TextChoices):
+        """How delays are distributed around ``seconds``."""
+
+        FIXED = "fixed", "always the same"
+        UNIFORM = "uniform", "anything from nothing to twice as long"
+        EXPONENTIAL = "exponential", "mostly shorter, sometimes much longer"
+
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.ANSWER)
+    endpoint = models.CharField(
+        max_length=32, blank=True, help_text="Only requests of this endpoint; empty for all."
+    )
+    email = models.CharField(
+        max_length=254,
+        blank=True,
+        help_text="Only requests about addresses like this, as in *@example.com.",
+    )
+    status = models.PositiveSmallIntegerField(
+        default=500, validators=[MinValueValidator(100), MaxValueValidator(599)]
+    )
+    code = models.PositiveSmallIntegerField(null=True, blank=True)
+    desc = models.CharField(max_length=200, blank=True)
+    seconds = models.FloatField(default=0, validators=[MinValueValidator(0)])
+    spread = models.CharField(max_length=16, choices=Spread.choices, default=Spread.FIXED)
+    retry_after = models.CharField(max_length=64, blank=True, help_text="For 429: seconds or date.")
+    share = models.FloatField(
+        default=1,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of matching requests that it strikes.",
+    )
+    seed = models.IntegerField(default=0, help_text="Decides which ones a share strikes.")
+    remaining = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many more it strikes; empty for all."
+    )
+    seen = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.endpoint or 'every endpoint'})"
+
+
+class ReceivedRequest(models.Model):
+    """A request that was received, without its secrets."""
+
+    received = models.DateTimeField(auto_now_add=True)
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=255)
+    endpoint = models.CharField(max_length=32)
+    email = models.CharField(max_length=320, blank=True)
+    newsletters = models.CharField(max_length=1024, blank=True)
+    status = models.PositiveSmallIntegerField(null=True, help_text="Empty when left unanswered.")
+    code = models.PositiveSmallIntegerField(null=True)
+    new_connection = models.BooleanField(null=True)
+    seconds = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class RateCount(models.Model):
+    """How often a call was made in the current period."""
+
+    key = models.CharField(max_length=64, unique=True)
+    started = models.FloatField()
+    count = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.count)
+
+
+class HeldCall(models.Model):
+    """A change that was accepted in maintenance and is carried out afterwards."""
+
+    received = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=16)
+    data = models.JSONField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.kind

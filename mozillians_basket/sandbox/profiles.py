@@ -1,0 +1,45 @@
+"""What callers are told about a person."""
+
+from typing import Any
+
+from mozillians_basket.sandbox import addresses
+from mozillians_basket.sandbox.models import Person
+
+
+def described(person: Person, *, masked: bool) -> dict[str, Any]:
+    """
+    Return what ``/news/lookup-user/`` and ``/news/user/`` say of a person.
+
+    That is the current server's answer, and with it the fields of the specification.
+    """
+    waiting = not person.optin
+    return {
+        **described_v1(person, masked=masked),
+        "format": person.format,
+        "created-date": person.created_date.isoformat(),
+        "confirmed": person.optin,
+        "pending": waiting,
+        "master": True,
+    }
+
+
+def described_v1(person: Person, *, masked: bool) -> dict[str, Any]:
+    """Return what ``/api/v1/users/lookup/`` says of a person."""
+    slugs = person.subscriptions.order_by("pk").values_list("newsletter__slug", flat=True)
+    return {
+        "status": "ok",
+        "email": addresses.masked(person.email) if masked else person.email,
+        "country": person.country or None,
+        "first_name": person.first_name or None,
+        "last_name": person.last_name or None,
+        "fxa_primary_email": None,
+        "has_fxa": False,
+        "lang": person.lang or None,
+        "mofo_relevant": False,
+        "newsletters": list(slugs),
+        "optin": person.optin,
+        "optout": person.optout,
+        "token": str(person.token),
+        "created_date": person.created_date.isoformat(),
+        "last_modified_date": person.last_modified_date.isoformat(),
+    }

@@ -1,0 +1,98 @@
+"""Serves the sandbox Basket as a process of its own."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+DEFAULT_KEY = "dev-key"
+THREADS = 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the server's options, which ``manage.py basket_sandbox`` shares."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
+    parser.add_argument("--port", type=int, default=8001, help="port; 0 takes a free one")
+    parser.add_argument("--api-key", default=DEFAULT_KEY, help="an API key that is accepted")
+    parser.add_argument(
+        "--database",
+        default="",
+        help="an SQLite file or a database URL; without it, nothing is kept",
+    )
+    parser.add_argument("--newsletters", default="", help="a file of newsletters to load")
+    parser.add_argument("--threads", type=int, default=THREADS, help="requests served at once")
+    parser.add_argument(
+        "--end-with-input", action="store_true", help="end when standard input is closed"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the server until it is told to end."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mozillians_basket.sandbox", description="Serve a sandbox Basket."
+    )
+    add_arguments(parser)
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    with tempfile.TemporaryDirectory(prefix="basket-sandbox-") as folder:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "mozillians_basket.sandbox.settings"
+        os.environ["BASKET_SANDBOX_DATABASE"] = options.database or f"{folder}/basket.sqlite3"
+        _prepare(options)
+        _serve(options)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    from mozillians_basket.sandbox import catalogue
+    from mozillians_basket.sandbox.models import ApiKey
+
+    call_command("migrate", verbosity=0)
+    catalogue.load(Path(options.newsletters) if options.newsletters else catalogue.DEFAULT_FILE)
+    ApiKey.objects.get_or_create(key=options.api_key, defaults={"name": "given at start"})
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from django.core.wsgi import get_wsgi_application
+    from waitress.server import create_server
+
+    from mozillians_basket.sandbox import faults
+    from mozillians_basket.sandbox.connections import SandboxChannel, droppable
+
+    server = create_server(
+        droppable(get_wsgi_application()),
+        host=options.host,
+        port=options.port,
+        threads=options.threads,
+        ident=None,
+    )
+    server.channel_class = SandboxChannel
+    if options.end_with_input:
+        threading.Thread(target=_watch_input, daemon=True).start()
+    sys.stdout.write(
+        f"Basket sandbox ready at http://{options.host}:{server.effective_port} "
+        f"with API key {options.api_key}\n"
+    )
+    sys.stdout.flush()
+    try:
+        server.asyncore.loop(timeout=1, map=server._map)  # noqa: SLF001
+    finally:
+        faults.stopping.set()
+        server.task_dispatcher.shutdown(timeout=2)
+
+
+def _watch_input() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,283 @@
+"""Starts a sandbox Basket for tests, and steers it. Needs neither Django nor pytest."""
+
+import atexit
+import os
+import queue
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Any, Self, cast
+
+from mozillians_basket.sandbox.steering import Steering
+
+READY = re.compile(r"ready at (http://\S+) with API key (\S+)")
+
+
+@dataclass(frozen=True)
+class SandboxPerson:
+    """A person as Basket holds them."""
+
+    email: str
+    token: str
+    newsletters: frozenset[str]
+    optin: bool
+    optout: bool
+    fields: dict[str, Any]
+    """Everything that ``/news/lookup-user/`` says of them."""
+
+
+@dataclass(frozen=True)
+class SandboxRequest:
+    """A request that Basket received."""
+
+    method: str
+    path: str
+    """With ``<token>`` in place of a token, and without its query."""
+    endpoint: str
+    """``subscribe``, ``unsubscribe``, ``lookup``, ``user``, ``newsletters`` and so on."""
+    email: str
+    newsletters: frozenset[str]
+    status: int | None
+    """None when it was left unanswered."""
+    code: int | None
+    new_connection: bool
+    """Whether it was the first one on its TCP connection."""
+
+
+class SandboxServer:
+    """
+    A sandbox Basket in a process of its own, at a free port of this machine.
+
+    Use it as a context manager, or call ``start()`` and ``stop()``. The process ends with
+    this one, however this one ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str = "test-key",
+        newsletters: str = "",
+        database: str = "",
+        start_timeout: float = 30,
+    ) -> None:
+        self._arguments = ["--port", "0", "--api-key", api_key, "--end-with-input"]
+        if newsletters:
+            self._arguments += ["--newsletters", newsletters]
+        if database:
+            self._arguments += ["--database", database]
+        self._start_timeout = start_timeout
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+        self._steering: Steering | None = None
+        self.url = ""
+        self.api_key = api_key
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers."""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "DJANGO_SETTINGS_MODULE" and not name.startswith("BASKET_SANDBOX_")
+        }
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "mozillians_basket.sandbox", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        atexit.register(self.stop)
+        line = self._first_line(cast("IO[bytes]", self._process.stdout))
+        found = READY.search(line)
+        if not found:
+            self.stop()
+            raise RuntimeError(f"the sandbox Basket did not start: {line}")
+        self.url = found[1]
+        self._steering = Steering(self.url, self.api_key)
+        return self
+
+    def stop(self) -> None:
+        """End the server; harmless when it has ended."""
+        atexit.unregister(self.stop)
+        process, self._process = self._process, None
+        if self._steering:
+            self._steering.close()
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, self._errors):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def people(self) -> dict[str, SandboxPerson]:
+        """Everybody whom Basket knows, by address."""
+        people = self._ask("GET", "people")["people"]
+        return {fields["email"]: _person(fields) for fields in people}
+
+    def person(self, email: str) -> SandboxPerson | None:
+        """Return the person with this address, whatever its case, or None."""
+        found = self._ask("GET", "people", query={"email": email})["people"]
+        return _person(found[0]) if found else None
+
+    def put_person(self, email: str, **fields: Any) -> SandboxPerson:
+        """
+        Create a person or change one.
+
+        Any field of a person may be given, as ``optin`` or ``optout``. ``newsletters`` sets
+        what they get, ``add`` and ``remove`` change it; ``new_email`` renames them.
+        """
+        for name in ("newsletters", "add", "remove"):
+            if name in fields:
+                fields[name] = list(fields[name])
+        return _person(self._ask("POST", "people", {"email": email, **fields})["person"])
+
+    def forget_people(self) -> None:
+        """Delete everybody."""
+        self._ask("DELETE", "people")
+
+    @property
+    def requests(self) -> list[SandboxRequest]:
+        """The requests received so far, oldest first."""
+        return [
+            SandboxRequest(
+                method=entry["method"],
+                path=entry["path"],
+                endpoint=entry["endpoint"],
+                email=entry["email"],
+                newsletters=frozenset(entry["newsletters"]),
+                status=entry["status"],
+                code=entry["code"],
+                new_connection=bool(entry["new_connection"]),
+            )
+            for entry in self._ask("GET", "requests")["requests"]
+        ]
+
+    def clear_requests(self) -> None:
+        """Forget the requests received so far."""
+        self._ask("DELETE", "requests")
+
+    def fail(self, endpoint: str = "", *, times: int | None = None, **fault: Any) -> int:
+        """
+        Let requests go wrong. Return the number of the fault, for ``heal()``.
+
+        ``endpoint`` is ``subscribe``, ``unsubscribe``, ``lookup``, ``user``, ``newsletters``
+        and so on, or empty for all; ``times`` says how many requests, None for all to come.
+        ``kind`` is ``answer`` (the default, with ``status`` and ``code``), ``delay``, ``hang``
+        (both with ``seconds``), ``ignore``, ``drop``, ``malformed``, ``html``, ``rate_limit``
+        (with ``retry_after``) or ``maintenance``. ``email`` limits it to addresses of a
+        pattern, ``share`` and ``seed`` to some requests by chance.
+        """
+        body = {"endpoint": endpoint, "remaining": times, **fault}
+        return int(self._ask("POST", "faults", body)["fault"]["id"])
+
+    def heal(self, fault: int | None = None) -> None:
+        """Take one fault away, or all of them."""
+        self._ask("DELETE", "faults", query={} if fault is None else {"id": str(fault)})
+
+    @property
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults that are set."""
+        found: list[dict[str, Any]] = self._ask("GET", "faults")["faults"]
+        return found
+
+    @property
+    def latency(self) -> float:
+        """How many seconds every answer is held back."""
+        return max([fault["seconds"] for fault in self._everywhere("delay")], default=0.0)
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        self._replace("delay", wanted=seconds > 0, seconds=seconds)
+
+    @property
+    def maintenance(self) -> bool:
+        """Whether Basket is in maintenance."""
+        return bool(self._everywhere("maintenance"))
+
+    @maintenance.setter
+    def maintenance(self, wanted: bool) -> None:
+        self._replace("maintenance", wanted=wanted)
+
+    def reset(self) -> None:
+        """Forget people, requests, faults and counters; keys and newsletters stay."""
+        self._ask("POST", "reset")
+
+    def _everywhere(self, kind: str) -> list[dict[str, Any]]:
+        return [
+            fault
+            for fault in self.faults
+            if fault["kind"] == kind and not fault["endpoint"] and not fault["email"]
+        ]
+
+    def _replace(self, kind: str, *, wanted: bool, **fault: Any) -> None:
+        for old in self._everywhere(kind):
+            self.heal(old["id"])
+        if wanted:
+            self.fail(kind=kind, **fault)
+
+    def _ask(
+        self, method: str, what: str, body: Any = None, *, query: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        if self._steering is None:
+            raise RuntimeError("the sandbox Basket is not running")
+        return self._steering.ask(method, what, body, query)
+
+    def _first_line(self, stream: IO[bytes]) -> str:
+        lines: queue.Queue[bytes] = queue.Queue()
+        reader = threading.Thread(target=lambda: lines.put(stream.readline()), daemon=True)
+        reader.start()
+        try:
+            line = lines.get(timeout=self._start_timeout)
+        except queue.Empty:
+            return "it took too long"
+        return line.decode() or self._said()
+
+    def _said(self) -> str:
+        if self._errors is None:
+            return ""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")
+
+
+def _person(fields: dict[str, Any]) -> SandboxPerson:
+    return SandboxPerson(
+        email=fields["email"],
+        token=fields["token"],
+        newsletters=frozenset(fields["newsletters"]),
+        optin=fields["optin"],
+        optout=fields["optout"],
+        fields=fields,
+    )
+
+
+def newsletters_of(people: Iterable[SandboxPerson]) -> dict[str, frozenset[str]]:
+    """Return what each of these people gets, by address."""
+    return {person.email: person.newsletters for person in people}
+
+
+SandboxProcess = SandboxServer

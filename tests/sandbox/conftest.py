@@ -1,0 +1,35 @@
+"""A caller of the sandbox Basket, as any HTTP client would be."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from mozillians_basket.sandbox.testing import SandboxServer
+
+
+class Caller:
+    """Calls a sandbox Basket over one kept connection."""
+
+    def __init__(self, sandbox: SandboxServer) -> None:
+        self.sandbox = sandbox
+        self.session = requests.Session()
+        self.key = {"X-Api-Key": sandbox.api_key}
+
+    def get(self, path: str, **kwargs: Any) -> requests.Response:
+        return self.session.get(self.sandbox.url + path, timeout=10, **kwargs)
+
+    def post(self, path: str, data: Any = None, **kwargs: Any) -> requests.Response:
+        return self.session.post(self.sandbox.url + path, data, timeout=10, **kwargs)
+
+    def subscribe(self, email: str, newsletters: str, **fields: str) -> requests.Response:
+        data = {"email": email, "newsletters": newsletters, "sync": "Y", **fields}
+        return self.post("/news/subscribe/", data, headers=self.key)
+
+
+@pytest.fixture
+def caller(basket_sandbox: SandboxServer) -> Iterator[Caller]:
+    caller = Caller(basket_sandbox)
+    with caller.session:
+        yield caller
