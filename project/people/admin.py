@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from mozillians_basket.admin import BasketMemberAdmin
 from project.people.models import UserProfile, Vouch
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ else:
 
 
 @admin.register(UserProfile)
-class UserProfileAdmin(ProfileModelAdmin):
+class UserProfileAdmin(BasketMemberAdmin, ProfileModelAdmin):
     """The members of the site."""
 
     list_display = ("user", "full_name", "email", "country", "is_vouched")

@@ -5,6 +5,8 @@ from typing import Any
 
 import environ
 
+from mozillians_basket.beat import basket_beat_schedule
+
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -169,6 +171,9 @@ CELERY_TASK_TIME_LIMIT = 1800
 # One message ahead per process: tasks wait for the network, and acks are late.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULE = basket_beat_schedule(
+    sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0)
+)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 
 CELERY_RESULT_BACKEND = "django-db"
