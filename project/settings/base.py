@@ -130,7 +130,7 @@ else:
 
 # Celery
 
-BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://"
+BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
 BROKER_SCHEME = BROKER_URL.partition(":")[0].partition("+")[0]
 
 CELERY_BROKER_URL = BROKER_URL
