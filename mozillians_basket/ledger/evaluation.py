@@ -88,6 +88,7 @@ def evaluate(
         changed = member in fresh
         if standing is None and changed and (member in newborn or not contact.email):
             pointless.append(contact.pk)  # came and went before Basket heard anything
+            contact.member = None
             continue
         if standing is None:
             _depart(contact)

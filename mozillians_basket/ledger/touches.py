@@ -112,7 +112,7 @@ def _members_of(touches: list[Touch]) -> dict[Any, list[Touch]]:
         for key, member in pairs.distinct():
             if member is not None:
                 members[member].extend(by_key[str(key)])
-    return members
+    return {key: sorted(rows, key=lambda row: row.pk) for key, rows in members.items()}
 
 
 def _in_chunks(keys: list[Any], size: int) -> list[list[Any]]:
