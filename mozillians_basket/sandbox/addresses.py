@@ -21,6 +21,19 @@ def normalised(address: str | None) -> str | None:
     return found.ascii_email
 
 
+def normalised_unicode(address: str) -> str | None:
+    """Return the address with its domain in lower case, other scripts allowed, or None."""
+    try:
+        return validate_email(address, check_deliverability=False).normalized
+    except EmailNotValidError:
+        return None
+
+
+def in_ascii(address: str) -> str:
+    """Return a valid address in the form in which it is stored, as far as there is one."""
+    return normalised(address) or address
+
+
 def masked(address: str) -> str:
     """Hide an address from callers without a key: ``a***b@e*****e.com``."""
     local, _, host = address.rpartition("@")

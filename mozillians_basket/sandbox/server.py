@@ -25,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an SQLite file or a database URL; without it, nothing is kept",
     )
     parser.add_argument("--newsletters", default="", help="a file of newsletters to load")
+    parser.add_argument("--mail", default="", help="a folder for the messages that are sent")
+    parser.add_argument(
+        "--admin-password",
+        default="",
+        help="password of the user admin at /admin/; the API key if not given",
+    )
     parser.add_argument("--threads", type=int, default=THREADS, help="requests served at once")
     parser.add_argument(
         "--end-with-input", action="store_true", help="end when standard input is closed"
@@ -43,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="basket-sandbox-") as folder:
         os.environ["DJANGO_SETTINGS_MODULE"] = "mozillians_basket.sandbox.settings"
         os.environ["BASKET_SANDBOX_DATABASE"] = options.database or f"{folder}/basket.sqlite3"
+        os.environ["BASKET_SANDBOX_MAIL"] = options.mail or f"{folder}/mail"
         _prepare(options)
         _serve(options)
 
@@ -56,15 +63,21 @@ def _prepare(options: argparse.Namespace) -> None:
     from django.core.management import call_command
 
     django.setup()
+    from django.contrib.auth.models import User
+
     from mozillians_basket.sandbox import catalogue
     from mozillians_basket.sandbox.models import ApiKey
 
     call_command("migrate", verbosity=0)
     catalogue.load(Path(options.newsletters) if options.newsletters else catalogue.DEFAULT_FILE)
     ApiKey.objects.get_or_create(key=options.api_key, defaults={"name": "given at start"})
+    admin, _ = User.objects.get_or_create(username="admin", is_staff=True, is_superuser=True)
+    admin.set_password(options.admin_password or options.api_key)
+    admin.save()
 
 
 def _serve(options: argparse.Namespace) -> None:
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
     from django.core.wsgi import get_wsgi_application
     from waitress.server import create_server
 
@@ -72,7 +85,7 @@ def _serve(options: argparse.Namespace) -> None:
     from mozillians_basket.sandbox.connections import SandboxChannel, droppable
 
     server = create_server(
-        droppable(get_wsgi_application()),
+        droppable(StaticFilesHandler(get_wsgi_application())),
         host=options.host,
         port=options.port,
         threads=options.threads,
