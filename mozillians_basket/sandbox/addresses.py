@@ -1,10 +1,13 @@
 """Email addresses: which are valid, how they are written and how they are hidden."""
 
+from functools import lru_cache
+
 from email_validator import EmailNotValidError, validate_email
 
 from mozillians_basket.sandbox.models import BlockedDomain
 
 
+@lru_cache(maxsize=4096)
 def normalised(address: str | None) -> str | None:
     """
     Return the address as Basket stores it, or None if it is not valid.
