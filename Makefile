@@ -1,0 +1,69 @@
+# What one does with the repository. `make` lists it.
+
+PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+# A shell's own choice of settings is not the repository's.
+unexport DJANGO_SETTINGS_MODULE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test coverage lint format types check wheel requirements clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## play the app's story on real processes, and check what Basket holds after it
+	$(RUN) -m project.demo
+
+run: $(READY) ## the site, the sandbox Basket and the worker, until Ctrl-C
+	$(RUN) -m project.run
+
+test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
+	$(RUN) -m pytest -n 2 $(ARGS)
+
+coverage: $(READY) ## the test suite, and which lines it does not reach
+	$(RUN) -m coverage run -m pytest
+	$(RUN) -m coverage report
+
+lint: $(READY) ## ruff's rules and format
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(READY) ## mend what ruff can mend
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+types: $(READY) ## mypy, strict
+	$(RUN) -m mypy mozillians_basket project tests
+
+check: $(READY) ## missing migrations, and Django's checks for a deployment
+	$(RUN) manage.py makemigrations --check --dry-run
+	SECRET_KEY="$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+	ALLOWED_HOSTS=site.example.org \
+	BASKET_URL=https://basket.example.org BASKET_API_KEY=only-for-this-check \
+	$(RUN) manage.py check --deploy --fail-level WARNING --settings project.settings.prod
+
+wheel: $(READY) ## build the app's wheel into dist/ and check what is in it
+	$(RUN) -m build --wheel --no-isolation --outdir dist
+	$(RUN) -m pytest tests/project/test_wheel.py
+
+requirements: $(READY) ## pin requirements/*.in anew; ARGS=--upgrade for the latest of all
+	for name in base dev prod; do \
+		$(COMPILE) $(ARGS) requirements/$$name.in --output-file requirements/$$name.txt || exit; \
+	done
+
+clean: ## remove what can be made again, but not var/ with the developer's data
+	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/it" >&2; exit 1; }
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,46 @@
+"""All writes to contacts and subscriptions: touch, evaluate, claim, record, settle."""
+
+from mozillians_basket.ledger.accounts import current_plan, target_of
+from mozillians_basket.ledger.batches import create_batch, work_off_batches
+from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
+from mozillians_basket.ledger.leases import Lease, claim, claim_next, due, release, renew
+from mozillians_basket.ledger.records import (
+    leave_behind,
+    note_removal,
+    note_target,
+    open_contact,
+    record_lookup,
+    record_refusal,
+    record_subscribed,
+    record_unsubscribed,
+)
+from mozillians_basket.ledger.settling import postpone, settle
+from mozillians_basket.ledger.touches import drain, touch
+
+__all__ = [
+    "Lease",
+    "claim",
+    "claim_next",
+    "create_batch",
+    "current_plan",
+    "drain",
+    "due",
+    "leave_behind",
+    "move_address",
+    "note_removal",
+    "note_target",
+    "open_contact",
+    "postpone",
+    "record_lookup",
+    "record_refusal",
+    "record_subscribed",
+    "record_unsubscribed",
+    "release",
+    "renew",
+    "settle",
+    "subscribe_member",
+    "target_of",
+    "touch",
+    "unsubscribe_address",
+    "work_off_batches",
+]

@@ -1,0 +1,178 @@
+"""Write into the ledger what the site says about its members now."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from mozillians_basket.addresses import same_address
+from mozillians_basket.ledger.accounts import account_of
+from mozillians_basket.models import Contact, Subscription
+from mozillians_basket.plan import differs
+from mozillians_basket.site import Standing, get_site
+from mozillians_basket.states import Decider, State
+
+CONTACT_FIELDS = [
+    "member", "email", "wanted_email", "refused_email", "departed_at",
+    "touched_at", "attempts", "cause",
+]  # fmt: skip
+LINE_FIELDS = ["entitled", "wanted", "decided_by", "decided_at", "state", "error_code"]
+
+
+def later_than(moment: datetime) -> datetime:
+    """Now, but never before or at ``moment``, whatever the clock says."""
+    return max(timezone.now(), moment + timedelta(microseconds=1))
+
+
+def locked_contacts(member_ids: Collection[Any]) -> tuple[list[Contact], set[Any]]:
+    """
+    The rows of these members, made where there is none, locked in order of their keys.
+
+    Call it in a transaction. The second value names the members whose row is new.
+    """
+    known = set(Contact.objects.filter(member__in=member_ids).values_list("member_id", flat=True))
+    missing = set(member_ids) - known
+    if missing:
+        now = timezone.now()
+        Contact.objects.bulk_create(
+            # In one order everywhere, so that two workers cannot wait for each other.
+            [
+                Contact(member_id=pk, touched_at=now, settled_at=now)
+                for pk in sorted(missing, key=str)
+            ],
+            ignore_conflicts=True,
+        )
+    rows = Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update()
+    return list(rows), missing
+
+
+def evaluate(
+    contacts: Collection[Contact],
+    *,
+    fresh: Collection[Any] = (),
+    earlier: Mapping[Any, str] | None = None,
+    newborn: Collection[Any] = (),
+    leftovers: Collection[Any] = (),
+    cause: Mapping[Any, str] | None = None,
+) -> list[Contact]:
+    """
+    Apply the policies to locked contacts; return those that Basket must hear of.
+
+    :param fresh: members whose row was just made.
+    :param earlier: the address before the change, where an event knew it.
+    :param newborn: members who were just created: Basket has nothing of theirs from this site.
+    :param leftovers: members who changed, but of whom nothing is known from before:
+        what Basket may have of policies that they do not meet is removed.
+    :param cause: what to note as the reason.
+    """
+    site = get_site()
+    earlier, cause = earlier or {}, cause or {}
+    standings = site.standings([row.member_id for row in contacts if row.member_id is not None])
+    rows: dict[int, dict[str, Subscription]] = {row.pk: {} for row in contacts}
+    for line in Subscription.objects.filter(contact__in=contacts):
+        rows[line.contact_id][line.newsletter] = line
+    written: list[Contact] = []
+    waiting: list[Contact] = []
+    new_lines: list[Subscription] = []
+    changed_lines: list[Subscription] = []
+    pointless: list[int] = []
+    for contact in contacts:
+        member, lines = contact.member_id, rows[contact.pk]
+        if member is None:
+            continue
+        standing = standings.get(member)
+        if member in fresh:
+            contact.email = earlier.get(member) or (standing.email if standing else "")
+            contact.wanted_email = contact.email
+        changed = member in fresh
+        if standing is None and changed and (member in newborn or not contact.email):
+            pointless.append(contact.pk)  # came and went before Basket heard anything
+            contact.member = None
+            continue
+        if standing is None:
+            _depart(contact)
+            changed = True
+        elif contact.wanted_email != standing.email:
+            moved = not same_address(contact.wanted_email, standing.email)
+            contact.wanted_email = standing.email
+            changed = True
+            if moved:
+                contact.refused_email = ""
+                contact.email = contact.email or standing.email
+                changed_lines += _reset_refusals(lines.values())
+        policy_lines = _apply_policies(lines, standing, keep_record=member in leftovers)
+        for line in policy_lines:
+            line.contact = contact
+            (new_lines if line.pk is None else changed_lines).append(line)
+            lines[line.newsletter] = line
+        changed = changed or bool(policy_lines)
+        if differs(account_of(contact, lines.values())):
+            waiting.append(contact)
+            settled = contact.settled_at is not None and contact.touched_at <= contact.settled_at
+            if changed or settled:
+                contact.touched_at = later_than(contact.touched_at)
+                contact.attempts = 0
+                contact.cause = cause.get(member, contact.cause)
+                changed = True
+        if changed:
+            written.append(contact)
+    Subscription.objects.bulk_create(new_lines)
+    Subscription.objects.bulk_update(_distinct(changed_lines), LINE_FIELDS)
+    Contact.objects.bulk_update(written, CONTACT_FIELDS)
+    if pointless:
+        Contact.objects.filter(pk__in=pointless).delete()
+    return waiting
+
+
+def _depart(contact: Contact) -> None:
+    """The member is gone: everything of ours is to go, and then the address."""
+    contact.member = None
+    contact.departed_at = timezone.now()
+    contact.wanted_email = contact.refused_email = ""
+
+
+def _reset_refusals(lines: Iterable[Subscription]) -> list[Subscription]:
+    """A new address: what Basket refused to the old one may be tried again."""
+    refused = [line for line in lines if line.state == State.REFUSED]
+    for line in refused:
+        line.state, line.error_code = State.UNKNOWN, None
+    return refused
+
+
+def _apply_policies(
+    lines: Mapping[str, Subscription], standing: Standing | None, *, keep_record: bool
+) -> list[Subscription]:
+    """
+    The lines that the policies' present answer makes or changes.
+
+    Only a *change* of the answer is a decision: it supersedes an admin's, but
+    never a person's own opt-out. Whom no policy ever meant has no line, unless
+    ``keep_record`` asks for one so that what Basket may have from earlier is removed.
+    """
+    result = []
+    for policy in get_site().policies:
+        entitled = standing is not None and policy.newsletter in standing.entitled
+        line = lines.get(policy.newsletter)
+        if line is None:
+            if not entitled and not keep_record:
+                continue
+            line = Subscription(newsletter=policy.newsletter, entitled=not entitled)
+        if line.entitled == entitled:
+            continue
+        line.entitled = entitled
+        if line.state != State.OPTED_OUT or (line.wanted and not entitled):
+            line.wanted = entitled
+            line.decided_by = Decider.POLICY
+            line.decided_at = timezone.now()
+        result.append(line)
+    if standing is None:
+        for line in lines.values():
+            if line.wanted and line not in result:
+                line.wanted, line.decided_at = False, timezone.now()
+                result.append(line)
+    return result
+
+
+def _distinct(lines: Iterable[Subscription]) -> list[Subscription]:
+    return list({line.pk: line for line in lines}.values())

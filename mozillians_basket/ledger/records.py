@@ -1,0 +1,200 @@
+"""Write down what Basket answered and did, each time under the contact's lease."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from celery import current_task
+from django.utils import timezone
+
+from mozillians_basket.addresses import same_address
+from mozillians_basket.exceptions import LeaseLost
+from mozillians_basket.ledger.accounts import account_of, current_plan
+from mozillians_basket.ledger.leases import Lease, holding
+from mozillians_basket.models import Contact, Event, Subscription
+from mozillians_basket.plan import Account, Lookup, Plan
+from mozillians_basket.states import HELD, Decider, State
+
+SHOWN_FIELDS = [
+    "state", "wanted", "decided_by", "decided_at", "confirmed_at", "verified_at", "removed_at",
+    "despite_opt_out",
+]  # fmt: skip
+
+
+def note(
+    contact: Contact, kind: Event.Kind, newsletters: Iterable[str] = (), **more: object
+) -> None:
+    """Add to a contact's history."""
+    request = current_task.request if current_task else None
+    Event.objects.create(
+        contact=contact,
+        kind=kind,
+        newsletters=sorted(newsletters),
+        cause=contact.cause,
+        task_id=(request and request.id) or "",
+        **more,
+    )
+
+
+def open_contact(lease: Lease) -> tuple[Contact, Account]:
+    """
+    The contact and what is wanted for it now.
+
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    contact = Contact.objects.filter(pk=lease.contact_id, lease=lease.serial).first()
+    if contact is None:
+        raise LeaseLost(lease.contact_id)
+    return contact, account_of(contact, contact.subscriptions.all())
+
+
+def record_lookup(lease: Lease, lookup: Lookup) -> Plan | None:
+    """
+    Write down what a lookup showed; return what is to be sent, going by what is wanted now.
+
+    ``None`` when the lookup does not fit any more (see ``current_plan``).
+
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    with holding(lease) as contact:
+        lines = {line.newsletter: line for line in contact.subscriptions.all()}
+        todo = current_plan(contact, account_of(contact, lines.values()), lookup)
+        if todo is None:
+            return None
+        now = timezone.now()
+        left = {
+            name
+            for name, state in todo.states.items()
+            if state == State.OPTED_OUT and lines[name].state != State.OPTED_OUT
+        }
+        shown = [lines[name] for name in {*todo.states, *todo.removed, *todo.returned}]
+        for line in shown:
+            _show(line, todo, now)
+        Subscription.objects.bulk_update(shown, SHOWN_FIELDS)
+        if left:
+            note(contact, Event.Kind.OPTED_OUT, left)
+        if todo.returned:
+            note(contact, Event.Kind.RETURNED, todo.returned)
+        contact.lookup = lookup.as_json()
+        contact.save(update_fields=["lookup"])
+        return todo
+
+
+def _show(line: Subscription, todo: Plan, now: datetime) -> None:
+    """What a lookup shows of one line."""
+    if line.newsletter in todo.removed:
+        line.removed_at = None
+    if line.newsletter in todo.returned:
+        line.wanted, line.decided_by, line.decided_at = line.entitled, Decider.MEMBER, now
+    state = todo.states.get(line.newsletter)
+    if state is None:
+        return
+    if state == State.OPTED_OUT and line.state != State.OPTED_OUT:
+        line.wanted, line.decided_by, line.decided_at = False, Decider.MEMBER, now
+    if state in HELD:
+        line.confirmed_at = line.confirmed_at if line.state in HELD else now
+        line.despite_opt_out = False
+    line.state, line.verified_at = state, now
+
+
+def note_target(lease: Lease, lookup: Lookup) -> None:
+    """
+    Remember, before the call, that a new address may have been reached.
+
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    with holding(lease) as contact:
+        contact.moving_to = lookup.target
+        contact.save(update_fields=["moving_to"])
+
+
+def record_subscribed(
+    lease: Lease, lookup: Lookup, newsletters: frozenset[str], token: str, *, moving: bool
+) -> None:
+    """
+    Write down that Basket subscribed the target address to these.
+
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    with holding(lease) as contact:
+        now = timezone.now()
+        contact.subscriptions.filter(newsletter__in=newsletters).update(
+            state=State.SUBSCRIBED,
+            confirmed_at=now,
+            verified_at=now,
+            error_code=None,
+            despite_opt_out=False,
+        )
+        contact.lookup = lookup.after_subscribe(newsletters, token, moving=moving).as_json()
+        contact.save(update_fields=["lookup"])
+        note(contact, Event.Kind.SUBSCRIBED, newsletters)
+
+
+def note_removal(lease: Lease, newsletters: frozenset[str]) -> None:
+    """
+    Remember, before the call, that it is this site that takes these away.
+
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    with holding(lease) as contact:
+        contact.subscriptions.filter(newsletter__in=newsletters).update(removed_at=timezone.now())
+
+
+def record_unsubscribed(
+    lease: Lease, lookup: Lookup, newsletters: frozenset[str], *, moving: bool
+) -> None:
+    """
+    Write down that Basket accepted an unsubscribe of the current address. It only queues them.
+
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    with holding(lease) as contact:
+        if not moving:
+            contact.subscriptions.filter(newsletter__in=newsletters).update(
+                state=State.UNSUBSCRIBED, verified_at=None
+            )
+        contact.lookup = lookup.after_unsubscribe(newsletters).as_json()
+        contact.save(update_fields=["lookup"])
+        note(contact, Event.Kind.UNSUBSCRIBED, newsletters)
+
+
+def record_refusal(lease: Lease, code: int, *, address: str, nobody: bool = False) -> bool:
+    """
+    Write down that Basket does not accept an address; not tried again until it changes.
+
+    While moving, the old address stays as it is; the new one's refusal is shown.
+
+    :param nobody: the address is none at all, so nothing can be held at it either.
+    :return: whether it was the address to move to, so that the plan is another one now.
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    with holding(lease) as contact:
+        account = account_of(contact, contact.subscriptions.all())
+        to_new = account.moving and same_address(address, contact.wanted_email)
+        if account.moving and not to_new:
+            return False  # the old address: what counts is the new one
+        if to_new:
+            contact.refused_email, contact.moving_to = contact.wanted_email, ""
+        refused = contact.subscriptions.filter(wanted=True)
+        if to_new or not nobody:
+            refused = refused.exclude(state__in=HELD)
+        names = list(refused.values_list("newsletter", flat=True))
+        refused.update(state=State.REFUSED, error_code=code, despite_opt_out=False)
+        contact.error, contact.error_code = "refused", code
+        contact.save(update_fields=["refused_email", "moving_to", "error", "error_code"])
+        note(contact, Event.Kind.REFUSED, names, error_code=code, outcome="refused")
+        return to_new
+
+
+def leave_behind(lease: Lease) -> None:
+    """
+    Give an address that a broken-off move may have reached a row of its own, to be cleared.
+
+    :raises LeaseLost: when somebody else has the lease.
+    """
+    with holding(lease) as contact:
+        if not same_address(contact.moving_to, contact.email):
+            Contact.objects.create(
+                email=contact.moving_to, departed_at=timezone.now(), cause="address changed again"
+            )
+        contact.moving_to = ""
+        contact.save(update_fields=["moving_to"])

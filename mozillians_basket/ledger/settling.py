@@ -1,0 +1,141 @@
+"""End a sync: settled, postponed, or due again."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from mozillians_basket.addresses import same_address
+from mozillians_basket.backoff import waiting_time
+from mozillians_basket.conf import conf
+from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketRefused
+from mozillians_basket.ledger.accounts import account_of, current_plan
+from mozillians_basket.ledger.batches import finish_items
+from mozillians_basket.ledger.evaluation import later_than
+from mozillians_basket.ledger.leases import Lease, holding
+from mozillians_basket.ledger.records import note
+from mozillians_basket.models import Contact, Event, Subscription
+from mozillians_basket.plan import Lookup, differs
+from mozillians_basket.states import State
+
+#: How soon a contact is looked at again when the ledger still shows a difference after a sync.
+PAUSE = timedelta(seconds=1)
+
+
+def settle(lease: Lease) -> bool:
+    """
+    Write down that the sync is through and give the contact back.
+
+    :return: whether it is due still or again: touched meanwhile, or not all was sent.
+    :raises LeaseLost: when somebody else has the lease; nothing is written then.
+    """
+    with holding(lease) as contact:
+        lookup = Lookup.from_json(contact.lookup) if contact.lookup else None
+        if lookup and _left_to_send(contact, lookup):
+            contact.leased_until = contact.lookup = None
+            contact.save(update_fields=["leased_until", "lookup"])
+            return True
+        again_after = _after_lookup(contact, lookup) if lookup else None
+        if contact.departed_at and not contact.email:
+            _erase(contact)
+        contact.settled_at = contact.claimed_touch or contact.touched_at
+        untouched = contact.touched_at <= contact.settled_at
+        contact.verify = contact.verify and not untouched
+        contact.not_before = None
+        contact.attempts = 0
+        lines = list(contact.subscriptions.all())
+        if not contact.refused_email and all(line.state != State.REFUSED for line in lines):
+            contact.error, contact.error_code = "", None
+        if untouched:
+            finish_items(contact, lines)
+            if again_after is None and differs(account_of(contact, lines)):
+                again_after = PAUSE
+            if again_after is not None:
+                contact.touched_at = later_than(contact.touched_at)
+                contact.not_before = timezone.now() + again_after
+                contact.verify = True
+        _give_back(contact)
+        return not untouched
+
+
+def _left_to_send(contact: Contact, lookup: Lookup) -> bool:
+    """Whether what is wanted now asks for more than what was sent since the lookup."""
+    todo = current_plan(contact, account_of(contact, contact.subscriptions.all()), lookup)
+    return todo is None or bool(todo.subscribe or todo.unsubscribe)
+
+
+def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
+    """Take over what the lookup and the calls after it led to; say when to look again."""
+    account = account_of(contact, contact.subscriptions.all())
+    if account.leaving:
+        if lookup.removal_sent:
+            return timedelta(seconds=conf.RECHECK_SECONDS)
+        contact.email = ""
+        contact.subscriptions.update(removed_at=None)
+        return None
+    if not same_address(lookup.target, contact.email):
+        contact.moving_to = ""
+        contact.email = lookup.new.email if lookup.new else lookup.target
+        contact.subscriptions.update(removed_at=None)
+        note(contact, Event.Kind.MOVED)
+        return None
+    if lookup.current:
+        contact.email = lookup.current.email
+    todo = current_plan(contact, account, lookup)
+    if todo is None or not todo.recheck:
+        return None
+    return _recheck_after(contact, todo.recheck)
+
+
+def _recheck_after(contact: Contact, newsletters: frozenset[str]) -> timedelta:
+    """The older the removal that is under way, the longer the next wait."""
+    oldest = contact.subscriptions.filter(newsletter__in=newsletters).earliest("removed_at")
+    age: timedelta = timezone.now() - (oldest.removed_at or timezone.now())
+    return max(timedelta(seconds=conf.RECHECK_SECONDS), age)
+
+
+def _erase(contact: Contact) -> None:
+    """Leave a tombstone: no address, no newsletters, no history."""
+    Subscription.objects.filter(contact=contact).delete()
+    Event.objects.filter(contact=contact).delete()
+    contact.email = contact.wanted_email = contact.moving_to = contact.refused_email = ""
+    contact.cause = ""
+    note(contact, Event.Kind.ERASED)
+
+
+def _give_back(contact: Contact) -> None:
+    contact.leased_until = contact.lookup = contact.claimed_touch = None
+    contact.save(
+        update_fields=[
+            "email", "wanted_email", "moving_to", "refused_email", "touched_at", "settled_at",
+            "verify", "not_before", "attempts", "error", "error_code", "cause", "leased_until",
+            "lookup", "claimed_touch",
+        ]
+    )  # fmt: skip
+
+
+def postpone(lease: Lease, error: BasketError) -> None:
+    """
+    Give a contact back after a failure, to be tried again later.
+
+    :raises LeaseLost: when somebody else has the lease; nothing is written then.
+    """
+    with holding(lease) as contact:
+        label = _label(error)
+        first = contact.error != label
+        contact.attempts += 1
+        contact.error, contact.error_code = label, getattr(error, "code", None)
+        contact.not_before = timezone.now() + waiting_time(contact.attempts, error)
+        contact.leased_until = contact.lookup = None
+        contact.save(
+            update_fields=[
+                "attempts", "error", "error_code", "not_before", "leased_until", "lookup",
+            ]
+        )  # fmt: skip
+        if first:
+            note(contact, Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
+
+
+def _label(error: BasketError) -> str:
+    if isinstance(error, BasketMisconfigured):
+        return "misconfigured"
+    return "refused by Basket" if isinstance(error, BasketRefused) else "unavailable"

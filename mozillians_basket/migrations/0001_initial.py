@@ -1,0 +1,567 @@
+"""The ledger's tables; the member model is the site's."""
+
+import django.db.models.deletion
+import django.db.models.functions.text
+import django.utils.timezone
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        migrations.swappable_dependency(settings.BASKET_MEMBER_MODEL),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Batch",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("subscribe", "subscribe"), ("unsubscribe", "unsubscribe")],
+                        max_length=20,
+                        verbose_name="action",
+                    ),
+                ),
+                ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
+                (
+                    "despite_opt_out",
+                    models.BooleanField(
+                        default=False, verbose_name="also those who opted out themselves"
+                    ),
+                ),
+                ("total", models.PositiveIntegerField(default=0, verbose_name="total")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
+                ),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "batch",
+                "verbose_name_plural": "batches",
+            },
+        ),
+        migrations.CreateModel(
+            name="Contact",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        blank=True,
+                        help_text="The address under which Basket has this person, if at all.",
+                        max_length=254,
+                        verbose_name="address in Basket",
+                    ),
+                ),
+                (
+                    "wanted_email",
+                    models.EmailField(
+                        blank=True, max_length=254, verbose_name="address on the site"
+                    ),
+                ),
+                (
+                    "moving_to",
+                    models.EmailField(
+                        blank=True,
+                        help_text="A new address that a call may have reached before it was confirmed.",
+                        max_length=254,
+                        verbose_name="moving to",
+                    ),
+                ),
+                (
+                    "refused_email",
+                    models.EmailField(
+                        blank=True,
+                        help_text="A new address that Basket does not accept.",
+                        max_length=254,
+                        verbose_name="refused address",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
+                ),
+                (
+                    "departed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the member was deleted; the address is erased once Basket knows.",
+                        null=True,
+                        verbose_name="departed",
+                    ),
+                ),
+                (
+                    "touched_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="touched"),
+                ),
+                (
+                    "settled_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="The touch that was last carried to Basket; due while it is older.",
+                        null=True,
+                        verbose_name="settled",
+                    ),
+                ),
+                (
+                    "verify",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Look up even when the ledger shows no difference.",
+                        verbose_name="ask Basket",
+                    ),
+                ),
+                (
+                    "claimed_touch",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="touch of the running sync"
+                    ),
+                ),
+                (
+                    "lease",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        help_text="Grows with each claim and step: only the last one writes.",
+                        verbose_name="lease",
+                    ),
+                ),
+                (
+                    "leased_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="leased until"),
+                ),
+                (
+                    "lookup",
+                    models.JSONField(
+                        blank=True,
+                        help_text="What Basket answered to the running sync; emptied when it ends.",
+                        null=True,
+                        verbose_name="lookup",
+                    ),
+                ),
+                (
+                    "not_before",
+                    models.DateTimeField(blank=True, null=True, verbose_name="not before"),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
+                ("error", models.CharField(blank=True, max_length=40, verbose_name="last error")),
+                (
+                    "error_code",
+                    models.SmallIntegerField(
+                        blank=True, null=True, verbose_name="Basket's error code"
+                    ),
+                ),
+                ("cause", models.CharField(blank=True, max_length=200, verbose_name="last cause")),
+                (
+                    "member",
+                    models.OneToOneField(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="basket_contact",
+                        to=settings.BASKET_MEMBER_MODEL,
+                        verbose_name="member",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "contact",
+                "verbose_name_plural": "contacts",
+                "permissions": [("sync_members", "Can change members' newsletters")],
+            },
+        ),
+        migrations.CreateModel(
+            name="BatchItem",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                            ("skipped", "skipped"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=100, verbose_name="reason")),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="mozillians_basket.batch",
+                        verbose_name="batch",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.BASKET_MEMBER_MODEL,
+                        verbose_name="member",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty until the worker has written the decision into the ledger.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="batch_items",
+                        to="mozillians_basket.contact",
+                        verbose_name="contact",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "batch item",
+                "verbose_name_plural": "batch items",
+            },
+        ),
+        migrations.CreateModel(
+            name="Event",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("decided", "an admin decided"),
+                            ("subscribed", "subscribed"),
+                            ("unsubscribed", "unsubscribed"),
+                            ("moved", "address changed"),
+                            ("opted_out", "opted out"),
+                            ("returned", "subscribed again on their own"),
+                            ("refused", "refused"),
+                            ("postponed", "postponed"),
+                            ("erased", "erased"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
+                ("outcome", models.CharField(blank=True, max_length=40, verbose_name="outcome")),
+                (
+                    "error_code",
+                    models.SmallIntegerField(
+                        blank=True, null=True, verbose_name="Basket's error code"
+                    ),
+                ),
+                ("cause", models.CharField(blank=True, max_length=200, verbose_name="cause")),
+                ("task_id", models.CharField(blank=True, max_length=64, verbose_name="task")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="when"),
+                ),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="mozillians_basket.batch",
+                        verbose_name="batch",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="mozillians_basket.contact",
+                        verbose_name="contact",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+            },
+        ),
+        migrations.CreateModel(
+            name="Subscription",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("newsletter", models.CharField(max_length=100, verbose_name="newsletter")),
+                (
+                    "entitled",
+                    models.BooleanField(
+                        default=False,
+                        help_text="What the policy last said.",
+                        verbose_name="entitled",
+                    ),
+                ),
+                ("wanted", models.BooleanField(default=False, verbose_name="wanted")),
+                (
+                    "decided_by",
+                    models.CharField(
+                        choices=[("policy", "policy"), ("admin", "admin"), ("member", "member")],
+                        default="policy",
+                        max_length=10,
+                        verbose_name="decided by",
+                    ),
+                ),
+                (
+                    "decided_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="decided"),
+                ),
+                (
+                    "despite_opt_out",
+                    models.BooleanField(
+                        default=False,
+                        help_text="An admin said explicitly that an opt-out does not count.",
+                        verbose_name="despite opt-out",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "unknown"),
+                            ("subscribed", "subscribed"),
+                            ("awaiting", "awaiting confirmation"),
+                            ("unsubscribed", "unsubscribed"),
+                            ("opted_out", "opted out"),
+                            ("refused", "refused"),
+                        ],
+                        default="unknown",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "error_code",
+                    models.SmallIntegerField(
+                        blank=True, null=True, verbose_name="Basket's error code"
+                    ),
+                ),
+                (
+                    "confirmed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When Basket first had it.",
+                        null=True,
+                        verbose_name="confirmed",
+                    ),
+                ),
+                (
+                    "verified_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a lookup last showed this state.",
+                        null=True,
+                        verbose_name="verified",
+                    ),
+                ),
+                (
+                    "removed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When this site last sent an unsubscribe, written before the call.",
+                        null=True,
+                        verbose_name="removal sent",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="subscriptions",
+                        to="mozillians_basket.contact",
+                        verbose_name="contact",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "subscription",
+                "verbose_name_plural": "subscriptions",
+            },
+        ),
+        migrations.CreateModel(
+            name="Touch",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        help_text="The model that changed.", max_length=200, verbose_name="source"
+                    ),
+                ),
+                (
+                    "source_key",
+                    models.CharField(blank=True, max_length=200, verbose_name="source key"),
+                ),
+                (
+                    "path",
+                    models.CharField(
+                        blank=True,
+                        help_text="How the worker gets from the source to its members, if the event did not.",
+                        max_length=200,
+                        verbose_name="path to the member",
+                    ),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        choices=[
+                            ("created", "created"),
+                            ("changed", "changed"),
+                            ("deleted", "deleted"),
+                        ],
+                        max_length=10,
+                        verbose_name="cause",
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        blank=True,
+                        help_text="The member's address before the event, where the event knew it.",
+                        max_length=254,
+                        verbose_name="address before",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="Whose situation may have changed, if the event knew it without a query.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.BASKET_MEMBER_MODEL,
+                        verbose_name="member",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "touch",
+                "verbose_name_plural": "touches",
+            },
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(
+                    ("settled_at__isnull", True),
+                    ("touched_at__gt", models.F("settled_at")),
+                    _connector="OR",
+                ),
+                fields=["touched_at"],
+                name="basket_contact_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("leased_until__isnull", False)),
+                fields=["leased_until"],
+                name="basket_contact_leased",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                django.db.models.functions.text.Upper("email"), name="basket_contact_email"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                django.db.models.functions.text.Upper("wanted_email"),
+                name="basket_contact_wanted_email",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="batchitem",
+            index=models.Index(
+                condition=models.Q(("contact__isnull", True), ("state", "pending")),
+                fields=["batch"],
+                name="basket_item_not_started",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
+        ),
+        migrations.AddConstraint(
+            model_name="subscription",
+            constraint=models.UniqueConstraint(
+                fields=("contact", "newsletter"), name="basket_one_subscription_per_newsletter"
+            ),
+        ),
+    ]

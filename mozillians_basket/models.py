@@ -1,0 +1,331 @@
+"""The ledger's tables: what this site knows about each member's newsletters."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Upper
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from mozillians_basket.conf import conf
+from mozillians_basket.states import Decider, State
+
+
+class Touch(models.Model):
+    """
+    "Look at this member again": written in the transaction of the change, drained by the worker.
+
+    Append-only and without a unique constraint or a foreign key in the
+    database, so two requests never wait for each other here.
+    """
+
+    class Cause(models.TextChoices):
+        """What happened to the row that the event came from."""
+
+        CREATED = "created", _("created")
+        CHANGED = "changed", _("changed")
+        DELETED = "deleted", _("deleted")
+
+    member = models.ForeignKey(
+        conf.MEMBER_MODEL,
+        verbose_name=_("member"),
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text=_("Whose situation may have changed, if the event knew it without a query."),
+    )
+    source = models.CharField(_("source"), max_length=200, help_text=_("The model that changed."))
+    source_key = models.CharField(_("source key"), max_length=200, blank=True)
+    path = models.CharField(
+        _("path to the member"),
+        max_length=200,
+        blank=True,
+        help_text=_("How the worker gets from the source to its members, if the event did not."),
+    )
+    cause = models.CharField(_("cause"), max_length=10, choices=Cause)
+    email = models.EmailField(
+        _("address before"),
+        max_length=254,
+        blank=True,
+        help_text=_("The member's address before the event, where the event knew it."),
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("touch")
+        verbose_name_plural = _("touches")
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.cause}"
+
+
+class Contact(models.Model):
+    """A member, or a bare address, as Basket knows them. Its due rows are the queue."""
+
+    member = models.OneToOneField(
+        conf.MEMBER_MODEL,
+        verbose_name=_("member"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="basket_contact",
+    )
+    email = models.EmailField(
+        _("address in Basket"),
+        max_length=254,
+        blank=True,
+        help_text=_("The address under which Basket has this person, if at all."),
+    )
+    wanted_email = models.EmailField(_("address on the site"), max_length=254, blank=True)
+    moving_to = models.EmailField(
+        _("moving to"),
+        max_length=254,
+        blank=True,
+        help_text=_("A new address that a call may have reached before it was confirmed."),
+    )
+    refused_email = models.EmailField(
+        _("refused address"),
+        max_length=254,
+        blank=True,
+        help_text=_("A new address that Basket does not accept."),
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    departed_at = models.DateTimeField(
+        _("departed"),
+        null=True,
+        blank=True,
+        help_text=_("When the member was deleted; the address is erased once Basket knows."),
+    )
+
+    touched_at = models.DateTimeField(_("touched"), default=timezone.now)
+    settled_at = models.DateTimeField(
+        _("settled"),
+        null=True,
+        blank=True,
+        help_text=_("The touch that was last carried to Basket; due while it is older."),
+    )
+    verify = models.BooleanField(
+        _("ask Basket"),
+        default=False,
+        help_text=_("Look up even when the ledger shows no difference."),
+    )
+    claimed_touch = models.DateTimeField(_("touch of the running sync"), null=True, blank=True)
+    lease = models.PositiveBigIntegerField(
+        _("lease"),
+        default=0,
+        help_text=_("Grows with each claim and step: only the last one writes."),
+    )
+    leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+    lookup = models.JSONField(
+        _("lookup"),
+        null=True,
+        blank=True,
+        help_text=_("What Basket answered to the running sync; emptied when it ends."),
+    )
+
+    not_before = models.DateTimeField(_("not before"), null=True, blank=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    error = models.CharField(_("last error"), max_length=40, blank=True)
+    error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
+    cause = models.CharField(_("last cause"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        permissions = [("sync_members", _("Can change members' newsletters"))]
+        indexes = [
+            models.Index(
+                fields=["touched_at"],
+                name="basket_contact_due",
+                condition=Q(settled_at__isnull=True) | Q(touched_at__gt=F("settled_at")),
+            ),
+            models.Index(
+                fields=["leased_until"],
+                name="basket_contact_leased",
+                condition=Q(leased_until__isnull=False),
+            ),
+            models.Index(Upper("email"), name="basket_contact_email"),
+            models.Index(Upper("wanted_email"), name="basket_contact_wanted_email"),
+        ]
+
+    def __str__(self) -> str:
+        return f"contact {self.pk}"
+
+
+class Subscription(models.Model):
+    """A contact and a newsletter: what is wanted, who said so, what Basket last confirmed."""
+
+    contact = models.ForeignKey(
+        Contact, verbose_name=_("contact"), on_delete=models.CASCADE, related_name="subscriptions"
+    )
+    newsletter = models.CharField(_("newsletter"), max_length=100)
+    entitled = models.BooleanField(
+        _("entitled"), default=False, help_text=_("What the policy last said.")
+    )
+    wanted = models.BooleanField(_("wanted"), default=False)
+    decided_by = models.CharField(
+        _("decided by"), max_length=10, choices=Decider, default=Decider.POLICY
+    )
+    decided_at = models.DateTimeField(_("decided"), default=timezone.now)
+    despite_opt_out = models.BooleanField(
+        _("despite opt-out"),
+        default=False,
+        help_text=_("An admin said explicitly that an opt-out does not count."),
+    )
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.UNKNOWN)
+    error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
+    confirmed_at = models.DateTimeField(
+        _("confirmed"), null=True, blank=True, help_text=_("When Basket first had it.")
+    )
+    verified_at = models.DateTimeField(
+        _("verified"), null=True, blank=True, help_text=_("When a lookup last showed this state.")
+    )
+    removed_at = models.DateTimeField(
+        _("removal sent"),
+        null=True,
+        blank=True,
+        help_text=_("When this site last sent an unsubscribe, written before the call."),
+    )
+
+    class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contact", "newsletter"], name="basket_one_subscription_per_newsletter"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.newsletter}: {self.state}"
+
+
+class Batch(models.Model):
+    """An admin's bulk request."""
+
+    class Action(models.TextChoices):
+        """What was asked for."""
+
+        SUBSCRIBE = "subscribe", _("subscribe")
+        UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
+
+    action = models.CharField(_("action"), max_length=20, choices=Action)
+    newsletters = models.JSONField(_("newsletters"), default=list)
+    despite_opt_out = models.BooleanField(_("also those who opted out themselves"), default=False)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    total = models.PositiveIntegerField(_("total"), default=0)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+
+class BatchItem(models.Model):
+    """One member in a bulk request."""
+
+    class State(models.TextChoices):
+        """How far it got."""
+
+        PENDING = "pending", _("pending")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        SKIPPED = "skipped", _("skipped")
+        CANCELLED = "cancelled", _("cancelled")
+
+    batch = models.ForeignKey(
+        Batch, verbose_name=_("batch"), on_delete=models.CASCADE, related_name="items"
+    )
+    member = models.ForeignKey(
+        conf.MEMBER_MODEL,
+        verbose_name=_("member"),
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    contact = models.ForeignKey(
+        Contact,
+        verbose_name=_("contact"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="batch_items",
+        help_text=_("Empty until the worker has written the decision into the ledger."),
+    )
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.PENDING)
+    reason = models.CharField(_("reason"), max_length=100, blank=True)
+
+    class Meta:
+        verbose_name = _("batch item")
+        verbose_name_plural = _("batch items")
+        indexes = [
+            models.Index(
+                fields=["batch"],
+                name="basket_item_not_started",
+                condition=Q(state="pending", contact__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {self.batch_id}: {self.state}"
+
+
+class Event(models.Model):
+    """One thing that happened to a contact: the history that an admin reads. No addresses."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        DECIDED = "decided", _("an admin decided")
+        SUBSCRIBED = "subscribed", _("subscribed")
+        UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+        MOVED = "moved", _("address changed")
+        OPTED_OUT = "opted_out", _("opted out")
+        RETURNED = "returned", _("subscribed again on their own")
+        REFUSED = "refused", _("refused")
+        POSTPONED = "postponed", _("postponed")
+        ERASED = "erased", _("erased")
+
+    contact = models.ForeignKey(
+        Contact, verbose_name=_("contact"), on_delete=models.CASCADE, related_name="events"
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    newsletters = models.JSONField(_("newsletters"), default=list)
+    outcome = models.CharField(_("outcome"), max_length=40, blank=True)
+    error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
+    cause = models.CharField(_("cause"), max_length=200, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    batch = models.ForeignKey(
+        Batch, verbose_name=_("batch"), null=True, blank=True, on_delete=models.SET_NULL
+    )
+    task_id = models.CharField(_("task"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("when"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = [models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,159 @@
+"""How a consumer site describes itself: its members, their address, who should get what."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db.models import Exists, Field, ForeignObjectRel, Model, OuterRef, Q
+from django.db.models.constants import LOOKUP_SEP
+from django.utils.module_loading import import_string
+
+from mozillians_basket.conf import conf
+from mozillians_basket.exceptions import UnknownNewsletter
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Who should get a newsletter."""
+
+    newsletter: str
+    """The newsletter's slug in Basket."""
+
+    entitled: Q
+    """Which members should get it, as a condition on the member model."""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A model whose changes may change what a member should get. It decides nothing."""
+
+    model: str
+    """The model as ``"app_label.Model"``."""
+
+    member: str
+    """The path from that model to the member, in the ORM's double-underscore spelling."""
+
+    fields: Collection[str] = ()
+    """Only changes of these fields matter; empty means that every save does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the site says about one member now."""
+
+    email: str
+    """The address to write to; empty when the member has none."""
+
+    entitled: frozenset[str]
+    """The newsletters whose policy they meet."""
+
+
+class BasketSite:
+    """
+    Subclass this once and name the subclass in ``BASKET_SITE``.
+
+    Nothing else of the app knows the site's models.
+    """
+
+    email: str = "email"
+    """The path from the member model to the primary e-mail address."""
+
+    policies: tuple[Policy, ...] = ()
+    """Who should get which newsletter; one policy per newsletter."""
+
+    triggers: tuple[Trigger, ...] = ()
+    """Models whose changes matter, besides the member model, which is always watched."""
+
+    @property
+    def member_model(self) -> type[Model]:
+        """The model named by ``BASKET_MEMBER_MODEL``."""
+        return apps.get_model(conf.MEMBER_MODEL)
+
+    @property
+    def newsletters(self) -> frozenset[str]:
+        """The newsletters that this site may change. All others are never touched."""
+        return frozenset(policy.newsletter for policy in self.policies) | conf.NEWSLETTERS
+
+    def chosen(self, newsletters: str | Iterable[str]) -> tuple[str, ...]:
+        """
+        The named newsletters, sorted and without repetition.
+
+        :raises UnknownNewsletter: when none is named, or one that is not this site's.
+        """
+        names = newsletters.split(",") if isinstance(newsletters, str) else newsletters
+        slugs = {name.strip() for name in names} - {""}
+        if not slugs:
+            raise UnknownNewsletter("Name at least one newsletter.")
+        if foreign := slugs - self.newsletters:
+            raise UnknownNewsletter(
+                f"{', '.join(sorted(foreign))}: not a newsletter of this site. "
+                "Add it to BASKET_NEWSLETTERS, or name one of: "
+                f"{', '.join(sorted(self.newsletters))}."
+            )
+        return tuple(sorted(slugs))
+
+    def standings(self, member_ids: Iterable[Any]) -> dict[Any, Standing]:
+        """
+        Evaluate the policies for these members, in one query.
+
+        A member who is missing from the answer no longer exists.
+        """
+        members = self.member_model._base_manager
+        tests = {
+            f"_basket_{number}": Exists(members.filter(policy.entitled, pk=OuterRef("pk")))
+            for number, policy in enumerate(self.policies)
+        }
+        rows = members.filter(pk__in=list(member_ids)).annotate(**tests)
+        return {
+            pk: Standing(
+                email=(email or "").strip(),
+                entitled=frozenset(
+                    policy.newsletter
+                    for policy, met in zip(self.policies, answers, strict=True)
+                    if met
+                ),
+            )
+            for pk, email, *answers in rows.values_list("pk", self.email, *tests)
+        }
+
+
+def site_path(model: type[Model], path: str) -> list["Field[Any, Any] | ForeignObjectRel"]:
+    """
+    The fields along a double-underscore path.
+
+    :raises django.core.exceptions.FieldDoesNotExist: when one is not there.
+    """
+    fields: list[Field[Any, Any] | ForeignObjectRel] = []
+    here: type[Model] | None = model
+    for name in path.split(LOOKUP_SEP):
+        if here is None:
+            raise FieldDoesNotExist(f"{name!r} follows a field that is no relation in {path!r}")
+        step = (
+            here._meta.pk
+            if name == "pk" and here._meta.pk is not None
+            else here._meta.get_field(name)
+        )
+        fields.append(step)
+        here = step.related_model
+    return fields
+
+
+@lru_cache(maxsize=8)
+def _load(path: str) -> BasketSite:
+    site = import_string(path)
+    if not (isinstance(site, type) and issubclass(site, BasketSite)):
+        raise ImproperlyConfigured(f"BASKET_SITE = {path!r} is not a subclass of BasketSite.")
+    return site()
+
+
+def get_site() -> BasketSite:
+    """
+    The site's description, as ``BASKET_SITE`` names it now.
+
+    :raises ImportError: when the path leads nowhere.
+    :raises django.core.exceptions.ImproperlyConfigured: when it leads to something else.
+    """
+    return _load(conf.SITE)

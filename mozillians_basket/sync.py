@@ -1,0 +1,176 @@
+"""The steps of carrying one contact to Basket: look up, subscribe, unsubscribe, settle."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from basket import errors
+
+from mozillians_basket import client, ledger
+from mozillians_basket.addresses import same_address
+from mozillians_basket.exceptions import (
+    BasketError,
+    BasketRefused,
+    BasketSwitchedOff,
+    LeaseLost,
+    StepFailed,
+)
+from mozillians_basket.ledger import Lease
+from mozillians_basket.plan import Account, Lookup, Person, Plan, differs
+
+
+class Step(StrEnum):
+    """A call that a plan needs, in the order in which they are made: new first, old second."""
+
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+class Superseded(Exception):
+    """What is wanted changed in a way that the lookup does not cover: begin again."""
+
+
+@contextmanager
+def guarded(lease: Lease) -> Iterator[None]:
+    """
+    Give the contact back, due, when a step does not get through.
+
+    A failure that was foreseen ends here. Others are raised again as
+    :class:`StepFailed`, which says where, but quotes nothing.
+    """
+    failure: BasketError
+    try:
+        yield
+        return
+    except LeaseLost:
+        return
+    except (Superseded, BasketSwitchedOff):
+        ledger.release(lease)
+        return
+    except BasketError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001 - its text may quote a person's address
+        failure = StepFailed(_place_of(error))
+    try:
+        ledger.postpone(lease, failure)
+    except LeaseLost:
+        return
+    if isinstance(failure, StepFailed):
+        raise failure
+
+
+def _place_of(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__module__}.{type(error).__qualname__}{place}"
+
+
+def look_up(lease: Lease) -> list[Step]:
+    """
+    Ask Basket who it has, write down what that shows, and say which calls must follow.
+
+    Nothing is asked when the ledger shows no difference and nobody wants it verified.
+
+    :raises Superseded: begin again.
+    :raises BasketError: any of its subclasses.
+    """
+    contact, account = ledger.open_contact(lease)
+    if not differs(account) and not contact.verify:
+        return []
+    if contact.moving_to and not same_address(contact.moving_to, ledger.target_of(account)):
+        ledger.leave_behind(lease)
+    current = _person_at(lease, account.email) if account.email else None
+    carry = account.moving and (
+        any(line.wanted for line in account.lines)
+        or (current is not None and bool(current.newsletters & account.ours))
+    )
+    new = _person_at(lease, account.wanted_email) if carry else None
+    lookup = Lookup(target=ledger.target_of(account), current=current, new=new, asked_for_new=carry)
+    todo = ledger.record_lookup(lease, lookup)
+    if todo is None:
+        raise Superseded
+    steps = []
+    if todo.subscribe:
+        steps.append(Step.SUBSCRIBE)
+    if todo.unsubscribe:
+        steps.append(Step.UNSUBSCRIBE)
+    return steps
+
+
+def _person_at(lease: Lease, email: str) -> Person | None:
+    """
+    Look one address up. An address that Basket does not take for one has nobody.
+
+    :raises Superseded: after writing that down, when it is the address to move to.
+    """
+    try:
+        return client.look_up(email)
+    except BasketRefused as error:
+        if error.code != errors.BASKET_INVALID_EMAIL:
+            raise
+        refusal = error.code
+    if ledger.record_refusal(lease, refusal, address=email, nobody=True):
+        raise Superseded
+    return None
+
+
+def subscribe(lease: Lease) -> bool:
+    """
+    Subscribe the target address to what it is still to get, in one call.
+
+    :return: whether an unsubscribe must follow.
+    :raises Superseded: begin again.
+    :raises BasketError: any of its subclasses.
+    """
+    account, lookup, todo = _reopened(lease)
+    if todo.subscribe:
+        if account.moving:
+            ledger.note_target(lease, lookup)
+        _subscribe(lease, lookup, todo.subscribe, moving=account.moving)
+    return bool(todo.unsubscribe)
+
+
+def _subscribe(lease: Lease, lookup: Lookup, newsletters: frozenset[str], *, moving: bool) -> None:
+    try:
+        token = client.subscribe(lookup.target, newsletters)
+    except BasketRefused as error:
+        refusal = error.code
+    else:
+        ledger.record_subscribed(lease, lookup, newsletters, token, moving=moving)
+        return
+    ledger.record_refusal(lease, refusal, address=lookup.target)
+    raise Superseded
+
+
+def unsubscribe(lease: Lease) -> bool:
+    """
+    Unsubscribe the current address from what it is not to have any more, in one call.
+
+    :return: false: nothing follows.
+    :raises Superseded: begin again.
+    :raises BasketError: any of its subclasses.
+    """
+    account, lookup, todo = _reopened(lease)
+    if account.moving and todo.subscribe:
+        raise Superseded  # new first, old second
+    if todo.unsubscribe and lookup.current is not None:
+        ledger.note_removal(lease, todo.unsubscribe)
+        client.unsubscribe(lookup.current, todo.unsubscribe)
+        ledger.record_unsubscribed(lease, lookup, todo.unsubscribe, moving=account.moving)
+    return False
+
+
+def _reopened(lease: Lease) -> tuple[Account, Lookup, Plan]:
+    """
+    What is wanted of the contact *now*, and what is left to send of that.
+
+    :raises Superseded: when the lookup does not cover what is wanted now.
+    """
+    contact, account = ledger.open_contact(lease)
+    lookup = Lookup.from_json(contact.lookup) if contact.lookup else None
+    todo = ledger.current_plan(contact, account, lookup) if lookup else None
+    if lookup is None or todo is None:
+        raise Superseded
+    return account, lookup, todo

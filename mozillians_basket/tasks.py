@@ -1,0 +1,175 @@
+"""Celery tasks: thin wrappers; what they do is in ``sync`` and ``ledger``."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import Task, chain, shared_task
+
+from mozillians_basket import ledger, sync
+from mozillians_basket.exceptions import LeaseLost
+from mozillians_basket.ledger import Lease
+from mozillians_basket.redaction import redacted
+from mozillians_basket.switch import switch_is_on
+from mozillians_basket.sync import Step
+
+
+class MaskedTask(Task):  # type: ignore[type-arg]
+    """A task whose arguments may hold addresses: its repr, in results too, shows none."""
+
+    def apply_async(
+        self,
+        args: Any = None,
+        kwargs: Any = None,
+        *more: Any,
+        **options: Any,
+    ) -> Any:
+        """Send the task with a masked representation of its arguments."""
+        options.setdefault("argsrepr", redacted(repr(tuple(args or ()))))
+        options.setdefault("kwargsrepr", redacted(repr(dict(kwargs or {}))))
+        return super().apply_async(args, kwargs, *more, **options)
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Mask what the result back end will store, also of a task that was sent by name."""
+        self.request.update(
+            argsrepr=redacted(repr(tuple(args))), kwargsrepr=redacted(repr(dict(kwargs)))
+        )
+
+
+@shared_task(
+    name="mozillians_basket.tasks.subscribe_user_to_basket", base=MaskedTask, ignore_result=False
+)
+def subscribe_user_to_basket(instance_id: Any, newsletters: list[str]) -> dict[str, Any]:
+    """
+    Subscribe a member to those of the named newsletters that they lack.
+
+    The decision is written into the ledger and stands until the policies'
+    answer for this member changes. Opt-outs are respected.
+
+    :param instance_id: the member's primary key.
+    :return: the keys of the contacts that are being synced.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    """
+    return _follow_up(ledger.subscribe_member(instance_id, newsletters))
+
+
+@shared_task(
+    name="mozillians_basket.tasks.unsubscribe_from_basket_task",
+    base=MaskedTask,
+    ignore_result=False,
+)
+def unsubscribe_from_basket_task(email: str, newsletters: list[str]) -> dict[str, Any]:
+    """
+    Unsubscribe an address from those of the named newsletters that it has.
+
+    The decision is written into the ledger and stands until the policies'
+    answer for this member changes.
+
+    :return: the keys of the contacts that are being synced.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    """
+    return _follow_up(ledger.unsubscribe_address(email, newsletters))
+
+
+@shared_task(
+    name="mozillians_basket.tasks.update_email_in_basket", base=MaskedTask, ignore_result=False
+)
+def update_email_in_basket(old_email: str, new_email: str) -> dict[str, Any]:
+    """
+    Give a new address the newsletters of ours that the old one really has, then clear the old.
+
+    :return: the keys of the contacts that are being synced.
+    """
+    return _follow_up(ledger.move_address(old_email, new_email))
+
+
+def _follow_up(contact_ids: list[int]) -> dict[str, Any]:
+    if switch_is_on():
+        _start(ledger.claim(contact_ids))
+    return {"contacts": contact_ids}
+
+
+@shared_task(name="mozillians_basket.tasks.sync_touched", ignore_result=True)
+def sync_touched(touch_ids: list[int]) -> None:
+    """Carry what these touches led to. A lost message costs time only: the sweeper finds them."""
+    if not switch_is_on():
+        return
+    _drained, contact_ids = ledger.drain(touch_ids)
+    _start(ledger.claim(contact_ids))
+
+
+@shared_task(name="mozillians_basket.tasks.sweep", ignore_result=True)
+def sweep() -> None:
+    """
+    Find all work that is due, however it came about, and start it.
+
+    Needs no message from a signal; running it twice at once is harmless.
+    """
+    if not switch_is_on():
+        return
+    while ledger.drain()[0]:
+        pass
+    while ledger.work_off_batches():
+        _start(ledger.claim_next())
+    _start(ledger.claim_next())
+
+
+@shared_task(name="mozillians_basket.tasks.lookup_user_task", ignore_result=True)
+def lookup_user_task(lease: list[int]) -> None:
+    """First step of a sync: look the person up, then start the steps that the plan needs."""
+    held = _renewed(lease)
+    if held is None:
+        return
+    with sync.guarded(held):
+        steps = sync.look_up(held)
+        if steps:
+            chain(*(_TASKS[step].s() for step in steps)).apply_async((held.as_argument,))
+        else:
+            _finish(held)
+
+
+@shared_task(bind=True, name="mozillians_basket.tasks.subscribe_user_task", ignore_result=True)
+def subscribe_user_task(self: "Task[Any, Any]", lease: list[int] | None) -> list[int] | None:
+    """Second step: subscribe the target address to what it lacks."""
+    return _step(self, lease, sync.subscribe)
+
+
+@shared_task(bind=True, name="mozillians_basket.tasks.unsubscribe_user_task", ignore_result=True)
+def unsubscribe_user_task(self: "Task[Any, Any]", lease: list[int] | None) -> list[int] | None:
+    """Last step: unsubscribe the current address from what it is not to have any more."""
+    return _step(self, lease, sync.unsubscribe)
+
+
+_TASKS = {Step.SUBSCRIBE: subscribe_user_task, Step.UNSUBSCRIBE: unsubscribe_user_task}
+
+
+def _step(
+    task: "Task[Any, Any]", argument: list[int] | None, call: Callable[[Lease], bool]
+) -> list[int] | None:
+    """Run one step; hand the lease on, settle after the last one, or break the chain off."""
+    held = _renewed(argument)
+    if held is not None:
+        with sync.guarded(held):
+            if call(held) and (task.request.chain or task.request.is_eager):
+                return held.as_argument
+            _finish(held)
+    task.request.chain = None
+    return None
+
+
+def _renewed(argument: list[int] | None) -> Lease | None:
+    if argument is None:
+        return None
+    try:
+        return ledger.renew(Lease(*argument))
+    except LeaseLost:
+        return None
+
+
+def _finish(lease: Lease) -> None:
+    if ledger.settle(lease):
+        _start(ledger.claim([lease.contact_id]))
+
+
+def _start(leases: Iterable[Lease]) -> None:
+    for lease in leases:
+        lookup_user_task.apply_async((lease.as_argument,))

@@ -1,0 +1,1 @@
+"""The groups that people of the site belong to."""

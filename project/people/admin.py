@@ -1,0 +1,55 @@
+"""Profiles and vouches in the admin."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from mozillians_basket.admin import BasketMemberAdmin
+from project.people.models import UserProfile, Vouch
+
+if TYPE_CHECKING:
+    ProfileModelAdmin = admin.ModelAdmin[UserProfile]
+    VouchModelAdmin = admin.ModelAdmin[Vouch]
+else:
+    ProfileModelAdmin = VouchModelAdmin = admin.ModelAdmin
+
+
+@admin.register(UserProfile)
+class UserProfileAdmin(BasketMemberAdmin, ProfileModelAdmin):
+    """The members of the site."""
+
+    list_display = ("user", "full_name", "email", "country", "is_vouched")
+    list_filter = ("is_vouched", "country")
+    list_select_related = ("user",)
+    search_fields = ("full_name", "user__username", "user__email")
+    ordering = ("pk",)
+    autocomplete_fields = ("user",)
+    readonly_fields = ("is_vouched",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UserProfile]:
+        """With each profile's user, by which the autocomplete fields name a profile too."""
+        return super().get_queryset(request).select_related("user")
+
+    @admin.display(ordering="user__email")
+    def email(self, profile: UserProfile) -> str:
+        """The address of the profile's user."""
+        return profile.user.email
+
+
+@admin.register(Vouch)
+class VouchAdmin(VouchModelAdmin):
+    """Who vouched for whom."""
+
+    list_display = ("vouchee", "voucher", "date")
+    list_select_related = ("vouchee__user", "voucher__user")
+    date_hierarchy = "date"
+    ordering = ("-date", "-pk")
+    search_fields = (
+        "vouchee__full_name",
+        "vouchee__user__username",
+        "voucher__full_name",
+        "voucher__user__username",
+    )
+    autocomplete_fields = ("vouchee", "voucher")

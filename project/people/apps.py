@@ -1,0 +1,24 @@
+"""The people app's start."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_save, pre_save
+
+
+class PeopleConfig(AppConfig):
+    """Profiles and vouches."""
+
+    name = "project.people"
+
+    def ready(self) -> None:
+        """Connect what keeps ``is_vouched`` in step with the vouches."""
+        from project.people import receivers
+
+        vouch = self.get_model("Vouch")
+        for signal, receiver in (
+            (pre_save, receivers.unvouch_former_vouchee),
+            (post_save, receivers.vouch_vouchee),
+            (post_delete, receivers.unvouch_vouchee),
+        ):
+            signal.connect(
+                receiver, sender=vouch, dispatch_uid=f"project.people.{receiver.__name__}"
+            )

@@ -1,0 +1,33 @@
+"""What follows for a member's ``is_vouched`` when a vouch is saved or deleted."""
+
+from typing import Any
+
+from project.people.models import Vouch
+from project.people.vouching import refresh_is_vouched
+
+
+def unvouch_former_vouchee(*, instance: Vouch, using: str, raw: bool, **kwargs: Any) -> None:
+    """Before a vouch goes from one member to another, take it from the first."""
+    if raw or instance.pk is None:
+        return
+    stored = Vouch.objects.using(using).filter(pk=instance.pk)
+    former = stored.values_list("vouchee_id", flat=True).first()
+    if former is not None and former != instance.vouchee_id:
+        refresh_is_vouched(former, using=using, without=instance.pk)
+
+
+def vouch_vouchee(*, instance: Vouch, using: str, raw: bool, **kwargs: Any) -> None:
+    """Make the member of a saved vouch a vouched one."""
+    if not raw:
+        show_is_vouched(instance, is_vouched=refresh_is_vouched(instance.vouchee_id, using=using))
+
+
+def unvouch_vouchee(*, instance: Vouch, using: str, **kwargs: Any) -> None:
+    """Take the vouching from a member whose last vouch was deleted."""
+    show_is_vouched(instance, is_vouched=refresh_is_vouched(instance.vouchee_id, using=using))
+
+
+def show_is_vouched(vouch: Vouch, *, is_vouched: bool) -> None:
+    """Let the profile that the caller has in hand say what the database says."""
+    if Vouch.vouchee.is_cached(vouch):
+        vouch.vouchee.is_vouched = is_vouched

@@ -1,0 +1,1 @@
+"""The site's settings: base, and on it dev, prod and test."""

@@ -1,0 +1,210 @@
+"""What all settings share; what differs between machines comes from the environment."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from mozillians_basket.beat import basket_beat_schedule
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+# Everything that the site writes by itself: database, broker, beat's schedule.
+VAR = Path(env.str("PROJECT_VAR", default="") or BASE_DIR / "var")
+VAR.mkdir(parents=True, exist_ok=True)
+
+# The site
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "waffle",
+    "django_celery_results",
+    "mozillians_basket",
+    "project.people",
+    "project.groups",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{validator}"}
+    for validator in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+
+# Database
+
+SQLITE_OPTIONS = {
+    # A transaction that reads first and then writes cannot wait for its turn: it
+    # fails at once when another has written. So each takes the write lock at its start.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": (
+        "PRAGMA journal_mode=WAL;"
+        "PRAGMA synchronous=NORMAL;"
+        "PRAGMA journal_size_limit=67108864;"
+        "PRAGMA cache_size=-20000;"
+    ),
+}
+
+
+def database(url: str) -> dict[str, Any]:
+    """The settings of the database at ``url``; the file in VAR when it is empty."""
+    config: dict[str, Any] = (
+        environ.Env.db_url_config(url)
+        if url
+        else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(VAR / "db.sqlite3")}
+    )
+    config["ATOMIC_REQUESTS"] = True
+    options: dict[str, Any] = {}
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        options = SQLITE_OPTIONS
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        # Per process. A worker with threads needs one for each of them.
+        pool_size = env.int("DATABASE_POOL_SIZE", default=8)
+        options = {"pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}}
+        config["CONN_HEALTH_CHECKS"] = True
+    config["OPTIONS"] = options | config.get("OPTIONS", {})
+    return config
+
+
+DATABASES = {"default": database(env.str("DATABASE_URL", default=""))}
+
+# Cache
+
+if env.str("CACHE_URL", default=""):
+    CACHES = {"default": env.cache_url("CACHE_URL")}
+    WAFFLE_CACHE_NAME = "default"
+else:
+    # A cache of one process would hide from it that a switch was turned in another.
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        "waffle": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+    }
+    WAFFLE_CACHE_NAME = "waffle"
+
+# Celery
+
+BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
+BROKER_SCHEME = BROKER_URL.partition(":")[0].partition("+")[0]
+
+CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A request never waits for the broker. Both are needed: kombu tries again to
+# connect, below the level at which Celery tries again to publish.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"max_retries": 0}
+match BROKER_SCHEME:
+    case "filesystem":
+        CELERY_BROKER_TRANSPORT_OPTIONS |= {
+            "data_folder_in": str(VAR / "broker" / "messages"),
+            "data_folder_out": str(VAR / "broker" / "messages"),
+            "control_folder": str(VAR / "broker" / "control"),
+            "polling_interval": 0.05,
+        }
+        # Replies and events would be files that nobody reads.
+        CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+    case "redis" | "rediss" | "sentinel":
+        CELERY_BROKER_TRANSPORT_OPTIONS |= {
+            # Longer than the longest task, or a running one is given out again.
+            "visibility_timeout": 3600,
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
+            "socket_keepalive": True,
+        }
+    case "amqp" | "amqps" | "pyamqp":
+        CELERY_BROKER_TRANSPORT_OPTIONS |= {"confirm_publish": True}
+
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 1500
+CELERY_TASK_TIME_LIMIT = 1800
+# One message ahead per process: tasks wait for the network, and acks are late.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULE = basket_beat_schedule(
+    sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0)
+)
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
+
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True
+CELERY_RESULT_EXPIRES = 7 * 24 * 3600
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = True
+
+# Basket
+
+BASKET_MEMBER_MODEL = "people.UserProfile"
+BASKET_SITE = "project.people.basket.Mozillians"
+BASKET_URL = env.str("BASKET_URL", default="")
+BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
+# A Basket whose own back end is out of reach answers after about 15 seconds.
+BASKET_TIMEOUT = env.int("BASKET_TIMEOUT", default=20)
+
+# Logging
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL},
+        # At DEBUG these print addresses: in SQL, in task arguments, in Basket's URLs.
+        **{
+            name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL}
+            for name in ("amqp", "celery", "django.db", "kombu", "urllib3")
+        },
+    },
+}

@@ -1,0 +1,34 @@
+"""Settings for a deployment: HTTPS only, secrets from the environment."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from project.settings.base import *  # noqa: F403
+from project.settings.base import env
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Make one with `python -c 'import secrets; "
+        "print(secrets.token_urlsafe(50))'`, give it to all of the site's processes in "
+        "the environment variable SECRET_KEY, and keep it as you keep a password."
+    )
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# An hour, because a browser cannot be told to forget it: raise it once HTTPS has proved itself.
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=3600)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=True)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=True)
+
+# Only behind a proxy that always sets or strips this header, HTTP_X_FORWARDED_PROTO say:
+# otherwise anyone could claim to come by HTTPS.
+_proxy_header = env.str("SECURE_PROXY_SSL_HEADER", default="")
+SECURE_PROXY_SSL_HEADER = (_proxy_header, "https") if _proxy_header else None
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}

@@ -1,0 +1,36 @@
+"""What every test can ask for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from waffle.testutils import override_switch
+
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.sandbox.testing import SandboxServer
+from project.celery import app
+
+
+@pytest.fixture
+def switch_on(db: None) -> Iterator[None]:
+    """The switch is on."""
+    with override_switch(SWITCH, active=True):
+        yield
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Tasks run where they are sent, as soon as they are sent."""
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    yield
+    app.conf.update(task_always_eager=False, task_eager_propagates=False)
+
+
+@pytest.fixture
+def basket(
+    basket_sandbox: SandboxServer, settings: Any, switch_on: None, eager: None
+) -> SandboxServer:
+    """A Basket of the test's own that the app talks to, with the switch on."""
+    settings.BASKET_URL = basket_sandbox.url
+    settings.BASKET_API_KEY = basket_sandbox.api_key
+    return basket_sandbox

@@ -1,0 +1,1 @@
+"""Tests of the site's settings and processes."""

@@ -1,0 +1,149 @@
+"""What the environment makes of the settings, and what they make of the processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from project.settings.base import database
+
+
+def python(code: str, *, settings_module: str, **environment: str) -> str:
+    """Run ``code`` as a process of the site would start, and return all that it says."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import django; django.setup(); {code}"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": settings_module, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    ).stdout
+
+
+def test_production_without_a_secret_key_says_what_to_do() -> None:
+    said = python("", settings_module="project.settings.prod", SECRET_KEY="")
+
+    assert "SECRET_KEY is not set. Make one with" in said
+
+
+@pytest.mark.parametrize(
+    ("cache_url", "waffle_cache"),
+    [
+        pytest.param("", "DummyCache", id="none that is shared"),
+        pytest.param("redis://127.0.0.1:1/0", "RedisCache", id="redis"),
+    ],
+)
+def test_waffle_reads_no_cache_that_other_processes_do_not_share(
+    cache_url: str, waffle_cache: str
+) -> None:
+    code = "from django.conf import settings; print(settings.CACHES[settings.WAFFLE_CACHE_NAME])"
+
+    said = python(code, settings_module="project.settings.dev", CACHE_URL=cache_url)
+
+    assert waffle_cache in said
+
+
+def test_a_broker_out_of_reach_fails_at_once_and_is_not_tried_again() -> None:
+    code = (
+        "import time; from kombu.exceptions import OperationalError\n"
+        "from project.celery import app; start = time.monotonic()\n"
+        "try: app.send_task('any')\n"
+        "except OperationalError: print(time.monotonic() - start < 2)"
+    )
+
+    said = python(code, settings_module="project.settings.dev", BROKER_URL="amqp://127.0.0.1:1//")
+
+    assert said == "True\n"
+
+
+def test_a_process_that_sends_a_message_logs_nothing_of_it() -> None:
+    code = (
+        "from project.celery import app; app.send_task('any', ['fox@example.com']); print('sent')"
+    )
+
+    said = python(code, settings_module="project.settings.dev", LOG_LEVEL="DEBUG", BROKER_URL="")
+
+    assert said.endswith("sent\n")
+    assert "fox@example.com" not in said
+
+
+@pytest.mark.parametrize("logger", ["celery.pool", "django.db.backends", "urllib3.connectionpool"])
+def test_not_even_debug_opens_the_loggers_that_print_addresses(logger: str) -> None:
+    code = f"import logging; print(logging.getLogger('{logger}').isEnabledFor(logging.DEBUG))"
+
+    said = python(code, settings_module="project.settings.dev", LOG_LEVEL="debug")
+
+    assert said.endswith("False\n")
+
+
+def test_sqlite_lets_readers_read_while_one_writes(tmp_path: Path) -> None:
+    code = (
+        "from django.db import connection; cursor = connection.cursor(); "
+        "print(*(cursor.execute(f'PRAGMA {name}').fetchone()[0] "
+        "for name in ('journal_mode', 'busy_timeout', 'synchronous', 'foreign_keys')))"
+    )
+
+    said = python(
+        code, settings_module="project.settings.dev", DATABASE_URL="", PROJECT_VAR=str(tmp_path)
+    )
+
+    assert said == "wal 20000 1 1\n"
+    assert (tmp_path / "db.sqlite3").exists()
+
+
+def test_a_transaction_on_sqlite_has_the_write_lock_from_its_start() -> None:
+    options = database("")["OPTIONS"]
+
+    assert options["transaction_mode"] == "IMMEDIATE"
+
+
+def test_postgresql_is_reached_through_a_pool() -> None:
+    config = database("postgres://site:secret@db.example.org:5433/members?sslmode=require")
+
+    assert config["ENGINE"] == "django.db.backends.postgresql"
+    assert config["OPTIONS"]["pool"]["max_size"] == 8
+    assert config["OPTIONS"]["sslmode"] == "require"
+    assert config.get("CONN_MAX_AGE", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("broker_url", "options"),
+    [
+        pytest.param("redis://127.0.0.1:1/0", {"visibility_timeout": 3600}, id="redis"),
+        pytest.param("amqp://127.0.0.1:1//", {"confirm_publish": True}, id="rabbitmq"),
+        pytest.param("filesystem://", {"polling_interval": 0.05}, id="filesystem"),
+    ],
+)
+def test_each_kind_of_broker_gets_its_own_options(broker_url: str, options: dict[str, Any]) -> None:
+    code = "from project.celery import app; print(app.conf.broker_transport_options)"
+
+    said = python(code, settings_module="project.settings.dev", BROKER_URL=broker_url)
+
+    assert str(options)[1:-1] in said
+
+
+def test_a_message_given_out_again_is_not_one_that_still_runs() -> None:
+    code = (
+        "from project.celery import app; "
+        "print(app.conf.task_time_limit < app.conf.broker_transport_options['visibility_timeout'])"
+    )
+
+    said = python(code, settings_module="project.settings.dev", BROKER_URL="redis://127.0.0.1:1/0")
+
+    assert said == "True\n"
+
+
+def test_every_test_process_writes_to_its_own_folder() -> None:
+    code = "from django.conf import settings; print(settings.VAR)"
+
+    said = python(code, settings_module="project.settings.test").strip()
+
+    assert said != str(settings.VAR)
+    assert Path(said) != Path(settings.BASE_DIR, "var")
+    assert not Path(said).exists()

@@ -1,0 +1,6 @@
+"""All apps of the repository at once, for the type checker to know their models."""
+
+from project.settings.test import *  # noqa: F403
+from project.settings.test import INSTALLED_APPS as SITE_APPS
+
+INSTALLED_APPS = [*SITE_APPS, "mozillians_basket.sandbox"]
