@@ -49,7 +49,7 @@ def find(*, email: str | None = None, token: uuid.UUID | None = None) -> Person 
     """Return the person with this address (whatever its case) or this token."""
     # A raw query: putting one together takes longer than answering it.
     if token:
-        field = Person._meta.get_field("token")  # noqa: SLF001
+        field = Person._meta.get_field("token")
         found = Person.objects.raw(BY_TOKEN, [field.get_db_prep_value(token, connection)])
     else:
         found = Person.objects.raw(BY_EMAIL, [(email or "").lower()])

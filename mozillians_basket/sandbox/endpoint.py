@@ -26,18 +26,25 @@ from mozillians_basket.sandbox.models import Fault
 
 logger = logging.getLogger(__name__)
 
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
 View: TypeAlias = Callable[..., HttpResponse]
 
 
 def endpoint(
-    name: str, *methods: str, refusal: str = "", cached: bool = False
+    name: str,
+    *methods: str,
+    refusal: str = "",
+    cached: bool = False,
+    unguarded: bool = True,
 ) -> Callable[[View], View]:
     """
     Make a view an endpoint of the Newsletter API.
 
     ``name`` is what faults and the journal call it; two paths may share one. Without
     ``methods``, every method is served; others are answered with ``refusal``. What is
-    ``cached`` may be kept for five minutes by the caller.
+    ``cached`` may be kept for five minutes by the caller. What is not ``unguarded`` is
+    subject to Django's check for forged requests, so nothing can be posted to it.
     """
     keep = cache_control(max_age=300) if cached else never_cache
 
@@ -52,11 +59,18 @@ def endpoint(
             struck = faults.board.striking(name, email or _email_of(arguments, request))
 
             def serve() -> HttpResponse:
+                asks_first = "Access-Control-Request-Method" in request.headers
+                if request.method == "OPTIONS" and asks_first:
+                    return _preflight(request)
+                if not unguarded and request.method not in SAFE:
+                    return answers.page(403, "Forbidden")
                 if methods and request.method not in methods:
                     return HttpResponseNotAllowed(methods, content=refusal)
                 return _guarded(view, request, arguments)
 
             response, is_answered = _with_faults(struck, serve, request)
+            if "Origin" in request.headers:
+                response["Access-Control-Allow-Origin"] = "*"
             # Django would log a refused call with its path, which can hold a token.
             response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
             journal.record(
@@ -126,6 +140,14 @@ def _altered(fault: Fault, kind: Fault.Kind, serve: Callable[[], HttpResponse]) 
         return answers.Answer({"status": "ok"}, fault.status)
     code = Code.UNKNOWN if fault.code is None else fault.code
     return answers.error(fault.status, code, fault.desc or "a fault was set")
+
+
+def _preflight(request: HttpRequest) -> HttpResponse:
+    headers = {
+        "Access-Control-Allow-Methods": "DELETE, GET, OPTIONS, PATCH, POST, PUT",
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
+    }
+    return HttpResponse(headers=headers)
 
 
 def _guarded(view: View, request: HttpRequest, arguments: dict[str, Any]) -> HttpResponse:

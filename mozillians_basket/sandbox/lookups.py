@@ -19,7 +19,7 @@ from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.endpoint import endpoint
 
 
-@endpoint("newsletters", "GET", "HEAD", cached=True)
+@endpoint("newsletters", "GET", "HEAD", cached=True, unguarded=False)
 def newsletters(request: HttpRequest) -> HttpResponse:
     """Describe every newsletter, private and inactive ones included."""
     return answers.ok(newsletters=catalogue.described())
@@ -31,7 +31,7 @@ def newsletters_v1(request: HttpRequest) -> HttpResponse:
     return answers.ok(newsletters=catalogue.described_v1())
 
 
-@endpoint("lookup")
+@endpoint("lookup", unguarded=False)
 def lookup(request: HttpRequest) -> HttpResponse:
     """Show the person with this token or, given a key, with this address."""
     if security.is_missing(request):

@@ -1,7 +1,6 @@
 """The same through basket-client, which sites use."""
 
 import uuid
-from collections.abc import Iterator
 
 import basket as basket_client
 import pytest
@@ -11,7 +10,7 @@ from tests.contract.target import Target, eventually, new_address
 
 
 @pytest.fixture
-def client(basket: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+def client(basket: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
     """Point basket-client at the Basket: it reads its settings once, at import."""
     monkeypatch.setattr("basket.base.BASKET_URL", basket.url)
     monkeypatch.setattr("basket.base.BASKET_API_KEY", basket.key)
