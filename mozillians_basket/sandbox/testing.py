@@ -64,6 +64,7 @@ class SandboxServer:
         api_key: str = "test-key",
         newsletters: str = "",
         database: str = "",
+        fast: bool = False,
         start_timeout: float = 30,
     ) -> None:
         self._arguments = ["--port", "0", "--api-key", api_key, "--end-with-input"]
@@ -71,6 +72,8 @@ class SandboxServer:
             self._arguments += ["--newsletters", newsletters]
         if database:
             self._arguments += ["--database", database]
+        if fast:
+            self._arguments.append("--fast")
         self._start_timeout = start_timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None

@@ -83,6 +83,30 @@ class ReceivedRequest(models.Model):
         return f"{self.method} {self.path}"
 
 
+class SentMessage(models.Model):
+    """A message that was sent to somebody."""
+
+    class Kind(models.TextChoices):
+        """What the message is for."""
+
+        CONFIRM = "confirm", "asks to confirm the address"
+        WELCOME = "welcome", "welcomes to newsletters"
+        RECOVER = "recover", "leads back to one's subscriptions"
+
+    sent = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    email = models.CharField(max_length=254)
+    lang = models.CharField(max_length=16)
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
 class RateCount(models.Model):
     """How often a call was made in the current period."""
 
