@@ -12,7 +12,7 @@ from mozillians_basket.site import BasketSite, Policy, Trigger
 
 class Sound(BasketSite):
     email = "user__email"
-    policies = (Policy("mozilla-phone", Q(is_vouched=True)),)
+    policies: tuple[Policy, ...] = (Policy("mozilla-phone", Q(is_vouched=True)),)
     triggers = (Trigger("people.Vouch", member="vouchee"),)
 
 
