@@ -128,6 +128,8 @@ def test_a_site_is_checked(settings, name, expected):
         ({"BASKET_POOL_SIZE": True}, checks.check_numbers, ["E020"]),
         ({"BASKET_TIMEOUT": "30"}, checks.check_numbers, []),
         ({"BASKET_LEASE_SECONDS": 20}, checks.check_numbers, ["E021"]),
+        ({"BASKET_MANAGERS": "admin@example.org"}, checks.check_flags, ["E026"]),
+        ({"BASKET_MANAGERS": ["admin@example.org"]}, checks.check_flags, []),
         ({"BASKET_OPTIN": "Y"}, checks.check_flags, ["E022"]),
         ({"BASKET_TRIGGER_WELCOME": 1}, checks.check_flags, ["E022"]),
         ({"BASKET_SOURCE_URL": "example.org"}, checks.check_flags, ["E023"]),
