@@ -27,9 +27,25 @@ class Fault(models.Model):
         UNIFORM = "uniform", "anything from nothing to twice as long"
         EXPONENTIAL = "exponential", "mostly shorter, sometimes much longer"
 
+    class Endpoint(models.TextChoices):
+        """The endpoints that requests are told apart by."""
+
+        CONFIRM = "confirm", "confirm"
+        UNSUBSCRIBE_REASON = "custom-unsub-reason", "custom-unsub-reason"
+        LOOKUP = "lookup", "lookup"
+        NEWSLETTERS = "newsletters", "newsletters"
+        RECOVER = "recover", "recover"
+        SUBSCRIBE = "subscribe", "subscribe"
+        UNSUBSCRIBE = "unsubscribe", "unsubscribe"
+        USER = "user", "user"
+        USER_META = "user-meta", "user-meta"
+
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.ANSWER)
     endpoint = models.CharField(
-        max_length=32, blank=True, help_text="Only requests of this endpoint; empty for all."
+        max_length=32,
+        blank=True,
+        choices=Endpoint.choices,
+        help_text="Only requests of this endpoint; none for all.",
     )
     email = models.CharField(
         max_length=254,
