@@ -143,9 +143,8 @@ def test_a_share_of_requests_fails_the_same_way_each_time(caller: Caller) -> Non
 def test_latency_can_vary(caller: Caller) -> None:
     caller.sandbox.fail(kind="delay", seconds=0.05, spread="exponential")
 
-    times = []
-    for _ in range(12):
-        times.append(caller.get("/news/newsletters/").elapsed.total_seconds())
+    answers = [caller.get("/news/newsletters/") for _ in range(12)]
+    times = [answer.elapsed.total_seconds() for answer in answers]
 
     assert max(times) > 2 * min(times)
 
@@ -194,7 +193,7 @@ def test_a_fault_is_healed(caller: Caller) -> None:
     [{"kind": "nonsense"}, {"share": 2}, {"status": 42}, {"endpoint": "nope"}, {"colour": "blue"}],
 )
 def test_a_fault_that_makes_no_sense_is_refused(caller: Caller, fault: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         caller.sandbox.fail(**fault)  # type: ignore[arg-type]
 
     assert caller.sandbox.faults == []

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -70,6 +72,17 @@ def test_it_ends_when_its_starter_is_killed() -> None:
     while is_alive(url):
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_the_answer_to_head_has_no_body(caller: Caller) -> None:
+    parts = urlsplit(caller.sandbox.url)
+    request = b"HEAD /news/newsletters/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0))) as connection:
+        connection.sendall(request)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert received.endswith(b"\r\n\r\n")
 
 
 def test_a_hanging_request_does_not_keep_it_from_ending() -> None:
