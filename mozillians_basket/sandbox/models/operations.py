@@ -19,6 +19,10 @@ class Fault(models.Model):
         HTML = "html", "answer a page of HTML instead"
         RATE_LIMIT = "rate_limit", "answer 429"
         MAINTENANCE = "maintenance", "behave as in maintenance"
+        STORE_FAILS = "store_fails", "the store of contacts fails"
+        STORE_REFUSES = "store_refuses", "the store of contacts refuses Basket"
+        STORE_GONE = "store_gone", "the store of contacts is out of reach"
+        STORE_READ_ONLY = "store_read_only", "the store of contacts fails on writing"
 
     class Spread(models.TextChoices):
         """How delays are distributed around ``seconds``."""
