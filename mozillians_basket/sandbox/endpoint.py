@@ -19,12 +19,17 @@ from mozillians_basket.sandbox import (
     faults,
     journal,
     maintenance,
+    store,
     tokens,
 )
 from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.models import Fault
+from mozillians_basket.sandbox.store import StoreTroubleError
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_WITH_STORE = 15.0
+"""Seconds after which Basket gives up on a store that is out of reach."""
 
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
@@ -66,7 +71,7 @@ def endpoint(
                     return answers.page(403, "Forbidden")
                 if methods and request.method not in methods:
                     return HttpResponseNotAllowed(methods, content=refusal)
-                return _guarded(view, request, arguments)
+                return _guarded(view, request, arguments, email)
 
             response, is_answered = _with_faults(struck, serve, request)
             if "Origin" in request.headers:
@@ -136,6 +141,9 @@ def _altered(fault: Fault, kind: Fault.Kind, serve: Callable[[], HttpResponse]) 
         response = serve()
         response.content = response.content[:-1]
         return response
+    if kind in store.FOR_WRITING:
+        with store.in_trouble(fault):
+            return serve()
     if fault.code is None and fault.status < 400:
         return answers.Answer({"status": "ok"}, fault.status)
     code = Code.UNKNOWN if fault.code is None else fault.code
@@ -150,15 +158,31 @@ def _preflight(request: HttpRequest) -> HttpResponse:
     return HttpResponse(headers=headers)
 
 
-def _guarded(view: View, request: HttpRequest, arguments: dict[str, Any]) -> HttpResponse:
+def _guarded(
+    view: View, request: HttpRequest, arguments: dict[str, Any], email: str
+) -> HttpResponse:
     try:
         return view(request, **arguments)
+    except StoreTroubleError as trouble:
+        return _in_trouble(trouble.fault, email)
     except Exception as error:  # noqa: BLE001
         # The text of an error can quote an address, so only its place is logged.
         place = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
         logger.error("%s at %s:%s", kind, place.filename, place.lineno)  # noqa: TRY400
         return answers.page(500, "Server Error")
+
+
+def _in_trouble(fault: Fault, email: str) -> HttpResponse:
+    if fault.kind == Fault.Kind.STORE_FAILS:
+        # The text quotes the address, as the real one does: it is not to be logged.
+        desc = f"the store of contacts failed for {email}"
+        return answers.error(400, Code.NETWORK_FAILURE, desc)
+    if fault.kind == Fault.Kind.STORE_REFUSES:
+        return answers.error(500, Code.PROVIDER_REFUSES, "the store of contacts refuses Basket")
+    if fault.kind == Fault.Kind.STORE_GONE:
+        faults.wait(fault, otherwise=PATIENCE_WITH_STORE)
+    return answers.page(500, "Server Error")
 
 
 def _unanswered(request: HttpRequest) -> HttpResponse:

@@ -1,14 +1,19 @@
-"""Maintenance: changes are accepted, kept, and carried out when it is over."""
+"""
+Changes that are accepted now and carried out later.
+
+In maintenance, and while the store of contacts is in trouble, Basket keeps them.
+"""
 
 from collections.abc import Mapping
 
 from django.http import HttpRequest
 
-from mozillians_basket.sandbox import faults
+from mozillians_basket.sandbox import faults, store
 from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.models import Fault, HeldCall
 
 IN_MAINTENANCE = "basket_sandbox.maintenance"
+HOLDING = {Fault.Kind.MAINTENANCE, *store.FOR_WRITING}
 
 
 class Held:
@@ -23,9 +28,9 @@ def applies_to(request: HttpRequest) -> bool:
 
 
 def is_over() -> bool:
-    """Tell whether no request at all would be answered as in maintenance."""
+    """Tell whether no request at all is answered as in maintenance or with trouble."""
     kinds = {fault.kind for fault in faults.board.current()}
-    return not sandbox_settings.MAINTENANCE and Fault.Kind.MAINTENANCE not in kinds
+    return not sandbox_settings.MAINTENANCE and not kinds & HOLDING
 
 
 def hold(kind: str, fields: Mapping[str, str], *, optin: bool, site: str) -> None:

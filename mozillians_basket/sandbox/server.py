@@ -146,7 +146,14 @@ def _answer(listener: socket.socket, threads: int) -> None:
     from mozillians_basket.sandbox.connections import SandboxChannel, droppable
 
     application = droppable(StaticFilesHandler(get_wsgi_application()))
-    server = create_server(application, sockets=[listener], threads=threads, ident=None)
+    server = create_server(
+        application,
+        sockets=[listener],
+        threads=threads,
+        ident=None,
+        # Which of a proxy's headers is to be trusted is said in Django's settings.
+        clear_untrusted_proxy_headers=False,
+    )
     server.channel_class = SandboxChannel
     try:
         server.asyncore.loop(timeout=1, map=server._map)  # noqa: SLF001

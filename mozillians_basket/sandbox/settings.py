@@ -74,5 +74,7 @@ LOGGING = {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         # Not found and refused is what callers of a sandbox get all day.
         "django.request": {"level": "ERROR"},
+        # That requests wait for a thread is no fault of theirs.
+        "waitress.queue": {"level": "ERROR"},
     },
 }
