@@ -17,7 +17,9 @@ CONTACT_FIELDS = [
     "member", "email", "wanted_email", "refused_email", "departed_at",
     "touched_at", "attempts", "cause",
 ]  # fmt: skip
-LINE_FIELDS = ["entitled", "wanted", "decided_by", "decided_at", "state", "error_code"]
+LINE_FIELDS = [
+    "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
+]  # fmt: skip
 
 
 def later_than(moment: datetime) -> datetime:
@@ -163,6 +165,7 @@ def _apply_policies(
         line.entitled = entitled
         if line.state != State.OPTED_OUT or (line.wanted and not entitled):
             line.wanted = entitled
+            line.despite_opt_out = False
             line.decided_by = Decider.POLICY
             line.decided_at = timezone.now()
         result.append(line)
