@@ -7,7 +7,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from mozillians_basket.ledger.evaluation import evaluate, later_than, locked_contacts
+from mozillians_basket.ledger.evaluation import (
+    end_second_look,
+    evaluate,
+    later_than,
+    locked_contacts,
+)
 from mozillians_basket.ledger.records import note
 from mozillians_basket.models import Batch, Contact, Event, Subscription
 from mozillians_basket.site import get_site
@@ -60,7 +65,12 @@ def _make_due(contact: Contact, cause: str) -> None:
     contact.touched_at = later_than(contact.touched_at)
     contact.verify, contact.cause, contact.attempts = True, cause, 0
     contact.refused_email = ""
-    contact.save(update_fields=["touched_at", "verify", "cause", "attempts", "refused_email"])
+    end_second_look(contact)
+    contact.save(
+        update_fields=[
+            "touched_at", "verify", "cause", "attempts", "refused_email", "not_before",
+        ]
+    )  # fmt: skip
 
 
 def subscribe_member(member_id: Any, newsletters: str | Iterable[str]) -> list[int]:

@@ -15,7 +15,7 @@ from mozillians_basket.states import Decider, State
 
 CONTACT_FIELDS = [
     "member", "email", "wanted_email", "refused_email", "departed_at",
-    "touched_at", "attempts", "cause",
+    "touched_at", "not_before", "attempts", "cause",
 ]  # fmt: skip
 LINE_FIELDS = [
     "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
@@ -114,6 +114,7 @@ def evaluate(
             settled = contact.settled_at is not None and contact.touched_at <= contact.settled_at
             if changed or settled:
                 contact.touched_at = later_than(contact.touched_at)
+                end_second_look(contact)
                 contact.attempts = 0
                 contact.cause = cause.get(member, contact.cause)
                 changed = True
@@ -125,6 +126,12 @@ def evaluate(
     if pointless:
         Contact.objects.filter(pk__in=pointless).delete()
     return waiting
+
+
+def end_second_look(contact: Contact) -> None:
+    """A change need not wait for a second look at what was sent; after a failure it does."""
+    if contact.error in {"", "refused"}:
+        contact.not_before = None
 
 
 def _depart(contact: Contact) -> None:

@@ -115,6 +115,10 @@ def _show(line: Subscription, todo: Plan, now: datetime) -> None:
     """What a lookup shows of one line."""
     if line.newsletter in todo.removed:
         line.removed_at = None
+        if line.state in HELD:
+            line.state = (
+                State.UNSUBSCRIBED
+            )  # by this site: without that it would pass for an opt-out
     if line.newsletter in todo.returned:
         line.wanted, line.decided_by, line.decided_at = line.entitled, Decider.MEMBER, now
     state = todo.states.get(line.newsletter)

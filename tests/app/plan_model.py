@@ -98,13 +98,14 @@ def shown(account, todo):
     def known(line):
         name = line.newsletter
         if name in todo.removed:
-            line = replace(line, removal_pending=False)
+            gone = State.UNSUBSCRIBED if line.state in HELD else line.state
+            line = replace(line, removal_pending=False, state=gone)
         if name in todo.returned:
             line = replace(line, wanted=line.entitled)
         state = todo.states.get(name, line.state)
         if name in todo.states and state == State.OPTED_OUT and line.state != State.OPTED_OUT:
             line = replace(line, wanted=False)
-        if state in HELD:
+        if name in todo.states and state in HELD:
             line = replace(line, despite_opt_out=False)
         return replace(line, state=state)
 

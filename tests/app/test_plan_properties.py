@@ -59,6 +59,16 @@ def test_what_was_sent_is_not_sent_again(model):
 
 
 @given(models())
+def test_writing_down_what_a_lookup_shows_does_not_change_what_is_sent(model):
+    lookup = model.look_up()
+    todo = plan(model.account, lookup)
+
+    again = plan(recorded(model.account, todo), lookup)
+
+    assert (again.subscribe, again.unsubscribe) == (todo.subscribe, todo.unsubscribe)
+
+
+@given(models())
 def test_the_lookup_that_is_kept_up_says_what_basket_would(model):
     lookup = model.look_up()
     todo = plan(model.account, lookup)
