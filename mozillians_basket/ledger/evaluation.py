@@ -16,9 +16,11 @@ from mozillians_basket.states import HELD, Decider, State
 
 CONTACT_FIELDS = [
     "member", "email", "wanted_email", "refused_email", "departed_at",
-    "touched_at", "priority", "attempts", "parked_at", "cause",
+    "touched_at", "priority", "not_before", "attempts", "parked_at", "cause",
 ]  # fmt: skip
-LINE_FIELDS = ["entitled", "wanted", "decided_by", "decided_at", "state", "error_code"]
+LINE_FIELDS = [
+    "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
+]  # fmt: skip
 
 
 def later_than(moment: datetime) -> datetime:
@@ -114,6 +116,7 @@ def evaluate(
             if changed or settled:
                 contact.touched_at = later_than(contact.touched_at)
                 contact.priority = _priority(contact, lines.values(), due=not settled)
+                end_second_look(contact)
                 contact.attempts, contact.parked_at = 0, None
                 contact.cause = cause.get(member, contact.cause)
                 changed = True
@@ -151,6 +154,12 @@ def make_due(contact_ids: Collection[int], cause: str) -> int:
         contacts, ["touched_at", "verify", "cause", "priority", "attempts", "parked_at"]
     )
     return len(contacts)
+
+
+def end_second_look(contact: Contact) -> None:
+    """A change need not wait for a second look at what was sent; after a failure it does."""
+    if contact.error in {"", "refused"}:
+        contact.not_before = None
 
 
 def _priority(contact: Contact, lines: Iterable[Subscription], *, due: bool) -> int:
@@ -200,6 +209,7 @@ def _apply_policies(
         line.entitled = entitled
         if line.state != State.OPTED_OUT or (line.wanted and not entitled):
             line.wanted = entitled
+            line.despite_opt_out = False
             line.decided_by = Decider.POLICY
             line.decided_at = timezone.now()
         result.append(line)
