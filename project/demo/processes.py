@@ -205,7 +205,10 @@ class Processes:
         atexit.register(self.stop)
 
     def _tell_keeper(self, group: int) -> None:
-        if self._keeper is not None and self._keeper.stdin is not None:
+        if self._keeper is None or self._keeper.stdin is None:
+            return
+        # A signal to the whole foreground group can hit the keeper before it has left it.
+        with suppress(BrokenPipeError):
             self._keeper.stdin.write(f"{group}\n".encode())
             self._keeper.stdin.flush()
 

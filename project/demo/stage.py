@@ -150,14 +150,17 @@ class Stage:
         return self.idle() and not Contact.objects.filter(later).exists()
 
     def _held_in_the_end(self) -> Holdings:
-        """What Basket holds once it is right and the queue is empty, or when time is up."""
-        end = time.monotonic() + PATIENCE
+        """What Basket holds once it is right, or will not be any more, or when time is up."""
+        began = unsettled = time.monotonic()
         while True:
             self._watch()
             held = self.basket.holdings
             self._note_reached(held)
-            late = time.monotonic() > end
-            if late or (self.expected.holdings == held and self.idle()):
+            now = time.monotonic()
+            if not self.settled():
+                unsettled = now
+            through = self.expected.holdings == held and self.idle()
+            if through or now - unsettled > QUIET or now - began > PATIENCE:
                 return self.basket.holdings
             time.sleep(_POLL)
 
