@@ -29,9 +29,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="demo-", dir=var, ignore_cleanup_errors=True) as folder:
         processes = Processes(Path(folder), signals)
         try:
-            problem = _play(Path(folder), processes)
-        except ProcessFailed as failure:
-            problem = str(failure)
+            problem = _problem(Path(folder), processes)
         except Interrupted as interruption:
             signals.ignore()
             say(f"\n{interruption}: ending all processes.")
@@ -46,6 +44,21 @@ def main() -> int:
         return 1
     say(coloured(f"PASSED in {took}: Basket holds exactly what it should.", GREEN))
     return 0
+
+
+def _problem(folder: Path, processes: Processes) -> str:
+    """Play; return what is wrong, if anything."""
+    try:
+        return _play(folder, processes)
+    except ProcessFailed as failure:
+        return str(failure)
+    except Exception:
+        # A child that died can show as any failure of what talks to it.
+        try:
+            processes.check()
+        except ProcessFailed as failure:
+            return str(failure)
+        raise
 
 
 def _play(folder: Path, processes: Processes) -> str:
@@ -92,6 +105,11 @@ def _play(folder: Path, processes: Processes) -> str:
         return f"{failure}\nThe worker warned:\n{warnings}" if warnings else str(failure)
     held, wanted = basket.holdings, stage.expected.holdings
     differences = stage.expected.differences(held)
+    differences += [
+        f"{email}: looked up with the key, Basket shows something else than it holds."
+        for email in sorted(held)
+        if basket.look_up(email) != held[email]
+    ]
     say()
     say(
         f"In the end: {len(held)} people at Basket, {len(wanted)} expected, "

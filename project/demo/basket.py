@@ -1,6 +1,7 @@
 """What the demo itself asks of the sandbox Basket, and what a person does there."""
 
 from collections.abc import Collection
+from typing import Any
 
 import requests
 
@@ -41,17 +42,23 @@ class Basket:
 
     def leave(self, email: str, newsletters: Collection[str]) -> None:
         """What somebody does who follows the link to unsubscribe."""
-        self._post(f"unsubscribe/{self._token(email)}", newsletters=",".join(newsletters))
+        self._post(
+            f"unsubscribe/{self._looked_up(email)['token']}", newsletters=",".join(newsletters)
+        )
 
     def opt_out(self, email: str) -> None:
         """What somebody does who wants nothing at all any more."""
-        self._post(f"unsubscribe/{self._token(email)}", optout="Y")
+        self._post(f"unsubscribe/{self._looked_up(email)['token']}", optout="Y")
+
+    def look_up(self, email: str) -> frozenset[str]:
+        """What this address holds by the Newsletter API, as anyone with a key may ask."""
+        return frozenset(self._looked_up(email)["newsletters"])
 
     def _post(self, what: str, **fields: str) -> None:
         answer = self._session.post(f"{self.url}/news/{what}/", fields, timeout=_TIMEOUT)
         answer.raise_for_status()
 
-    def _token(self, email: str) -> str:
+    def _looked_up(self, email: str) -> dict[str, Any]:
         answer = self._session.get(
             f"{self.url}/api/v1/users/lookup/",
             params={"email": email},
@@ -59,4 +66,5 @@ class Basket:
             timeout=_TIMEOUT,
         )
         answer.raise_for_status()
-        return str(answer.json()["token"])
+        person: dict[str, Any] = answer.json()
+        return person

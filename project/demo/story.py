@@ -67,6 +67,7 @@ class Story:
             for number in range(1, 14):
                 with self.stage.change("created", address(number)):
                     create_member(address(number))
+            self.stage.wait_until(self.stage.idle)
 
     def members_are_vouched(self) -> None:
         """The vouched get phone news."""

@@ -62,18 +62,27 @@ def test_an_interrupted_demo_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_that_dies_fails_the_demo_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "module", "moment"),
+    [
+        pytest.param("worker", "celery", " 2 Members are vouched", id="worker"),
+        pytest.param("sandbox", "mozillians_basket.sandbox", " 1 Members are", id="sandbox"),
+    ],
+)
+def test_a_process_that_dies_fails_the_demo_by_name(
+    tmp_path: Path, name: str, module: str, moment: str
+) -> None:
     with program("project.demo", tmp_path) as demo:
-        demo.read_until(" 2 Members are vouched")
-        worker, beat = sorted(
-            (found for found in demo.running if "celery" in found.command),
-            key=lambda found: found.parent != demo.process.pid,
+        demo.read_until(moment)
+        (pid,) = (
+            found.pid
+            for found in demo.running
+            if f"-m {module} " in found.command and found.parent == demo.process.pid
         )
-        os.kill(worker.pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         status = demo.end()
         left = demo.running
 
-    assert beat.parent == worker.pid
     assert status == 1
-    assert "The process 'worker' ended with status -9. It said last:" in demo.said
+    assert f"The process '{name}' ended with status -9. It said last:" in demo.said
     assert left == []

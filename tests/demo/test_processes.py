@@ -12,7 +12,7 @@ import pytest
 
 from project.demo import processes as module
 from project.demo.processes import Interrupted, Processes, ProcessFailed, Signals
-from tests.demo.programs import ROOT
+from tests.demo.programs import ROOT, needs_proc
 
 STUBBORN = (
     "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
@@ -31,10 +31,11 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 
 def runs(pid: int) -> bool:
     """Whether a process is there and no zombie, which only its parent can clear away."""
-    done = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return bool(done.stdout.strip()) and not done.stdout.startswith("Z")
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def in_time(condition: Callable[[], bool]) -> bool:
@@ -61,6 +62,7 @@ def test_a_child_that_does_not_become_ready_is_named(processes: Processes) -> No
         processes.wait_for(child, "ready", timeout=0.1)
 
 
+@needs_proc
 def test_a_child_that_ignores_the_end_is_ended_with_its_own_children(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +78,7 @@ def test_a_child_that_ignores_the_end_is_ended_with_its_own_children(
     assert in_time(lambda: not runs(grandchild))
 
 
+@needs_proc
 def test_children_end_even_when_the_parent_is_killed(tmp_path: Path) -> None:
     parent = (
         "import os, pathlib, sys, time; "
