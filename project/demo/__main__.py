@@ -63,7 +63,7 @@ def _problem(folder: Path, processes: Processes) -> str:
 
 def _play(folder: Path, processes: Processes) -> str:
     """Start everything, play everything; return what is wrong, if anything."""
-    key = secrets.token_urlsafe(16)
+    key = secrets.token_hex(16)  # never begins like an option
     environment = _environment(folder, key)
     say("Starting Basket's sandbox, the site, and a worker with beat, at free ports of loopback.")
     sandbox = processes.start(
