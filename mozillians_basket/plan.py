@@ -64,12 +64,17 @@ class Lookup:
     """Whether an unsubscribe followed the lookup. Basket only queues those."""
 
     def after_subscribe(self, newsletters: frozenset[str], token: str, *, moving: bool) -> "Lookup":
-        """As it would be answered now that these were subscribed at the target."""
+        """
+        As it would be answered now that these were subscribed at the target.
+
+        But for ``opted_out``: the call clears it in Basket, and it still holds
+        for all that the call did not name.
+        """
         person = self.new if moving else self.current
         if person is None:
             person = Person(self.target, token, newsletters)
         else:
-            person = replace(person, newsletters=person.newsletters | newsletters, opted_out=False)
+            person = replace(person, newsletters=person.newsletters | newsletters)
         return replace(self, new=person) if moving else replace(self, current=person)
 
     def after_unsubscribe(self, newsletters: frozenset[str]) -> "Lookup":
@@ -179,7 +184,9 @@ def differs(account: Account) -> bool:
     """Whether the ledger alone shows that Basket must be asked."""
     if account.leaving or account.moving:
         return True
-    return bool(account.email) and any(_line_differs(line) for line in account.lines)
+    return bool(account.email) and any(
+        _line_differs(line) for line in account.lines if line.newsletter in account.ours
+    )
 
 
 def _line_differs(line: Line) -> bool:
@@ -229,7 +236,7 @@ def plan(account: Account, lookup: Lookup) -> Plan:
             unsubscribe.add(name)
         elif left:
             states[name] = State.OPTED_OUT
-        elif wanted and (account.stranded or line.state == State.REFUSED):
+        elif wanted and (account.stranded or (line.state == State.REFUSED and not moving)):
             states[name] = State.REFUSED
         elif wanted:
             subscribe.add(name)

@@ -11,11 +11,11 @@ from mozillians_basket.ledger.accounts import account_of
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.plan import differs
 from mozillians_basket.site import Standing, get_site
-from mozillians_basket.states import Decider, State
+from mozillians_basket.states import HELD, Decider, State
 
 CONTACT_FIELDS = [
     "member", "email", "wanted_email", "refused_email", "departed_at",
-    "touched_at", "attempts", "cause",
+    "touched_at", "priority", "attempts", "parked_at", "cause",
 ]  # fmt: skip
 LINE_FIELDS = ["entitled", "wanted", "decided_by", "decided_at", "state", "error_code"]
 
@@ -112,7 +112,8 @@ def evaluate(
             settled = contact.settled_at is not None and contact.touched_at <= contact.settled_at
             if changed or settled:
                 contact.touched_at = later_than(contact.touched_at)
-                contact.attempts = 0
+                contact.priority = _priority(contact, lines.values(), due=not settled)
+                contact.attempts, contact.parked_at = 0, None
                 contact.cause = cause.get(member, contact.cause)
                 changed = True
         if changed:
@@ -123,6 +124,15 @@ def evaluate(
     if pointless:
         Contact.objects.filter(pk__in=pointless).delete()
     return waiting
+
+
+def _priority(contact: Contact, lines: Iterable[Subscription], *, due: bool) -> int:
+    """How urgent it is; one that is due already loses nothing of its urgency."""
+    removal = not contact.wanted_email or any(
+        not line.wanted and line.state in HELD | {State.UNKNOWN} for line in lines
+    )
+    priority = Contact.Priority.REMOVAL if removal else Contact.Priority.CHANGE
+    return min(priority, contact.priority) if due else priority
 
 
 def _depart(contact: Contact) -> None:
