@@ -7,13 +7,7 @@ from django.utils import timezone
 from mozillians_basket.addresses import same_address
 from mozillians_basket.backoff import waiting_time
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import (
-    BasketError,
-    BasketMisconfigured,
-    BasketRefused,
-    BasketUnavailable,
-    StepFailed,
-)
+from mozillians_basket.exceptions import BasketError, label_of
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
@@ -137,7 +131,7 @@ def postpone(lease: Lease, error: BasketError) -> None:
     :raises LeaseLost: when somebody else has the lease; nothing is written then.
     """
     with holding(lease) as contact:
-        label = _label(error)
+        label = label_of(error)
         first = contact.error != label
         contact.attempts += 1
         contact.error, contact.error_code = label, getattr(error, "code", None)
@@ -155,13 +149,3 @@ def postpone(lease: Lease, error: BasketError) -> None:
                 "parked_at",
             ]
         )  # fmt: skip
-
-
-def _label(error: BasketError) -> str:
-    if isinstance(error, BasketUnavailable) and error.status == 429:
-        return "rate limit"
-    if isinstance(error, BasketMisconfigured):
-        return "misconfigured"
-    if isinstance(error, BasketRefused):
-        return "refused by Basket"
-    return "unexpected" if isinstance(error, StepFailed) else "unavailable"
