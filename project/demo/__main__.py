@@ -53,11 +53,14 @@ def _problem(folder: Path, processes: Processes) -> str:
     except ProcessFailed as failure:
         return str(failure)
     except Exception:
-        # A child that died can show as any failure of what talks to it.
-        try:
-            processes.check()
-        except ProcessFailed as failure:
-            return str(failure)
+        # A child that died can show as any failure of what talks to it, and a little
+        # earlier as a connection that breaks than as a process that has ended.
+        for _ in range(20):
+            try:
+                processes.check()
+            except ProcessFailed as failure:
+                return str(failure)
+            time.sleep(0.1)
         raise
 
 
