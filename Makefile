@@ -12,7 +12,7 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test coverage lint format types check wheel requirements clean
+.PHONY: help demo run test contract benchmark coverage lint format types check wheel requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ run: $(READY) ## the site, the sandbox Basket and the worker, until Ctrl-C
 
 test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
 	$(RUN) -m pytest -n 2 $(ARGS)
+
+contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
+	$(RUN) -m pytest tests/contract $(ARGS)
+
+benchmark: $(READY) ## how many lookups a second the sandbox Basket answers
+	$(RUN) -m benchmarks.sandbox_lookups $(ARGS)
 
 coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest

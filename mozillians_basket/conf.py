@@ -95,6 +95,12 @@ class Settings:
         return int(getattr(settings, "BASKET_MAX_IN_FLIGHT", 500))
 
     @property
+    def MAX_PER_SECOND(self) -> float | None:
+        """How many contacts a second the sweeper starts, on average; ``None`` for no limit."""
+        value = getattr(settings, "BASKET_MAX_PER_SECOND", None)
+        return None if value is None else float(value)
+
+    @property
     def DRAIN_SIZE(self) -> int:
         """How many touches, or items of a batch, are worked through in one transaction."""
         return int(getattr(settings, "BASKET_DRAIN_SIZE", 200))
@@ -123,6 +129,26 @@ class Settings:
         removals that a newer decision overtook.
         """
         return float(getattr(settings, "BASKET_RECHECK_SECONDS", 60))
+
+    @property
+    def BREAKER_FAILURES(self) -> int:
+        """How many failures in a row, of whomever, stop all calls but single probes."""
+        return int(getattr(settings, "BASKET_BREAKER_FAILURES", 5))
+
+    @property
+    def WAIT_FACTOR(self) -> float:
+        """By what all waits after failures are multiplied: less than 1 to watch them in a test."""
+        return float(getattr(settings, "BASKET_WAIT_FACTOR", 1))
+
+    @property
+    def MAX_ATTEMPTS(self) -> int:
+        """After how many failures of its own a contact is parked for an admin to look at."""
+        return int(getattr(settings, "BASKET_MAX_ATTEMPTS", 10))
+
+    @property
+    def MANAGERS(self) -> tuple[str, ...]:
+        """Who is told when Basket refuses the site; ``ADMINS`` when empty."""
+        return tuple(getattr(settings, "BASKET_MANAGERS", ()))
 
     @staticmethod
     def _known_to_client(name: str, default: Any) -> Any:

@@ -53,6 +53,10 @@ class LeaseLost(BasketError):
     """Another worker has taken the contact over: write nothing, say nothing to Basket."""
 
 
+class BreakerOpen(BasketError):
+    """Basket fails everybody: the call was not made. The contact stays due for a better time."""
+
+
 class UnknownNewsletter(BasketError, ValueError):
     """A newsletter was named that this site may not change; nothing was written."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Task, chain, shared_task
 
-from mozillians_basket import ledger, sync
+from mozillians_basket import breaker, ledger, sync
 from mozillians_basket.exceptions import LeaseLost
 from mozillians_basket.ledger import Lease
 from mozillians_basket.redaction import redacted
@@ -84,7 +84,7 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, Any]:
 
 def _follow_up(contact_ids: list[int]) -> dict[str, Any]:
     if switch_is_on():
-        _start(ledger.claim(contact_ids))
+        _start(_claim(contact_ids))
     return {"contacts": contact_ids}
 
 
@@ -94,7 +94,7 @@ def sync_touched(touch_ids: list[int]) -> None:
     if not switch_is_on():
         return
     _drained, contact_ids = ledger.drain(touch_ids)
-    _start(ledger.claim(contact_ids))
+    _start(_claim(contact_ids))
 
 
 @shared_task(name="mozillians_basket.tasks.sweep", ignore_result=True)
@@ -104,13 +104,14 @@ def sweep() -> None:
 
     Needs no message from a signal; running it twice at once is harmless.
     """
+    breaker.note_sweep()
     if not switch_is_on():
         return
     while ledger.drain()[0]:
         pass
     while ledger.work_off_batches():
-        _start(ledger.claim_next())
-    _start(ledger.claim_next())
+        _start(_claim())
+    _start(_claim())
 
 
 @shared_task(name="mozillians_basket.tasks.lookup_user_task", ignore_result=True)
@@ -166,8 +167,18 @@ def _renewed(argument: list[int] | None) -> Lease | None:
 
 
 def _finish(lease: Lease) -> None:
-    if ledger.settle(lease):
-        _start(ledger.claim([lease.contact_id]))
+    due_again = ledger.settle(lease)
+    breaker.note_settled(lease.contact_id)
+    if due_again:
+        _start(_claim([lease.contact_id]))
+
+
+def _claim(contact_ids: list[int] | None = None) -> list[Lease]:
+    """Claim these, or whatever is due; while the breaker is open, only its probe."""
+    if breaker.is_open():
+        probe = breaker.next_probe(ledger.most_urgent())
+        return ledger.claim([probe]) if probe is not None else []
+    return ledger.claim_next() if contact_ids is None else ledger.claim(contact_ids)
 
 
 def _start(leases: Iterable[Lease]) -> None:

@@ -3,7 +3,15 @@
 from mozillians_basket.ledger.accounts import current_plan, target_of
 from mozillians_basket.ledger.batches import create_batch, work_off_batches
 from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
-from mozillians_basket.ledger.leases import Lease, claim, claim_next, due, release, renew
+from mozillians_basket.ledger.leases import (
+    Lease,
+    claim,
+    claim_next,
+    due,
+    most_urgent,
+    release,
+    renew,
+)
 from mozillians_basket.ledger.records import (
     leave_behind,
     note_removal,
@@ -26,6 +34,7 @@ __all__ = [
     "drain",
     "due",
     "leave_behind",
+    "most_urgent",
     "move_address",
     "note_removal",
     "note_target",

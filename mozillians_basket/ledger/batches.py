@@ -104,6 +104,13 @@ def finish_items(contact: Contact, lines: Iterable[Subscription]) -> None:
     BatchItem.objects.bulk_update(items, ["state", "reason"])
 
 
+def fail_items(contact: Contact, reason: str) -> None:
+    """Close the bulk requests of a contact that is parked."""
+    contact.batch_items.filter(state=BatchItem.State.PENDING).update(
+        state=BatchItem.State.FAILED, reason=reason
+    )
+
+
 def _close(item: BatchItem, found: list[State]) -> None:
     subscribing = item.batch.action == Batch.Action.SUBSCRIBE
     if subscribing and State.REFUSED in found:

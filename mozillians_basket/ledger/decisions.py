@@ -57,18 +57,23 @@ def decide(
             batch=batch,
             outcome="subscribe" if subscribe else "unsubscribe",
         )
-        _make_due(contact, cause)
+        _make_due(contact, cause, Contact.Priority.BULK if batch else Contact.Priority.CHANGE)
     return frozenset(taken)
 
 
-def _make_due(contact: Contact, cause: str) -> None:
+def _make_due(
+    contact: Contact, cause: str, priority: Contact.Priority = Contact.Priority.CHANGE
+) -> None:
+    due = contact.settled_at is None or contact.touched_at > contact.settled_at
+    contact.priority = min(priority, contact.priority) if due else priority
     contact.touched_at = later_than(contact.touched_at)
     contact.verify, contact.cause, contact.attempts = True, cause, 0
-    contact.refused_email = ""
+    contact.refused_email, contact.parked_at = "", None
     end_second_look(contact)
     contact.save(
         update_fields=[
-            "touched_at", "verify", "cause", "attempts", "refused_email", "not_before",
+            "touched_at", "priority", "verify", "cause", "attempts", "refused_email", "parked_at",
+            "not_before",
         ]
     )  # fmt: skip
 

@@ -11,11 +11,11 @@ from mozillians_basket.ledger.accounts import account_of
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.plan import differs
 from mozillians_basket.site import Standing, get_site
-from mozillians_basket.states import Decider, State
+from mozillians_basket.states import HELD, Decider, State
 
 CONTACT_FIELDS = [
     "member", "email", "wanted_email", "refused_email", "departed_at",
-    "touched_at", "not_before", "attempts", "cause",
+    "touched_at", "priority", "not_before", "attempts", "parked_at", "cause",
 ]  # fmt: skip
 LINE_FIELDS = [
     "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
@@ -115,7 +115,8 @@ def evaluate(
             if changed or settled:
                 contact.touched_at = later_than(contact.touched_at)
                 end_second_look(contact)
-                contact.attempts = 0
+                contact.priority = _priority(contact, lines.values(), due=not settled)
+                contact.attempts, contact.parked_at = 0, None
                 contact.cause = cause.get(member, contact.cause)
                 changed = True
         if changed:
@@ -132,6 +133,15 @@ def end_second_look(contact: Contact) -> None:
     """A change need not wait for a second look at what was sent; after a failure it does."""
     if contact.error in {"", "refused"}:
         contact.not_before = None
+
+
+def _priority(contact: Contact, lines: Iterable[Subscription], *, due: bool) -> int:
+    """How urgent it is; one that is due already loses nothing of its urgency."""
+    removal = not contact.wanted_email or any(
+        not line.wanted and line.state in HELD | {State.UNKNOWN} for line in lines
+    )
+    priority = Contact.Priority.REMOVAL if removal else Contact.Priority.CHANGE
+    return min(priority, contact.priority) if due else priority
 
 
 def _depart(contact: Contact) -> None:

@@ -7,9 +7,15 @@ from django.utils import timezone
 from mozillians_basket.addresses import same_address
 from mozillians_basket.backoff import waiting_time
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketRefused
+from mozillians_basket.exceptions import (
+    BasketError,
+    BasketMisconfigured,
+    BasketRefused,
+    BasketUnavailable,
+    StepFailed,
+)
 from mozillians_basket.ledger.accounts import account_of, current_plan
-from mozillians_basket.ledger.batches import finish_items
+from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leases import Lease, holding
 from mozillians_basket.ledger.records import note, show
@@ -126,6 +132,8 @@ def postpone(lease: Lease, error: BasketError) -> None:
     """
     Give a contact back after a failure, to be tried again later.
 
+    After ``BASKET_MAX_ATTEMPTS`` of them it is parked, and waits for an admin or a new change.
+
     :raises LeaseLost: when somebody else has the lease; nothing is written then.
     """
     with holding(lease) as contact:
@@ -135,16 +143,25 @@ def postpone(lease: Lease, error: BasketError) -> None:
         contact.error, contact.error_code = label, getattr(error, "code", None)
         contact.not_before = timezone.now() + waiting_time(contact.attempts, error)
         contact.leased_until = contact.lookup = None
+        if contact.attempts >= conf.MAX_ATTEMPTS:
+            contact.parked_at = timezone.now()
+            fail_items(contact, label)
+            note(contact, Event.Kind.PARKED, error_code=contact.error_code, outcome=label)
+        elif first:
+            note(contact, Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
         contact.save(
             update_fields=[
                 "attempts", "error", "error_code", "not_before", "leased_until", "lookup",
+                "parked_at",
             ]
         )  # fmt: skip
-        if first:
-            note(contact, Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
 
 
 def _label(error: BasketError) -> str:
+    if isinstance(error, BasketUnavailable) and error.status == 429:
+        return "rate limit"
     if isinstance(error, BasketMisconfigured):
         return "misconfigured"
-    return "refused by Basket" if isinstance(error, BasketRefused) else "unavailable"
+    if isinstance(error, BasketRefused):
+        return "refused by Basket"
+    return "unexpected" if isinstance(error, StepFailed) else "unavailable"

@@ -17,6 +17,93 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Pulse",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "failures",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Of one kind of call, without a success.",
+                        verbose_name="failures in a row",
+                    ),
+                ),
+                (
+                    "failing_call",
+                    models.CharField(blank=True, max_length=20, verbose_name="failing call"),
+                ),
+                (
+                    "failed_contacts",
+                    models.JSONField(blank=True, default=list, verbose_name="contacts that failed"),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("unavailable", "Basket is out of reach or broken"),
+                            ("misconfigured", "Basket refuses this site"),
+                        ],
+                        max_length=20,
+                        verbose_name="reason",
+                    ),
+                ),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="HTTP status"
+                    ),
+                ),
+                (
+                    "error_code",
+                    models.SmallIntegerField(
+                        blank=True, null=True, verbose_name="Basket's error code"
+                    ),
+                ),
+                (
+                    "opened_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="breaker open since"),
+                ),
+                ("probes", models.PositiveIntegerField(default=0, verbose_name="probes")),
+                (
+                    "probe_contact",
+                    models.BigIntegerField(
+                        blank=True, null=True, verbose_name="contact of the probe"
+                    ),
+                ),
+                (
+                    "next_probe_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="next probe"),
+                ),
+                (
+                    "notified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
+                ),
+                (
+                    "paced_until",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Up to when starts are used up.",
+                        null=True,
+                        verbose_name="paced until",
+                    ),
+                ),
+                (
+                    "swept_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last sweep"),
+                ),
+            ],
+            options={
+                "verbose_name": "pulse",
+                "verbose_name_plural": "pulse",
+            },
+        ),
+        migrations.CreateModel(
             name="Batch",
             fields=[
                 (
@@ -166,6 +253,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "priority",
+                    models.SmallIntegerField(
+                        choices=[(0, "removal"), (1, "change"), (2, "bulk request")],
+                        default=1,
+                        help_text="Removals do not wait behind others, nor changes behind bulk requests.",
+                        verbose_name="priority",
+                    ),
+                ),
+                (
+                    "parked_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When it had failed too often; waits for an admin or a new change.",
+                        null=True,
+                        verbose_name="parked",
+                    ),
+                ),
+                (
                     "not_before",
                     models.DateTimeField(blank=True, null=True, verbose_name="not before"),
                 ),
@@ -281,6 +386,7 @@ class Migration(migrations.Migration):
                             ("returned", "subscribed again on their own"),
                             ("refused", "refused"),
                             ("postponed", "postponed"),
+                            ("parked", "parked"),
                             ("erased", "erased"),
                         ],
                         max_length=20,
@@ -517,11 +623,14 @@ class Migration(migrations.Migration):
             model_name="contact",
             index=models.Index(
                 condition=models.Q(
-                    ("settled_at__isnull", True),
-                    ("touched_at__gt", models.F("settled_at")),
-                    _connector="OR",
+                    ("parked_at__isnull", True),
+                    models.Q(
+                        ("settled_at__isnull", True),
+                        ("touched_at__gt", models.F("settled_at")),
+                        _connector="OR",
+                    ),
                 ),
-                fields=["touched_at"],
+                fields=["priority", "touched_at"],
                 name="basket_contact_due",
             ),
         ),

@@ -1,10 +1,13 @@
 """Email addresses: which are valid, how they are written and how they are hidden."""
 
+from functools import lru_cache
+
 from email_validator import EmailNotValidError, validate_email
 
 from mozillians_basket.sandbox.models import BlockedDomain
 
 
+@lru_cache(maxsize=4096)
 def normalised(address: str | None) -> str | None:
     """
     Return the address as Basket stores it, or None if it is not valid.
@@ -19,6 +22,19 @@ def normalised(address: str | None) -> str | None:
     except EmailNotValidError:
         return None
     return found.ascii_email
+
+
+def normalised_unicode(address: str) -> str | None:
+    """Return the address with its domain in lower case, other scripts allowed, or None."""
+    try:
+        return validate_email(address, check_deliverability=False).normalized
+    except EmailNotValidError:
+        return None
+
+
+def in_ascii(address: str) -> str:
+    """Return a valid address in the form in which it is stored, as far as there is one."""
+    return normalised(address) or address
 
 
 def masked(address: str) -> str:

@@ -23,14 +23,15 @@ def ok(**data: Any) -> Answer:
     return Answer({"status": "ok", **data})
 
 
-def error(status: int, code: int, desc: str) -> Answer:
+def error(status: int, code: int, desc: str, **extra: str) -> Answer:
     """Answer that the call failed."""
-    return Answer({"status": "error", "desc": desc, "code": int(code)}, status)
+    return Answer({"status": "error", "desc": desc, "code": int(code), **extra}, status)
 
 
-def invalid_email() -> Answer:
-    """Answer that the address is not valid."""
-    return error(400, Code.INVALID_EMAIL, "Invalid email address")
+def invalid_email(suggestion: str | None = None) -> Answer:
+    """Answer that the address is not valid, and which one was probably meant."""
+    extra = {"suggestion": suggestion} if suggestion else {}
+    return error(400, Code.INVALID_EMAIL, "Invalid email address", **extra)
 
 
 def invalid_token() -> Answer:
@@ -56,6 +57,16 @@ def email_or_token_required() -> Answer:
 def key_required(for_what: str) -> Answer:
     """Answer that the caller has no valid API key."""
     return error(401, Code.NOT_AUTHORIZED, f"{for_what} requires a valid API key")
+
+
+def ssl_required(for_what: str) -> Answer:
+    """Answer that the call must come over SSL."""
+    return error(401, Code.SSL_REQUIRED, f"{for_what} requires SSL")
+
+
+def rate_limited() -> Answer:
+    """Answer that the same call was made too often."""
+    return error(429, Code.USAGE, "rate limit reached")
 
 
 def maintenance() -> Answer:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.models import BlockedDomain, Newsletter, NewsletterGroup
 
 DEFAULT_FILE = Path(__file__).parent / "fixtures" / "newsletters.json"
@@ -23,16 +24,23 @@ TEXTS = ("description", "title", "vendor_id")
 LOADED = {*FLAGS, *TEXTS, "languages", "order", "welcome"}
 
 
-@transaction.atomic
 def load(path: Path = DEFAULT_FILE) -> int:
     """
-    Create or update the newsletters, groups and blocked domains of a file.
+    Create or update the newsletters, groups and blocked domains of a JSON file.
 
-    The file is JSON and has the form of Basket's answer to ``/news/newsletters/``, with
-    optional ``groups`` and ``blocked_domains``. Nothing is removed. Returns how many
-    newsletters it names.
+    Returns how many newsletters it names.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    return load_content(json.loads(path.read_text(encoding="utf-8")))
+
+
+@transaction.atomic
+def load_content(content: dict[str, Any]) -> int:
+    """
+    Create or update newsletters, groups and blocked domains; nothing is removed.
+
+    ``content`` has the form of Basket's answer to ``/news/newsletters/``, with optional
+    ``groups`` and ``blocked_domains``. Returns how many newsletters it names.
+    """
     newsletters: dict[str, dict[str, Any]] = content["newsletters"]
     for slug, fields in newsletters.items():
         values = {name: value for name, value in fields.items() if name in LOADED}
@@ -54,7 +62,7 @@ def described() -> dict[str, dict[str, Any]]:
         newsletter.slug: {
             **_described(newsletter),
             "languages": newsletter.languages.split(","),
-            "welcome": newsletter.welcome,
+            **({"welcome": newsletter.welcome} if sandbox_settings.SPECIFIED_FIELDS else {}),
         }
         for newsletter in Newsletter.objects.all()
     }

@@ -31,5 +31,33 @@ class SandboxSettings:
         """How many received requests are kept; 0 keeps none. ``BASKET_SANDBOX_JOURNAL``."""
         return int(getattr(settings, "BASKET_SANDBOX_JOURNAL", 1000))
 
+    @property
+    def SITE_URL(self) -> str:  # noqa: N802
+        """
+        Where the links in messages lead; empty for where the call was sent to.
+
+        ``BASKET_SANDBOX_SITE_URL``.
+        """
+        return str(getattr(settings, "BASKET_SANDBOX_SITE_URL", ""))
+
+    @property
+    def MAIL_FROM(self) -> str:  # noqa: N802
+        """The sender of messages. ``BASKET_SANDBOX_MAIL_FROM``."""
+        return str(getattr(settings, "BASKET_SANDBOX_MAIL_FROM", "basket@example.com"))
+
+    @property
+    def SUGGESTIONS(self) -> bool:  # noqa: N802
+        """Refuse domains that look misspelled, as specified. ``BASKET_SANDBOX_SUGGESTIONS``."""
+        return bool(getattr(settings, "BASKET_SANDBOX_SUGGESTIONS", True))
+
+    @property
+    def SPECIFIED_FIELDS(self) -> bool:  # noqa: N802
+        """
+        Add the fields that only the specification names to the answers of ``/news/``.
+
+        ``BASKET_SANDBOX_SPECIFIED_FIELDS``.
+        """
+        return bool(getattr(settings, "BASKET_SANDBOX_SPECIFIED_FIELDS", True))
+
 
 sandbox_settings = SandboxSettings()

@@ -2,10 +2,14 @@
 
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
+from mozillians_basket.sandbox import store
+from mozillians_basket.sandbox.countries import short_code
 from mozillians_basket.sandbox.models import Newsletter, NewsletterGroup, Person, Subscription
 
 
@@ -17,14 +21,45 @@ class Change(StrEnum):
     SET = "set"
 
 
+class UnacceptableError(Exception):
+    """The store of contacts would not take this change; nothing of it is applied."""
+
+
+@dataclass
+class Outcome:
+    """What came of a call."""
+
+    person: Person | None = None
+    """None when the call was about nobody."""
+    created: bool | None = None
+    """None when the call asked for nothing."""
+    added: list[Newsletter] = field(default_factory=list)
+    """The newsletters that the person did not get before."""
+    unconfirmed: bool = False
+    """Whether the person is to be asked to confirm their address."""
+
+
+BY_TOKEN = "SELECT * FROM basket_sandbox_person WHERE token = %s"  # noqa: S105
+BY_EMAIL = "SELECT * FROM basket_sandbox_person WHERE email_key = %s"
 TEXT_FIELDS = {"first_name": 255, "last_name": 255, "source_url": 1024, "reason": 1000}
+TRUE = {"1", "on", "t", "true", "y", "yes"}
+FALSE = {"0", "off", "f", "false", "n", "no"}
 
 
 def find(*, email: str | None = None, token: uuid.UUID | None = None) -> Person | None:
-    """Return the person with this address (whatever its case) or this token."""
+    """
+    Return the person with this address (whatever its case) or this token.
+
+    Raises StoreTroubleError.
+    """
+    store.is_read()
+    # A raw query: putting one together takes longer than answering it.
     if token:
-        return Person.objects.filter(token=token).first()
-    return Person.objects.filter(email_key=(email or "").lower()).first()
+        field = Person._meta.get_field("token")
+        found = Person.objects.raw(BY_TOKEN, [field.get_db_prep_value(token, connection)])
+    else:
+        found = Person.objects.raw(BY_EMAIL, [(email or "").lower()])
+    return next(iter(found), None)
 
 
 def parse_slugs(newsletters: str | None) -> list[str]:
@@ -32,15 +67,15 @@ def parse_slugs(newsletters: str | None) -> list[str]:
     return [name.strip() for name in (newsletters or "").split(",") if name.strip()]
 
 
-def apply(
-    change: Change, fields: Mapping[str, str], *, optin: bool = False
-) -> tuple[Person | None, bool]:
+def apply(change: Change, fields: Mapping[str, str], *, optin: bool = False) -> Outcome:
     """
-    Carry out a call. Return the person, and whether they are new.
+    Carry out a call.
 
-    ``fields`` holds ``email`` or ``token``, and whatever else the caller sent. A token that
-    nobody has changes nothing: the person is None.
+    ``fields`` holds ``email`` or ``token``, and whatever else the caller sent. ``optin`` says
+    that the address counts as confirmed. A token that nobody has, and a subscription to
+    nothing, change nothing. Raises UnacceptableError and StoreTroubleError.
     """
+    store.is_written()
     try:
         with transaction.atomic():
             return _apply(change, fields, optin=optin)
@@ -50,56 +85,103 @@ def apply(
             return _apply(change, fields, optin=optin)
 
 
-def _apply(change: Change, fields: Mapping[str, str], *, optin: bool) -> tuple[Person | None, bool]:
+def update_details(token: uuid.UUID, fields: Mapping[str, str]) -> None:
+    """
+    Change what is stored about a person, but not their newsletters.
+
+    Raises StoreTroubleError.
+    """
+    store.is_written()
+    with transaction.atomic():
+        person = Person.objects.select_for_update().filter(token=token).first()
+        if person:
+            _copy_details(person, fields)
+            person.save()
+
+
+def confirm(token: uuid.UUID) -> tuple[Person | None, list[Newsletter]]:
+    """
+    Confirm the address of the person with this token.
+
+    Returns the person, None if there is none or they were confirmed before, and the
+    newsletters for which they are to be welcomed now. Raises StoreTroubleError.
+    """
+    store.is_written()
+    with transaction.atomic():
+        person = Person.objects.select_for_update().filter(token=token, optin=False).first()
+        if person is None:
+            return None, []
+        person.optin = True
+        person.save()
+        waiting = person.subscriptions.filter(welcome_due=True)
+        welcomed = [subscription.newsletter for subscription in waiting]
+        waiting.update(welcome_due=False)
+    return person, welcomed
+
+
+def _apply(change: Change, fields: Mapping[str, str], *, optin: bool) -> Outcome:
+    slugs = parse_slugs(fields.get("newsletters"))
     people = Person.objects.select_for_update()
     if "token" in fields:
         person = people.filter(token=fields["token"]).first()
     else:
         person = people.filter(email_key=fields["email"].lower()).first()
+    if change is Change.SUBSCRIBE and not slugs:
+        return Outcome()
     created = person is None
     if person is None:
-        if "token" in fields:
-            return None, False
+        if change is not Change.SUBSCRIBE:
+            return Outcome()
         person = Person(email=fields["email"])
-    _copy_fields(person, fields)
-    person.optout = change is Change.UNSUBSCRIBE and (person.optout or fields.get("optout") == "Y")
-    person.optin = person.optin or optin
+    _copy_address(person, fields)
+    _copy_details(person, fields)
+    was_confirmed = person.optin
+    person.optin = _optin(person, fields, forced=optin)
+    person.optout = _optout(person, change, fields)
+    current = set() if created else {n.slug for n in person.newsletters.all()}
+    wanted = _wanted(change, slugs, current)
+    added = list(Newsletter.objects.filter(slug__in=wanted - current))
+    confirmed_by_newsletter = any(not newsletter.requires_double_optin for newsletter in added)
+    forced = optin or bool(fields.get("optin"))
+    if not (forced or was_confirmed) and confirmed_by_newsletter:
+        person.optin = True
+    person.mofo_relevant = person.mofo_relevant or any(newsletter.is_mofo for newsletter in added)
     person.save()
-    _change_newsletters(person, change, parse_slugs(fields.get("newsletters")), fields)
-    return person, created
+    person.subscriptions.filter(newsletter__slug__in=current - wanted).delete()
+    _add(person, added, welcome_due=not person.optin and fields.get("trigger_welcome") != "N")
+    return Outcome(
+        person,
+        created,
+        added,
+        unconfirmed=_is_to_confirm(person, change, slugs, added, changed=wanted != current),
+    )
 
 
-def _copy_fields(person: Person, fields: Mapping[str, str]) -> None:
-    if fields.get("email"):
-        person.email = fields["email"]
-    if "format" in fields:
-        person.format = "T" if fields["format"].upper().startswith("T") else "H"
-    if fields.get("lang"):
-        person.lang = fields["lang"]
-    country = fields.get("country", "").strip().lower()
-    if len(country) == 2 and country.isalpha():
-        person.country = country
-    for name, length in TEXT_FIELDS.items():
-        if name in fields:
-            setattr(person, name, fields[name].strip()[:length])
+def _is_to_confirm(
+    person: Person,
+    change: Change,
+    slugs: Collection[str],
+    added: Collection[Newsletter],
+    *,
+    changed: bool,
+) -> bool:
+    if person.optin or change is Change.UNSUBSCRIBE:
+        return False
+    if added:
+        return True
+    named = Newsletter.objects.filter(slug__in=slugs, requires_double_optin=True)
+    return not changed and named.exists()
 
 
-def _change_newsletters(
-    person: Person, change: Change, slugs: Collection[str], fields: Mapping[str, str]
-) -> None:
-    current = set(person.subscriptions.values_list("newsletter__slug", flat=True))
-    named = set(slugs)
+def _wanted(change: Change, slugs: Collection[str], current: set[str]) -> set[str]:
     if change is Change.SUBSCRIBE:
-        _add(person, _without_groups(named) - current, fields.get("source_url", ""))
-    elif change is Change.UNSUBSCRIBE:
-        person.subscriptions.filter(newsletter__slug__in=named).delete()
-    else:
-        public = set(
-            Newsletter.objects.filter(slug__in=named, private=False).values_list("slug", flat=True)
-        )
-        inactive = set(Newsletter.objects.filter(active=False).values_list("slug", flat=True))
-        person.subscriptions.filter(newsletter__slug__in=current - inactive - public).delete()
-        _add(person, public - current, fields.get("source_url", ""))
+        return current | _without_groups(slugs)
+    if change is Change.UNSUBSCRIBE:
+        return current - set(slugs)
+    newsletters = Newsletter.objects.all()
+    private = {newsletter.slug for newsletter in newsletters if newsletter.private}
+    inactive = {newsletter.slug for newsletter in newsletters if not newsletter.active}
+    return (set(slugs) - private) | (current & inactive)
 
 
 def _without_groups(slugs: Collection[str]) -> set[str]:
@@ -110,14 +192,57 @@ def _without_groups(slugs: Collection[str]) -> set[str]:
     return expanded
 
 
-def _add(person: Person, slugs: Collection[str], source_url: str) -> None:
-    newsletters = list(Newsletter.objects.filter(slug__in=slugs))
+def _add(person: Person, newsletters: Collection[Newsletter], *, welcome_due: bool) -> None:
     Subscription.objects.bulk_create(
         [
-            Subscription(person=person, newsletter=newsletter, source_url=source_url)
+            Subscription(
+                person=person,
+                newsletter=newsletter,
+                source_url=person.source_url,
+                welcome_due=welcome_due,
+            )
             for newsletter in newsletters
         ]
     )
-    if not person.optin and any(not n.requires_double_optin for n in newsletters):
-        person.optin = True
-        person.save(update_fields=["optin"])
+
+
+def _copy_address(person: Person, fields: Mapping[str, str]) -> None:
+    email = fields.get("email", "").strip()
+    if not email or email == person.email:
+        return
+    others = Person.objects.filter(email_key=email.lower())
+    if others.exclude(pk=person.pk).exists():
+        raise UnacceptableError
+    person.email = email
+
+
+def _copy_details(person: Person, fields: Mapping[str, Any]) -> None:
+    if "format" in fields:
+        person.format = "T" if fields["format"].upper().startswith("T") else "H"
+    if fields.get("lang"):
+        person.lang = fields["lang"]
+    if country := short_code(fields.get("country", "")):
+        person.country = country
+    for name, length in TEXT_FIELDS.items():
+        if name in fields:
+            setattr(person, name, fields[name].strip()[:length])
+
+
+def _optin(person: Person, fields: Mapping[str, str], *, forced: bool) -> bool:
+    # Any word in the field, even "N", confirms somebody who is not yet confirmed.
+    if not person.optin:
+        return forced or bool(fields.get("optin"))
+    return _truth(fields["optin"]) if "optin" in fields else True
+
+
+def _optout(person: Person, change: Change, fields: Mapping[str, str]) -> bool:
+    if change is not Change.UNSUBSCRIBE and person.optout:
+        return False
+    return _truth(fields["optout"]) if fields.get("optout", "").strip() else person.optout
+
+
+def _truth(word: str) -> bool:
+    word = word.strip().lower()
+    if word not in TRUE | FALSE:
+        raise UnacceptableError
+    return word in TRUE

@@ -12,7 +12,7 @@ from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from mozillians_basket.sandbox import authorization, journal, profiles
+from mozillians_basket.sandbox import authorization, calls, catalogue, journal, profiles
 from mozillians_basket.sandbox.models import (
     Fault,
     HeldCall,
@@ -20,6 +20,7 @@ from mozillians_basket.sandbox.models import (
     Person,
     RateCount,
     ReceivedRequest,
+    SentMessage,
     Subscription,
 )
 
@@ -51,6 +52,7 @@ def control(*methods: str) -> Callable[[View], Callable[[HttpRequest], HttpRespo
             if request.method not in methods:
                 return JsonResponse({"error": "method not allowed"}, status=405)
             try:
+                calls.catch_up()
                 body = json.loads(request.body or b"{}")
                 return JsonResponse(view(request, body))
             except (ValidationError, ValueError, TypeError, KeyError) as error:
@@ -75,6 +77,7 @@ def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
             chosen = chosen.filter(pk=request.GET["id"])
         for fault in chosen:
             fault.delete()
+        calls.catch_up()
     return {"faults": [_fault(fault) for fault in Fault.objects.all()]}
 
 
@@ -99,11 +102,29 @@ def requests(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     return {"requests": journal.entries()}
 
 
+@control("GET", "DELETE")
+def messages(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """List the messages sent so far, oldest first, or forget them."""
+    if request.method == "DELETE":
+        SentMessage.objects.all().delete()
+    return {
+        "messages": [
+            model_to_dict(message, exclude=["id"]) for message in SentMessage.objects.order_by("pk")
+        ]
+    }
+
+
+@control("POST")
+def newsletters(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """Create or change newsletters, groups and blocked domains, as a file of them does."""
+    return {"loaded": catalogue.load_content({"newsletters": {}, **body})}
+
+
 @control("POST")
 def reset(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """Forget people, requests, faults and counters; keys and newsletters stay."""
     with transaction.atomic():
-        for model in (Subscription, Person, ReceivedRequest, HeldCall, RateCount):
+        for model in (Subscription, Person, ReceivedRequest, SentMessage, HeldCall, RateCount):
             model.objects.all().delete()
         for fault in Fault.objects.all():
             fault.delete()

@@ -9,36 +9,73 @@ from typing import Any, TypeAlias
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from mozillians_basket.sandbox import answers, contacts, faults, journal, tokens
+from mozillians_basket.sandbox import (
+    answers,
+    calls,
+    contacts,
+    faults,
+    journal,
+    maintenance,
+    store,
+    tokens,
+)
 from mozillians_basket.sandbox.codes import Code
-from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.models import Fault
+from mozillians_basket.sandbox.store import StoreTroubleError
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_WITH_STORE = 15.0
+"""Seconds after which Basket gives up on a store that is out of reach."""
+
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 View: TypeAlias = Callable[..., HttpResponse]
 
 
-def endpoint(name: str, *methods: str) -> Callable[[View], View]:
+def endpoint(
+    name: str,
+    *methods: str,
+    refusal: str = "",
+    cached: bool = False,
+    unguarded: bool = True,
+) -> Callable[[View], View]:
     """
     Make a view an endpoint of the Newsletter API.
 
     ``name`` is what faults and the journal call it; two paths may share one. Without
-    ``methods``, every method is served.
+    ``methods``, every method is served; others are answered with ``refusal``. What is
+    ``cached`` may be kept for five minutes by the caller. What is not ``unguarded`` is
+    subject to Django's check for forged requests, so nothing can be posted to it.
     """
+    keep = cache_control(max_age=300) if cached else never_cache
 
     def decorate(view: View) -> View:
         @csrf_exempt
-        @never_cache
+        @keep
         @wraps(view)
         def answered(request: HttpRequest, **arguments: Any) -> HttpResponse:
             started = time.monotonic()
             email = request.POST.get("email") or request.GET.get("email") or ""
+            calls.catch_up()
             struck = faults.board.striking(name, email or _email_of(arguments, request))
-            response, is_answered = _with_faults(struck, view, methods, request, arguments)
+
+            def serve() -> HttpResponse:
+                asks_first = "Access-Control-Request-Method" in request.headers
+                if request.method == "OPTIONS" and asks_first:
+                    return _preflight(request)
+                if not unguarded and request.method not in SAFE:
+                    return answers.page(403, "Forbidden")
+                if methods and request.method not in methods:
+                    return HttpResponseNotAllowed(methods, content=refusal)
+                return _guarded(view, request, arguments, email)
+
+            response, is_answered = _with_faults(struck, serve, request)
+            if "Origin" in request.headers:
+                response["Access-Control-Allow-Origin"] = "*"
             # Django would log a refused call with its path, which can hold a token.
             response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
             journal.record(
@@ -56,11 +93,6 @@ def endpoint(name: str, *methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def in_maintenance(request: HttpRequest) -> bool:
-    """Tell whether this request is answered as in maintenance."""
-    return sandbox_settings.MAINTENANCE or "basket_sandbox.maintenance" in request.META
-
-
 def _email_of(arguments: dict[str, Any], request: HttpRequest) -> str:
     if not any(fault.email for fault in faults.board.current()):
         return ""
@@ -70,65 +102,87 @@ def _email_of(arguments: dict[str, Any], request: HttpRequest) -> str:
 
 
 def _with_faults(
-    struck: list[Fault],
-    view: View,
-    methods: tuple[str, ...],
-    request: HttpRequest,
-    arguments: dict[str, Any],
+    struck: list[Fault], serve: Callable[[], HttpResponse], request: HttpRequest
 ) -> tuple[HttpResponse, bool]:
+    decisive = None
     for fault in struck:
         if fault.kind == Fault.Kind.DELAY:
             faults.wait(fault)
         elif fault.kind == Fault.Kind.MAINTENANCE:
-            request.META["basket_sandbox.maintenance"] = True
-    for fault in struck:
-        if fault.kind == Fault.Kind.ANSWER:
-            return _ordered(fault), True
-        if fault.kind == Fault.Kind.RATE_LIMIT:
-            response: HttpResponse = answers.error(429, Code.USAGE, "rate limit reached")
-            if fault.retry_after:
-                response["Retry-After"] = fault.retry_after
-            return response, True
-        if fault.kind == Fault.Kind.HTML:
-            return answers.page(fault.status, "Something went wrong"), True
-        if fault.kind == Fault.Kind.HANG:
-            faults.wait(fault)
-            return _unanswered(request), False
-        if fault.kind == Fault.Kind.IGNORE:
-            with transaction.atomic():
-                response = _served(view, methods, request, arguments)
-                transaction.set_rollback(True)
-            return response, True
-        if fault.kind == Fault.Kind.DROP:
-            _served(view, methods, request, arguments)
-            return _unanswered(request), False
-        if fault.kind == Fault.Kind.MALFORMED:
-            response = _served(view, methods, request, arguments)
-            response.content = response.content[:-1]
-            return response, True
-    return _served(view, methods, request, arguments), True
+            request.META[maintenance.IN_MAINTENANCE] = True
+        else:
+            decisive = fault
+    if decisive is None:
+        return serve(), True
+    kind = Fault.Kind(decisive.kind)
+    if kind in {Fault.Kind.HANG, Fault.Kind.DROP}:
+        if kind is Fault.Kind.DROP:
+            serve()
+        else:
+            faults.wait(decisive)
+        return _unanswered(request), False
+    return _altered(decisive, kind, serve), True
 
 
-def _ordered(fault: Fault) -> HttpResponse:
+def _altered(fault: Fault, kind: Fault.Kind, serve: Callable[[], HttpResponse]) -> HttpResponse:
+    if kind is Fault.Kind.HTML:
+        return answers.page(fault.status, "Something went wrong")
+    if kind is Fault.Kind.RATE_LIMIT:
+        response: HttpResponse = answers.rate_limited()
+        if fault.retry_after:
+            response["Retry-After"] = fault.retry_after
+        return response
+    if kind is Fault.Kind.IGNORE:
+        with transaction.atomic():
+            response = serve()
+            transaction.set_rollback(True)
+        return response
+    if kind is Fault.Kind.MALFORMED:
+        response = serve()
+        response.content = response.content[:-1]
+        return response
+    if kind in store.FOR_WRITING:
+        with store.in_trouble(fault):
+            return serve()
     if fault.code is None and fault.status < 400:
         return answers.Answer({"status": "ok"}, fault.status)
     code = Code.UNKNOWN if fault.code is None else fault.code
     return answers.error(fault.status, code, fault.desc or "a fault was set")
 
 
-def _served(
-    view: View, methods: tuple[str, ...], request: HttpRequest, arguments: dict[str, Any]
+def _preflight(request: HttpRequest) -> HttpResponse:
+    headers = {
+        "Access-Control-Allow-Methods": "DELETE, GET, OPTIONS, PATCH, POST, PUT",
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
+    }
+    return HttpResponse(headers=headers)
+
+
+def _guarded(
+    view: View, request: HttpRequest, arguments: dict[str, Any], email: str
 ) -> HttpResponse:
-    if methods and request.method not in methods:
-        return HttpResponseNotAllowed(methods)
     try:
         return view(request, **arguments)
+    except StoreTroubleError as trouble:
+        return _in_trouble(trouble.fault, email)
     except Exception as error:  # noqa: BLE001
         # The text of an error can quote an address, so only its place is logged.
         place = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
         logger.error("%s at %s:%s", kind, place.filename, place.lineno)  # noqa: TRY400
         return answers.page(500, "Server Error")
+
+
+def _in_trouble(fault: Fault, email: str) -> HttpResponse:
+    if fault.kind == Fault.Kind.STORE_FAILS:
+        # The text quotes the address, as the real one does: it is not to be logged.
+        desc = f"the store of contacts failed for {email}"
+        return answers.error(400, Code.NETWORK_FAILURE, desc)
+    if fault.kind == Fault.Kind.STORE_REFUSES:
+        return answers.error(500, Code.PROVIDER_REFUSES, "the store of contacts refuses Basket")
+    if fault.kind == Fault.Kind.STORE_GONE:
+        faults.wait(fault, otherwise=PATIENCE_WITH_STORE)
+    return answers.page(500, "Server Error")
 
 
 def _unanswered(request: HttpRequest) -> HttpResponse:

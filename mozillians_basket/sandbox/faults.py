@@ -81,12 +81,14 @@ class FaultBoard:
 board = FaultBoard()
 
 
-def wait(fault: Fault) -> None:
-    """Wait as long as the fault says, or until the server ends."""
+def wait(fault: Fault, *, otherwise: float = 0) -> None:
+    """Wait as long as the fault says, or else ``otherwise``, or until the server ends."""
     chance = random.SystemRandom()
-    seconds = {
-        Fault.Spread.FIXED: lambda: fault.seconds,
-        Fault.Spread.UNIFORM: lambda: chance.uniform(0, 2 * fault.seconds),
-        Fault.Spread.EXPONENTIAL: lambda: chance.expovariate(1 / max(fault.seconds, 1e-9)),
-    }[Fault.Spread(fault.spread)]()
+    middle = fault.seconds or otherwise
+    if fault.spread == Fault.Spread.UNIFORM:
+        seconds = chance.uniform(0, 2 * middle)
+    elif fault.spread == Fault.Spread.EXPONENTIAL:
+        seconds = chance.expovariate(1 / max(middle, 1e-9))
+    else:
+        seconds = middle
     stopping.wait(seconds)

@@ -13,9 +13,9 @@ DEFAULT = "en"
 
 
 def offered() -> list[str]:
-    """Return the languages that any active newsletter is written in."""
+    """Return the languages that any newsletter is written in."""
     found: set[str] = set()
-    for newsletter in Newsletter.objects.filter(active=True):
+    for newsletter in Newsletter.objects.all():
         found.update(newsletter.language_list)
     return sorted(found)
 

@@ -1,4 +1,4 @@
-"""The endpoints under ``/news/``: the Newsletter API as it is specified."""
+"""The endpoints under ``/news/`` that change what people get."""
 
 import uuid
 
@@ -8,17 +8,24 @@ from mozillians_basket.sandbox import (
     addresses,
     answers,
     authorization,
-    catalogue,
+    calls,
     contacts,
     languages,
-    profiles,
+    lookups,
+    maintenance,
     rates,
+    security,
+    suggestions,
     tokens,
 )
 from mozillians_basket.sandbox.codes import Code
-from mozillians_basket.sandbox.contacts import Change
-from mozillians_basket.sandbox.endpoint import endpoint, in_maintenance
-from mozillians_basket.sandbox.models import HeldCall, Newsletter, NewsletterGroup
+from mozillians_basket.sandbox.conf import sandbox_settings
+from mozillians_basket.sandbox.contacts import Change, UnacceptableError
+from mozillians_basket.sandbox.endpoint import endpoint
+from mozillians_basket.sandbox.models import Newsletter, NewsletterGroup
+from mozillians_basket.sandbox.store import StoreTroubleError
+
+NEEDLESS = {"1", "true", "y", "yes"}
 
 
 @endpoint("subscribe", "POST")
@@ -40,19 +47,27 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         email = person.email if person else ""
     address = addresses.normalised(email)
     if address is None:
-        return answers.invalid_token() if token else answers.invalid_email()
+        return (
+            answers.invalid_token() if token else answers.invalid_email(_suggested(fields, email))
+        )
     if addresses.is_blocked(address):
         return answers.ok()
+    if "email" in request.POST and (meant := _suggested(fields, email)):
+        return answers.invalid_email(meant)
     optin = fields.pop("optin", "N").upper() == "Y"
     sync = fields.pop("sync", "N").upper() == "Y"
+    if (optin or sync) and security.is_missing(request):
+        return answers.ssl_required("subscribing with sync=Y or optin=Y")
     authorized = (optin or sync) and authorization.has_valid_key(request)
     if sync and not authorized:
         return answers.key_required("subscribing with sync=Y")
+    if not fields.get("source_url") and "Referer" in request.headers:
+        fields["source_url"] = request.headers["Referer"]
     fields["email"] = address
     if refusal := _refusal(request, Change.SUBSCRIBE, fields):
         return refusal
     if rates.is_exceeded("subscribe", fields["newsletters"], address):
-        return answers.error(429, Code.USAGE, "rate limit reached")
+        return answers.rate_limited()
     return _carry_out(request, Change.SUBSCRIBE, fields, optin=optin and authorized, sync=sync)
 
 
@@ -67,53 +82,11 @@ def unsubscribe(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     return _carry_out(request, Change.UNSUBSCRIBE, fields)
 
 
-@endpoint("newsletters", "GET", "HEAD")
-def newsletters(request: HttpRequest) -> HttpResponse:
-    """Describe every newsletter, private and inactive ones included."""
-    return answers.ok(newsletters=catalogue.described())
-
-
 @endpoint("user")
 def user(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     """Show the person with this token, or set what they get."""
-    if request.method == "POST":
-        return _set_user(request, token)
-    if in_maintenance(request):
-        return answers.error(400, Code.NETWORK_FAILURE, "user data is not available")
-    person = contacts.find(token=token)
-    if person is None:
-        return answers.unknown_token()
-    hidden = not authorization.has_valid_key(request)
-    return answers.Answer(profiles.described(person, masked=hidden))
-
-
-@endpoint("lookup")
-def lookup_user(request: HttpRequest) -> HttpResponse:
-    """Show the person with this token or, given a key, with this address."""
-    if in_maintenance(request):
-        return answers.maintenance()
-    token, email = request.GET.get("token"), request.GET.get("email")
-    if bool(token) == bool(email):
-        return answers.email_or_token_required()
-    authorized = authorization.has_valid_key(request)
-    if email and not authorized:
-        return answers.key_required("looking up by address")
-    if token:
-        parsed = tokens.parsed(token)
-        if parsed is None:
-            return answers.backend_failure()
-        person = contacts.find(token=parsed)
-    else:
-        address = addresses.normalised(email)
-        if address is None:
-            return answers.invalid_email()
-        person = contacts.find(email=address)
-    if person is None:
-        return answers.unknown_token() if token else answers.unknown_email()
-    return answers.Answer(profiles.described(person, masked=not authorized))
-
-
-def _set_user(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
+    if request.method != "POST":
+        return lookups.shown(request, token)
     fields = {**request.POST.dict(), "token": str(token)}
     if "email" in fields:
         address = addresses.normalised(fields["email"])
@@ -124,19 +97,25 @@ def _set_user(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
         return refusal
     named = fields.get("newsletters")
     if named and rates.is_exceeded("set", named, str(token)):
-        return answers.error(429, Code.USAGE, "rate limit reached")
+        return answers.rate_limited()
     return _carry_out(request, Change.SET, fields)
 
 
+def _suggested(fields: dict[str, str], email: str) -> str | None:
+    if not sandbox_settings.SUGGESTIONS or fields.get("validated", "").lower() in NEEDLESS:
+        return None
+    return suggestions.suggestion(email)
+
+
 def _refusal(request: HttpRequest, change: Change, fields: dict[str, str]) -> HttpResponse | None:
-    private = set(Newsletter.objects.filter(private=True).values_list("slug", flat=True))
-    known = set(Newsletter.objects.values_list("slug", flat=True))
+    private = dict(Newsletter.objects.values_list("slug", "private"))
+    known = set(private)
     if change is Change.SUBSCRIBE:
         known.update(NewsletterGroup.objects.filter(active=True).values_list("slug", flat=True))
     for slug in contacts.parse_slugs(fields.get("newsletters")):
         if slug not in known:
             return answers.error(400, Code.INVALID_NEWSLETTER, "invalid newsletter")
-        needs_key = change is Change.SUBSCRIBE and slug in private
+        needs_key = change is Change.SUBSCRIBE and private.get(slug, False)
         if needs_key and not authorization.has_valid_key(request):
             return answers.key_required("subscribing to a private newsletter")
     return None
@@ -153,10 +132,21 @@ def _carry_out(
     language = languages.choose(fields, request.headers.get("Accept-Language", ""))
     if language:
         fields["lang"] = language
-    if in_maintenance(request):
-        HeldCall.objects.create(kind=change, data={"fields": fields, "optin": optin})
+    site = request.build_absolute_uri("/")
+    if maintenance.applies_to(request):
+        maintenance.hold(change, fields, optin=optin, site=site)
         return answers.maintenance() if sync else answers.ok()
-    person, created = contacts.apply(change, fields, optin=optin)
-    if sync and person:
-        return answers.ok(token=str(person.token), created=created)
-    return answers.ok()
+    try:
+        outcome = calls.change(change, fields, optin=optin, site=site)
+    except StoreTroubleError:
+        if sync:
+            raise
+        maintenance.hold(change, fields, optin=optin, site=site)
+        return answers.ok()
+    except UnacceptableError:
+        # Without sync the failure happens in the background, where nobody sees it.
+        return answers.page(500, "Server Error") if sync else answers.ok()
+    if not sync:
+        return answers.ok()
+    token = str(outcome.person.token) if outcome.person else None
+    return answers.ok(token=token, created=outcome.created)

@@ -1,8 +1,10 @@
 """Serves the sandbox Basket as a process of its own."""
 
 import argparse
+import contextlib
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -12,20 +14,39 @@ from types import FrameType
 
 DEFAULT_KEY = "dev-key"
 THREADS = 32
+FAST_PROCESSES = 2
+FAST_THREADS = 2
+"""More threads only wait for each other, as long as no fault makes them wait."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the server's options, which ``manage.py basket_sandbox`` shares."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=8001, help="port; 0 takes a free one")
-    parser.add_argument("--api-key", default=DEFAULT_KEY, help="an API key that is accepted")
+    parser.add_argument(
+        "--api-key",
+        default=os.environ.get("BASKET_SANDBOX_API_KEY", DEFAULT_KEY),
+        help="an API key that is accepted",
+    )
     parser.add_argument(
         "--database",
         default="",
         help="an SQLite file or a database URL; without it, nothing is kept",
     )
     parser.add_argument("--newsletters", default="", help="a file of newsletters to load")
-    parser.add_argument("--threads", type=int, default=THREADS, help="requests served at once")
+    parser.add_argument("--mail", default="", help="a folder for the messages that are sent")
+    parser.add_argument(
+        "--admin-password",
+        default="",
+        help="password of the user admin at /admin/; the API key if not given",
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="many requests a second: no journal, two processes"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=THREADS, help="requests served at once, in each process"
+    )
+    parser.add_argument("--processes", type=int, default=1, help="processes that share the work")
     parser.add_argument(
         "--end-with-input", action="store_true", help="end when standard input is closed"
     )
@@ -43,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="basket-sandbox-") as folder:
         os.environ["DJANGO_SETTINGS_MODULE"] = "mozillians_basket.sandbox.settings"
         os.environ["BASKET_SANDBOX_DATABASE"] = options.database or f"{folder}/basket.sqlite3"
+        os.environ["BASKET_SANDBOX_MAIL"] = options.mail or f"{folder}/mail"
+        if options.fast:
+            os.environ["BASKET_SANDBOX_JOURNAL"] = "0"
+            options.processes, options.threads = FAST_PROCESSES, FAST_THREADS
         _prepare(options)
         _serve(options)
 
@@ -56,36 +81,80 @@ def _prepare(options: argparse.Namespace) -> None:
     from django.core.management import call_command
 
     django.setup()
+    from django.contrib.auth.models import User
+
     from mozillians_basket.sandbox import catalogue
     from mozillians_basket.sandbox.models import ApiKey
 
     call_command("migrate", verbosity=0)
     catalogue.load(Path(options.newsletters) if options.newsletters else catalogue.DEFAULT_FILE)
     ApiKey.objects.get_or_create(key=options.api_key, defaults={"name": "given at start"})
+    admin, _ = User.objects.get_or_create(username="admin", is_staff=True, is_superuser=True)
+    admin.set_password(options.admin_password or options.api_key)
+    admin.save()
 
 
 def _serve(options: argparse.Namespace) -> None:
+    listener = socket.create_server((options.host, options.port), backlog=1024)
+    port = listener.getsockname()[1]
+    sys.stdout.write(
+        f"Basket sandbox ready at http://{options.host}:{port} with API key {options.api_key}\n"
+    )
+    sys.stdout.flush()
+    if options.end_with_input:
+        threading.Thread(target=_watch, args=[sys.stdin.fileno()], daemon=True).start()
+    if options.processes == 1:
+        _answer(listener, options.threads)
+    else:
+        _share(listener, options)
+
+
+def _share(listener: socket.socket, options: argparse.Namespace) -> None:
+    from django.db import connections
+
+    connections.close_all()
+    lifeline, held_by_parent = os.pipe()
+    children = []
+    for _ in range(options.processes):
+        child = os.fork()
+        if child == 0:
+            # The pipe closes when the parent ends, however it ends.
+            os.close(held_by_parent)
+            threading.Thread(target=_watch, args=[lifeline], daemon=True).start()
+            try:
+                _answer(listener, options.threads)
+            finally:
+                os._exit(0)
+        children.append(child)
+    os.close(lifeline)
+    try:
+        for child in children:
+            os.waitpid(child, 0)
+    finally:
+        os.close(held_by_parent)
+        for child in children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+
+def _answer(listener: socket.socket, threads: int) -> None:
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
     from django.core.wsgi import get_wsgi_application
     from waitress.server import create_server
 
     from mozillians_basket.sandbox import faults
     from mozillians_basket.sandbox.connections import SandboxChannel, droppable
 
+    application = droppable(StaticFilesHandler(get_wsgi_application()))
     server = create_server(
-        droppable(get_wsgi_application()),
-        host=options.host,
-        port=options.port,
-        threads=options.threads,
+        application,
+        sockets=[listener],
+        threads=threads,
         ident=None,
+        # Which of a proxy's headers is to be trusted is said in Django's settings.
+        clear_untrusted_proxy_headers=False,
     )
     server.channel_class = SandboxChannel
-    if options.end_with_input:
-        threading.Thread(target=_watch_input, daemon=True).start()
-    sys.stdout.write(
-        f"Basket sandbox ready at http://{options.host}:{server.effective_port} "
-        f"with API key {options.api_key}\n"
-    )
-    sys.stdout.flush()
     try:
         server.asyncore.loop(timeout=1, map=server._map)  # noqa: SLF001
     finally:
@@ -93,6 +162,7 @@ def _serve(options: argparse.Namespace) -> None:
         server.task_dispatcher.shutdown(timeout=2)
 
 
-def _watch_input() -> None:
-    sys.stdin.buffer.read()
+def _watch(descriptor: int) -> None:
+    while os.read(descriptor, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -13,13 +13,52 @@ ALLOWED_HOSTS = [
     "[::1]",
     *filter(None, os.environ.get("BASKET_SANDBOX_ALLOWED_HOSTS", "").split(",")),
 ]
-ROOT_URLCONF = "mozillians_basket.sandbox.urls"
-INSTALLED_APPS = ["mozillians_basket.sandbox"]
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+ROOT_URLCONF = "mozillians_basket.sandbox.standalone_urls"
+INSTALLED_APPS = [
+    "mozillians_basket.sandbox",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "/static/"
 DATABASES = {"default": configured(os.environ.get("BASKET_SANDBOX_DATABASE", ":memory:"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
+# What a proxy says about the original request is believed only if it is named here.
+if os.environ.get("BASKET_SANDBOX_PROXY_SSL_HEADER"):
+    SECURE_PROXY_SSL_HEADER = (os.environ["BASKET_SANDBOX_PROXY_SSL_HEADER"], "https")
+EMAIL_BACKEND = os.environ.get(
+    "BASKET_SANDBOX_EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend"
+)
+EMAIL_FILE_PATH = os.environ.get("BASKET_SANDBOX_MAIL", "") or None
+BASKET_SANDBOX_SITE_URL = os.environ.get("BASKET_SANDBOX_SITE_URL", "")
+BASKET_SANDBOX_MAINTENANCE = os.environ.get("BASKET_SANDBOX_MAINTENANCE", "") == "1"
+BASKET_SANDBOX_JOURNAL = int(os.environ.get("BASKET_SANDBOX_JOURNAL", "1000"))
+BASKET_SANDBOX_RATE_LIMIT = int(os.environ.get("BASKET_SANDBOX_RATE_LIMIT", "4"))
 BASKET_SANDBOX_REQUIRE_SSL = os.environ.get("BASKET_SANDBOX_REQUIRE_SSL", "") == "1"
 LOGGING = {
     "version": 1,
@@ -33,5 +72,9 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # Not found and refused is what callers of a sandbox get all day.
+        "django.request": {"level": "ERROR"},
+        # That requests wait for a thread is no fault of theirs.
+        "waitress.queue": {"level": "ERROR"},
     },
 }

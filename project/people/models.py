@@ -36,6 +36,10 @@ class UserProfile(models.Model):
         verbose_name = _("profile")
         verbose_name_plural = _("profiles")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_vouched_as_read = self.__dict__.get("is_vouched")
+
     def __str__(self) -> str:
         return self.full_name or self.user.get_username()
 
@@ -48,13 +52,14 @@ class UserProfile(models.Model):
         update_fields: Iterable[str] | None = None,
     ) -> None:
         """
-        Save all but ``is_vouched``, unless the profile is new or ``update_fields`` names it.
+        Save all but an ``is_vouched`` that is as it was read, unless ``update_fields`` names it.
 
         A profile that was read before its owner was vouched for must not take
         the vouching back when its full name is saved.
         """
         known = not (self._state.adding or force_insert)
-        if known and update_fields is None and using in (None, self._state.db):
+        same = self.__dict__.get("is_vouched") == self._is_vouched_as_read
+        if known and same and update_fields is None and using in (None, self._state.db):
             unwritten = self.get_deferred_fields() | {"id", "is_vouched"}
             update_fields = [
                 field.name for field in self._meta.concrete_fields if field.attname not in unwritten
@@ -65,6 +70,12 @@ class UserProfile(models.Model):
             using=using,
             update_fields=update_fields,
         )
+        self._is_vouched_as_read = self.__dict__.get("is_vouched")
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """Read the row again; ``is_vouched`` is then as read."""
+        super().refresh_from_db(*args, **kwargs)
+        self._is_vouched_as_read = self.__dict__.get("is_vouched")
 
 
 class Vouch(models.Model):

@@ -15,5 +15,5 @@ def commit(django_capture_on_commit_callbacks):
 def vouched(basket, commit):
     """A vouched member, as Basket has them."""
     with commit():
-        profile = VouchFactory().vouchee
-    return profile
+        vouch = VouchFactory()
+    return vouch.vouchee

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from mozillians_basket import ledger, sync, tasks
-from mozillians_basket.models import Contact, Event, Subscription
+from mozillians_basket.models import Contact, Event, Pulse, Subscription
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -45,6 +45,7 @@ def settle_everything(rounds=12):
         if number == rounds // 2:
             Subscription.objects.exclude(removed_at=None).update(removed_at=LONG_AGO)
         Contact.objects.update(not_before=None)
+        Pulse.objects.exclude(next_probe_at=None).update(next_probe_at=LONG_AGO)
         expire_leases()
         tasks.sweep()
         Contact.objects.update(not_before=None)

@@ -185,7 +185,7 @@ def test_the_permission_offers_the_actions(basket, staff_client):
     assert 'value="unsubscribe_from_basket_task"' in page.content.decode()
 
 
-@pytest.mark.parametrize("model", ["contact", "event", "batch"])
+@pytest.mark.parametrize("model", ["contact", "event", "batch", "pulse"])
 def test_the_ledger_can_be_read_but_not_written(basket, admin_client, commit, model):
     with commit():
         profile = VouchFactory().vouchee

@@ -173,3 +173,13 @@ def test_a_vouch_is_not_stored_when_is_vouched_cannot_be(monkeypatch: pytest.Mon
         VouchFactory.create(voucher=voucher, vouchee=vouchee)
 
     assert not Vouch.objects.exists()
+
+
+def test_is_vouched_can_be_set_by_hand_and_saved() -> None:
+    profile = UserProfileFactory.create()
+    profile = UserProfile.objects.get(pk=profile.pk)
+    profile.is_vouched = True
+
+    profile.save()
+
+    assert is_vouched(profile)

@@ -1,6 +1,7 @@
 """A caller of the sandbox Basket, as any HTTP client would be."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,3 +34,9 @@ def caller(basket_sandbox: SandboxServer) -> Iterator[Caller]:
     caller = Caller(basket_sandbox)
     with caller.session:
         yield caller
+
+
+@pytest.fixture
+def root(pytestconfig: pytest.Config) -> Path:
+    """The folder of the repository."""
+    return pytestconfig.rootpath

@@ -9,6 +9,19 @@ from django.core.management.base import BaseCommand
 
 from mozillians_basket.sandbox.server import add_arguments
 
+SETTINGS = (
+    "host",
+    "port",
+    "api_key",
+    "database",
+    "newsletters",
+    "mail",
+    "admin_password",
+    "threads",
+    "processes",
+)
+SWITCHES = ("fast", "end_with_input")
+
 
 class Command(BaseCommand):
     """Hands over to the sandbox's own process, which the site's settings cannot disturb."""
@@ -23,11 +36,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Replace this process with the server."""
         command = [sys.executable, "-m", "mozillians_basket.sandbox"]
-        for name in ("host", "port", "api_key", "database", "newsletters", "threads"):
+        for name in SETTINGS:
             if options[name] != "":
                 command += [f"--{name.replace('_', '-')}", str(options[name])]
-        if options["end_with_input"]:
-            command.append("--end-with-input")
+        for name in SWITCHES:
+            if options[name]:
+                command.append(f"--{name.replace('_', '-')}")
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "mozillians_basket.sandbox.settings",

@@ -8,6 +8,7 @@ from mozillians_basket.sandbox.models.operations import (
     HeldCall,
     RateCount,
     ReceivedRequest,
+    SentMessage,
 )
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "Person",
     "RateCount",
     "ReceivedRequest",
+    "SentMessage",
     "Subscription",
 ]

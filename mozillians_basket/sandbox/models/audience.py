@@ -17,11 +17,12 @@ class Person(models.Model):
     first_name = models.CharField(max_length=255, blank=True)
     last_name = models.CharField(max_length=255, blank=True)
     country = models.CharField(max_length=2, blank=True)
-    lang = models.CharField(max_length=16, blank=True)
+    lang = models.CharField(max_length=16, blank=True, default="en")
     format = models.CharField(max_length=1, default="H", choices=[("H", "HTML"), ("T", "text")])
     source_url = models.CharField(max_length=1024, blank=True)
     optin = models.BooleanField(default=False, help_text="The address is confirmed.")
     optout = models.BooleanField(default=False, help_text="Opted out of everything.")
+    mofo_relevant = models.BooleanField(default=False)
     reason = models.CharField(max_length=1000, blank=True, help_text="Why they unsubscribed.")
     created_date = models.DateTimeField(auto_now_add=True)
     last_modified_date = models.DateTimeField(auto_now=True)
@@ -48,6 +49,9 @@ class Subscription(models.Model):
         Newsletter, on_delete=models.CASCADE, related_name="subscriptions"
     )
     source_url = models.CharField(max_length=1024, blank=True)
+    welcome_due = models.BooleanField(
+        default=False, help_text="To be welcomed once the address is confirmed."
+    )
     created_date = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,0 +1,122 @@
+"""The sandbox Basket's own admin."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from mozillians_basket.sandbox.models import (
+    ApiKey,
+    BlockedDomain,
+    Fault,
+    Newsletter,
+    NewsletterGroup,
+    Person,
+    ReceivedRequest,
+    SentMessage,
+    Subscription,
+)
+
+
+class SubscriptionInline(admin.TabularInline):  # type: ignore[type-arg]
+    """What a person gets, on the person's page."""
+
+    model = Subscription
+    extra = 0
+    autocomplete_fields = ["newsletter"]
+
+
+@admin.register(Person)
+class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The people, with what they get."""
+
+    list_display = ["email", "gets", "optin", "optout", "lang", "last_modified_date"]
+    list_filter = ["newsletters", "optin", "optout", "lang"]
+    search_fields = ["email", "first_name", "last_name", "token"]
+    readonly_fields = ["created_date", "last_modified_date"]
+    inlines = [SubscriptionInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
+        """Fetch what everybody on the page gets at once."""
+        return super().get_queryset(request).prefetch_related("newsletters")
+
+    @admin.display(description="newsletters")
+    def gets(self, person: Person) -> str:
+        """Name the newsletters that a person gets."""
+        return ", ".join(newsletter.slug for newsletter in person.newsletters.all())
+
+
+@admin.register(Newsletter)
+class NewsletterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The newsletters."""
+
+    list_display = ["slug", "title", "active", "private", "requires_double_optin", "order"]
+    list_filter = ["active", "private", "requires_double_optin"]
+    search_fields = ["slug", "title"]
+
+
+@admin.register(NewsletterGroup)
+class NewsletterGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Groups of newsletters."""
+
+    list_display = ["slug", "title", "active"]
+    filter_horizontal = ["newsletters"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The keys of callers; one that is not enabled is refused."""
+
+    list_display = ["name", "enabled", "created"]
+    list_editable = ["enabled"]
+
+
+@admin.register(BlockedDomain)
+class BlockedDomainAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Domains whose addresses are answered and forgotten."""
+
+    list_display = ["domain"]
+
+
+@admin.register(Fault)
+class FaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Where faults are set and taken away."""
+
+    list_display = ["__str__", "email", "status", "code", "seconds", "share", "remaining"]
+    list_filter = ["kind", "endpoint"]
+    fieldsets = [
+        (None, {"fields": ["kind"]}),
+        ("Which requests it strikes", {"fields": ["endpoint", "email", "remaining"]}),
+        ("Only some of them", {"fields": ["share", "seed"], "classes": ["collapse"]}),
+        ("What is answered", {"fields": ["status", "code", "desc", "retry_after"]}),
+        ("How long it takes", {"fields": ["seconds", "spread"]}),
+    ]
+
+
+class RecordAdmin:
+    """Makes rows something to be read and thrown away, but not written."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody writes records by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody rewrites records."""
+        return False
+
+
+@admin.register(ReceivedRequest)
+class ReceivedRequestAdmin(RecordAdmin, admin.ModelAdmin):  # type: ignore[type-arg]
+    """The last requests."""
+
+    list_display = ["received", "method", "path", "email", "newsletters", "status", "code"]
+    list_filter = ["endpoint", "status", "code"]
+    search_fields = ["email"]
+
+
+@admin.register(SentMessage)
+class SentMessageAdmin(RecordAdmin, admin.ModelAdmin):  # type: ignore[type-arg]
+    """The mail that was sent."""
+
+    list_display = ["sent", "kind", "email", "lang", "subject"]
+    list_filter = ["kind", "lang"]
+    search_fields = ["email"]

@@ -1,0 +1,72 @@
+"""The pages that people see: where the links in messages lead, and the list of newsletters."""
+
+import uuid
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from mozillians_basket.sandbox import calls, contacts
+from mozillians_basket.sandbox.contacts import Change
+from mozillians_basket.sandbox.models import Newsletter, Person
+
+
+@require_safe
+def newsletters(request: HttpRequest) -> HttpResponse:
+    """List the newsletters that anybody may subscribe to."""
+    offered = Newsletter.objects.filter(active=True, private=False)
+    return render(request, "basket_sandbox/pages/newsletters.html", {"newsletters": offered})
+
+
+# The token in the path is the proof: whoever has it may change these subscriptions.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "POST"])
+def confirm(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
+    """Let somebody confirm their address."""
+    person = _person(token)
+    if request.method == "POST":
+        calls.confirm(str(token), site=request.build_absolute_uri("/"))
+        return redirect("basket_sandbox:existing", token=token)
+    return render(request, "basket_sandbox/pages/confirm.html", {"person": person})
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "POST"])
+def existing(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
+    """Show somebody what they get, and let them change it or leave."""
+    person = _person(token)
+    if request.method == "POST":
+        _change(request, token)
+        return redirect(request.path)
+    current = set(person.newsletters.all())
+    offered = [*Newsletter.objects.filter(active=True, private=False)]
+    hidden = [newsletter for newsletter in current if newsletter not in offered]
+    choices = [(newsletter, newsletter in current) for newsletter in [*offered, *hidden]]
+    context = {"person": person, "choices": choices}
+    return render(request, "basket_sandbox/pages/existing.html", context)
+
+
+def _change(request: HttpRequest, token: uuid.UUID) -> None:
+    fields = {"token": str(token)}
+    slugs = request.POST.getlist("newsletters")
+    if "leave" in request.POST:
+        everything = ",".join(Newsletter.objects.values_list("slug", flat=True))
+        calls.change(Change.UNSUBSCRIBE, {**fields, "newsletters": everything, "optout": "Y"})
+        return
+    person = _person(token)
+    dropped = person.newsletters.exclude(slug__in=slugs).values_list("slug", flat=True)
+    calls.change(Change.UNSUBSCRIBE, {**fields, "newsletters": ",".join(dropped)})
+    public = Newsletter.objects.filter(slug__in=slugs, private=False)
+    wanted = ",".join(public.values_list("slug", flat=True))
+    calls.change(Change.SUBSCRIBE, {**fields, "newsletters": wanted})
+
+
+def _person(token: uuid.UUID) -> Person:
+    person = contacts.find(token=token)
+    if person is None:
+        raise Http404
+    return person

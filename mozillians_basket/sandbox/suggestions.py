@@ -1,0 +1,33 @@
+"""Domains that are most likely misspelled, and what was meant."""
+
+from difflib import get_close_matches
+
+WELL_KNOWN = (
+    "aol.com",
+    "gmail.com",
+    "gmx.de",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "mozilla.com",
+    "mozilla.org",
+    "outlook.com",
+    "protonmail.com",
+    "yahoo.com",
+)
+REAL_NEIGHBOURS = {"email.com", "gmx.at", "gmx.ch", "gmx.net", "gmx.us", "mail.com", "ymail.com"}
+LIKENESS = 0.86
+
+
+def suggestion(address: str) -> str | None:
+    """
+    Return the address that was most likely meant, or None if this one looks right.
+
+    Only near misses of well-known domains are taken for misspellings, as in ``gmial.com``.
+    """
+    local, at, domain = address.strip().rpartition("@")
+    domain = domain.lower()
+    if not at or not local or domain in WELL_KNOWN or domain in REAL_NEIGHBOURS:
+        return None
+    found = get_close_matches(domain, WELL_KNOWN, n=1, cutoff=LIKENESS)
+    return f"{local}@{found[0]}" if found else None
