@@ -36,18 +36,19 @@ def locked_contacts(member_ids: Collection[Any]) -> tuple[list[Contact], set[Any
     """
     known = set(Contact.objects.filter(member__in=member_ids).values_list("member_id", flat=True))
     missing = set(member_ids) - known
+    now = timezone.now()
     if missing:
-        now = timezone.now()
         Contact.objects.bulk_create(
             # In one order everywhere, so that two workers cannot wait for each other.
             [
-                Contact(member_id=pk, touched_at=now, settled_at=now)
+                Contact(member_id=pk, created_at=now, touched_at=now, settled_at=now)
                 for pk in sorted(missing, key=str)
             ],
             ignore_conflicts=True,
         )
-    rows = Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update()
-    return list(rows), missing
+    rows = list(Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update())
+    # Not simply those that were missing: another worker may have been quicker.
+    return rows, {row.member_id for row in rows if missing and row.created_at == now}
 
 
 def evaluate(

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import FieldError, ValidationError
 from django.db import transaction
 
 from mozillians_basket.conf import conf
@@ -104,12 +105,13 @@ def _members_of(touches: list[Touch]) -> dict[Any, list[Touch]]:
         for row in rows:
             by_key[row.source_key].append(row)
         try:
-            model = apps.get_model(source)
-        except LookupError:
-            logger.warning("Dropped %d touches: there is no model %s any more.", len(rows), source)
+            changed = apps.get_model(source)._base_manager.filter(pk__in=list(by_key))
+            pairs = list(changed.values_list("pk", f"{path}__pk").distinct())
+        except (LookupError, FieldError, ValueError, ValidationError):
+            # Written before the site was changed; raised, it would stop everybody's touches.
+            logger.warning("Dropped %d touches: %s leads to no member now.", len(rows), source)
             continue
-        pairs = model._base_manager.filter(pk__in=list(by_key)).values_list("pk", f"{path}__pk")
-        for key, member in pairs.distinct():
+        for key, member in pairs:
             if member is not None:
                 members[member].extend(by_key[str(key)])
     return {key: sorted(rows, key=lambda row: row.pk) for key, rows in members.items()}
