@@ -143,6 +143,17 @@ def test_a_wrong_file_is_told_to_who_starts_it(tmp_path: Path) -> None:
         SandboxServer(newsletters=str(tmp_path / "missing.json")).start()
 
 
+def test_a_taken_port_is_told_in_one_line(caller: Caller) -> None:
+    port = str(urlsplit(caller.sandbox.url).port)
+    command = [*COMMAND[:-1], port]
+
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert ran.returncode == 1
+    assert "in use" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
 def test_nothing_secret_is_logged() -> None:
     process, url = started([*COMMAND, "--api-key", "k1"])
     key = {"X-Api-Key": "k1"}
