@@ -168,7 +168,12 @@ class Plan:
     """To be unsubscribed, at the current address, after that."""
 
     states: dict[str, State] = field(default_factory=dict)
-    """What is known now of the lines for which nothing is to be sent."""
+    """
+    What is known now of the lines for which nothing is to be sent.
+
+    While moving, at the new address: nothing of it but an opt-out is written
+    down before the move is through.
+    """
 
     returned: frozenset[str] = NOTHING
     """Subscribed again by themselves after an opt-out."""
@@ -222,7 +227,8 @@ def plan(account: Account, lookup: Lookup) -> Plan:
             continue
         present = name in there
         wanted = line.wanted and not account.leaving
-        if line.state == State.OPTED_OUT and not opted_out and (present or name in here):
+        opted_out_here = line.state == State.OPTED_OUT and not line.despite_opt_out
+        if opted_out_here and not opted_out and (present or name in here):
             returned.add(name)
             wanted = line.entitled and not account.leaving
         left = _left_by_choice(line, present=present or name in here, opted_out=opted_out)

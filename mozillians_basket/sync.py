@@ -47,8 +47,11 @@ def guarded(lease: Lease) -> Iterator[None]:
         return
     except LeaseLost:
         return
-    except (Superseded, BasketSwitchedOff, BreakerOpen):
+    except (Superseded, BasketSwitchedOff):
         ledger.release(lease)
+        return
+    except BreakerOpen as stop:
+        ledger.release(lease, stop.because)
         return
     except BasketError as error:
         failure = error
@@ -59,7 +62,7 @@ def guarded(lease: Lease) -> Iterator[None]:
     except LeaseLost:
         return
     if isinstance(failure, StepFailed):
-        raise failure
+        raise failure from None
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def _calling(lease: Lease, call: str) -> Iterator[None]:
         breaker.note_success(pulse, call)
         return
     if breaker.note_failure(failure, call, lease.contact_id):
-        raise BreakerOpen
+        raise BreakerOpen(failure)
     raise failure
 
 
@@ -104,10 +107,10 @@ def look_up(lease: Lease) -> list[Step]:
     :raises BasketError: any of its subclasses.
     """
     contact, account = ledger.open_contact(lease)
-    if not differs(account) and not contact.verify:
-        return []
     if contact.moving_to and not same_address(contact.moving_to, ledger.target_of(account)):
         ledger.leave_behind(lease)
+    if not differs(account) and not contact.verify:
+        return []
     current = _person_at(lease, account.email) if account.email else None
     carry = account.moving and (
         any(line.wanted for line in account.lines)
@@ -188,7 +191,7 @@ def unsubscribe(lease: Lease) -> bool:
         ledger.note_removal(lease, todo.unsubscribe)
         with _calling(lease, Step.UNSUBSCRIBE):
             client.unsubscribe(lookup.current, todo.unsubscribe)
-        ledger.record_unsubscribed(lease, lookup, todo.unsubscribe, moving=account.moving)
+        ledger.record_unsubscribed(lease, lookup, todo.unsubscribe)
     return False
 
 

@@ -7,7 +7,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from mozillians_basket.ledger.evaluation import evaluate, later_than, locked_contacts
+from mozillians_basket.ledger.evaluation import (
+    end_second_look,
+    evaluate,
+    later_than,
+    locked_contacts,
+)
 from mozillians_basket.ledger.records import note
 from mozillians_basket.models import Batch, Contact, Event, Subscription
 from mozillians_basket.site import get_site
@@ -64,9 +69,11 @@ def _make_due(
     contact.touched_at = later_than(contact.touched_at)
     contact.verify, contact.cause, contact.attempts = True, cause, 0
     contact.refused_email, contact.parked_at = "", None
+    end_second_look(contact)
     contact.save(
         update_fields=[
             "touched_at", "priority", "verify", "cause", "attempts", "refused_email", "parked_at",
+            "not_before",
         ]
     )  # fmt: skip
 

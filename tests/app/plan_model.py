@@ -85,22 +85,31 @@ def models(draw):
 
 
 def recorded(account, todo):
-    """The account with what the plan says written down, as the ledger does it."""
+    """The account with what a lookup shows written down, as the ledger does it."""
+    if account.moving:
+        left = [name for name, state in todo.states.items() if state == State.OPTED_OUT]
+        todo = replace(todo, states=dict.fromkeys(left, State.OPTED_OUT), returned=frozenset())
+    return shown(account, todo)
 
-    def shown(line):
+
+def shown(account, todo):
+    """The account with all that a plan knows written down."""
+
+    def known(line):
         name = line.newsletter
         if name in todo.removed:
-            line = replace(line, removal_pending=False)
+            gone = State.UNSUBSCRIBED if line.state in HELD else line.state
+            line = replace(line, removal_pending=False, state=gone)
         if name in todo.returned:
             line = replace(line, wanted=line.entitled)
         state = todo.states.get(name, line.state)
         if name in todo.states and state == State.OPTED_OUT and line.state != State.OPTED_OUT:
             line = replace(line, wanted=False)
-        if state in HELD:
+        if name in todo.states and state in HELD:
             line = replace(line, despite_opt_out=False)
         return replace(line, state=state)
 
-    return replace(account, lines=tuple(shown(line) for line in account.lines))
+    return replace(account, lines=tuple(known(line) for line in account.lines))
 
 
 def with_state(account, names, state):
@@ -125,14 +134,17 @@ def sync(model):
     moving = account.moving
     if todo.subscribe:
         model.subscribe(lookup.target, todo.subscribe)
-        account = with_state(account, todo.subscribe, State.SUBSCRIBED)
+        lookup = lookup.after_subscribe(todo.subscribe, "token", moving=moving)
+        if not moving:
+            account = with_state(account, todo.subscribe, State.SUBSCRIBED)
     if todo.unsubscribe:
         model.unsubscribe(account.email, todo.unsubscribe)
-        if not moving:
-            account = with_state(account, todo.unsubscribe, State.UNSUBSCRIBED)
+        lookup = lookup.after_unsubscribe(todo.unsubscribe)
+        account = with_state(account, todo.unsubscribe, State.UNSUBSCRIBED)
     if account.leaving and not todo.unsubscribe:
         account = replace(account, email="")
     if moving:
+        account = shown(account, plan(account, lookup))
         settled = (replace(line, removal_pending=False) for line in account.lines)
         account = replace(account, email=lookup.target, lines=tuple(settled))
     model.account = account
