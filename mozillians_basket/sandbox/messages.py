@@ -4,7 +4,7 @@ import json
 import re
 import uuid
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, RawPostDataException
 
 from mozillians_basket.sandbox import (
     addresses,
@@ -63,7 +63,7 @@ def recover_v1(request: HttpRequest) -> HttpResponse:
     """Send somebody the link to their subscriptions; takes JSON."""
     try:
         body = json.loads(request.body) if request.body else None
-    except ValueError:
+    except (ValueError, RawPostDataException):
         return JsonResponse({"detail": "Cannot parse request body"}, status=400)
     given = body.get("email") if isinstance(body, dict) else None
     if isinstance(given, str) and (named := NAMED_ADDRESS.fullmatch(given)):

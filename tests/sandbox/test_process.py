@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,23 +36,44 @@ def seconds_of_work() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def started(command: list[str], **environment: str) -> tuple[subprocess.Popen[str], str]:
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    assert process.stdout is not None
-    found = READY.search(process.stdout.readline())
-    assert found
-    return process, found[1]
+class Start(Protocol):
+    """Starts a command and returns it with the URL that it prints."""
+
+    def __call__(
+        self, command: list[str], **environment: str
+    ) -> tuple[subprocess.Popen[str], str]: ...
+
+
+@pytest.fixture
+def started() -> Iterator[Start]:
+    """Start commands that end with the test, whatever comes of it."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(command: list[str], **environment: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        found = READY.search(process.stdout.readline())
+        assert found
+        return process, found[1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_it_is_ready_soon_and_ends_cleanly(number: signal.Signals, processes: str) -> None:
+def test_it_is_ready_soon_and_ends_cleanly(
+    started: Start, number: signal.Signals, processes: str
+) -> None:
     before = seconds_of_work()
     process, url = started([*COMMAND, "--processes", processes])
     assert is_alive(url)
@@ -63,7 +86,7 @@ def test_it_is_ready_soon_and_ends_cleanly(number: signal.Signals, processes: st
     assert seconds_of_work() - before < 3
 
 
-def test_it_ends_when_its_starter_is_killed() -> None:
+def test_it_ends_when_its_starter_is_killed(started: Start) -> None:
     code = (
         "import time\n"
         "from mozillians_basket.sandbox.testing import SandboxServer\n"
@@ -104,7 +127,7 @@ def test_a_hanging_request_does_not_keep_it_from_ending() -> None:
     assert time.monotonic() - before < 3
 
 
-def test_the_management_command_hands_over_whatever_the_site_is_set_to() -> None:
+def test_the_management_command_hands_over_whatever_the_site_is_set_to(started: Start) -> None:
     command = [sys.executable, "-m", "django", "basket_sandbox", "--port", "0", "--api-key", "k1"]
     settings = "project.settings.test"
     process, url = started(command, DJANGO_SETTINGS_MODULE=settings)
@@ -154,7 +177,7 @@ def test_a_taken_port_is_told_in_one_line(caller: Caller) -> None:
     assert len(ran.stderr.splitlines()) == 1
 
 
-def test_nothing_secret_is_logged() -> None:
+def test_nothing_secret_is_logged(started: Start) -> None:
     process, url = started([*COMMAND, "--api-key", "k1"])
     key = {"X-Api-Key": "k1"}
     data = {"email": EMAIL, "newsletters": "app-dev", "sync": "Y", "optout": "maybe"}
@@ -170,7 +193,7 @@ def test_nothing_secret_is_logged() -> None:
         assert secret not in out + errors
 
 
-def test_over_plain_http_ssl_can_be_required() -> None:
+def test_over_plain_http_ssl_can_be_required(started: Start) -> None:
     header = {"BASKET_SANDBOX_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO"}
     process, url = started(COMMAND, BASKET_SANDBOX_REQUIRE_SSL="1", **header)
     data = {"email": EMAIL, "newsletters": "app-dev", "sync": "Y", "api_key": "dev-key"}
