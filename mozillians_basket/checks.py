@@ -247,6 +247,9 @@ NUMBERS = (
     ("BASKET_BREAKER_FAILURES", True, "failures"),
     ("BASKET_WAIT_FACTOR", False, "times the usual wait"),
     ("BASKET_MAX_ATTEMPTS", True, "attempts"),
+    ("BASKET_BRAKE_SHARE", False, "parts of one: 0.1 is ten in a hundred"),
+    ("BASKET_BRAKE_FLOOR", True, "subscriptions"),
+    ("BASKET_VERIFY_PER_MINUTE", True, "contacts a minute"),
 )
 
 

@@ -146,6 +146,21 @@ class Settings:
         return int(getattr(settings, "BASKET_MAX_ATTEMPTS", 10))
 
     @property
+    def BRAKE_SHARE(self) -> float:
+        """Which share of a newsletter's subscriptions may go at once without an admin's word."""
+        return float(getattr(settings, "BASKET_BRAKE_SHARE", 0.1))
+
+    @property
+    def BRAKE_FLOOR(self) -> int:
+        """How many may go at once, however few there are in all."""
+        return int(getattr(settings, "BASKET_BRAKE_FLOOR", 50))
+
+    @property
+    def VERIFY_PER_MINUTE(self) -> int:
+        """How many contacts a minute are looked up only to see whether Basket still agrees."""
+        return int(getattr(settings, "BASKET_VERIFY_PER_MINUTE", 60))
+
+    @property
     def MANAGERS(self) -> tuple[str, ...]:
         """Who is told when Basket refuses the site; ``ADMINS`` when empty."""
         return tuple(getattr(settings, "BASKET_MANAGERS", ()))

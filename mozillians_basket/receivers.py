@@ -9,9 +9,10 @@ from django.apps import apps
 from django.db.models import Field, Model, Q
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.signals import post_init, post_save, pre_delete
+from waffle import get_waffle_switch_model
 
-from mozillians_basket.conf import conf
-from mozillians_basket.hints import hint
+from mozillians_basket.conf import SWITCH, conf
+from mozillians_basket.hints import hint, hint_sweep
 from mozillians_basket.ledger import touch
 from mozillians_basket.models import Touch
 from mozillians_basket.site import BasketSite, get_site, site_path
@@ -200,8 +201,19 @@ def touch_deleted(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
             hint(touch(watch.label, Touch.Cause.DELETED, member_id=member))
 
 
+def wake_sweeper(*, instance: Model, raw: bool, **kwargs: Any) -> None:
+    """The switch was turned on: what happened while it was off need not wait for beat."""
+    if not raw and getattr(instance, "name", "") == SWITCH and getattr(instance, "active", False):
+        hint_sweep()
+
+
 def connect_receivers() -> None:
-    """Connect every watched model, and its proxies and children, to the receivers above."""
+    """Connect every watched model, its proxies and children, and the switch."""
+    post_save.connect(
+        wake_sweeper,
+        sender=get_waffle_switch_model(),
+        dispatch_uid="mozillians_basket.wake_sweeper",
+    )
     for number, watch in enumerate(watches(get_site())):
         deleted = touch_deleted if watch.path else touch_deleted_member
         for model in apps.get_models(include_auto_created=True):

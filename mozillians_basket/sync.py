@@ -47,8 +47,11 @@ def guarded(lease: Lease) -> Iterator[None]:
         return
     except LeaseLost:
         return
-    except (Superseded, BasketSwitchedOff, BreakerOpen):
+    except (Superseded, BasketSwitchedOff):
         ledger.release(lease)
+        return
+    except BreakerOpen as stop:
+        ledger.release(lease, stop.because)
         return
     except BasketError as error:
         failure = error
@@ -82,7 +85,7 @@ def _calling(lease: Lease, call: str) -> Iterator[None]:
         breaker.note_success(pulse, call)
         return
     if breaker.note_failure(failure, call, lease.contact_id):
-        raise BreakerOpen
+        raise BreakerOpen(failure)
     raise failure
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from celery import Task, chain, shared_task
 
-from mozillians_basket import breaker, ledger, sync
+from mozillians_basket import breaker, ledger, sync, verification
+from mozillians_basket import reconcile as reconciliation
+from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import LeaseLost
 from mozillians_basket.ledger import Lease
 from mozillians_basket.redaction import redacted
@@ -112,6 +114,21 @@ def sweep() -> None:
     while ledger.work_off_batches():
         _start(_claim())
     _start(_claim())
+
+
+@shared_task(name="mozillians_basket.tasks.reconcile", ignore_result=True)
+def reconcile() -> None:
+    """Mend what no signal saw. Stops before removing too much at once."""
+    if switch_is_on():
+        reconciliation.apply()
+
+
+@shared_task(name="mozillians_basket.tasks.verify", ignore_result=True)
+def verify() -> None:
+    """Look up the longest unverified contacts, and conclude what was found gone before."""
+    if switch_is_on() and not breaker.is_open():
+        verification.conclude()
+        verification.verify(conf.VERIFY_PER_MINUTE)
 
 
 @shared_task(name="mozillians_basket.tasks.lookup_user_task", ignore_result=True)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
@@ -115,8 +116,8 @@ def evaluate(
             settled = contact.settled_at is not None and contact.touched_at <= contact.settled_at
             if changed or settled:
                 contact.touched_at = later_than(contact.touched_at)
-                end_second_look(contact)
                 contact.priority = _priority(contact, lines.values(), due=not settled)
+                end_second_look(contact)
                 contact.attempts, contact.parked_at = 0, None
                 contact.cause = cause.get(member, contact.cause)
                 changed = True
@@ -128,6 +129,32 @@ def evaluate(
     if pointless:
         Contact.objects.filter(pk__in=pointless).delete()
     return waiting
+
+
+def evaluate_members(member_ids: Collection[Any], cause: str) -> None:
+    """Compare these members with the policies, and make due who differs. Call in a transaction."""
+    contacts, fresh = locked_contacts(member_ids)
+    evaluate(contacts, fresh=fresh, cause=dict.fromkeys(member_ids, cause))
+
+
+def make_due(contact_ids: Collection[int], cause: str) -> int:
+    """
+    Have settled contacts looked up, behind everything else. Call in a transaction.
+
+    :return: how many there were: without those that are due or under way already.
+    """
+    rows = Contact.objects.filter(
+        pk__in=contact_ids, leased_until__isnull=True, touched_at__lte=F("settled_at")
+    )
+    contacts = list(rows.order_by("pk").select_for_update())
+    for contact in contacts:
+        contact.touched_at = later_than(contact.touched_at)
+        contact.verify, contact.cause = True, cause
+        contact.priority, contact.attempts, contact.parked_at = Contact.Priority.BULK, 0, None
+    Contact.objects.bulk_update(
+        contacts, ["touched_at", "verify", "cause", "priority", "attempts", "parked_at"]
+    )
+    return len(contacts)
 
 
 def end_second_look(contact: Contact) -> None:

@@ -10,7 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import LeaseLost
+from mozillians_basket.exceptions import BasketError, LeaseLost, label_of
 from mozillians_basket.models import Contact, Pulse
 
 #: For how long unused starts are saved up; at least the time between two sweeps.
@@ -134,8 +134,13 @@ def holding(lease: Lease) -> Iterator[Contact]:
         yield contact
 
 
-def release(lease: Lease) -> None:
-    """Give a contact back as it is: it stays due. Does nothing when the lease is lost."""
+def release(lease: Lease, error: BasketError | None = None) -> None:
+    """
+    Give a contact back as it is: it stays due. Does nothing when the lease is lost.
+
+    :param error: what to show as its last error, at no cost to it.
+    """
+    shown = {"error": label_of(error), "error_code": getattr(error, "code", None)} if error else {}
     Contact.objects.filter(pk=lease.contact_id, lease=lease.serial).update(
-        leased_until=None, lookup=None
+        leased_until=None, lookup=None, **shown
     )

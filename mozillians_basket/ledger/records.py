@@ -12,13 +12,16 @@ from mozillians_basket.exceptions import LeaseLost
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leases import Lease, holding
-from mozillians_basket.models import Contact, Event, Subscription
+from mozillians_basket.models import Contact, Event, Pulse, Subscription
 from mozillians_basket.plan import NOTHING, Account, Lookup, Plan
 from mozillians_basket.states import HELD, Decider, State
 
+#: The cause of a lookup that only asks whether Basket still agrees.
+VERIFICATION = "verification"
+
 SHOWN_FIELDS = [
     "state", "wanted", "decided_by", "decided_at", "confirmed_at", "verified_at", "removed_at",
-    "despite_opt_out", "error_code",
+    "despite_opt_out", "error_code", "missing_at",
 ]  # fmt: skip
 
 
@@ -64,9 +67,9 @@ def record_lookup(lease: Lease, lookup: Lookup) -> Plan | None:
         todo = current_plan(contact, account, lookup)
         if todo is None:
             return None
-        show(contact, lines, _before_arrival(todo) if account.moving else todo)
-        contact.lookup = lookup.as_json()
-        contact.save(update_fields=["lookup"])
+        show(contact, lines, _before_arrival(todo) if account.moving else todo, lookup)
+        contact.lookup, contact.verified_at = lookup.as_json(), timezone.now()
+        contact.save(update_fields=["lookup", "verified_at"])
         return todo
 
 
@@ -93,22 +96,42 @@ def _before_arrival(todo: Plan) -> Plan:
     return replace(todo, states=dict.fromkeys(left, State.OPTED_OUT), returned=NOTHING)
 
 
-def show(contact: Contact, lines: dict[str, Subscription], todo: Plan) -> None:
-    """Write down what a plan knows of the lines of a locked contact."""
+def show(contact: Contact, lines: dict[str, Subscription], todo: Plan, lookup: Lookup) -> None:
+    """Write down what a plan knows of the lines of a locked contact, going by a lookup."""
     now = timezone.now()
     left = {
         name
         for name, state in todo.states.items()
         if state == State.OPTED_OUT and lines[name].state != State.OPTED_OUT
     }
+    withheld = _withheld(contact, lookup, {lines[name] for name in left})
     shown = [lines[name] for name in {*todo.states, *todo.removed, *todo.returned}]
     for line in shown:
-        _show(line, todo, now)
+        if line.newsletter in withheld:
+            line.missing_at = line.missing_at or now
+        else:
+            _show(line, todo, now)
     Subscription.objects.bulk_update(shown, SHOWN_FIELDS)
-    if left:
-        note(contact, Event.Kind.OPTED_OUT, left)
+    if left - withheld:
+        note(contact, Event.Kind.OPTED_OUT, left - withheld)
     if todo.returned:
         note(contact, Event.Kind.RETURNED, todo.returned)
+
+
+def _withheld(contact: Contact, lookup: Lookup, left: set[Subscription]) -> set[str]:
+    """
+    Newsletters that are gone without a word, and not to be taken for a choice yet.
+
+    What a verification finds gone is only marked: if it is much at once it is a
+    fault. While one is being looked into, the same goes for all lookups.
+    """
+    people = (lookup.current, lookup.new)
+    if any(person is not None and person.opted_out for person in people):
+        return set()
+    gone = {line.newsletter for line in left if line.state in HELD}
+    if gone and (contact.cause == VERIFICATION or Pulse.now().losing_since is not None):
+        return gone
+    return set()
 
 
 def _show(line: Subscription, todo: Plan, now: datetime) -> None:
@@ -116,9 +139,7 @@ def _show(line: Subscription, todo: Plan, now: datetime) -> None:
     if line.newsletter in todo.removed:
         line.removed_at = None
         if line.state in HELD:
-            line.state = (
-                State.UNSUBSCRIBED
-            )  # by this site: without that it would pass for an opt-out
+            line.state = State.UNSUBSCRIBED  # by this site, or it would pass for an opt-out
     if line.newsletter in todo.returned:
         line.wanted, line.decided_by, line.decided_at = line.entitled, Decider.MEMBER, now
     state = todo.states.get(line.newsletter)
@@ -131,7 +152,7 @@ def _show(line: Subscription, todo: Plan, now: datetime) -> None:
         line.despite_opt_out = False
     if state != State.REFUSED:
         line.error_code = None
-    line.state, line.verified_at = state, now
+    line.state, line.verified_at, line.missing_at = state, now, None
 
 
 def note_target(lease: Lease, lookup: Lookup) -> None:

@@ -7,13 +7,7 @@ from django.utils import timezone
 from mozillians_basket.addresses import same_address
 from mozillians_basket.backoff import waiting_time
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import (
-    BasketError,
-    BasketMisconfigured,
-    BasketRefused,
-    BasketUnavailable,
-    StepFailed,
-)
+from mozillians_basket.exceptions import BasketError, label_of
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
@@ -82,7 +76,7 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
         return None
     if not same_address(lookup.target, contact.email):
         if todo is not None:
-            show(contact, lines, todo)
+            show(contact, lines, todo, lookup)
         contact.moving_to = ""
         contact.email = lookup.new.email if lookup.new else lookup.target
         contact.subscriptions.update(removed_at=None)
@@ -137,7 +131,7 @@ def postpone(lease: Lease, error: BasketError) -> None:
     :raises LeaseLost: when somebody else has the lease; nothing is written then.
     """
     with holding(lease) as contact:
-        label = _label(error)
+        label = label_of(error)
         first = contact.error != label
         contact.attempts += 1
         contact.error, contact.error_code = label, getattr(error, "code", None)
@@ -155,13 +149,3 @@ def postpone(lease: Lease, error: BasketError) -> None:
                 "parked_at",
             ]
         )  # fmt: skip
-
-
-def _label(error: BasketError) -> str:
-    if isinstance(error, BasketUnavailable) and error.status == 429:
-        return "rate limit"
-    if isinstance(error, BasketMisconfigured):
-        return "misconfigured"
-    if isinstance(error, BasketRefused):
-        return "refused by Basket"
-    return "unexpected" if isinstance(error, StepFailed) else "unavailable"

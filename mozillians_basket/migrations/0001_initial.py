@@ -1,5 +1,7 @@
 """The ledger's tables; the member model is the site's."""
 
+import datetime
+
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
@@ -83,6 +85,28 @@ class Migration(migrations.Migration):
                 (
                     "notified_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
+                ),
+                (
+                    "losing_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Too much is gone at Basket at once: nothing of it is taken for a choice.",
+                        null=True,
+                        verbose_name="losing since",
+                    ),
+                ),
+                (
+                    "brakes",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Newsletters of which the reconciler would remove too much at once.",
+                        verbose_name="brakes",
+                    ),
+                ),
+                (
+                    "reconciled_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last reconciliation"),
                 ),
                 (
                     "paced_until",
@@ -223,6 +247,14 @@ class Migration(migrations.Migration):
                         default=False,
                         help_text="Look up even when the ledger shows no difference.",
                         verbose_name="ask Basket",
+                    ),
+                ),
+                (
+                    "verified_at",
+                    models.DateTimeField(
+                        default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                        help_text="When Basket was last asked; 1970 for never.",
+                        verbose_name="verified",
                     ),
                 ),
                 (
@@ -524,6 +556,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "missing_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a verification found it gone; not yet taken for the person's choice.",
+                        null=True,
+                        verbose_name="missing",
+                    ),
+                ),
+                (
                     "removed_at",
                     models.DateTimeField(
                         blank=True,
@@ -637,6 +678,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="contact",
             index=models.Index(
+                condition=models.Q(("departed_at__isnull", True)),
+                fields=["verified_at"],
+                name="basket_contact_verified",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
                 condition=models.Q(("leased_until__isnull", False)),
                 fields=["leased_until"],
                 name="basket_contact_leased",
@@ -666,6 +715,20 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
+        ),
+        migrations.AddIndex(
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("missing_at__isnull", False)),
+                fields=["newsletter"],
+                name="basket_line_missing",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscription",
+            index=models.Index(
+                fields=["newsletter", "entitled", "wanted"], name="basket_line_wanted"
+            ),
         ),
         migrations.AddConstraint(
             model_name="subscription",

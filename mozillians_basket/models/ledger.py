@@ -1,5 +1,7 @@
 """What this site knows about each member's newsletters."""
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
@@ -8,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
 from mozillians_basket.states import Decider, State
+
+#: Before anything happened; sorts first on every database, as a NULL does not.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Touch(models.Model):
@@ -118,6 +123,9 @@ class Contact(models.Model):
         default=False,
         help_text=_("Look up even when the ledger shows no difference."),
     )
+    verified_at = models.DateTimeField(
+        _("verified"), default=NEVER, help_text=_("When Basket was last asked; 1970 for never.")
+    )
     claimed_touch = models.DateTimeField(_("touch of the running sync"), null=True, blank=True)
     lease = models.PositiveBigIntegerField(
         _("lease"),
@@ -162,6 +170,11 @@ class Contact(models.Model):
                 & (Q(settled_at__isnull=True) | Q(touched_at__gt=F("settled_at"))),
             ),
             models.Index(
+                fields=["verified_at"],
+                name="basket_contact_verified",
+                condition=Q(departed_at__isnull=True),
+            ),
+            models.Index(
                 fields=["leased_until"],
                 name="basket_contact_leased",
                 condition=Q(leased_until__isnull=False),
@@ -202,6 +215,12 @@ class Subscription(models.Model):
     verified_at = models.DateTimeField(
         _("verified"), null=True, blank=True, help_text=_("When a lookup last showed this state.")
     )
+    missing_at = models.DateTimeField(
+        _("missing"),
+        null=True,
+        blank=True,
+        help_text=_("When a verification found it gone; not yet taken for the person's choice."),
+    )
     removed_at = models.DateTimeField(
         _("removal sent"),
         null=True,
@@ -216,6 +235,14 @@ class Subscription(models.Model):
             models.UniqueConstraint(
                 fields=["contact", "newsletter"], name="basket_one_subscription_per_newsletter"
             )
+        ]
+        indexes = [
+            models.Index(
+                fields=["newsletter"],
+                name="basket_line_missing",
+                condition=Q(missing_at__isnull=False),
+            ),
+            models.Index(fields=["newsletter", "entitled", "wanted"], name="basket_line_wanted"),
         ]
 
     def __str__(self) -> str:

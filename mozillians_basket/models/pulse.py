@@ -30,6 +30,19 @@ class Pulse(models.Model):
     probe_contact = models.BigIntegerField(_("contact of the probe"), null=True, blank=True)
     next_probe_at = models.DateTimeField(_("next probe"), null=True, blank=True)
     notified_at = models.DateTimeField(_("admins told"), null=True, blank=True)
+    losing_since = models.DateTimeField(
+        _("losing since"),
+        null=True,
+        blank=True,
+        help_text=_("Too much is gone at Basket at once: nothing of it is taken for a choice."),
+    )
+    brakes = models.JSONField(
+        _("brakes"),
+        default=dict,
+        blank=True,
+        help_text=_("Newsletters of which the reconciler would remove too much at once."),
+    )
+    reconciled_at = models.DateTimeField(_("last reconciliation"), null=True, blank=True)
     paced_until = models.DateTimeField(
         _("paced until"), null=True, blank=True, help_text=_("Up to when starts are used up.")
     )

@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="basket-sandbox-") as folder:
         os.environ["DJANGO_SETTINGS_MODULE"] = "mozillians_basket.sandbox.settings"
         os.environ["BASKET_SANDBOX_DATABASE"] = options.database or f"{folder}/basket.sqlite3"
+        os.environ["BASKET_SANDBOX_ADMIN_PASSWORD"] = options.admin_password or options.api_key
         os.environ["BASKET_SANDBOX_MAIL"] = options.mail or f"{folder}/mail"
         if options.fast:
             os.environ["BASKET_SANDBOX_JOURNAL"] = "0"
@@ -81,17 +82,12 @@ def _prepare(options: argparse.Namespace) -> None:
     from django.core.management import call_command
 
     django.setup()
-    from django.contrib.auth.models import User
-
     from mozillians_basket.sandbox import catalogue
     from mozillians_basket.sandbox.models import ApiKey
 
     call_command("migrate", verbosity=0)
     catalogue.load(Path(options.newsletters) if options.newsletters else catalogue.DEFAULT_FILE)
     ApiKey.objects.get_or_create(key=options.api_key, defaults={"name": "given at start"})
-    admin, _ = User.objects.get_or_create(username="admin", is_staff=True, is_superuser=True)
-    admin.set_password(options.admin_password or options.api_key)
-    admin.save()
 
 
 def _serve(options: argparse.Namespace) -> None:

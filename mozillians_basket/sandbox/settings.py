@@ -44,6 +44,11 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = "/static/"
+AUTHENTICATION_BACKENDS = [
+    "mozillians_basket.sandbox.administrators.GivenPassword",
+    "django.contrib.auth.backends.ModelBackend",
+]
+BASKET_SANDBOX_ADMIN_PASSWORD = os.environ.get("BASKET_SANDBOX_ADMIN_PASSWORD", "")
 DATABASES = {"default": configured(os.environ.get("BASKET_SANDBOX_DATABASE", ":memory:"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True

@@ -189,6 +189,7 @@ BASKET_URL = env.str("BASKET_URL", default="")
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
 # A Basket whose own back end is out of reach answers after about 15 seconds.
 BASKET_TIMEOUT = env.int("BASKET_TIMEOUT", default=20)
+BASKET_RECHECK_SECONDS = env.float("BASKET_RECHECK_SECONDS", default=60.0)
 
 # Logging
 

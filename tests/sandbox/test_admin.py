@@ -69,3 +69,12 @@ def test_strangers_see_nothing(basket_sandbox: SandboxServer) -> None:
     answer = requests.get(f"{basket_sandbox.url}/admin/basket_sandbox/person/", timeout=5)
 
     assert "Log in" in answer.text
+
+
+@pytest.mark.parametrize("password", ["", "wrong"])
+def test_a_wrong_password_is_refused(caller: Caller, password: str) -> None:
+    login = "/admin/login/?next=/admin/"
+
+    data = {"username": "admin", "password": password, **proof(caller, login)}
+
+    assert "Site administration" not in caller.post(login, data).text
