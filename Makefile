@@ -5,6 +5,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+SERVICES_READY := $(VENV)/.ready-services
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
@@ -12,7 +13,8 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test contract benchmark coverage lint format types check wheel requirements clean
+.PHONY: help demo run test test-services contract benchmark coverage lint format types check wheel \
+	requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +27,10 @@ run: $(READY) ## the site, the sandbox Basket and the worker, until Ctrl-C
 
 test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
 	$(RUN) -m pytest -n 2 $(ARGS)
+
+test-services: $(SERVICES_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
+	$(RUN) -m tests.services.install
+	$(RUN) -m tests.services $(ARGS)
 
 contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)
@@ -72,4 +78,8 @@ $(READY): requirements/dev.txt pyproject.toml
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(SERVICES_READY): $(READY) requirements/prod.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/prod.txt
 	touch $@

@@ -161,8 +161,7 @@ def next_probe(due_ids: list[int]) -> int | None:
 
 def note_sweep() -> None:
     """The sweeper runs: what the doctor tells beat's health by."""
-    if not Pulse.objects.filter(pk=1).update(swept_at=timezone.now()):
-        Pulse.now()
+    Pulse.objects.update_or_create(pk=1, defaults={"swept_at": timezone.now()})
 
 
 def note_settled(contact_id: int) -> None:

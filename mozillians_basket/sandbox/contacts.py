@@ -41,6 +41,7 @@ class Outcome:
 
 BY_TOKEN = "SELECT * FROM basket_sandbox_person WHERE token = %s"  # noqa: S105
 BY_EMAIL = "SELECT * FROM basket_sandbox_person WHERE email_key = %s"
+LONGEST_ADDRESS = 254
 TEXT_FIELDS = {"first_name": 255, "last_name": 255, "source_url": 1024, "reason": 1000}
 TRUE = {"1", "on", "t", "true", "y", "yes"}
 FALSE = {"0", "off", "f", "false", "n", "no"}
@@ -210,6 +211,8 @@ def _copy_address(person: Person, fields: Mapping[str, str]) -> None:
     email = fields.get("email", "").strip()
     if not email or email == person.email:
         return
+    if len(email) > LONGEST_ADDRESS:
+        raise UnacceptableError
     others = Person.objects.filter(email_key=email.lower())
     if others.exclude(pk=person.pk).exists():
         raise UnacceptableError

@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeAlias
 
 from django.db import transaction
@@ -71,16 +71,18 @@ def endpoint(
                     return HttpResponseNotAllowed(methods, content=refusal)
                 return _guarded(view, request, arguments, email)
 
+            record = partial(journal.record, request, name, email)
+            if any(fault.kind == Fault.Kind.HANG for fault in struck):
+                # The caller will not wait for the end either.
+                record(status=None, code=None, seconds=0)
+                return _with_faults(struck, serve, request)[0]
             response, is_answered = _with_faults(struck, serve, request)
             response["Cache-Control"] = keep
             if "Origin" in request.headers:
                 response["Access-Control-Allow-Origin"] = "*"
             # Django would log a refused call with its path, which can hold a token.
             response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
-            journal.record(
-                request,
-                name,
-                email,
+            record(
                 status=response.status_code if is_answered else None,
                 code=getattr(response, "code", None) if is_answered else None,
                 seconds=time.monotonic() - started,

@@ -11,15 +11,13 @@ from django.http import HttpRequest
 from mozillians_basket.sandbox import faults, store
 from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.models import Fault, HeldCall
+from mozillians_basket.sandbox.remembered import Remembered
 
 IN_MAINTENANCE = "basket_sandbox.maintenance"
 HOLDING = {Fault.Kind.MAINTENANCE, *store.FOR_WRITING}
 
 
-class Held:
-    """Whether changes may be waiting, so that the table is not asked for every request."""
-
-    maybe = True
+are_held = Remembered(HeldCall, HeldCall.objects.exists)
 
 
 def applies_to(request: HttpRequest) -> bool:
@@ -37,13 +35,11 @@ def hold(kind: str, fields: Mapping[str, str], *, optin: bool, site: str) -> Non
     """Keep a change for later."""
     data = {"fields": dict(fields), "optin": optin, "site": site}
     HeldCall.objects.create(kind=kind, data=data)
-    Held.maybe = True
 
 
 def held_calls() -> list[HeldCall]:
     """Return the changes to be carried out now, none while maintenance lasts; they are gone."""
-    if not Held.maybe or not is_over():
+    if not are_held.now() or not is_over():
         return []
-    Held.maybe = False
     calls = list(HeldCall.objects.all())
     return [call for call in calls if HeldCall.objects.filter(pk=call.pk).delete()[0]]

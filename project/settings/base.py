@@ -6,6 +6,7 @@ from typing import Any
 import environ
 
 from mozillians_basket.beat import basket_beat_schedule
+from project.settings.brokers import scheme, transport_options
 
 env = environ.Env()
 
@@ -131,35 +132,15 @@ else:
 # Celery
 
 BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
-BROKER_SCHEME = BROKER_URL.partition(":")[0].partition("+")[0]
 
 CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(BROKER_URL, folder=VAR / "broker")
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A request never waits for the broker. Both are needed: kombu tries again to
-# connect, below the level at which Celery tries again to publish.
+# A request never waits for the broker.
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"max_retries": 0}
-match BROKER_SCHEME:
-    case "filesystem":
-        CELERY_BROKER_TRANSPORT_OPTIONS |= {
-            "data_folder_in": str(VAR / "broker" / "messages"),
-            "data_folder_out": str(VAR / "broker" / "messages"),
-            "control_folder": str(VAR / "broker" / "control"),
-            "polling_interval": 0.05,
-        }
-        # Replies and events would be files that nobody reads.
-        CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-    case "redis" | "rediss" | "sentinel":
-        CELERY_BROKER_TRANSPORT_OPTIONS |= {
-            # Longer than the longest task, or a running one is given out again.
-            "visibility_timeout": 3600,
-            "socket_connect_timeout": 2,
-            "socket_timeout": 10,
-            "socket_keepalive": True,
-        }
-    case "amqp" | "amqps" | "pyamqp":
-        CELERY_BROKER_TRANSPORT_OPTIONS |= {"confirm_publish": True}
+# With the broker made of files, replies and events would be files that nobody reads.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = scheme(BROKER_URL) != "filesystem"
 
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -188,8 +169,10 @@ BASKET_SITE = "project.people.basket.Mozillians"
 BASKET_URL = env.str("BASKET_URL", default="")
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
 # A Basket whose own back end is out of reach answers after about 15 seconds.
-BASKET_TIMEOUT = env.int("BASKET_TIMEOUT", default=20)
+BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20.0)
+BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=max(60.0, 3 * BASKET_TIMEOUT))
 BASKET_RECHECK_SECONDS = env.float("BASKET_RECHECK_SECONDS", default=60.0)
+BASKET_WAIT_FACTOR = env.float("BASKET_WAIT_FACTOR", default=1.0)
 
 # Logging
 

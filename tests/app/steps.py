@@ -45,7 +45,7 @@ def settle_everything(rounds=12):
         if number == rounds // 2:
             Subscription.objects.exclude(removed_at=None).update(removed_at=LONG_AGO)
         Contact.objects.update(not_before=None)
-        Pulse.objects.update(next_probe_at=LONG_AGO)
+        Pulse.objects.exclude(next_probe_at=None).update(next_probe_at=LONG_AGO)
         expire_leases()
         tasks.sweep()
         Contact.objects.update(not_before=None)

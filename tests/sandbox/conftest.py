@@ -19,10 +19,10 @@ class Caller:
         self.key = {"X-Api-Key": sandbox.api_key}
 
     def get(self, path: str, **kwargs: Any) -> requests.Response:
-        return self.session.get(self.sandbox.url + path, timeout=10, **kwargs)
+        return self.session.get(self.sandbox.url + path, timeout=60, **kwargs)
 
     def post(self, path: str, data: Any = None, **kwargs: Any) -> requests.Response:
-        return self.session.post(self.sandbox.url + path, data, timeout=10, **kwargs)
+        return self.session.post(self.sandbox.url + path, data, timeout=60, **kwargs)
 
     def subscribe(self, email: str, newsletters: str, **fields: str) -> requests.Response:
         data = {"email": email, "newsletters": newsletters, "sync": "Y", **fields}

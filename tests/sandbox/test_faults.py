@@ -63,6 +63,9 @@ def test_hanging_outlasts_a_patient_client(caller: Caller) -> None:
     with pytest.raises(requests.ReadTimeout):
         caller.session.get(caller.sandbox.url + "/news/lookup-user/", timeout=0.2)
 
+    (request,) = caller.sandbox.requests
+    assert (request.endpoint, request.status) == ("lookup", None)
+
 
 def test_maintenance_and_its_end(caller: Caller) -> None:
     caller.sandbox.maintenance = True

@@ -1,0 +1,31 @@
+"""Run the tests on real servers: ``python -m tests.services [pytest's arguments]``."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.services.servers import PostgreSQL, Running
+
+#: What runs on SQLite in ``make test`` and must hold on PostgreSQL too.
+ALSO_ON_POSTGRESQL = ("tests/app", "tests/people", "tests/groups")
+
+
+def main(arguments: list[str]) -> int:
+    """Return pytest's exit code. With arguments, only the tests of this folder are run."""
+    with PostgreSQL() as postgres:
+        os.environ["DATABASE_URL"] = postgres.url
+        result = int(
+            pytest.main(
+                ["-m", "services", "tests/services", *arguments], plugins=[Running(postgres)]
+            )
+        )
+        if result or arguments:
+            return result
+        again = [sys.executable, "-m", "pytest", "-n", "2", *ALSO_ON_POSTGRESQL]
+        return subprocess.run(again, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

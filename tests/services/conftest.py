@@ -1,0 +1,124 @@
+"""Servers, the site's processes on them, and a Basket, for each test anew or emptied."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.conf import settings as site_settings
+from django.db import connection
+from kombu import pools
+from waffle.models import Switch
+
+from mozillians_basket import hints
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.sandbox.testing import SandboxServer
+from project.celery import app
+from project.settings.brokers import transport_options
+from tests.services.servers import Broker, PostgreSQL, RabbitMQ, Redis, Running
+from tests.services.worker import Beat, Worker
+
+StartWorker = Callable[..., Worker]
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> PostgreSQL:
+    """The PostgreSQL server that the tests' database is on."""
+    for plugin in pytestconfig.pluginmanager.get_plugins():
+        if isinstance(plugin, Running):
+            return plugin.postgres
+    pytest.fail("These tests need servers: run them by `make test-services`.")
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis server."""
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ server."""
+    with RabbitMQ() as server:
+        yield server
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """Each kind of broker in turn, running and empty; this process's Celery app sends to it."""
+    server: Broker = request.getfixturevalue(request.param)
+    if not server.is_running:
+        server.start()
+    server.clear()
+    before = app.conf.broker_url, app.conf.broker_transport_options
+    options = transport_options(server.url, folder=site_settings.VAR / "broker")
+    app.conf.update(broker_url=server.url, broker_transport_options=options)
+    forget_connections()
+    monkeypatch.setattr(hints, "_quiet_until", 0.0)
+    yield server
+    if server.is_running:
+        server.resume()
+    forget_connections()
+    app.conf.update(broker_url=before[0], broker_transport_options=before[1])
+
+
+def forget_connections() -> None:
+    """Let the app's next message open a connection of its own."""
+    pools.reset()
+    app._after_fork()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def switch_on(transactional_db: None) -> None:
+    """The switch is on, for all processes."""
+    Switch.objects.create(name=SWITCH, active=True)
+
+
+@pytest.fixture
+def basket(basket_sandbox: SandboxServer, settings: Any, switch_on: None) -> SandboxServer:
+    """A Basket in which nothing has happened yet, with the switch on."""
+    settings.BASKET_URL = basket_sandbox.url
+    settings.BASKET_API_KEY = basket_sandbox.api_key
+    return basket_sandbox
+
+
+@pytest.fixture
+def site(postgres: PostgreSQL, broker: Broker, basket: SandboxServer) -> dict[str, str]:
+    """The environment of the site's processes: these servers, and short waits."""
+    return {
+        "DATABASE_URL": postgres.database_url(connection.settings_dict["NAME"]),
+        "BROKER_URL": broker.url,
+        "BASKET_URL": basket.url,
+        "BASKET_API_KEY": basket.api_key,
+        "BASKET_TIMEOUT": "2",
+        "BASKET_LEASE_SECONDS": "5",
+        "BASKET_RECHECK_SECONDS": "1",
+        "BASKET_SWEEP_EVERY": "0.5",
+    }
+
+
+@pytest.fixture
+def start_worker(site: dict[str, str]) -> Iterator[StartWorker]:
+    """Start a worker; keyword arguments change its environment."""
+    with ExitStack() as stack:
+        yield lambda **environment: stack.enter_context(Worker({**site, **environment}))
+
+
+@pytest.fixture
+def worker(start_worker: StartWorker) -> Worker:
+    """A worker that takes messages."""
+    return start_worker()
+
+
+@pytest.fixture
+def start_beat(site: dict[str, str]) -> Iterator[Callable[[], Beat]]:
+    """Start the sweeper's clock."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Beat(site))
+
+
+@pytest.fixture
+def beat(start_beat: Callable[[], Beat]) -> Beat:
+    """Beat, for the sweeper."""
+    return start_beat()
