@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import Task, chain, shared_task
+from django.db import InterfaceError, OperationalError
 
 from mozillians_basket import breaker, ledger, sync, verification
 from mozillians_basket import reconcile as reconciliation
@@ -16,7 +17,16 @@ from mozillians_basket.sync import Step
 
 
 class MaskedTask(Task):  # type: ignore[type-arg]
-    """A task whose arguments may hold addresses: its repr, in results too, shows none."""
+    """
+    A task whose arguments may hold addresses: its repr, in results too, shows none.
+
+    Until it has written into the ledger, its message is all there is of the
+    request: so it is tried again for as long as the database is away.
+    """
+
+    autoretry_for = (OperationalError, InterfaceError)
+    retry_backoff = True
+    max_retries = None
 
     def apply_async(
         self,

@@ -15,7 +15,7 @@ def test_basket_ends_with_exactly_what_is_wanted(basket):
     run_state_machine_as_test(
         Story,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=10,
             deadline=None,
             suppress_health_check=list(HealthCheck),
