@@ -33,13 +33,16 @@ def decide(
     Write a decision into a locked and evaluated contact, and make it due.
 
     :param despite_opt_out: an admin says explicitly that an opt-out does not count.
-    :return: the newsletters decided on: without those that the person opted out of.
+    :return: the newsletters decided on: without those that the person opted out of,
+        or about which something was decided after the batch was ordered.
     """
     lines = {line.newsletter: line for line in contact.subscriptions.all()}
     taken = set()
     for name in newsletters:
         line = lines.get(name) or Subscription(contact=contact, newsletter=name)
         if subscribe and line.state == State.OPTED_OUT and not despite_opt_out:
+            continue
+        if batch is not None and line.pk is not None and line.decided_at > batch.created_at:
             continue
         taken.add(name)
         line.wanted = subscribe

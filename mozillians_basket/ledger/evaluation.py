@@ -59,6 +59,7 @@ def evaluate(
     newborn: Collection[Any] = (),
     leftovers: Collection[Any] = (),
     cause: Mapping[Any, str] | None = None,
+    moments: Mapping[Any, datetime] | None = None,
 ) -> list[Contact]:
     """
     Apply the policies to locked contacts; return those that Basket must hear of.
@@ -69,9 +70,10 @@ def evaluate(
     :param leftovers: members who changed, but of whom nothing is known from before:
         what Basket may have of policies that they do not meet is removed.
     :param cause: what to note as the reason.
+    :param moments: when the change was that a policy answers; now, where it is not said.
     """
     site = get_site()
-    earlier, cause = earlier or {}, cause or {}
+    earlier, cause, moments = earlier or {}, cause or {}, moments or {}
     standings = site.standings([row.member_id for row in contacts if row.member_id is not None])
     rows: dict[int, dict[str, Subscription]] = {row.pk: {} for row in contacts}
     for line in Subscription.objects.filter(contact__in=contacts):
@@ -105,7 +107,12 @@ def evaluate(
                 contact.refused_email = ""
                 contact.email = contact.email or standing.email
                 changed_lines += _reset_refusals(lines.values())
-        policy_lines = _apply_policies(lines, standing, keep_record=member in leftovers)
+        policy_lines = _apply_policies(
+            lines,
+            standing,
+            keep_record=member in leftovers,
+            moment=moments.get(member) or timezone.now(),
+        )
         for line in policy_lines:
             line.contact = contact
             (new_lines if line.pk is None else changed_lines).append(line)
@@ -188,7 +195,11 @@ def _reset_refusals(lines: Iterable[Subscription]) -> list[Subscription]:
 
 
 def _apply_policies(
-    lines: Mapping[str, Subscription], standing: Standing | None, *, keep_record: bool
+    lines: Mapping[str, Subscription],
+    standing: Standing | None,
+    *,
+    keep_record: bool,
+    moment: datetime,
 ) -> list[Subscription]:
     """
     The lines that the policies' present answer makes or changes.
@@ -212,12 +223,12 @@ def _apply_policies(
             line.wanted = entitled
             line.despite_opt_out = False
             line.decided_by = Decider.POLICY
-            line.decided_at = timezone.now()
+            line.decided_at = moment
         result.append(line)
     if standing is None:
         for line in lines.values():
             if line.wanted and line not in result:
-                line.wanted, line.decided_at = False, timezone.now()
+                line.wanted, line.decided_at = False, moment
                 result.append(line)
     return result
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from celery import current_task
 from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
+from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import LeaseLost
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.evaluation import later_than
@@ -270,3 +271,28 @@ def leave_behind(lease: Lease) -> None:
             )
         contact.moving_to = ""
         contact.save(update_fields=["moving_to"])
+
+
+def look_back(contact: Contact, lines: Iterable[Subscription]) -> None:
+    """
+    Give the address that a member leaves a row of its own, to see later that it was cleared.
+
+    Basket only queues the removal, and nobody would notice that it was lost.
+    """
+    now = timezone.now()
+    left = Contact.objects.create(
+        email=contact.email,
+        departed_at=now,
+        not_before=now + timedelta(seconds=conf.RECHECK_SECONDS),
+        cause="address changed",
+    )
+    Subscription.objects.bulk_create(
+        Subscription(
+            contact=left,
+            newsletter=line.newsletter,
+            state=State.UNSUBSCRIBED,
+            removed_at=line.removed_at,
+        )
+        for line in lines
+        if line.removed_at is not None
+    )

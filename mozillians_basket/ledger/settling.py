@@ -12,7 +12,7 @@ from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leases import Lease, holding
-from mozillians_basket.ledger.records import note, show
+from mozillians_basket.ledger.records import look_back, note, show
 from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.plan import Lookup, differs
 from mozillians_basket.states import State
@@ -75,6 +75,8 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
         contact.subscriptions.update(removed_at=None)
         return None
     if not same_address(lookup.target, contact.email):
+        if lookup.removal_sent:
+            look_back(contact, lines.values())
         if todo is not None:
             show(contact, lines, todo, lookup)
         contact.moving_to = ""

@@ -86,6 +86,7 @@ def _evaluate_members(chunk: list[Any], members: dict[Any, list[Touch]]) -> list
         earlier={pk: next((row.email for row in members[pk] if row.email), "") for pk in chunk},
         newborn=newborn,
         leftovers=fresh - newborn,
+        moments={pk: members[pk][-1].created_at for pk in chunk},
         cause={pk: f"{members[pk][-1].source} {members[pk][-1].cause}" for pk in chunk},
     )
     return [contact.pk for contact in waiting]
