@@ -131,6 +131,8 @@ def _environment(folder: Path, key: str) -> dict[str, str]:
         "BASKET_API_KEY": key,
         "BASKET_SWEEP_EVERY": "1",
         "BASKET_RECHECK_SECONDS": "2",
+        # A look-up of its own would be a request in an act that expects none.
+        "BASKET_VERIFY_EVERY": "3600",
     }
 
 

@@ -153,7 +153,9 @@ CELERY_TASK_TIME_LIMIT = 1800
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = basket_beat_schedule(
-    sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0)
+    sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0),
+    reconcile_every=env.float("BASKET_RECONCILE_EVERY", default=3600.0),
+    verify_every=env.float("BASKET_VERIFY_EVERY", default=60.0),
 )
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 
