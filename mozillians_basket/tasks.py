@@ -97,7 +97,13 @@ def sync_touched(touch_ids: list[int]) -> None:
     _start(ledger.claim(contact_ids))
 
 
-@shared_task(name="mozillians_basket.tasks.sweep", ignore_result=True)
+@shared_task(
+    name="mozillians_basket.tasks.sweep",
+    ignore_result=True,
+    # Or a worker writes down each expired one in its main thread, through a database connection
+    # that nobody renews, and dies of it after the database was restarted.
+    store_errors_even_if_ignored=False,
+)
 def sweep() -> None:
     """
     Find all work that is due, however it came about, and start it.

@@ -134,8 +134,14 @@ else:
 BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
 
 CELERY_BROKER_URL = BROKER_URL
-CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(BROKER_URL, folder=VAR / "broker")
-CELERY_BROKER_CONNECTION_TIMEOUT = 2
+# How long a request may wait for a broker that neither answers nor refuses.
+BROKER_TIMEOUT = env.float("BROKER_TIMEOUT", default=2.0)
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(
+    BROKER_URL, folder=VAR / "broker", timeout=BROKER_TIMEOUT
+)
+CELERY_BROKER_CONNECTION_TIMEOUT = BROKER_TIMEOUT
+# RabbitMQ: a worker notices within two of these that a connection is dead.
+CELERY_BROKER_HEARTBEAT = 30
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request never waits for the broker.
 CELERY_TASK_PUBLISH_RETRY = False
