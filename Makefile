@@ -13,7 +13,8 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-services coverage lint format types check wheel requirements clean
+.PHONY: help demo run test test-services contract benchmark coverage lint format types check wheel \
+	requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,12 @@ test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
 test-services: $(SERVICES_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.services $(ARGS)
+
+contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
+	$(RUN) -m pytest tests/contract $(ARGS)
+
+benchmark: $(READY) ## how many lookups a second the sandbox Basket answers
+	$(RUN) -m benchmarks.sandbox_lookups $(ARGS)
 
 coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest

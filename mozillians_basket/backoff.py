@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 
+from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketUnavailable
 
 #: Seconds to wait after the first, second, ... failure in a row; the last one stays.
@@ -21,9 +22,10 @@ def waiting_time(attempts: int, error: BasketError) -> timedelta:
 
     A fifth at random is added, so that what failed together does not come back together.
     """
-    seconds = SCHEDULE[min(max(attempts, 1), len(SCHEDULE)) - 1]
+    seconds: float = SCHEDULE[min(max(attempts, 1), len(SCHEDULE)) - 1]
     if isinstance(error, BasketUnavailable) and error.status == 429:
         seconds = max(seconds, RATE_LIMIT_FLOOR)
     if isinstance(error, BasketMisconfigured):
         seconds = max(seconds, MISCONFIGURED_FLOOR)
+    seconds *= conf.WAIT_FACTOR
     return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311 - no secret

@@ -3,17 +3,32 @@
 from typing import Any
 
 
-def basket_beat_schedule(*, sweep_every: float = 5.0) -> dict[str, dict[str, Any]]:
+def basket_beat_schedule(
+    *, sweep_every: float = 5.0, reconcile_every: float = 3600.0, verify_every: float = 60.0
+) -> dict[str, dict[str, Any]]:
     """
     Entries for Celery's ``beat_schedule``.
 
     :param sweep_every: seconds between two sweeps. A sweep that nobody took by
         then is dropped, so that none pile up while no worker runs.
+    :param reconcile_every: seconds between two comparisons of policies and ledger.
+    :param verify_every: seconds between two portions of ``BASKET_VERIFY_PER_MINUTE``
+        contacts that are looked up; another number than 60 makes it another portion.
     """
     return {
         "mozillians_basket.sweep": {
             "task": "mozillians_basket.tasks.sweep",
             "schedule": sweep_every,
             "options": {"expires": sweep_every},
-        }
+        },
+        "mozillians_basket.reconcile": {
+            "task": "mozillians_basket.tasks.reconcile",
+            "schedule": reconcile_every,
+            "options": {"expires": reconcile_every},
+        },
+        "mozillians_basket.verify": {
+            "task": "mozillians_basket.tasks.verify",
+            "schedule": verify_every,
+            "options": {"expires": verify_every},
+        },
     }

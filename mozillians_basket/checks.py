@@ -243,6 +243,13 @@ NUMBERS = (
     ("BASKET_MAX_IN_FLIGHT", True, "contacts"),
     ("BASKET_DRAIN_SIZE", True, "rows"),
     ("BASKET_HINT_SIZE", True, "touches"),
+    ("BASKET_MAX_PER_SECOND", False, "contacts a second"),
+    ("BASKET_BREAKER_FAILURES", True, "failures"),
+    ("BASKET_WAIT_FACTOR", False, "times the usual wait"),
+    ("BASKET_MAX_ATTEMPTS", True, "attempts"),
+    ("BASKET_BRAKE_SHARE", False, "parts of one: 0.1 is ten in a hundred"),
+    ("BASKET_BRAKE_FLOOR", True, "subscriptions"),
+    ("BASKET_VERIFY_PER_MINUTE", True, "contacts a minute"),
 )
 
 
@@ -287,6 +294,11 @@ def check_flags(app_configs: Any, **kwargs: Any) -> Messages:
         for name in ("BASKET_OPTIN", "BASKET_TRIGGER_WELCOME")
         if not isinstance(getattr(settings, name, True), bool)
     ]
+    managers = getattr(settings, "BASKET_MANAGERS", ())
+    if isinstance(managers, str) or not all("@" in str(address) for address in managers):
+        messages.append(
+            error(26, "BASKET_MANAGERS is no list of addresses.", 'Write ["admin@example.org"].')
+        )
     source = conf.SOURCE_URL
     if source and urlsplit(source).scheme not in {"http", "https"}:
         messages.append(

@@ -124,6 +124,24 @@ def unsubscribe(person: Person, newsletters: Iterable[str]) -> None:
         raise BasketUnavailable(200)
 
 
+def catalogue() -> dict[str, dict[str, Any]]:
+    """
+    Basket's newsletters by slug, private and inactive ones included.
+
+    One GET of ``/api/v1/news/newsletters/``. The fields worth knowing are
+    ``title``, ``active``, ``private`` and ``requires_double_optin``.
+
+    :raises BasketError: as :func:`look_up`.
+    """
+    answer: Any = None
+    with _translated_errors() as failure:
+        answer = basket.get_newsletters()
+    failure.reraise()
+    if not isinstance(answer, dict):
+        raise BasketUnavailable(200)
+    return answer
+
+
 class _Failure:
     """
     Carries an error out of the block in which the library's own one is alive.

@@ -95,6 +95,12 @@ class Settings:
         return int(getattr(settings, "BASKET_MAX_IN_FLIGHT", 500))
 
     @property
+    def MAX_PER_SECOND(self) -> float | None:
+        """How many contacts a second the sweeper starts, on average; ``None`` for no limit."""
+        value = getattr(settings, "BASKET_MAX_PER_SECOND", None)
+        return None if value is None else float(value)
+
+    @property
     def DRAIN_SIZE(self) -> int:
         """How many touches, or items of a batch, are worked through in one transaction."""
         return int(getattr(settings, "BASKET_DRAIN_SIZE", 200))
@@ -123,6 +129,41 @@ class Settings:
         removals that a newer decision overtook.
         """
         return float(getattr(settings, "BASKET_RECHECK_SECONDS", 60))
+
+    @property
+    def BREAKER_FAILURES(self) -> int:
+        """How many failures in a row, of whomever, stop all calls but single probes."""
+        return int(getattr(settings, "BASKET_BREAKER_FAILURES", 5))
+
+    @property
+    def WAIT_FACTOR(self) -> float:
+        """By what all waits after failures are multiplied: less than 1 to watch them in a test."""
+        return float(getattr(settings, "BASKET_WAIT_FACTOR", 1))
+
+    @property
+    def MAX_ATTEMPTS(self) -> int:
+        """After how many failures of its own a contact is parked for an admin to look at."""
+        return int(getattr(settings, "BASKET_MAX_ATTEMPTS", 10))
+
+    @property
+    def BRAKE_SHARE(self) -> float:
+        """Which share of a newsletter's subscriptions may go at once without an admin's word."""
+        return float(getattr(settings, "BASKET_BRAKE_SHARE", 0.1))
+
+    @property
+    def BRAKE_FLOOR(self) -> int:
+        """How many may go at once, however few there are in all."""
+        return int(getattr(settings, "BASKET_BRAKE_FLOOR", 50))
+
+    @property
+    def VERIFY_PER_MINUTE(self) -> int:
+        """How many contacts a minute are looked up only to see whether Basket still agrees."""
+        return int(getattr(settings, "BASKET_VERIFY_PER_MINUTE", 60))
+
+    @property
+    def MANAGERS(self) -> tuple[str, ...]:
+        """Who is told when Basket refuses the site; ``ADMINS`` when empty."""
+        return tuple(getattr(settings, "BASKET_MANAGERS", ()))
 
     @staticmethod
     def _known_to_client(name: str, default: Any) -> Any:

@@ -53,6 +53,18 @@ class LeaseLost(BasketError):
     """Another worker has taken the contact over: write nothing, say nothing to Basket."""
 
 
+class BreakerOpen(BasketError):
+    """
+    Basket fails everybody: the contact stays due for a better time.
+
+    ``because`` is the failure of its own call, ``None`` when the call was not made.
+    """
+
+    def __init__(self, because: BasketError | None = None) -> None:
+        super().__init__()
+        self.because = because
+
+
 class UnknownNewsletter(BasketError, ValueError):
     """A newsletter was named that this site may not change; nothing was written."""
 
@@ -63,3 +75,14 @@ class StepFailed(BasketError):
 
     The text names only the class of the error and the place in the code.
     """
+
+
+def label_of(error: BasketError) -> str:
+    """What an admin is shown of an error, beside Basket's code."""
+    if isinstance(error, BasketUnavailable) and error.status == 429:
+        return "rate limit"
+    if isinstance(error, BasketMisconfigured):
+        return "misconfigured"
+    if isinstance(error, BasketRefused):
+        return "refused by Basket"
+    return "unexpected" if isinstance(error, StepFailed) else "unavailable"

@@ -64,12 +64,17 @@ class Lookup:
     """Whether an unsubscribe followed the lookup. Basket only queues those."""
 
     def after_subscribe(self, newsletters: frozenset[str], token: str, *, moving: bool) -> "Lookup":
-        """As it would be answered now that these were subscribed at the target."""
+        """
+        As it would be answered now that these were subscribed at the target.
+
+        But for ``opted_out``: the call clears it in Basket, and it still holds
+        for all that the call did not name.
+        """
         person = self.new if moving else self.current
         if person is None:
             person = Person(self.target, token, newsletters)
         else:
-            person = replace(person, newsletters=person.newsletters | newsletters, opted_out=False)
+            person = replace(person, newsletters=person.newsletters | newsletters)
         return replace(self, new=person) if moving else replace(self, current=person)
 
     def after_unsubscribe(self, newsletters: frozenset[str]) -> "Lookup":
@@ -163,7 +168,12 @@ class Plan:
     """To be unsubscribed, at the current address, after that."""
 
     states: dict[str, State] = field(default_factory=dict)
-    """What is known now of the lines for which nothing is to be sent."""
+    """
+    What is known now of the lines for which nothing is to be sent.
+
+    While moving, at the new address: nothing of it but an opt-out is written
+    down before the move is through.
+    """
 
     returned: frozenset[str] = NOTHING
     """Subscribed again by themselves after an opt-out."""
@@ -179,7 +189,9 @@ def differs(account: Account) -> bool:
     """Whether the ledger alone shows that Basket must be asked."""
     if account.leaving or account.moving:
         return True
-    return bool(account.email) and any(_line_differs(line) for line in account.lines)
+    return bool(account.email) and any(
+        _line_differs(line) for line in account.lines if line.newsletter in account.ours
+    )
 
 
 def _line_differs(line: Line) -> bool:
@@ -215,7 +227,8 @@ def plan(account: Account, lookup: Lookup) -> Plan:
             continue
         present = name in there
         wanted = line.wanted and not account.leaving
-        if line.state == State.OPTED_OUT and not opted_out and (present or name in here):
+        opted_out_here = line.state == State.OPTED_OUT and not line.despite_opt_out
+        if opted_out_here and not opted_out and (present or name in here):
             returned.add(name)
             wanted = line.entitled and not account.leaving
         left = _left_by_choice(line, present=present or name in here, opted_out=opted_out)
@@ -229,7 +242,7 @@ def plan(account: Account, lookup: Lookup) -> Plan:
             unsubscribe.add(name)
         elif left:
             states[name] = State.OPTED_OUT
-        elif wanted and (account.stranded or line.state == State.REFUSED):
+        elif wanted and (account.stranded or (line.state == State.REFUSED and not moving)):
             states[name] = State.REFUSED
         elif wanted:
             subscribe.add(name)

@@ -9,9 +9,10 @@ from django.apps import apps
 from django.db.models import Field, Model, Q
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.signals import post_init, post_save, pre_delete
+from waffle import get_waffle_switch_model
 
-from mozillians_basket.conf import conf
-from mozillians_basket.hints import hint
+from mozillians_basket.conf import SWITCH, conf
+from mozillians_basket.hints import hint, hint_sweep
 from mozillians_basket.ledger import touch
 from mozillians_basket.models import Touch
 from mozillians_basket.site import BasketSite, get_site, site_path
@@ -87,7 +88,8 @@ def watches(site: BasketSite) -> list[Watch]:
 
 def _named_in_policies(site: BasketSite) -> frozenset[str]:
     """The member model's own fields that matter to address and policies; empty if unclear."""
-    own = {field.name for field in site.member_model._meta.concrete_fields}
+    fields = site.member_model._meta.concrete_fields
+    own = {name for field in fields for name in (field.name, field.attname)}
     names = {site.email.split(LOOKUP_SEP)[0]}
     for policy in site.policies:
         for lookup in _lookups(policy.entitled):
@@ -144,21 +146,29 @@ def touch_saved(
     touch_id = _touch_members(watch, instance, cause, email=earlier or "")
     key = watch.foreign_key
     if key is not None and not created and key.attname in changed and before.get(key.attname):
-        hint(_touch_members(watch, instance, cause, key_value=before[key.attname]))
-    if created or changed or not watch.names:
+        former = _touch_members(watch, instance, cause, key_value=before[key.attname])
+        if former is not None:
+            hint(former)
+    if touch_id is not None and (created or changed or not watch.names):
         hint(touch_id)
     remember_values(watch=watch, instance=instance)
 
 
 def _touch_members(
     watch: Watch, instance: Model, cause: Touch.Cause, *, email: str = "", key_value: Any = None
-) -> int:
-    """One INSERT; where the row does not hold the member's key, the worker follows the path."""
+) -> int | None:
+    """
+    One INSERT; where the row does not hold the member's key, the worker follows the path.
+
+    None where the key is empty: such a row concerns nobody.
+    """
     key = watch.foreign_key
     if not watch.path:
         return touch(watch.label, cause, member_id=instance.pk, email=email)
     if key is not None and LOOKUP_SEP not in watch.path and _points_at_member(key):
         value = getattr(instance, key.attname) if key_value is None else key_value
+        if value is None:
+            return None
         return touch(watch.label, cause, member_id=value, email=email)
     return touch(watch.label, cause, source_key=instance.pk, path=watch.path, email=email)
 
@@ -191,8 +201,19 @@ def touch_deleted(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
             hint(touch(watch.label, Touch.Cause.DELETED, member_id=member))
 
 
+def wake_sweeper(*, instance: Model, raw: bool, **kwargs: Any) -> None:
+    """The switch was turned on: what happened while it was off need not wait for beat."""
+    if not raw and getattr(instance, "name", "") == SWITCH and getattr(instance, "active", False):
+        hint_sweep()
+
+
 def connect_receivers() -> None:
-    """Connect every watched model, and its proxies and children, to the receivers above."""
+    """Connect every watched model, its proxies and children, and the switch."""
+    post_save.connect(
+        wake_sweeper,
+        sender=get_waffle_switch_model(),
+        dispatch_uid="mozillians_basket.wake_sweeper",
+    )
     for number, watch in enumerate(watches(get_site())):
         deleted = touch_deleted if watch.path else touch_deleted_member
         for model in apps.get_models(include_auto_created=True):

@@ -1,7 +1,7 @@
 """How a consumer site describes itself: its members, their address, who should get what."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import UnknownNewsletter
+from mozillians_basket.redaction import redacted
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Trigger:
 class Standing:
     """What the site says about one member now."""
 
-    email: str
+    email: str = field(repr=False)
     """The address to write to; empty when the member has none."""
 
     entitled: frozenset[str]
@@ -89,7 +90,7 @@ class BasketSite:
             raise UnknownNewsletter("Name at least one newsletter.")
         if foreign := slugs - self.newsletters:
             raise UnknownNewsletter(
-                f"{', '.join(sorted(foreign))}: not a newsletter of this site. "
+                f"{redacted(', '.join(sorted(foreign)))}: not a newsletter of this site. "
                 "Add it to BASKET_NEWSLETTERS, or name one of: "
                 f"{', '.join(sorted(self.newsletters))}."
             )

@@ -6,12 +6,15 @@ from enum import StrEnum
 
 from basket import errors
 
-from mozillians_basket import client, ledger
+from mozillians_basket import breaker, client, ledger
 from mozillians_basket.addresses import same_address
 from mozillians_basket.exceptions import (
     BasketError,
+    BasketMisconfigured,
     BasketRefused,
     BasketSwitchedOff,
+    BasketUnavailable,
+    BreakerOpen,
     LeaseLost,
     StepFailed,
 )
@@ -47,6 +50,9 @@ def guarded(lease: Lease) -> Iterator[None]:
     except (Superseded, BasketSwitchedOff):
         ledger.release(lease)
         return
+    except BreakerOpen as stop:
+        ledger.release(lease, stop.because)
+        return
     except BasketError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 - its text may quote a person's address
@@ -56,7 +62,31 @@ def guarded(lease: Lease) -> Iterator[None]:
     except LeaseLost:
         return
     if isinstance(failure, StepFailed):
-        raise failure
+        raise failure from None
+
+
+@contextmanager
+def _calling(lease: Lease, call: str) -> Iterator[None]:
+    """
+    Around each call to Basket: ask the breaker before, tell it how it went after.
+
+    :raises BreakerOpen: when this call may not be made, or its failure opened the breaker.
+    """
+    pulse = breaker.enter(lease.contact_id)
+    failure: BasketError
+    try:
+        yield
+    except BasketRefused:
+        breaker.note_success(pulse, call)
+        raise
+    except (BasketUnavailable, BasketMisconfigured) as error:
+        failure = error
+    else:
+        breaker.note_success(pulse, call)
+        return
+    if breaker.note_failure(failure, call, lease.contact_id):
+        raise BreakerOpen(failure)
+    raise failure
 
 
 def _place_of(error: BaseException) -> str:
@@ -77,10 +107,10 @@ def look_up(lease: Lease) -> list[Step]:
     :raises BasketError: any of its subclasses.
     """
     contact, account = ledger.open_contact(lease)
-    if not differs(account) and not contact.verify:
-        return []
     if contact.moving_to and not same_address(contact.moving_to, ledger.target_of(account)):
         ledger.leave_behind(lease)
+    if not differs(account) and not contact.verify:
+        return []
     current = _person_at(lease, account.email) if account.email else None
     carry = account.moving and (
         any(line.wanted for line in account.lines)
@@ -106,7 +136,8 @@ def _person_at(lease: Lease, email: str) -> Person | None:
     :raises Superseded: after writing that down, when it is the address to move to.
     """
     try:
-        return client.look_up(email)
+        with _calling(lease, "lookup"):
+            return client.look_up(email)
     except BasketRefused as error:
         if error.code != errors.BASKET_INVALID_EMAIL:
             raise
@@ -134,7 +165,8 @@ def subscribe(lease: Lease) -> bool:
 
 def _subscribe(lease: Lease, lookup: Lookup, newsletters: frozenset[str], *, moving: bool) -> None:
     try:
-        token = client.subscribe(lookup.target, newsletters)
+        with _calling(lease, Step.SUBSCRIBE):
+            token = client.subscribe(lookup.target, newsletters)
     except BasketRefused as error:
         refusal = error.code
     else:
@@ -157,8 +189,9 @@ def unsubscribe(lease: Lease) -> bool:
         raise Superseded  # new first, old second
     if todo.unsubscribe and lookup.current is not None:
         ledger.note_removal(lease, todo.unsubscribe)
-        client.unsubscribe(lookup.current, todo.unsubscribe)
-        ledger.record_unsubscribed(lease, lookup, todo.unsubscribe, moving=account.moving)
+        with _calling(lease, Step.UNSUBSCRIBE):
+            client.unsubscribe(lookup.current, todo.unsubscribe)
+        ledger.record_unsubscribed(lease, lookup, todo.unsubscribe)
     return False
 
 

@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import Task, chain, shared_task
+from django.db import InterfaceError, OperationalError
 
-from mozillians_basket import ledger, sync
+from mozillians_basket import breaker, ledger, sync, verification
+from mozillians_basket import reconcile as reconciliation
+from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import LeaseLost
 from mozillians_basket.ledger import Lease
 from mozillians_basket.redaction import redacted
@@ -14,7 +17,16 @@ from mozillians_basket.sync import Step
 
 
 class MaskedTask(Task):  # type: ignore[type-arg]
-    """A task whose arguments may hold addresses: its repr, in results too, shows none."""
+    """
+    A task whose arguments may hold addresses: its repr, in results too, shows none.
+
+    Until it has written into the ledger, its message is all there is of the
+    request: so it is tried again for as long as the database is away.
+    """
+
+    autoretry_for = (OperationalError, InterfaceError)
+    retry_backoff = True
+    max_retries = None
 
     def apply_async(
         self,
@@ -84,7 +96,7 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, Any]:
 
 def _follow_up(contact_ids: list[int]) -> dict[str, Any]:
     if switch_is_on():
-        _start(ledger.claim(contact_ids))
+        _start(_claim(contact_ids))
     return {"contacts": contact_ids}
 
 
@@ -94,7 +106,7 @@ def sync_touched(touch_ids: list[int]) -> None:
     if not switch_is_on():
         return
     _drained, contact_ids = ledger.drain(touch_ids)
-    _start(ledger.claim(contact_ids))
+    _start(_claim(contact_ids))
 
 
 @shared_task(
@@ -110,13 +122,29 @@ def sweep() -> None:
 
     Needs no message from a signal; running it twice at once is harmless.
     """
+    breaker.note_sweep()
     if not switch_is_on():
         return
     while ledger.drain()[0]:
         pass
     while ledger.work_off_batches():
-        _start(ledger.claim_next())
-    _start(ledger.claim_next())
+        _start(_claim())
+    _start(_claim())
+
+
+@shared_task(name="mozillians_basket.tasks.reconcile", ignore_result=True)
+def reconcile() -> None:
+    """Mend what no signal saw. Stops before removing too much at once."""
+    if switch_is_on():
+        reconciliation.apply()
+
+
+@shared_task(name="mozillians_basket.tasks.verify", ignore_result=True)
+def verify() -> None:
+    """Look up the longest unverified contacts, and conclude what was found gone before."""
+    if switch_is_on() and not breaker.is_open():
+        verification.conclude()
+        verification.verify(conf.VERIFY_PER_MINUTE)
 
 
 @shared_task(name="mozillians_basket.tasks.lookup_user_task", ignore_result=True)
@@ -172,8 +200,18 @@ def _renewed(argument: list[int] | None) -> Lease | None:
 
 
 def _finish(lease: Lease) -> None:
-    if ledger.settle(lease):
-        _start(ledger.claim([lease.contact_id]))
+    due_again = ledger.settle(lease)
+    breaker.note_settled(lease.contact_id)
+    if due_again:
+        _start(_claim([lease.contact_id]))
+
+
+def _claim(contact_ids: list[int] | None = None) -> list[Lease]:
+    """Claim these, or whatever is due; while the breaker is open, only its probe."""
+    if breaker.is_open():
+        probe = breaker.next_probe(ledger.most_urgent())
+        return ledger.claim([probe]) if probe is not None else []
+    return ledger.claim_next() if contact_ids is None else ledger.claim(contact_ids)
 
 
 def _start(leases: Iterable[Lease]) -> None:

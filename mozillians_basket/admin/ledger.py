@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
 
-from mozillians_basket.models import Batch, BatchItem, Contact, Event, Subscription
+from mozillians_basket.models import Batch, BatchItem, Contact, Event, Pulse, Subscription
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -105,3 +105,11 @@ class BatchAdmin(ReadOnly, AnyModelAdmin):
     def cancelled(self, batch: Any) -> int:
         """Called off."""
         return int(batch.count_cancelled)
+
+
+@admin.register(Pulse)
+class PulseAdmin(ReadOnly, AnyModelAdmin):
+    """Whether Basket is there: the breaker, and the sweeper's last run."""
+
+    list_display = ("__str__", "opened_at", "reason", "status", "error_code", "probes", "swept_at")
+    ordering = ("pk",)

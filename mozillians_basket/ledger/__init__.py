@@ -3,8 +3,18 @@
 from mozillians_basket.ledger.accounts import current_plan, target_of
 from mozillians_basket.ledger.batches import create_batch, work_off_batches
 from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
-from mozillians_basket.ledger.leases import Lease, claim, claim_next, due, release, renew
+from mozillians_basket.ledger.evaluation import evaluate_members, make_due
+from mozillians_basket.ledger.leases import (
+    Lease,
+    claim,
+    claim_next,
+    due,
+    most_urgent,
+    release,
+    renew,
+)
 from mozillians_basket.ledger.records import (
+    VERIFICATION,
     leave_behind,
     note_removal,
     note_target,
@@ -18,6 +28,7 @@ from mozillians_basket.ledger.settling import postpone, settle
 from mozillians_basket.ledger.touches import drain, touch
 
 __all__ = [
+    "VERIFICATION",
     "Lease",
     "claim",
     "claim_next",
@@ -25,7 +36,10 @@ __all__ = [
     "current_plan",
     "drain",
     "due",
+    "evaluate_members",
     "leave_behind",
+    "make_due",
+    "most_urgent",
     "move_address",
     "note_removal",
     "note_target",

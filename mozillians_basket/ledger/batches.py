@@ -10,6 +10,7 @@ from mozillians_basket.conf import conf
 from mozillians_basket.ledger.decisions import decide
 from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
 from mozillians_basket.models import Batch, BatchItem, Contact, Subscription
+from mozillians_basket.models.ledger import NEVER
 from mozillians_basket.site import get_site
 from mozillians_basket.states import HELD, State
 
@@ -60,8 +61,10 @@ def work_off_batches() -> list[int]:
         )
         if not items:
             return []
-        contacts, fresh = locked_contacts({item.member_id for item in items})
-        evaluate(contacts, fresh=fresh)
+        keys = {item.member_id for item in items}
+        contacts, fresh = locked_contacts(keys)
+        # What no touch told of has no known time, and gives way to an admin's word.
+        evaluate(contacts, fresh=fresh, moments=dict.fromkeys(keys, NEVER))
         by_member: dict[Any, Contact] = {row.member_id: row for row in contacts if row.member_id}
         for item in items:
             _decide_item(item, by_member.get(item.member_id))
@@ -89,7 +92,11 @@ def _decide_item(item: BatchItem, contact: Contact | None) -> None:
     if taken:
         item.contact = contact
     else:
-        item.state, item.reason = BatchItem.State.SKIPPED, "opted out"
+        opted_out = contact.subscriptions.filter(
+            newsletter__in=batch.newsletters, state=State.OPTED_OUT
+        ).exists()
+        item.state = BatchItem.State.SKIPPED
+        item.reason = "opted out" if opted_out else "a newer decision came first"
 
 
 def finish_items(contact: Contact, lines: Iterable[Subscription]) -> None:
@@ -102,6 +109,13 @@ def finish_items(contact: Contact, lines: Iterable[Subscription]) -> None:
         found = [states.get(name, State.UNKNOWN) for name in item.batch.newsletters]
         _close(item, found)
     BatchItem.objects.bulk_update(items, ["state", "reason"])
+
+
+def fail_items(contact: Contact, reason: str) -> None:
+    """Close the bulk requests of a contact that is parked."""
+    contact.batch_items.filter(state=BatchItem.State.PENDING).update(
+        state=BatchItem.State.FAILED, reason=reason
+    )
 
 
 def _close(item: BatchItem, found: list[State]) -> None:

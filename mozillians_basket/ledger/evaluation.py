@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
@@ -11,13 +12,15 @@ from mozillians_basket.ledger.accounts import account_of
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.plan import differs
 from mozillians_basket.site import Standing, get_site
-from mozillians_basket.states import Decider, State
+from mozillians_basket.states import HELD, Decider, State
 
 CONTACT_FIELDS = [
     "member", "email", "wanted_email", "refused_email", "departed_at",
-    "touched_at", "attempts", "cause",
+    "touched_at", "priority", "not_before", "attempts", "parked_at", "cause",
 ]  # fmt: skip
-LINE_FIELDS = ["entitled", "wanted", "decided_by", "decided_at", "state", "error_code"]
+LINE_FIELDS = [
+    "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
+]  # fmt: skip
 
 
 def later_than(moment: datetime) -> datetime:
@@ -33,18 +36,19 @@ def locked_contacts(member_ids: Collection[Any]) -> tuple[list[Contact], set[Any
     """
     known = set(Contact.objects.filter(member__in=member_ids).values_list("member_id", flat=True))
     missing = set(member_ids) - known
+    now = timezone.now()
     if missing:
-        now = timezone.now()
         Contact.objects.bulk_create(
             # In one order everywhere, so that two workers cannot wait for each other.
             [
-                Contact(member_id=pk, touched_at=now, settled_at=now)
+                Contact(member_id=pk, created_at=now, touched_at=now, settled_at=now)
                 for pk in sorted(missing, key=str)
             ],
             ignore_conflicts=True,
         )
-    rows = Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update()
-    return list(rows), missing
+    rows = list(Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update())
+    # Not simply those that were missing: another worker may have been quicker.
+    return rows, {row.member_id for row in rows if missing and row.created_at == now}
 
 
 def evaluate(
@@ -55,6 +59,7 @@ def evaluate(
     newborn: Collection[Any] = (),
     leftovers: Collection[Any] = (),
     cause: Mapping[Any, str] | None = None,
+    moments: Mapping[Any, datetime] | None = None,
 ) -> list[Contact]:
     """
     Apply the policies to locked contacts; return those that Basket must hear of.
@@ -65,9 +70,10 @@ def evaluate(
     :param leftovers: members who changed, but of whom nothing is known from before:
         what Basket may have of policies that they do not meet is removed.
     :param cause: what to note as the reason.
+    :param moments: when the change was that a policy answers; now, where it is not said.
     """
     site = get_site()
-    earlier, cause = earlier or {}, cause or {}
+    earlier, cause, moments = earlier or {}, cause or {}, moments or {}
     standings = site.standings([row.member_id for row in contacts if row.member_id is not None])
     rows: dict[int, dict[str, Subscription]] = {row.pk: {} for row in contacts}
     for line in Subscription.objects.filter(contact__in=contacts):
@@ -101,7 +107,12 @@ def evaluate(
                 contact.refused_email = ""
                 contact.email = contact.email or standing.email
                 changed_lines += _reset_refusals(lines.values())
-        policy_lines = _apply_policies(lines, standing, keep_record=member in leftovers)
+        policy_lines = _apply_policies(
+            lines,
+            standing,
+            keep_record=member in leftovers,
+            moment=moments.get(member) or timezone.now(),
+        )
         for line in policy_lines:
             line.contact = contact
             (new_lines if line.pk is None else changed_lines).append(line)
@@ -112,7 +123,9 @@ def evaluate(
             settled = contact.settled_at is not None and contact.touched_at <= contact.settled_at
             if changed or settled:
                 contact.touched_at = later_than(contact.touched_at)
-                contact.attempts = 0
+                contact.priority = _priority(contact, lines.values(), due=not settled)
+                end_second_look(contact)
+                contact.attempts, contact.parked_at = 0, None
                 contact.cause = cause.get(member, contact.cause)
                 changed = True
         if changed:
@@ -123,6 +136,47 @@ def evaluate(
     if pointless:
         Contact.objects.filter(pk__in=pointless).delete()
     return waiting
+
+
+def evaluate_members(member_ids: Collection[Any], cause: str) -> None:
+    """Compare these members with the policies, and make due who differs. Call in a transaction."""
+    contacts, fresh = locked_contacts(member_ids)
+    evaluate(contacts, fresh=fresh, cause=dict.fromkeys(member_ids, cause))
+
+
+def make_due(contact_ids: Collection[int], cause: str) -> int:
+    """
+    Have settled contacts looked up, behind everything else. Call in a transaction.
+
+    :return: how many there were: without those that are due or under way already.
+    """
+    rows = Contact.objects.filter(
+        pk__in=contact_ids, leased_until__isnull=True, touched_at__lte=F("settled_at")
+    )
+    contacts = list(rows.order_by("pk").select_for_update())
+    for contact in contacts:
+        contact.touched_at = later_than(contact.touched_at)
+        contact.verify, contact.cause = True, cause
+        contact.priority, contact.attempts, contact.parked_at = Contact.Priority.BULK, 0, None
+    Contact.objects.bulk_update(
+        contacts, ["touched_at", "verify", "cause", "priority", "attempts", "parked_at"]
+    )
+    return len(contacts)
+
+
+def end_second_look(contact: Contact) -> None:
+    """A change need not wait for a second look at what was sent; after a failure it does."""
+    if contact.error in {"", "refused"}:
+        contact.not_before = None
+
+
+def _priority(contact: Contact, lines: Iterable[Subscription], *, due: bool) -> int:
+    """How urgent it is; one that is due already loses nothing of its urgency."""
+    removal = not contact.wanted_email or any(
+        not line.wanted and line.state in HELD | {State.UNKNOWN} for line in lines
+    )
+    priority = Contact.Priority.REMOVAL if removal else Contact.Priority.CHANGE
+    return min(priority, contact.priority) if due else priority
 
 
 def _depart(contact: Contact) -> None:
@@ -141,7 +195,11 @@ def _reset_refusals(lines: Iterable[Subscription]) -> list[Subscription]:
 
 
 def _apply_policies(
-    lines: Mapping[str, Subscription], standing: Standing | None, *, keep_record: bool
+    lines: Mapping[str, Subscription],
+    standing: Standing | None,
+    *,
+    keep_record: bool,
+    moment: datetime,
 ) -> list[Subscription]:
     """
     The lines that the policies' present answer makes or changes.
@@ -163,13 +221,14 @@ def _apply_policies(
         line.entitled = entitled
         if line.state != State.OPTED_OUT or (line.wanted and not entitled):
             line.wanted = entitled
+            line.despite_opt_out = False
             line.decided_by = Decider.POLICY
-            line.decided_at = timezone.now()
+            line.decided_at = moment
         result.append(line)
     if standing is None:
         for line in lines.values():
             if line.wanted and line not in result:
-                line.wanted, line.decided_at = False, timezone.now()
+                line.wanted, line.decided_at = False, moment
                 result.append(line)
     return result
 

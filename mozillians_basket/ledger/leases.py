@@ -10,8 +10,11 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import LeaseLost
-from mozillians_basket.models import Contact
+from mozillians_basket.exceptions import BasketError, LeaseLost, label_of
+from mozillians_basket.models import Contact, Pulse
+
+#: For how long unused starts are saved up; at least the time between two sweeps.
+BURST = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +43,27 @@ def due(now: datetime | None = None) -> QuerySet[Contact]:
     """Contacts that were touched after they were settled and may be worked on now."""
     now = now or timezone.now()
     return Contact.objects.filter(
+        Q(parked_at__isnull=True),
         Q(settled_at__isnull=True) | Q(touched_at__gt=F("settled_at")),
         Q(leased_until__isnull=True) | Q(leased_until__lte=now),
         Q(not_before__isnull=True) | Q(not_before__lte=now),
     )
 
 
+def most_urgent(limit: int = 100) -> list[int]:
+    """Keys of due contacts, in the order in which they would be claimed."""
+    return list(due().order_by("priority", "touched_at").values_list("pk", flat=True)[:limit])
+
+
 def claim(contact_ids: Iterable[int] | None = None, limit: int | None = None) -> list[Lease]:
     """
-    Take leases on due contacts, the longest waiting first; on these only, if any are named.
+    Take leases on due contacts: removals, then the longest waiting first.
 
+    If any are named, on these only.
     Contacts that another worker is claiming at this moment are passed over.
     """
     with transaction.atomic():
-        rows = due().order_by("touched_at").select_for_update(skip_locked=True)
+        rows = due().order_by("priority", "touched_at").select_for_update(skip_locked=True)
         if contact_ids is not None:
             rows = rows.filter(pk__in=list(contact_ids))
         leases = [
@@ -72,8 +82,24 @@ def claim(contact_ids: Iterable[int] | None = None, limit: int | None = None) ->
 def claim_next() -> list[Lease]:
     """Claim as many due contacts as may be under way besides those that are."""
     under_way = Contact.objects.filter(leased_until__gt=timezone.now()).count()
-    room = conf.MAX_IN_FLIGHT - under_way
+    room = _paced(conf.MAX_IN_FLIGHT - under_way)
     return claim(limit=room) if room > 0 else []
+
+
+def _paced(wanted: int) -> int:
+    """How many of these may start now, going by ``BASKET_MAX_PER_SECOND``, all workers together."""
+    rate = conf.MAX_PER_SECOND
+    if rate is None or wanted <= 0:
+        return wanted
+    with transaction.atomic():
+        Pulse.now()
+        pulse = Pulse.objects.select_for_update().get(pk=1)
+        now = timezone.now()
+        start = max(pulse.paced_until or now - BURST, now - BURST)
+        allowed = min(wanted, int((now - start).total_seconds() * rate))
+        pulse.paced_until = start + timedelta(seconds=allowed / rate)
+        pulse.save(update_fields=["paced_until"])
+    return allowed
 
 
 def renew(lease: Lease) -> Lease:
@@ -108,8 +134,13 @@ def holding(lease: Lease) -> Iterator[Contact]:
         yield contact
 
 
-def release(lease: Lease) -> None:
-    """Give a contact back as it is: it stays due. Does nothing when the lease is lost."""
+def release(lease: Lease, error: BasketError | None = None) -> None:
+    """
+    Give a contact back as it is: it stays due. Does nothing when the lease is lost.
+
+    :param error: what to show as its last error, at no cost to it.
+    """
+    shown = {"error": label_of(error), "error_code": getattr(error, "code", None)} if error else {}
     Contact.objects.filter(pk=lease.contact_id, lease=lease.serial).update(
-        leased_until=None, lookup=None
+        leased_until=None, lookup=None, **shown
     )

@@ -7,12 +7,12 @@ from django.utils import timezone
 from mozillians_basket.addresses import same_address
 from mozillians_basket.backoff import waiting_time
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketRefused
+from mozillians_basket.exceptions import BasketError, label_of
 from mozillians_basket.ledger.accounts import account_of, current_plan
-from mozillians_basket.ledger.batches import finish_items
+from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leases import Lease, holding
-from mozillians_basket.ledger.records import note
+from mozillians_basket.ledger.records import look_back, note, show
 from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.plan import Lookup, differs
 from mozillians_basket.states import State
@@ -65,14 +65,20 @@ def _left_to_send(contact: Contact, lookup: Lookup) -> bool:
 
 def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
     """Take over what the lookup and the calls after it led to; say when to look again."""
-    account = account_of(contact, contact.subscriptions.all())
+    lines = {line.newsletter: line for line in contact.subscriptions.all()}
+    account = account_of(contact, lines.values())
+    todo = current_plan(contact, account, lookup)
     if account.leaving:
         if lookup.removal_sent:
-            return timedelta(seconds=conf.RECHECK_SECONDS)
+            return max(timedelta(seconds=conf.RECHECK_SECONDS), _minutes_since_departure(contact))
         contact.email = ""
         contact.subscriptions.update(removed_at=None)
         return None
     if not same_address(lookup.target, contact.email):
+        if lookup.removal_sent:
+            look_back(contact, lines.values())
+        if todo is not None:
+            show(contact, lines, todo, lookup)
         contact.moving_to = ""
         contact.email = lookup.new.email if lookup.new else lookup.target
         contact.subscriptions.update(removed_at=None)
@@ -80,10 +86,15 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
         return None
     if lookup.current:
         contact.email = lookup.current.email
-    todo = current_plan(contact, account, lookup)
     if todo is None or not todo.recheck:
         return None
     return _recheck_after(contact, todo.recheck)
+
+
+def _minutes_since_departure(contact: Contact) -> timedelta:
+    """Grows, so that a Basket which never carries the removal out is not asked every minute."""
+    now = timezone.now()
+    return timedelta(minutes=(now - (contact.departed_at or now)) // timedelta(minutes=1))
 
 
 def _recheck_after(contact: Contact, newsletters: frozenset[str]) -> timedelta:
@@ -117,25 +128,26 @@ def postpone(lease: Lease, error: BasketError) -> None:
     """
     Give a contact back after a failure, to be tried again later.
 
+    After ``BASKET_MAX_ATTEMPTS`` of them it is parked, and waits for an admin or a new change.
+
     :raises LeaseLost: when somebody else has the lease; nothing is written then.
     """
     with holding(lease) as contact:
-        label = _label(error)
+        label = label_of(error)
         first = contact.error != label
         contact.attempts += 1
         contact.error, contact.error_code = label, getattr(error, "code", None)
         contact.not_before = timezone.now() + waiting_time(contact.attempts, error)
         contact.leased_until = contact.lookup = None
+        if contact.attempts >= conf.MAX_ATTEMPTS:
+            contact.parked_at = timezone.now()
+            fail_items(contact, label)
+            note(contact, Event.Kind.PARKED, error_code=contact.error_code, outcome=label)
+        elif first:
+            note(contact, Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
         contact.save(
             update_fields=[
                 "attempts", "error", "error_code", "not_before", "leased_until", "lookup",
+                "parked_at",
             ]
         )  # fmt: skip
-        if first:
-            note(contact, Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
-
-
-def _label(error: BasketError) -> str:
-    if isinstance(error, BasketMisconfigured):
-        return "misconfigured"
-    return "refused by Basket" if isinstance(error, BasketRefused) else "unavailable"

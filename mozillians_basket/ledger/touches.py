@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import FieldError, ValidationError
 from django.db import transaction
 
 from mozillians_basket.conf import conf
@@ -85,6 +86,7 @@ def _evaluate_members(chunk: list[Any], members: dict[Any, list[Touch]]) -> list
         earlier={pk: next((row.email for row in members[pk] if row.email), "") for pk in chunk},
         newborn=newborn,
         leftovers=fresh - newborn,
+        moments={pk: members[pk][-1].created_at for pk in chunk},
         cause={pk: f"{members[pk][-1].source} {members[pk][-1].cause}" for pk in chunk},
     )
     return [contact.pk for contact in waiting]
@@ -104,12 +106,13 @@ def _members_of(touches: list[Touch]) -> dict[Any, list[Touch]]:
         for row in rows:
             by_key[row.source_key].append(row)
         try:
-            model = apps.get_model(source)
-        except LookupError:
-            logger.warning("Dropped %d touches: there is no model %s any more.", len(rows), source)
+            changed = apps.get_model(source)._base_manager.filter(pk__in=list(by_key))
+            pairs = list(changed.values_list("pk", f"{path}__pk").distinct())
+        except (LookupError, FieldError, ValueError, ValidationError):
+            # Written before the site was changed; raised, it would stop everybody's touches.
+            logger.warning("Dropped %d touches: %s leads to no member now.", len(rows), source)
             continue
-        pairs = model._base_manager.filter(pk__in=list(by_key)).values_list("pk", f"{path}__pk")
-        for key, member in pairs.distinct():
+        for key, member in pairs:
             if member is not None:
                 members[member].extend(by_key[str(key)])
     return {key: sorted(rows, key=lambda row: row.pk) for key, rows in members.items()}

@@ -1,5 +1,7 @@
 """The ledger's tables; the member model is the site's."""
 
+import datetime
+
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
@@ -16,6 +18,115 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="Pulse",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "failures",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Of one kind of call, without a success.",
+                        verbose_name="failures in a row",
+                    ),
+                ),
+                (
+                    "failing_call",
+                    models.CharField(blank=True, max_length=20, verbose_name="failing call"),
+                ),
+                (
+                    "failed_contacts",
+                    models.JSONField(blank=True, default=list, verbose_name="contacts that failed"),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("unavailable", "Basket is out of reach or broken"),
+                            ("misconfigured", "Basket refuses this site"),
+                        ],
+                        max_length=20,
+                        verbose_name="reason",
+                    ),
+                ),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="HTTP status"
+                    ),
+                ),
+                (
+                    "error_code",
+                    models.SmallIntegerField(
+                        blank=True, null=True, verbose_name="Basket's error code"
+                    ),
+                ),
+                (
+                    "opened_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="breaker open since"),
+                ),
+                ("probes", models.PositiveIntegerField(default=0, verbose_name="probes")),
+                (
+                    "probe_contact",
+                    models.BigIntegerField(
+                        blank=True, null=True, verbose_name="contact of the probe"
+                    ),
+                ),
+                (
+                    "next_probe_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="next probe"),
+                ),
+                (
+                    "notified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
+                ),
+                (
+                    "losing_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Too much is gone at Basket at once: nothing of it is taken for a choice.",
+                        null=True,
+                        verbose_name="losing since",
+                    ),
+                ),
+                (
+                    "brakes",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Newsletters of which the reconciler would remove too much at once.",
+                        verbose_name="brakes",
+                    ),
+                ),
+                (
+                    "reconciled_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last reconciliation"),
+                ),
+                (
+                    "paced_until",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Up to when starts are used up.",
+                        null=True,
+                        verbose_name="paced until",
+                    ),
+                ),
+                (
+                    "swept_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last sweep"),
+                ),
+            ],
+            options={
+                "verbose_name": "pulse",
+                "verbose_name_plural": "pulse",
+            },
+        ),
         migrations.CreateModel(
             name="Batch",
             fields=[
@@ -139,6 +250,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "verified_at",
+                    models.DateTimeField(
+                        default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.UTC),
+                        help_text="When Basket was last asked; 1970 for never.",
+                        verbose_name="verified",
+                    ),
+                ),
+                (
                     "claimed_touch",
                     models.DateTimeField(
                         blank=True, null=True, verbose_name="touch of the running sync"
@@ -163,6 +282,24 @@ class Migration(migrations.Migration):
                         help_text="What Basket answered to the running sync; emptied when it ends.",
                         null=True,
                         verbose_name="lookup",
+                    ),
+                ),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        choices=[(0, "removal"), (1, "change"), (2, "bulk request")],
+                        default=1,
+                        help_text="Removals do not wait behind others, nor changes behind bulk requests.",
+                        verbose_name="priority",
+                    ),
+                ),
+                (
+                    "parked_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When it had failed too often; waits for an admin or a new change.",
+                        null=True,
+                        verbose_name="parked",
                     ),
                 ),
                 (
@@ -281,6 +418,7 @@ class Migration(migrations.Migration):
                             ("returned", "subscribed again on their own"),
                             ("refused", "refused"),
                             ("postponed", "postponed"),
+                            ("parked", "parked"),
                             ("erased", "erased"),
                         ],
                         max_length=20,
@@ -418,6 +556,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "missing_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a verification found it gone; not yet taken for the person's choice.",
+                        null=True,
+                        verbose_name="missing",
+                    ),
+                ),
+                (
                     "removed_at",
                     models.DateTimeField(
                         blank=True,
@@ -517,12 +664,23 @@ class Migration(migrations.Migration):
             model_name="contact",
             index=models.Index(
                 condition=models.Q(
-                    ("settled_at__isnull", True),
-                    ("touched_at__gt", models.F("settled_at")),
-                    _connector="OR",
+                    ("parked_at__isnull", True),
+                    models.Q(
+                        ("settled_at__isnull", True),
+                        ("touched_at__gt", models.F("settled_at")),
+                        _connector="OR",
+                    ),
                 ),
-                fields=["touched_at"],
+                fields=["priority", "touched_at"],
                 name="basket_contact_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("departed_at__isnull", True)),
+                fields=["verified_at"],
+                name="basket_contact_verified",
             ),
         ),
         migrations.AddIndex(
@@ -557,6 +715,20 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
+        ),
+        migrations.AddIndex(
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("missing_at__isnull", False)),
+                fields=["newsletter"],
+                name="basket_line_missing",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscription",
+            index=models.Index(
+                fields=["newsletter", "entitled", "wanted"], name="basket_line_wanted"
+            ),
         ),
         migrations.AddConstraint(
             model_name="subscription",

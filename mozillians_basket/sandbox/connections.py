@@ -41,14 +41,18 @@ class SandboxChannel(HTTPChannel):  # type: ignore[misc]
 
 
 def droppable(application: Application) -> Application:
-    """Let an application leave a request unanswered."""
+    """Let an application leave a request unanswered, and answer HEAD without a body."""
 
     def served(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = application(environ, start_response)
-        if environ["basket_sandbox.connection"].is_dropped:
-            if hasattr(body, "close"):
-                body.close()
+        is_dropped = environ["basket_sandbox.connection"].is_dropped
+        if not is_dropped and environ["REQUEST_METHOD"] != "HEAD":
+            return body
+        if hasattr(body, "close"):
+            body.close()
+        if is_dropped:
             raise ClientDisconnected
-        return body
+        # Waitress would send the body, and the next request would read it as its answer.
+        return []
 
     return served

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
+from mozillians_basket.sandbox import store
 from mozillians_basket.sandbox.countries import short_code
 from mozillians_basket.sandbox.models import Newsletter, NewsletterGroup, Person, Subscription
 
@@ -40,13 +41,19 @@ class Outcome:
 
 BY_TOKEN = "SELECT * FROM basket_sandbox_person WHERE token = %s"  # noqa: S105
 BY_EMAIL = "SELECT * FROM basket_sandbox_person WHERE email_key = %s"
+LONGEST_ADDRESS = 254
 TEXT_FIELDS = {"first_name": 255, "last_name": 255, "source_url": 1024, "reason": 1000}
 TRUE = {"1", "on", "t", "true", "y", "yes"}
 FALSE = {"0", "off", "f", "false", "n", "no"}
 
 
 def find(*, email: str | None = None, token: uuid.UUID | None = None) -> Person | None:
-    """Return the person with this address (whatever its case) or this token."""
+    """
+    Return the person with this address (whatever its case) or this token.
+
+    Raises StoreTroubleError.
+    """
+    store.is_read()
     # A raw query: putting one together takes longer than answering it.
     if token:
         field = Person._meta.get_field("token")
@@ -67,8 +74,9 @@ def apply(change: Change, fields: Mapping[str, str], *, optin: bool = False) -> 
 
     ``fields`` holds ``email`` or ``token``, and whatever else the caller sent. ``optin`` says
     that the address counts as confirmed. A token that nobody has, and a subscription to
-    nothing, change nothing. Raises UnacceptableError.
+    nothing, change nothing. Raises UnacceptableError and StoreTroubleError.
     """
+    store.is_written()
     try:
         with transaction.atomic():
             return _apply(change, fields, optin=optin)
@@ -79,7 +87,12 @@ def apply(change: Change, fields: Mapping[str, str], *, optin: bool = False) -> 
 
 
 def update_details(token: uuid.UUID, fields: Mapping[str, str]) -> None:
-    """Change what is stored about a person, but not their newsletters."""
+    """
+    Change what is stored about a person, but not their newsletters.
+
+    Raises StoreTroubleError.
+    """
+    store.is_written()
     with transaction.atomic():
         person = Person.objects.select_for_update().filter(token=token).first()
         if person:
@@ -92,8 +105,9 @@ def confirm(token: uuid.UUID) -> tuple[Person | None, list[Newsletter]]:
     Confirm the address of the person with this token.
 
     Returns the person, None if there is none or they were confirmed before, and the
-    newsletters for which they are to be welcomed now.
+    newsletters for which they are to be welcomed now. Raises StoreTroubleError.
     """
+    store.is_written()
     with transaction.atomic():
         person = Person.objects.select_for_update().filter(token=token, optin=False).first()
         if person is None:
@@ -197,6 +211,8 @@ def _copy_address(person: Person, fields: Mapping[str, str]) -> None:
     email = fields.get("email", "").strip()
     if not email or email == person.email:
         return
+    if len(email) > LONGEST_ADDRESS:
+        raise UnacceptableError
     others = Person.objects.filter(email_key=email.lower())
     if others.exclude(pk=person.pk).exists():
         raise UnacceptableError

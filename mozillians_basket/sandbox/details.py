@@ -8,6 +8,7 @@ from mozillians_basket.sandbox import answers, calls, contacts, languages, maint
 from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.countries import SHORT
 from mozillians_basket.sandbox.endpoint import endpoint
+from mozillians_basket.sandbox.store import StoreTroubleError
 
 DETAILS = ("country", "first_name", "lang", "last_name", "source_url")
 
@@ -36,8 +37,11 @@ def custom_unsub_reason(request: HttpRequest) -> HttpResponse:
 
 
 def _change(request: HttpRequest, token: uuid.UUID, fields: dict[str, str]) -> None:
-    if maintenance.applies_to(request):
-        held = {"token": str(token), **fields}
-        maintenance.hold(calls.DETAILS, held, optin=False, site="")
-    else:
-        contacts.update_details(token, fields)
+    try:
+        if not maintenance.applies_to(request):
+            contacts.update_details(token, fields)
+            return
+    except StoreTroubleError:
+        pass
+    held = {"token": str(token), **fields}
+    maintenance.hold(calls.DETAILS, held, optin=False, site="")

@@ -4,12 +4,11 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeAlias
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from mozillians_basket.sandbox import (
@@ -19,12 +18,17 @@ from mozillians_basket.sandbox import (
     faults,
     journal,
     maintenance,
+    store,
     tokens,
 )
 from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.models import Fault
+from mozillians_basket.sandbox.store import StoreTroubleError
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_WITH_STORE = 15.0
+"""Seconds after which Basket gives up on a store that is out of reach."""
 
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
@@ -46,11 +50,10 @@ def endpoint(
     ``cached`` may be kept for five minutes by the caller. What is not ``unguarded`` is
     subject to Django's check for forged requests, so nothing can be posted to it.
     """
-    keep = cache_control(max_age=300) if cached else never_cache
+    keep = "max-age=300" if cached else "max-age=0, no-cache, no-store, must-revalidate, private"
 
     def decorate(view: View) -> View:
         @csrf_exempt
-        @keep
         @wraps(view)
         def answered(request: HttpRequest, **arguments: Any) -> HttpResponse:
             started = time.monotonic()
@@ -66,17 +69,20 @@ def endpoint(
                     return answers.page(403, "Forbidden")
                 if methods and request.method not in methods:
                     return HttpResponseNotAllowed(methods, content=refusal)
-                return _guarded(view, request, arguments)
+                return _guarded(view, request, arguments, email)
 
+            record = partial(journal.record, request, name, email)
+            if any(fault.kind == Fault.Kind.HANG for fault in struck):
+                # The caller will not wait for the end either.
+                record(status=None, code=None, seconds=0)
+                return _with_faults(struck, serve, request)[0]
             response, is_answered = _with_faults(struck, serve, request)
+            response["Cache-Control"] = keep
             if "Origin" in request.headers:
                 response["Access-Control-Allow-Origin"] = "*"
             # Django would log a refused call with its path, which can hold a token.
             response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
-            journal.record(
-                request,
-                name,
-                email,
+            record(
                 status=response.status_code if is_answered else None,
                 code=getattr(response, "code", None) if is_answered else None,
                 seconds=time.monotonic() - started,
@@ -136,6 +142,9 @@ def _altered(fault: Fault, kind: Fault.Kind, serve: Callable[[], HttpResponse]) 
         response = serve()
         response.content = response.content[:-1]
         return response
+    if kind in store.FOR_WRITING:
+        with store.in_trouble(fault):
+            return serve()
     if fault.code is None and fault.status < 400:
         return answers.Answer({"status": "ok"}, fault.status)
     code = Code.UNKNOWN if fault.code is None else fault.code
@@ -150,15 +159,31 @@ def _preflight(request: HttpRequest) -> HttpResponse:
     return HttpResponse(headers=headers)
 
 
-def _guarded(view: View, request: HttpRequest, arguments: dict[str, Any]) -> HttpResponse:
+def _guarded(
+    view: View, request: HttpRequest, arguments: dict[str, Any], email: str
+) -> HttpResponse:
     try:
         return view(request, **arguments)
+    except StoreTroubleError as trouble:
+        return _in_trouble(trouble.fault, email)
     except Exception as error:  # noqa: BLE001
         # The text of an error can quote an address, so only its place is logged.
         place = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
         logger.error("%s at %s:%s", kind, place.filename, place.lineno)  # noqa: TRY400
         return answers.page(500, "Server Error")
+
+
+def _in_trouble(fault: Fault, email: str) -> HttpResponse:
+    if fault.kind == Fault.Kind.STORE_FAILS:
+        # The text quotes the address, as the real one does: it is not to be logged.
+        desc = f"the store of contacts failed for {email}"
+        return answers.error(400, Code.NETWORK_FAILURE, desc)
+    if fault.kind == Fault.Kind.STORE_REFUSES:
+        return answers.error(500, Code.PROVIDER_REFUSES, "the store of contacts refuses Basket")
+    if fault.kind == Fault.Kind.STORE_GONE:
+        faults.wait(fault, otherwise=PATIENCE_WITH_STORE)
+    return answers.page(500, "Server Error")
 
 
 def _unanswered(request: HttpRequest) -> HttpResponse:

@@ -2,16 +2,12 @@
 
 import random
 import threading
-import time
 from fnmatch import fnmatchcase
 
 from django.db.models import F
-from django.db.models.signals import post_delete, post_save
 
 from mozillians_basket.sandbox.models import Fault
-
-FRESH_FOR = 1.0
-"""Seconds after which another process's change of the faults is seen."""
+from mozillians_basket.sandbox.remembered import Remembered
 
 stopping = threading.Event()
 """Set when the server ends, so that no request goes on waiting."""
@@ -21,22 +17,11 @@ class FaultBoard:
     """The faults that are set, read from the database only when they may have changed."""
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
-        self._read_at = 0.0
-        post_save.connect(self.forget, sender=Fault, weak=False)
-        post_delete.connect(self.forget, sender=Fault, weak=False)
-
-    def forget(self, **_kwargs: object) -> None:
-        """Read the faults again before the next request."""
-        self._read_at = 0.0
+        self._faults = Remembered(Fault, lambda: list(Fault.objects.exclude(remaining=0)))
 
     def current(self) -> list[Fault]:
         """Return the faults that are set, in the order in which they were set."""
-        now = time.monotonic()
-        if now - self._read_at > FRESH_FOR or not self._read_at:
-            self._read_at = now
-            self._faults = list(Fault.objects.exclude(remaining=0))
-        return self._faults
+        return self._faults.now()
 
     def striking(self, endpoint: str, email: str) -> list[Fault]:
         """
@@ -74,19 +59,21 @@ class FaultBoard:
         left = Fault.objects.filter(pk=fault.pk, remaining__gt=0)
         if left.update(remaining=F("remaining") - 1):
             return True
-        self.forget()
+        self._faults.forget()
         return False
 
 
 board = FaultBoard()
 
 
-def wait(fault: Fault) -> None:
-    """Wait as long as the fault says, or until the server ends."""
+def wait(fault: Fault, *, otherwise: float = 0) -> None:
+    """Wait as long as the fault says, or else ``otherwise``, or until the server ends."""
     chance = random.SystemRandom()
-    seconds = {
-        Fault.Spread.FIXED: lambda: fault.seconds,
-        Fault.Spread.UNIFORM: lambda: chance.uniform(0, 2 * fault.seconds),
-        Fault.Spread.EXPONENTIAL: lambda: chance.expovariate(1 / max(fault.seconds, 1e-9)),
-    }[Fault.Spread(fault.spread)]()
+    middle = fault.seconds or otherwise
+    if fault.spread == Fault.Spread.UNIFORM:
+        seconds = chance.uniform(0, 2 * middle)
+    elif fault.spread == Fault.Spread.EXPONENTIAL:
+        seconds = chance.expovariate(1 / max(middle, 1e-9))
+    else:
+        seconds = middle
     stopping.wait(seconds)

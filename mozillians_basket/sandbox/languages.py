@@ -31,7 +31,7 @@ def choose(fields: Mapping[str, str], accept_header: str) -> str | None:
         if code and not LANGUAGE_CODE.fullmatch(code):
             code = DEFAULT
         return closest_offered(code)
-    wanted = _best(_accepted(fields.get("accept_lang") or accept_header))
+    wanted = _best(_accepted(fields.get("accept_lang", accept_header)))
     return closest_offered(wanted) if wanted else None
 
 

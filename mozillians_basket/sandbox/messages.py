@@ -4,7 +4,7 @@ import json
 import re
 import uuid
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, RawPostDataException
 
 from mozillians_basket.sandbox import (
     addresses,
@@ -16,6 +16,7 @@ from mozillians_basket.sandbox import (
 )
 from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.endpoint import endpoint
+from mozillians_basket.sandbox.store import StoreTroubleError
 
 NAMED_ADDRESS = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
 
@@ -62,7 +63,7 @@ def recover_v1(request: HttpRequest) -> HttpResponse:
     """Send somebody the link to their subscriptions; takes JSON."""
     try:
         body = json.loads(request.body) if request.body else None
-    except ValueError:
+    except (ValueError, RawPostDataException):
         return JsonResponse({"detail": "Cannot parse request body"}, status=400)
     given = body.get("email") if isinstance(body, dict) else None
     if isinstance(given, str) and (named := NAMED_ADDRESS.fullmatch(given)):
@@ -83,8 +84,11 @@ def recover_v1(request: HttpRequest) -> HttpResponse:
 
 def _confirmed(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     site = request.build_absolute_uri("/")
-    if maintenance.applies_to(request):
-        maintenance.hold(calls.CONFIRM, {"token": str(token)}, optin=False, site=site)
-    else:
-        calls.confirm(str(token), site=site)
+    try:
+        if not maintenance.applies_to(request):
+            calls.confirm(str(token), site=site)
+            return answers.ok()
+    except StoreTroubleError:
+        pass
+    maintenance.hold(calls.CONFIRM, {"token": str(token)}, optin=False, site=site)
     return answers.ok()

@@ -23,6 +23,7 @@ from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.contacts import Change, UnacceptableError
 from mozillians_basket.sandbox.endpoint import endpoint
 from mozillians_basket.sandbox.models import Newsletter, NewsletterGroup
+from mozillians_basket.sandbox.store import StoreTroubleError
 
 NEEDLESS = {"1", "true", "y", "yes"}
 
@@ -137,6 +138,11 @@ def _carry_out(
         return answers.maintenance() if sync else answers.ok()
     try:
         outcome = calls.change(change, fields, optin=optin, site=site)
+    except StoreTroubleError:
+        if sync:
+            raise
+        maintenance.hold(change, fields, optin=optin, site=site)
+        return answers.ok()
     except UnacceptableError:
         # Without sync the failure happens in the background, where nobody sees it.
         return answers.page(500, "Server Error") if sync else answers.ok()

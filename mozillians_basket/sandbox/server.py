@@ -11,6 +11,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any, TypeAlias
+
+Application: TypeAlias = Any
+"""A WSGI application; its imports wait until Django is set up."""
 
 DEFAULT_KEY = "dev-key"
 THREADS = 32
@@ -64,12 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="basket-sandbox-") as folder:
         os.environ["DJANGO_SETTINGS_MODULE"] = "mozillians_basket.sandbox.settings"
         os.environ["BASKET_SANDBOX_DATABASE"] = options.database or f"{folder}/basket.sqlite3"
+        os.environ["BASKET_SANDBOX_ADMIN_PASSWORD"] = options.admin_password or options.api_key
         os.environ["BASKET_SANDBOX_MAIL"] = options.mail or f"{folder}/mail"
+        hosts = os.environ.get("BASKET_SANDBOX_ALLOWED_HOSTS", "")
+        os.environ["BASKET_SANDBOX_ALLOWED_HOSTS"] = f"{hosts},{_in_url(options.host)}"
         if options.fast:
             os.environ["BASKET_SANDBOX_JOURNAL"] = "0"
             options.processes, options.threads = FAST_PROCESSES, FAST_THREADS
-        _prepare(options)
-        _serve(options)
+        try:
+            _prepare(options)
+            listener = _listen(options)
+        except OSError as error:
+            raise SystemExit(f"basket_sandbox: {error}") from None
+        _serve(listener, options)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -81,35 +92,44 @@ def _prepare(options: argparse.Namespace) -> None:
     from django.core.management import call_command
 
     django.setup()
-    from django.contrib.auth.models import User
-
     from mozillians_basket.sandbox import catalogue
     from mozillians_basket.sandbox.models import ApiKey
 
     call_command("migrate", verbosity=0)
     catalogue.load(Path(options.newsletters) if options.newsletters else catalogue.DEFAULT_FILE)
-    ApiKey.objects.get_or_create(key=options.api_key, defaults={"name": "given at start"})
-    admin, _ = User.objects.get_or_create(username="admin", is_staff=True, is_superuser=True)
-    admin.set_password(options.admin_password or options.api_key)
-    admin.save()
-
-
-def _serve(options: argparse.Namespace) -> None:
-    listener = socket.create_server((options.host, options.port), backlog=1024)
-    port = listener.getsockname()[1]
-    sys.stdout.write(
-        f"Basket sandbox ready at http://{options.host}:{port} with API key {options.api_key}\n"
+    ApiKey.objects.update_or_create(
+        key=options.api_key, defaults={"enabled": True}, create_defaults={"name": "given at start"}
     )
+
+
+def _listen(options: argparse.Namespace) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    return socket.create_server((options.host, options.port), family=family, backlog=1024)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    from django.core.wsgi import get_wsgi_application
+
+    from mozillians_basket.sandbox.connections import droppable
+
+    application = droppable(StaticFilesHandler(get_wsgi_application()))
+    place = f"http://{_in_url(options.host)}:{listener.getsockname()[1]}"
+    sys.stdout.write(f"Basket sandbox ready at {place} with API key {options.api_key}\n")
     sys.stdout.flush()
     if options.end_with_input:
         threading.Thread(target=_watch, args=[sys.stdin.fileno()], daemon=True).start()
     if options.processes == 1:
-        _answer(listener, options.threads)
+        _answer(application, listener, options.threads)
     else:
-        _share(listener, options)
+        _share(application, listener, options)
 
 
-def _share(listener: socket.socket, options: argparse.Namespace) -> None:
+def _share(application: Application, listener: socket.socket, options: argparse.Namespace) -> None:
     from django.db import connections
 
     connections.close_all()
@@ -122,7 +142,7 @@ def _share(listener: socket.socket, options: argparse.Namespace) -> None:
             os.close(held_by_parent)
             threading.Thread(target=_watch, args=[lifeline], daemon=True).start()
             try:
-                _answer(listener, options.threads)
+                _answer(application, listener, options.threads)
             finally:
                 os._exit(0)
         children.append(child)
@@ -137,16 +157,20 @@ def _share(listener: socket.socket, options: argparse.Namespace) -> None:
                 os.waitpid(child, 0)
 
 
-def _answer(listener: socket.socket, threads: int) -> None:
-    from django.contrib.staticfiles.handlers import StaticFilesHandler
-    from django.core.wsgi import get_wsgi_application
+def _answer(application: Application, listener: socket.socket, threads: int) -> None:
     from waitress.server import create_server
 
     from mozillians_basket.sandbox import faults
-    from mozillians_basket.sandbox.connections import SandboxChannel, droppable
+    from mozillians_basket.sandbox.connections import SandboxChannel
 
-    application = droppable(StaticFilesHandler(get_wsgi_application()))
-    server = create_server(application, sockets=[listener], threads=threads, ident=None)
+    server = create_server(
+        application,
+        sockets=[listener],
+        threads=threads,
+        ident=None,
+        # Which of a proxy's headers is to be trusted is said in Django's settings.
+        clear_untrusted_proxy_headers=False,
+    )
     server.channel_class = SandboxChannel
     try:
         server.asyncore.loop(timeout=1, map=server._map)  # noqa: SLF001

@@ -3,6 +3,8 @@
 import os
 import secrets
 
+import django
+
 from mozillians_basket.sandbox.databases import configured
 
 DEBUG = False
@@ -44,6 +46,11 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = "/static/"
+AUTHENTICATION_BACKENDS = [
+    "mozillians_basket.sandbox.administrators.GivenPassword",
+    "django.contrib.auth.backends.ModelBackend",
+]
+BASKET_SANDBOX_ADMIN_PASSWORD = os.environ.get("BASKET_SANDBOX_ADMIN_PASSWORD", "")
 DATABASES = {"default": configured(os.environ.get("BASKET_SANDBOX_DATABASE", ":memory:"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
@@ -51,10 +58,14 @@ TIME_ZONE = "UTC"
 # What a proxy says about the original request is believed only if it is named here.
 if os.environ.get("BASKET_SANDBOX_PROXY_SSL_HEADER"):
     SECURE_PROXY_SSL_HEADER = (os.environ["BASKET_SANDBOX_PROXY_SSL_HEADER"], "https")
-EMAIL_BACKEND = os.environ.get(
-    "BASKET_SANDBOX_EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend"
-)
-EMAIL_FILE_PATH = os.environ.get("BASKET_SANDBOX_MAIL", "") or None
+FILES = "django.core.mail.backends.filebased.EmailBackend"
+mailer = os.environ.get("BASKET_SANDBOX_EMAIL_BACKEND", FILES)
+folder = os.environ.get("BASKET_SANDBOX_MAIL", "")
+if django.VERSION >= (6, 1):
+    options = {"file_path": folder} if mailer == FILES else {}
+    MAILERS = {"default": {"BACKEND": mailer, "OPTIONS": options}}
+else:
+    EMAIL_BACKEND, EMAIL_FILE_PATH = mailer, folder or None
 BASKET_SANDBOX_SITE_URL = os.environ.get("BASKET_SANDBOX_SITE_URL", "")
 BASKET_SANDBOX_MAINTENANCE = os.environ.get("BASKET_SANDBOX_MAINTENANCE", "") == "1"
 BASKET_SANDBOX_JOURNAL = int(os.environ.get("BASKET_SANDBOX_JOURNAL", "1000"))
@@ -74,5 +85,7 @@ LOGGING = {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         # Not found and refused is what callers of a sandbox get all day.
         "django.request": {"level": "ERROR"},
+        # That requests wait for a thread is no fault of theirs.
+        "waitress.queue": {"level": "ERROR"},
     },
 }

@@ -8,46 +8,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
+from mozillians_basket.sandbox import records
+from mozillians_basket.sandbox.records import SandboxMessage, SandboxPerson, SandboxRequest
 from mozillians_basket.sandbox.steering import Steering
 
+__all__ = ["SandboxMessage", "SandboxPerson", "SandboxProcess", "SandboxRequest", "SandboxServer"]
+
 READY = re.compile(r"ready at (http://\S+) with API key (\S+)")
-
-
-@dataclass(frozen=True)
-class SandboxPerson:
-    """A person as Basket holds them."""
-
-    email: str
-    token: str
-    newsletters: frozenset[str]
-    optin: bool
-    optout: bool
-    fields: dict[str, Any]
-    """Everything that ``/news/lookup-user/`` says of them."""
-
-
-@dataclass(frozen=True)
-class SandboxRequest:
-    """A request that Basket received."""
-
-    method: str
-    path: str
-    """With ``<token>`` in place of a token, and without its query."""
-    endpoint: str
-    """``subscribe``, ``unsubscribe``, ``lookup``, ``user``, ``newsletters`` and so on."""
-    email: str
-    newsletters: frozenset[str]
-    status: int | None
-    """None when it was left unanswered."""
-    code: int | None
-    new_connection: bool
-    """Whether it was the first one on its TCP connection."""
 
 
 class SandboxServer:
@@ -64,14 +35,15 @@ class SandboxServer:
         api_key: str = "test-key",
         newsletters: str = "",
         database: str = "",
+        mail: str = "",
         fast: bool = False,
         start_timeout: float = 30,
     ) -> None:
         self._arguments = ["--port", "0", "--api-key", api_key, "--end-with-input"]
-        if newsletters:
-            self._arguments += ["--newsletters", newsletters]
-        if database:
-            self._arguments += ["--database", database]
+        options = {"newsletters": newsletters, "database": database, "mail": mail}
+        for name, value in options.items():
+            if value:
+                self._arguments += [f"--{name}", value]
         if fast:
             self._arguments.append("--fast")
         self._start_timeout = start_timeout
@@ -140,12 +112,12 @@ class SandboxServer:
     def people(self) -> dict[str, SandboxPerson]:
         """Everybody whom Basket knows, by address."""
         people = self._ask("GET", "people")["people"]
-        return {fields["email"]: _person(fields) for fields in people}
+        return {fields["email"]: records.person(fields) for fields in people}
 
     def person(self, email: str) -> SandboxPerson | None:
         """Return the person with this address, whatever its case, or None."""
         found = self._ask("GET", "people", query={"email": email})["people"]
-        return _person(found[0]) if found else None
+        return records.person(found[0]) if found else None
 
     def put_person(self, email: str, **fields: Any) -> SandboxPerson:
         """
@@ -157,7 +129,7 @@ class SandboxServer:
         for name in ("newsletters", "add", "remove"):
             if name in fields:
                 fields[name] = list(fields[name])
-        return _person(self._ask("POST", "people", {"email": email, **fields})["person"])
+        return records.person(self._ask("POST", "people", {"email": email, **fields})["person"])
 
     def forget_people(self) -> None:
         """Delete everybody."""
@@ -166,23 +138,24 @@ class SandboxServer:
     @property
     def requests(self) -> list[SandboxRequest]:
         """The requests received so far, oldest first."""
-        return [
-            SandboxRequest(
-                method=entry["method"],
-                path=entry["path"],
-                endpoint=entry["endpoint"],
-                email=entry["email"],
-                newsletters=frozenset(entry["newsletters"]),
-                status=entry["status"],
-                code=entry["code"],
-                new_connection=bool(entry["new_connection"]),
-            )
-            for entry in self._ask("GET", "requests")["requests"]
-        ]
+        return [records.request(entry) for entry in self._ask("GET", "requests")["requests"]]
 
     def clear_requests(self) -> None:
         """Forget the requests received so far."""
         self._ask("DELETE", "requests")
+
+    @property
+    def messages(self) -> list[SandboxMessage]:
+        """The mail sent so far, oldest first."""
+        return [records.message(entry) for entry in self._ask("GET", "messages")["messages"]]
+
+    def load_newsletters(self, newsletters: dict[str, Any], **more: Any) -> None:
+        """
+        Create or change newsletters, by slug; ``reset()`` leaves them as they are.
+
+        ``groups`` and ``blocked_domains`` may be given as well, as in a file of newsletters.
+        """
+        self._ask("POST", "newsletters", {"newsletters": newsletters, **more})
 
     def fail(self, endpoint: str = "", *, times: int | None = None, **fault: Any) -> int:
         """
@@ -265,22 +238,6 @@ class SandboxServer:
             return ""
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace")
-
-
-def _person(fields: dict[str, Any]) -> SandboxPerson:
-    return SandboxPerson(
-        email=fields["email"],
-        token=fields["token"],
-        newsletters=frozenset(fields["newsletters"]),
-        optin=fields["optin"],
-        optout=fields["optout"],
-        fields=fields,
-    )
-
-
-def newsletters_of(people: Iterable[SandboxPerson]) -> dict[str, frozenset[str]]:
-    """Return what each of these people gets, by address."""
-    return {person.email: person.newsletters for person in people}
 
 
 SandboxProcess = SandboxServer

@@ -159,7 +159,9 @@ CELERY_TASK_TIME_LIMIT = 1800
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = basket_beat_schedule(
-    sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0)
+    sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0),
+    reconcile_every=env.float("BASKET_RECONCILE_EVERY", default=3600.0),
+    verify_every=env.float("BASKET_VERIFY_EVERY", default=60.0),
 )
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 
@@ -175,15 +177,10 @@ BASKET_SITE = "project.people.basket.Mozillians"
 BASKET_URL = env.str("BASKET_URL", default="")
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
 # A Basket whose own back end is out of reach answers after about 15 seconds.
-BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20)
-# Those of the app's numbers that the environment names; the others keep the app's defaults.
-globals().update(
-    {
-        name: env.float(name)
-        for name in ("BASKET_LEASE_SECONDS", "BASKET_RECHECK_SECONDS")
-        if env.str(name, default="")
-    }
-)
+BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20.0)
+BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=max(60.0, 3 * BASKET_TIMEOUT))
+BASKET_RECHECK_SECONDS = env.float("BASKET_RECHECK_SECONDS", default=60.0)
+BASKET_WAIT_FACTOR = env.float("BASKET_WAIT_FACTOR", default=1.0)
 
 # Logging
 

@@ -8,7 +8,13 @@ from waffle.testutils import override_switch
 from mozillians_basket import tasks
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Batch, BatchItem
-from tests.factories import UserFactory, UserProfileFactory, VouchFactory
+from tests.factories import (
+    GroupFactory,
+    MembershipFactory,
+    UserFactory,
+    UserProfileFactory,
+    VouchFactory,
+)
 
 CHANGELIST = reverse("admin:people_userprofile_changelist")
 
@@ -185,7 +191,7 @@ def test_the_permission_offers_the_actions(basket, staff_client):
     assert 'value="unsubscribe_from_basket_task"' in page.content.decode()
 
 
-@pytest.mark.parametrize("model", ["contact", "event", "batch"])
+@pytest.mark.parametrize("model", ["contact", "event", "batch", "pulse"])
 def test_the_ledger_can_be_read_but_not_written(basket, admin_client, commit, model):
     with commit():
         profile = VouchFactory().vouchee
@@ -209,3 +215,30 @@ def test_a_contact_s_page_shows_no_address_and_no_token(basket, admin_client, co
 
     assert "mozilla-phone" in page.content.decode()
     assert profile.user.email not in page.content.decode()
+
+
+def nda_member(commit):
+    with commit():
+        return MembershipFactory(group=GroupFactory(slug="nda"))
+
+
+def test_a_policy_s_newer_decision_beats_an_older_bulk_request(basket, admin_client, commit):
+    membership = nda_member(commit)
+    subscribe(admin_client, [membership.profile], newsletters=["mozillians-nda"])
+    membership.delete()
+
+    tasks.sweep()
+
+    assert basket.person(membership.profile.user.email).newsletters == frozenset()
+    assert BatchItem.objects.get().reason == "a newer decision came first"
+
+
+def test_a_newer_bulk_request_beats_a_policy_s_older_decision(basket, admin_client, commit):
+    membership = nda_member(commit)
+    membership.delete()
+    subscribe(admin_client, [membership.profile], newsletters=["mozillians-nda"])
+
+    tasks.sweep()
+
+    assert basket.person(membership.profile.user.email).newsletters == {"mozillians-nda"}
+    assert BatchItem.objects.get().state == BatchItem.State.DONE

@@ -142,6 +142,26 @@ def test_a_changed_address_takes_ours_along_and_leaves_the_rest(basket, vouched,
     assert calls(basket) == ["lookup", "lookup", "subscribe", "unsubscribe"]
 
 
+def test_an_old_address_that_basket_forgot_to_clear_is_cleared_again(
+    basket, vouched, commit, settings
+):
+    settings.BASKET_RECHECK_SECONDS = 0.001
+    old = vouched.user.email
+    vouched.user.email = "moved@example.com"
+    basket.fail("unsubscribe", kind="ignore", times=1)
+
+    with commit():
+        vouched.user.save()
+    forgotten = newsletters(basket, old)
+    tasks.sweep()
+    tasks.sweep()
+
+    assert forgotten == {"mozilla-phone"}
+    assert newsletters(basket, old) == set()
+    assert newsletters(basket, "moved@example.com") == {"mozilla-phone"}
+    assert not Contact.objects.filter(email=old).exists()
+
+
 def test_a_newsletter_of_ours_that_no_policy_gave_moves_along(basket, commit):
     profile = UserProfileFactory()
     old = profile.user.email

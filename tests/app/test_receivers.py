@@ -5,8 +5,10 @@ from django.contrib.auth.models import User
 from django.core import serializers
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from waffle.models import Switch
 
 from mozillians_basket import hints
+from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Touch
 from project.celery import app
 from project.people.models import UserProfile, Vouch
@@ -188,6 +190,26 @@ def test_a_user_without_a_profile_is_nobody_s_change(db, messages):
 def test_reading_rows_with_deferred_fields_asks_nothing_more(profile, django_assert_num_queries):
     with django_assert_num_queries(1):
         assert [user.username for user in User.objects.only("username")]
+
+
+def test_turning_the_switch_on_wakes_the_sweeper(messages, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        switch = Switch.objects.create(name=SWITCH, active=False)
+    off = list(messages)
+    switch.active = True
+
+    with django_capture_on_commit_callbacks(execute=True):
+        switch.save()
+
+    assert off == []
+    assert messages == [("sweep",)]
+
+
+def test_another_switch_wakes_nobody(messages, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        Switch.objects.create(name="another", active=True)
+
+    assert messages == []
 
 
 def test_a_broker_that_is_down_delays_no_request_twice(

@@ -129,8 +129,12 @@ def test_recovering_with_bad_json_fields(basket: Target, body: object) -> None:
     assert (answer.status_code, code(answer)) == (422, 5)
 
 
-def test_recovering_with_what_is_no_json(basket: Target) -> None:
-    answer = basket.post(RECOVER_V1, {"email": new_address()})
+@pytest.mark.parametrize("form", ["urlencoded", "multipart"])
+def test_recovering_with_what_is_no_json(basket: Target, form: str) -> None:
+    if form == "urlencoded":
+        answer = basket.post(RECOVER_V1, {"email": new_address()})
+    else:
+        answer = basket.call("POST", RECOVER_V1, files={"email": (None, new_address())})
 
     assert answer.status_code == 400
     assert set(answer.json()) == {"detail"}

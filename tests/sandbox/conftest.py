@@ -1,6 +1,7 @@
 """A caller of the sandbox Basket, as any HTTP client would be."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,10 @@ class Caller:
         self.key = {"X-Api-Key": sandbox.api_key}
 
     def get(self, path: str, **kwargs: Any) -> requests.Response:
-        return self.session.get(self.sandbox.url + path, timeout=10, **kwargs)
+        return self.session.get(self.sandbox.url + path, timeout=60, **kwargs)
 
     def post(self, path: str, data: Any = None, **kwargs: Any) -> requests.Response:
-        return self.session.post(self.sandbox.url + path, data, timeout=10, **kwargs)
+        return self.session.post(self.sandbox.url + path, data, timeout=60, **kwargs)
 
     def subscribe(self, email: str, newsletters: str, **fields: str) -> requests.Response:
         data = {"email": email, "newsletters": newsletters, "sync": "Y", **fields}
@@ -33,3 +34,9 @@ def caller(basket_sandbox: SandboxServer) -> Iterator[Caller]:
     caller = Caller(basket_sandbox)
     with caller.session:
         yield caller
+
+
+@pytest.fixture
+def root(pytestconfig: pytest.Config) -> Path:
+    """The folder of the repository."""
+    return pytestconfig.rootpath

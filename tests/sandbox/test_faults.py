@@ -63,6 +63,9 @@ def test_hanging_outlasts_a_patient_client(caller: Caller) -> None:
     with pytest.raises(requests.ReadTimeout):
         caller.session.get(caller.sandbox.url + "/news/lookup-user/", timeout=0.2)
 
+    (request,) = caller.sandbox.requests
+    assert (request.endpoint, request.status) == ("lookup", None)
+
 
 def test_maintenance_and_its_end(caller: Caller) -> None:
     caller.sandbox.maintenance = True
@@ -95,3 +98,118 @@ def test_a_reset_is_fast(caller: Caller) -> None:
 def test_the_control_endpoints_need_the_key(caller: Caller) -> None:
     assert caller.get("/sandbox/people/").status_code == 403
     assert caller.get("/sandbox/people/", headers=caller.key).status_code == 200
+
+
+def test_broken_json_comes_after_the_change(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="malformed", times=1)
+
+    answer = caller.subscribe(EMAIL, "mozilla-phone")
+
+    assert answer.status_code == 200
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+    assert EMAIL in caller.sandbox.people
+
+
+def test_a_page_instead_of_json(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="html", status=502)
+
+    answer = caller.subscribe(EMAIL, "mozilla-phone")
+
+    assert answer.status_code == 502
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert caller.sandbox.people == {}
+
+
+@pytest.mark.parametrize("retry_after", ["", "120"])
+def test_too_many_requests(caller: Caller, retry_after: str) -> None:
+    caller.sandbox.fail(kind="rate_limit", retry_after=retry_after)
+
+    answer = caller.get("/news/lookup-user/")
+
+    assert (answer.status_code, answer.json()["code"]) == (429, 5)
+    assert answer.headers.get("Retry-After", "") == retry_after
+
+
+def test_a_share_of_requests_fails_the_same_way_each_time(caller: Caller) -> None:
+    def statuses() -> list[int]:
+        caller.sandbox.heal()
+        caller.sandbox.fail("newsletters", status=500, share=0.5, seed=7)
+        return [caller.get("/news/newsletters/").status_code for _ in range(40)]
+
+    first = statuses()
+
+    assert first == statuses()
+    assert 10 <= first.count(500) <= 30
+
+
+def test_latency_can_vary(caller: Caller) -> None:
+    caller.sandbox.fail(kind="delay", seconds=0.05, spread="exponential")
+
+    answers = [caller.get("/news/newsletters/") for _ in range(12)]
+    times = [answer.elapsed.total_seconds() for answer in answers]
+
+    assert max(times) > 2 * min(times)
+
+
+def test_a_pattern_of_addresses_is_applied_to_tokens_too(caller: Caller) -> None:
+    person = caller.sandbox.put_person(EMAIL)
+    other = caller.sandbox.put_person("eve@example.com")
+    caller.sandbox.fail(status=503, email="ada@*")
+
+    statuses = [
+        caller.get(f"/news/user/{token}/").status_code for token in (person.token, other.token)
+    ]
+
+    assert statuses == [503, 200]
+
+
+def test_maintenance_of_one_endpoint(caller: Caller) -> None:
+    caller.sandbox.fail("lookup", kind="maintenance")
+
+    assert caller.get("/news/lookup-user/").json()["code"] == 15
+    assert caller.subscribe(EMAIL, "mozilla-phone").status_code == 200
+
+
+def test_waiting_goes_with_another_fault(caller: Caller) -> None:
+    caller.sandbox.latency = 0.1
+    caller.sandbox.fail("newsletters", status=500, times=1)
+
+    answer = caller.get("/news/newsletters/")
+
+    assert answer.status_code == 500
+    assert answer.elapsed.total_seconds() >= 0.1
+
+
+def test_a_fault_is_healed(caller: Caller) -> None:
+    fault = caller.sandbox.fail("newsletters", status=500)
+    caller.sandbox.fail("lookup", status=500)
+
+    caller.sandbox.heal(fault)
+
+    assert caller.get("/news/newsletters/").status_code == 200
+    assert [left["endpoint"] for left in caller.sandbox.faults] == ["lookup"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "nonsense"}, {"share": 2}, {"status": 42}, {"endpoint": "nope"}, {"colour": "blue"}],
+)
+def test_a_fault_that_makes_no_sense_is_refused(caller: Caller, fault: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        caller.sandbox.fail(**fault)  # type: ignore[arg-type]
+
+    assert caller.sandbox.faults == []
+
+
+def test_the_journal_holds_no_secrets(caller: Caller) -> None:
+    person = caller.sandbox.put_person(EMAIL)
+    caller.get("/news/lookup-user/", params={"email": EMAIL, "api-key": "test-key"})
+    caller.post(f"/news/unsubscribe/{person.token}/", {"newsletters": "app-dev"})
+
+    lookup, unsubscribe = caller.sandbox.requests
+
+    assert (lookup.endpoint, lookup.path, lookup.email) == ("lookup", "/news/lookup-user/", EMAIL)
+    assert unsubscribe.path == "/news/unsubscribe/<token>/"
+    assert unsubscribe.newsletters == {"app-dev"}
+    assert person.token not in repr(unsubscribe)

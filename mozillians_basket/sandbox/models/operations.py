@@ -19,6 +19,10 @@ class Fault(models.Model):
         HTML = "html", "answer a page of HTML instead"
         RATE_LIMIT = "rate_limit", "answer 429"
         MAINTENANCE = "maintenance", "behave as in maintenance"
+        STORE_FAILS = "store_fails", "the store of contacts fails"
+        STORE_REFUSES = "store_refuses", "the store of contacts refuses Basket"
+        STORE_GONE = "store_gone", "the store of contacts is out of reach"
+        STORE_READ_ONLY = "store_read_only", "the store of contacts fails on writing"
 
     class Spread(models.TextChoices):
         """How delays are distributed around ``seconds``."""
@@ -27,9 +31,25 @@ class Fault(models.Model):
         UNIFORM = "uniform", "anything from nothing to twice as long"
         EXPONENTIAL = "exponential", "mostly shorter, sometimes much longer"
 
+    class Endpoint(models.TextChoices):
+        """The endpoints that requests are told apart by."""
+
+        CONFIRM = "confirm", "confirm"
+        UNSUBSCRIBE_REASON = "custom-unsub-reason", "custom-unsub-reason"
+        LOOKUP = "lookup", "lookup"
+        NEWSLETTERS = "newsletters", "newsletters"
+        RECOVER = "recover", "recover"
+        SUBSCRIBE = "subscribe", "subscribe"
+        UNSUBSCRIBE = "unsubscribe", "unsubscribe"
+        USER = "user", "user"
+        USER_META = "user-meta", "user-meta"
+
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.ANSWER)
     endpoint = models.CharField(
-        max_length=32, blank=True, help_text="Only requests of this endpoint; empty for all."
+        max_length=32,
+        blank=True,
+        choices=Endpoint.choices,
+        help_text="Only requests of this endpoint; none for all.",
     )
     email = models.CharField(
         max_length=254,

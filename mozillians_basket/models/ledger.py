@@ -1,6 +1,7 @@
-"""The ledger's tables: what this site knows about each member's newsletters."""
+"""What this site knows about each member's newsletters."""
 
-from django.conf import settings
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
@@ -9,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
 from mozillians_basket.states import Decider, State
+
+#: Before anything happened; sorts first on every database, as a NULL does not.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Touch(models.Model):
@@ -64,6 +68,13 @@ class Touch(models.Model):
 class Contact(models.Model):
     """A member, or a bare address, as Basket knows them. Its due rows are the queue."""
 
+    class Priority(models.IntegerChoices):
+        """Who goes first among the due."""
+
+        REMOVAL = 0, _("removal")
+        CHANGE = 1, _("change")
+        BULK = 2, _("bulk request")
+
     member = models.OneToOneField(
         conf.MEMBER_MODEL,
         verbose_name=_("member"),
@@ -112,6 +123,9 @@ class Contact(models.Model):
         default=False,
         help_text=_("Look up even when the ledger shows no difference."),
     )
+    verified_at = models.DateTimeField(
+        _("verified"), default=NEVER, help_text=_("When Basket was last asked; 1970 for never.")
+    )
     claimed_touch = models.DateTimeField(_("touch of the running sync"), null=True, blank=True)
     lease = models.PositiveBigIntegerField(
         _("lease"),
@@ -126,6 +140,18 @@ class Contact(models.Model):
         help_text=_("What Basket answered to the running sync; emptied when it ends."),
     )
 
+    priority = models.SmallIntegerField(
+        _("priority"),
+        choices=Priority,
+        default=Priority.CHANGE,
+        help_text=_("Removals do not wait behind others, nor changes behind bulk requests."),
+    )
+    parked_at = models.DateTimeField(
+        _("parked"),
+        null=True,
+        blank=True,
+        help_text=_("When it had failed too often; waits for an admin or a new change."),
+    )
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     error = models.CharField(_("last error"), max_length=40, blank=True)
@@ -138,9 +164,15 @@ class Contact(models.Model):
         permissions = [("sync_members", _("Can change members' newsletters"))]
         indexes = [
             models.Index(
-                fields=["touched_at"],
+                fields=["priority", "touched_at"],
                 name="basket_contact_due",
-                condition=Q(settled_at__isnull=True) | Q(touched_at__gt=F("settled_at")),
+                condition=Q(parked_at__isnull=True)
+                & (Q(settled_at__isnull=True) | Q(touched_at__gt=F("settled_at"))),
+            ),
+            models.Index(
+                fields=["verified_at"],
+                name="basket_contact_verified",
+                condition=Q(departed_at__isnull=True),
             ),
             models.Index(
                 fields=["leased_until"],
@@ -183,6 +215,12 @@ class Subscription(models.Model):
     verified_at = models.DateTimeField(
         _("verified"), null=True, blank=True, help_text=_("When a lookup last showed this state.")
     )
+    missing_at = models.DateTimeField(
+        _("missing"),
+        null=True,
+        blank=True,
+        help_text=_("When a verification found it gone; not yet taken for the person's choice."),
+    )
     removed_at = models.DateTimeField(
         _("removal sent"),
         null=True,
@@ -198,134 +236,14 @@ class Subscription(models.Model):
                 fields=["contact", "newsletter"], name="basket_one_subscription_per_newsletter"
             )
         ]
-
-    def __str__(self) -> str:
-        return f"{self.newsletter}: {self.state}"
-
-
-class Batch(models.Model):
-    """An admin's bulk request."""
-
-    class Action(models.TextChoices):
-        """What was asked for."""
-
-        SUBSCRIBE = "subscribe", _("subscribe")
-        UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
-
-    action = models.CharField(_("action"), max_length=20, choices=Action)
-    newsletters = models.JSONField(_("newsletters"), default=list)
-    despite_opt_out = models.BooleanField(_("also those who opted out themselves"), default=False)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
-    total = models.PositiveIntegerField(_("total"), default=0)
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("batch")
-        verbose_name_plural = _("batches")
-
-    def __str__(self) -> str:
-        return f"batch {self.pk}"
-
-
-class BatchItem(models.Model):
-    """One member in a bulk request."""
-
-    class State(models.TextChoices):
-        """How far it got."""
-
-        PENDING = "pending", _("pending")
-        DONE = "done", _("done")
-        FAILED = "failed", _("failed")
-        SKIPPED = "skipped", _("skipped")
-        CANCELLED = "cancelled", _("cancelled")
-
-    batch = models.ForeignKey(
-        Batch, verbose_name=_("batch"), on_delete=models.CASCADE, related_name="items"
-    )
-    member = models.ForeignKey(
-        conf.MEMBER_MODEL,
-        verbose_name=_("member"),
-        null=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        related_name="+",
-    )
-    contact = models.ForeignKey(
-        Contact,
-        verbose_name=_("contact"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="batch_items",
-        help_text=_("Empty until the worker has written the decision into the ledger."),
-    )
-    state = models.CharField(_("state"), max_length=20, choices=State, default=State.PENDING)
-    reason = models.CharField(_("reason"), max_length=100, blank=True)
-
-    class Meta:
-        verbose_name = _("batch item")
-        verbose_name_plural = _("batch items")
         indexes = [
             models.Index(
-                fields=["batch"],
-                name="basket_item_not_started",
-                condition=Q(state="pending", contact__isnull=True),
+                fields=["newsletter"],
+                name="basket_line_missing",
+                condition=Q(missing_at__isnull=False),
             ),
+            models.Index(fields=["newsletter", "entitled", "wanted"], name="basket_line_wanted"),
         ]
 
     def __str__(self) -> str:
-        return f"batch {self.batch_id}: {self.state}"
-
-
-class Event(models.Model):
-    """One thing that happened to a contact: the history that an admin reads. No addresses."""
-
-    class Kind(models.TextChoices):
-        """What happened."""
-
-        DECIDED = "decided", _("an admin decided")
-        SUBSCRIBED = "subscribed", _("subscribed")
-        UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
-        MOVED = "moved", _("address changed")
-        OPTED_OUT = "opted_out", _("opted out")
-        RETURNED = "returned", _("subscribed again on their own")
-        REFUSED = "refused", _("refused")
-        POSTPONED = "postponed", _("postponed")
-        ERASED = "erased", _("erased")
-
-    contact = models.ForeignKey(
-        Contact, verbose_name=_("contact"), on_delete=models.CASCADE, related_name="events"
-    )
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
-    newsletters = models.JSONField(_("newsletters"), default=list)
-    outcome = models.CharField(_("outcome"), max_length=40, blank=True)
-    error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
-    cause = models.CharField(_("cause"), max_length=200, blank=True)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
-    batch = models.ForeignKey(
-        Batch, verbose_name=_("batch"), null=True, blank=True, on_delete=models.SET_NULL
-    )
-    task_id = models.CharField(_("task"), max_length=64, blank=True)
-    created_at = models.DateTimeField(_("when"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("event")
-        verbose_name_plural = _("events")
-        indexes = [models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact")]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.newsletter}: {self.state}"

@@ -1,0 +1,139 @@
+"""Admins' bulk requests, and the history of what happened."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from mozillians_basket.conf import conf
+from mozillians_basket.models.ledger import Contact
+
+
+class Batch(models.Model):
+    """An admin's bulk request."""
+
+    class Action(models.TextChoices):
+        """What was asked for."""
+
+        SUBSCRIBE = "subscribe", _("subscribe")
+        UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
+
+    action = models.CharField(_("action"), max_length=20, choices=Action)
+    newsletters = models.JSONField(_("newsletters"), default=list)
+    despite_opt_out = models.BooleanField(_("also those who opted out themselves"), default=False)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    total = models.PositiveIntegerField(_("total"), default=0)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+
+class BatchItem(models.Model):
+    """One member in a bulk request."""
+
+    class State(models.TextChoices):
+        """How far it got."""
+
+        PENDING = "pending", _("pending")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        SKIPPED = "skipped", _("skipped")
+        CANCELLED = "cancelled", _("cancelled")
+
+    batch = models.ForeignKey(
+        Batch, verbose_name=_("batch"), on_delete=models.CASCADE, related_name="items"
+    )
+    member = models.ForeignKey(
+        conf.MEMBER_MODEL,
+        verbose_name=_("member"),
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    contact = models.ForeignKey(
+        Contact,
+        verbose_name=_("contact"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="batch_items",
+        help_text=_("Empty until the worker has written the decision into the ledger."),
+    )
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.PENDING)
+    reason = models.CharField(_("reason"), max_length=100, blank=True)
+
+    class Meta:
+        verbose_name = _("batch item")
+        verbose_name_plural = _("batch items")
+        indexes = [
+            models.Index(
+                fields=["batch"],
+                name="basket_item_not_started",
+                condition=Q(state="pending", contact__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {self.batch_id}: {self.state}"
+
+
+class Event(models.Model):
+    """One thing that happened to a contact: the history that an admin reads. No addresses."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        DECIDED = "decided", _("an admin decided")
+        SUBSCRIBED = "subscribed", _("subscribed")
+        UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+        MOVED = "moved", _("address changed")
+        OPTED_OUT = "opted_out", _("opted out")
+        RETURNED = "returned", _("subscribed again on their own")
+        REFUSED = "refused", _("refused")
+        POSTPONED = "postponed", _("postponed")
+        PARKED = "parked", _("parked")
+        ERASED = "erased", _("erased")
+
+    contact = models.ForeignKey(
+        Contact, verbose_name=_("contact"), on_delete=models.CASCADE, related_name="events"
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    newsletters = models.JSONField(_("newsletters"), default=list)
+    outcome = models.CharField(_("outcome"), max_length=40, blank=True)
+    error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
+    cause = models.CharField(_("cause"), max_length=200, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    batch = models.ForeignKey(
+        Batch, verbose_name=_("batch"), null=True, blank=True, on_delete=models.SET_NULL
+    )
+    task_id = models.CharField(_("task"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("when"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = [models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"

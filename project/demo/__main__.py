@@ -1,0 +1,163 @@
+"""Plays the demo: ``python -m project.demo``; status 0 if Basket always held what it should."""
+
+import os
+import re
+import secrets
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from project.demo.basket import Basket
+from project.demo.processes import Child, Interrupted, Processes, ProcessFailed, Signals
+from project.demo.table import GREEN, RED, coloured, say
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+#: What a developer may have set for their own site. The demo's is another one.
+_OWN_SETTINGS = re.compile(
+    r"(BASKET|DATABASE|BROKER|CACHE)_|(PROJECT_VAR|ALLOWED_HOSTS|DEBUG|LOG_LEVEL|SECRET_KEY)$"
+)
+
+
+def main() -> int:
+    """Play the story in a folder of its own, and leave nothing behind."""
+    began = time.monotonic()
+    signals = Signals().install()
+    var = Path(os.environ.get("PROJECT_VAR") or _ROOT / "var")
+    var.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="demo-", dir=var, ignore_cleanup_errors=True) as folder:
+        processes = Processes(Path(folder), signals)
+        try:
+            problem = _problem(Path(folder), processes)
+        except Interrupted as interruption:
+            signals.ignore()
+            say(f"\n{interruption}: ending all processes.")
+            return interruption.exit_code
+        finally:
+            processes.stop()
+    took = f"{time.monotonic() - began:.0f} s"
+    say()
+    if problem:
+        say(coloured(f"FAILED after {took}.", RED))
+        say(problem)
+        return 1
+    say(coloured(f"PASSED in {took}: Basket holds exactly what it should.", GREEN))
+    return 0
+
+
+def _problem(folder: Path, processes: Processes) -> str:
+    """Play; return what is wrong, if anything."""
+    try:
+        return _play(folder, processes)
+    except ProcessFailed as failure:
+        return str(failure)
+    except Exception:
+        # A child that died can show as any failure of what talks to it, and a little
+        # earlier as a connection that breaks than as a process that has ended.
+        for _ in range(20):
+            try:
+                processes.check()
+            except ProcessFailed as failure:
+                return str(failure)
+            time.sleep(0.1)
+        raise
+
+
+def _play(folder: Path, processes: Processes) -> str:
+    """Start everything, play everything; return what is wrong, if anything."""
+    key = secrets.token_hex(16)  # never begins like an option
+    environment = _environment(folder, key)
+    say("Starting Basket's sandbox, the site, and a worker with beat, at free ports of loopback.")
+    sandbox = processes.start(
+        "sandbox",
+        *("-m", "mozillians_basket.sandbox", "--port", "0", "--api-key", key),
+        environment=environment,
+    )
+    os.environ.clear()
+    os.environ.update(environment)
+    basket = Basket(processes.wait_for(sandbox, r"ready at (http://\S+)")[1], key)
+    os.environ["BASKET_URL"] = basket.url
+    password = _prepare_site()
+    site = processes.start("site", "-m", "project.demo.serve", environment=os.environ)
+    worker = processes.start(
+        "worker",
+        *("-m", "celery", "-A", "project", "worker", "--beat", "--pool", "threads"),
+        *("--concurrency", "8", "--loglevel", "INFO"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        environment=os.environ,
+    )
+    site_url = processes.wait_for(site, r"ready at (http://\S+)")[1]
+    processes.wait_for(worker, r"ready\.")
+
+    from django.contrib.auth.models import User
+
+    from project.demo.admin import AdminSession
+    from project.demo.stage import ActFailed, Stage
+    from project.demo.story import Story, turn_switch
+
+    admin = AdminSession(site_url)
+    admin.log_in("admin", password)
+    turn_switch(on=True)
+    stage = Stage(basket, processes.check)
+    try:
+        Story(stage, admin, User.objects.get(username="admin")).play()
+        stage.wait_until(stage.settled)
+    except ActFailed as failure:
+        warnings = worker.complaints
+        return f"{failure}\nThe worker warned:\n{warnings}" if warnings else str(failure)
+    held, wanted = basket.holdings, stage.expected.holdings
+    differences = stage.expected.differences(held)
+    differences += [
+        f"{email}: looked up with the key, Basket shows something else than it holds."
+        for email in sorted(held)
+        if basket.look_up(email) != held[email]
+    ]
+    say()
+    say(
+        f"In the end: {len(held)} people at Basket, {len(wanted)} expected, "
+        f"{len(differences)} different."
+    )
+    return "\n".join([*differences, *_leaks([site, worker], key)])
+
+
+def _environment(folder: Path, key: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not _OWN_SETTINGS.match(name)}
+    return {
+        "DJANGO_SETTINGS_MODULE": "project.settings.dev",
+        **own,
+        "DEBUG": "0",
+        "PROJECT_VAR": str(folder),
+        "BASKET_API_KEY": key,
+        "BASKET_SWEEP_EVERY": "1",
+        "BASKET_RECHECK_SECONDS": "2",
+        # A look-up of its own would be a request in an act that expects none.
+        "BASKET_VERIFY_EVERY": "3600",
+    }
+
+
+def _prepare_site() -> str:
+    """Make the site's database in this process, with an admin, and return their password."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    from django.contrib.auth.models import User
+
+    password = secrets.token_urlsafe(16)
+    User.objects.create_superuser("admin", "admin@example.com", password)
+    return password
+
+
+def _leaks(children: list[Child], key: str) -> list[str]:
+    """What stands in the logs of the app's own processes and does not belong there."""
+    return [
+        f"The log of the {child.name} holds an address or the key."
+        for child in children
+        if "@example.com" in child.said or key in child.said
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

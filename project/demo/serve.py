@@ -1,0 +1,17 @@
+"""Serves the site over HTTP at a free port of this machine."""
+
+from waitress.server import create_server
+
+from project.demo.table import say
+from project.wsgi import application
+
+
+def main() -> None:
+    """Serve until told to end."""
+    server = create_server(application, host="127.0.0.1", port=0, threads=4, ident=None)
+    say(f"site ready at http://127.0.0.1:{server.effective_port}")
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Plays acts: notes what each changes, waits for Basket, compares, and prints the table."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from mozillians_basket.ledger.leases import due
+from mozillians_basket.models import BatchItem, Contact, Touch
+from project.demo.basket import Basket
+from project.demo.expectation import Expectation, Holdings, spelled
+from project.demo.table import BOLD, coloured, say, table
+
+#: Seconds that Basket may take to hold what it should after an act.
+PATIENCE = 12.0
+
+#: Seconds in which nothing may happen after an act that is to lead to nothing: two sweeps.
+QUIET = 2.2
+
+_POLL = 0.08
+
+
+class ActFailed(Exception):
+    """Basket does not hold what it should, or was asked what it should not have been."""
+
+
+@dataclass
+class Change:
+    """One change of an address's situation."""
+
+    email: str
+    what: str
+    committed: float
+    waited_for: bool
+    reached: float | None = None
+
+
+@dataclass
+class Act:
+    """What happened so far in one act."""
+
+    before: Holdings
+    should_before: Holdings
+    changes: list[Change] = field(default_factory=list)
+
+    def rows(self, held: Holdings, expectation: Expectation) -> list[list[str]]:
+        """One row for each change."""
+        return [
+            [
+                change.email,
+                change.what,
+                spelled(self.before, change.email),
+                spelled(held, change.email),
+                "-" if change.reached is None else f"{change.reached - change.committed:5.2f} s",
+                "ok"
+                if held.get(change.email) == expectation.holdings.get(change.email)
+                else "WRONG",
+            ]
+            for change in self.changes
+        ]
+
+
+class Stage:
+    """Where the story is played: the site's database here, Basket over HTTP there."""
+
+    def __init__(self, basket: Basket, watch: Callable[[], None]) -> None:
+        self.basket = basket
+        self.expected = Expectation()
+        self._watch = watch
+        self._number = 0
+        self._act = Act({}, {})
+
+    @contextmanager
+    def act(self, title: str, *, unheard: bool = False, summed_up: bool = False) -> Iterator[None]:
+        """
+        Play one act. The block makes the changes and says what is expected of them.
+
+        :param unheard: Basket must not receive a single request.
+        :param summed_up: show one row for all changes that went alike.
+        :raises ActFailed: when Basket does not come to hold what is expected.
+        """
+        self._number += 1
+        say()
+        say(coloured(f"{self._number:2} {title}", BOLD))
+        if unheard:
+            self.basket.forget_requests()
+        self._act = Act(self.basket.holdings, self.expected.holdings)
+        yield
+        held = self._held_after_a_while() if unheard else self._held_in_the_end()
+        rows = self._act.rows(held, self.expected)
+        heads = ["address", "what happened", "Basket held", "Basket holds", "after", ""]
+        say(table(heads, _summed_up(rows) if summed_up else rows))
+        wrong = self.expected.differences(held)
+        if unheard:
+            count = self.basket.requests
+            say(f"   requests that Basket received meanwhile: {count}")
+            if count:
+                wrong.append(f"Basket received {count} requests; it should be none")
+        if wrong:
+            raise ActFailed("\n".join(wrong))
+
+    @contextmanager
+    def change(self, what: str, *emails: str, in_vain: bool = False) -> Iterator[None]:
+        """One transaction of the site's, and whose situation it changes; else as ``note()``."""
+        with transaction.atomic():
+            yield
+        self.note(what, *emails, in_vain=in_vain)
+
+    def note(self, what: str, *emails: str, in_vain: bool = False) -> None:
+        """
+        Something happened just now to these addresses.
+
+        :param in_vain: Basket is not to change because of it, so no time is taken.
+        """
+        now = time.monotonic()
+        self._act.changes += [Change(email, what, now, not in_vain) for email in emails]
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """
+        Wait until the queue is as ``condition`` wants it: one of this class's.
+
+        :raises ActFailed: when that takes too long.
+        """
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            self._watch()
+            if time.monotonic() > end:
+                raise ActFailed(f"After {PATIENCE:g} s the queue was not {condition.__name__}.")
+            time.sleep(_POLL)
+
+    def still(self) -> bool:
+        """Whether nothing is under way."""
+        return not Contact.objects.filter(leased_until__isnull=False).exists()
+
+    def idle(self) -> bool:
+        """Whether nothing is under way, and nothing waits for the worker."""
+        waiting = (
+            Touch.objects.all(),
+            due(),
+            BatchItem.objects.filter(state=BatchItem.State.PENDING),
+        )
+        return self.still() and not any(rows.exists() for rows in waiting)
+
+    def settled(self) -> bool:
+        """Whether nothing is to be looked at again later either."""
+        later = Q(settled_at__isnull=True) | Q(touched_at__gt=F("settled_at"))
+        return self.idle() and not Contact.objects.filter(later).exists()
+
+    def _held_in_the_end(self) -> Holdings:
+        """What Basket holds once it is right, or will not be any more, or when time is up."""
+        began = unsettled = time.monotonic()
+        while True:
+            self._watch()
+            held = self.basket.holdings
+            self._note_reached(held)
+            now = time.monotonic()
+            if not self.settled():
+                unsettled = now
+            through = self.expected.holdings == held and self.idle()
+            if through or now - unsettled > QUIET or now - began > PATIENCE:
+                return self.basket.holdings
+            time.sleep(_POLL)
+
+    def _held_after_a_while(self) -> Holdings:
+        end = time.monotonic() + QUIET
+        while time.monotonic() < end:
+            self._watch()
+            time.sleep(_POLL)
+        return self.basket.holdings
+
+    def _note_reached(self, held: Holdings) -> None:
+        now, should = time.monotonic(), self.expected.holdings
+        for change in self._act.changes:
+            email = change.email
+            changes = should.get(email) != self._act.should_before.get(email)
+            if not (changes and change.waited_for and change.reached is None):
+                continue
+            if held.get(email) == should.get(email):
+                change.reached = now
+
+
+def _summed_up(rows: list[list[str]]) -> list[list[str]]:
+    groups: dict[tuple[str, ...], list[list[str]]] = {}
+    for row in rows:
+        _email, what, before, now, _after, verdict = row
+        groups.setdefault((what, before, now, verdict), []).append(row)
+    result = []
+    for (what, before, now, verdict), alike in groups.items():
+        first, last = alike[0], alike[-1]
+        times = sorted(row[4] for row in alike)
+        name = first[0] if len(alike) == 1 else f"{len(alike)}: {first[0]} to {last[0]}"
+        after = times[-1] if times[0] == times[-1] else f"{times[0].strip()} to {times[-1].strip()}"
+        result.append([name, what, before, now, after, verdict])
+    return result

@@ -1,0 +1,138 @@
+"""Runs site, sandbox Basket, worker and beat in the foreground: ``python -m project.run``."""
+
+import os
+import shlex
+import signal
+import socket
+import sys
+from types import FrameType
+
+from honcho.manager import Manager
+
+_HOST = "127.0.0.1"
+
+
+class ForegroundManager(Manager):  # type: ignore[misc]
+    """
+    honcho's manager, for an early end too.
+
+    Told to end while it is still starting processes, honcho fails at the
+    first of whose start it has not heard, and leaves all others running.
+    """
+
+    _end_when_started = False
+
+    def terminate(self) -> None:
+        """End all processes, now or as soon as all are started."""
+        if self._has_started():
+            super().terminate()
+        else:
+            self._end_when_started = True
+
+    def _has_started(self) -> bool:
+        return bool(super()._all_started())
+
+    def _all_started(self) -> bool:
+        started = self._has_started()
+        if started and self._end_when_started:
+            self._end_when_started = False
+            super().terminate()
+        return started
+
+
+def main() -> int:
+    """Prepare the database, say where everything is, then run until told to end."""
+    site_port, sandbox_port = _port("SITE_PORT", 8000), _port("SANDBOX_PORT", 8001)
+    for name, port in (("SITE_PORT", site_port), ("SANDBOX_PORT", sandbox_port)):
+        if _is_taken(port):
+            sys.stderr.write(
+                f"Port {port} is in use. Choose another one: make run {name}={port + 100}\n"
+            )
+            return 1
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
+    os.environ["BASKET_URL"] = f"http://{_HOST}:{sandbox_port}"
+    os.environ.setdefault("BASKET_API_KEY", "sandbox")
+    _prepare_site()
+    _introduce(site_port, sandbox_port)
+    return _run(site_port, sandbox_port)
+
+
+def _port(name: str, default: int) -> int:
+    return int(os.environ.get(name) or default)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _prepare_site() -> None:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    from mozillians_basket.conf import SWITCH
+
+    call_command("migrate", verbosity=0)
+    call_command("demo_data")
+    call_command("waffle_switch", SWITCH, "on", create=True)
+
+
+def _introduce(site_port: int, sandbox_port: int) -> None:
+    from project.people.management.commands.demo_data import ADMIN
+
+    sys.stdout.write(
+        f"""
+  The site's admin     http://{_HOST}:{site_port}/admin/   log in as {ADMIN}, password {ADMIN}
+  The sandbox Basket   http://{_HOST}:{sandbox_port}/news/newsletters/
+
+  What Basket holds:   curl -H "X-Api-Key: $KEY" http://{_HOST}:{sandbox_port}/sandbox/people/
+                       with KEY={os.environ["BASKET_API_KEY"]}
+  To end:              Ctrl-C
+
+"""
+    )
+    sys.stdout.flush()
+
+
+def _run(site_port: int, sandbox_port: int) -> int:
+    from django.conf import settings
+
+    celery = ("-m", "celery", "-A", "project")
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    processes = {
+        "sandbox": (
+            *("-m", "mozillians_basket.sandbox", "--port", str(sandbox_port)),
+            *("--api-key", os.environ["BASKET_API_KEY"]),
+            *("--database", str(settings.VAR / "sandbox.sqlite3")),
+        ),
+        "site": ("manage.py", "runserver", f"{_HOST}:{site_port}"),
+        "worker": (*celery, "worker", "--pool", "threads", "--concurrency", "4", *quiet),
+        # No pid file: two copies of the repository may run side by side.
+        "beat": (*celery, "beat", "--pidfile", ""),
+    }
+    manager = ForegroundManager()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    for name, arguments in processes.items():
+        command = shlex.join([sys.executable, *arguments])
+        manager.add_process(name, f"exec {command}", env=environment, cwd=str(settings.BASE_DIR))
+    signal.signal(signal.SIGHUP, _end)
+    manager.loop()
+    # Ctrl-C is how it is meant to end.
+    return 0 if manager.returncode == 128 + signal.SIGINT else int(manager.returncode or 0)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

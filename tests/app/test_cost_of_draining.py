@@ -1,0 +1,60 @@
+"""What draining costs does not grow with the number of members but by the chunk."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from mozillians_basket import ledger
+from mozillians_basket.models import Touch
+from tests.factories import UserProfileFactory, VouchFactory
+
+
+def statements(number):
+    voucher = UserProfileFactory()
+    for profile in UserProfileFactory.create_batch(number):
+        VouchFactory(vouchee=profile, voucher=voucher)
+        profile.user.save()
+    with CaptureQueriesContext(connection) as captured:
+        while ledger.drain()[0]:
+            pass
+    return len(captured)
+
+
+def test_draining_forty_members_takes_as_many_statements_as_draining_four(db):
+    assert statements(40) == statements(4)
+
+
+@pytest.fixture
+def user(db):
+    user = UserProfileFactory().user
+    Touch.objects.all().delete()
+    return user
+
+
+def test_a_refreshed_row_is_compared_without_a_query_more(user, django_assert_num_queries):
+    user = User.objects.get(pk=user.pk)
+    with django_assert_num_queries(1):
+        user.refresh_from_db()
+    with django_assert_num_queries(1):
+        user.refresh_from_db(fields=["email"])
+
+
+def test_saving_a_row_whose_address_was_not_read_asks_nothing_and_touches_nobody(
+    user, django_assert_num_queries
+):
+    partial = User.objects.only("username").get(pk=user.pk)
+
+    with django_assert_num_queries(1):
+        partial.save()
+
+    assert not Touch.objects.exists()
+
+
+def test_an_address_set_on_a_row_that_had_not_read_it_is_a_change(user):
+    partial = User.objects.only("username").get(pk=user.pk)
+    partial.email = "moved@example.com"
+
+    partial.save()
+
+    assert Touch.objects.filter(source="auth.User").count() == 1

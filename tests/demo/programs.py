@@ -1,0 +1,96 @@
+"""Starts a program of the repository and finds every process that came of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A running process that came of the program."""
+
+    pid: int
+    parent: int
+    command: str
+
+
+class Program:
+    """A program in a session of its own. All that it starts inherits a mark to be found by."""
+
+    def __init__(self, module: str, var: Path, **environment: str) -> None:
+        self.mark = f"TEST_PROGRAM={uuid.uuid4()}"
+        name, _, value = self.mark.partition("=")
+        own = {key: text for key, text in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+        self.said = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=ROOT,
+            env={**own, "PROJECT_VAR": str(var), name: value, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def read_until(self, text: str) -> None:
+        """Wait for a line with this text."""
+        for line in cast("IO[str]", self.process.stdout):
+            self.said += line
+            if text in line:
+                return
+        pytest.fail(f"{text!r} was never said:\n{self.said}")
+
+    def interrupt(self, number: int) -> None:
+        """Send a signal as a terminal does: to the whole foreground group."""
+        os.killpg(self.process.pid, number)
+
+    def end(self, timeout: float = 70) -> int:
+        """Wait for the end; return the status."""
+        rest, _ = self.process.communicate(timeout=timeout)
+        self.said += rest
+        return self.process.returncode
+
+    @property
+    def running(self) -> list[Found]:
+        """What runs now, the program itself included."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if self.mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                    found.append(Found(int(folder.name), parent, command))
+        return found
+
+    def clear_up(self) -> None:
+        """End whatever is left, so that a test that fails leaves nothing behind either."""
+        for found in self.running:
+            with suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGKILL)
+        self.process.wait()
+        cast("IO[str]", self.process.stdout).close()
+
+
+@contextmanager
+def program(module: str, var: Path, **environment: str) -> Iterator[Program]:
+    """Run a program for the length of a block."""
+    started = Program(module, var, **environment)
+    try:
+        yield started
+    finally:
+        started.clear_up()

@@ -1,0 +1,80 @@
+"""The sandbox's own admin shows and changes what Basket holds."""
+
+import re
+
+import pytest
+import requests
+
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.sandbox.conftest import Caller
+
+EMAIL = "ada@example.com"
+PAGES = [
+    "apikey", "blockeddomain", "fault", "newsletter", "newslettergroup", "person",
+    "receivedrequest", "sentmessage",
+]  # fmt: skip
+
+
+@pytest.fixture
+def admin(caller: Caller) -> Caller:
+    """Somebody who has logged in."""
+    login = "/admin/login/?next=/admin/"
+    data = {"username": "admin", "password": caller.sandbox.api_key, **proof(caller, login)}
+    assert "Site administration" in caller.post(login, data).text
+    return caller
+
+
+def proof(caller: Caller, path: str) -> dict[str, str]:
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', caller.get(path).text)
+    assert found
+    return {"csrfmiddlewaretoken": found[1]}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_list_opens(admin: Caller, page: str) -> None:
+    admin.subscribe(EMAIL, "mozilla-phone")
+    admin.sandbox.fail("user", status=503)
+
+    answer = admin.get(f"/admin/basket_sandbox/{page}/")
+
+    assert answer.status_code == 200
+    if page in {"person", "receivedrequest", "sentmessage"}:
+        assert EMAIL in answer.text
+
+
+def test_a_fault_is_set_on_its_page(admin: Caller) -> None:
+    path = "/admin/basket_sandbox/fault/add/"
+    fields = {"kind": "answer", "endpoint": "lookup", "status": "503", "seconds": "0"}
+    rest = {"spread": "fixed", "share": "1", "seed": "0"}
+
+    admin.post(path, {**fields, **rest, **proof(admin, path)})
+
+    assert admin.get("/news/lookup-user/").status_code == 503
+
+
+def test_a_disabled_key_is_refused(admin: Caller) -> None:
+    path = "/admin/basket_sandbox/apikey/add/"
+    admin.post(path, {"name": "old", "key": "old-key", **proof(admin, path)})
+
+    query = {"email": EMAIL, "api-key": "old-key"}
+
+    assert admin.get("/news/lookup-user/", params=query).status_code == 401
+
+
+def test_records_are_not_written_by_hand(admin: Caller) -> None:
+    assert admin.get("/admin/basket_sandbox/sentmessage/add/").status_code == 403
+
+
+def test_strangers_see_nothing(basket_sandbox: SandboxServer) -> None:
+    answer = requests.get(f"{basket_sandbox.url}/admin/basket_sandbox/person/", timeout=5)
+
+    assert "Log in" in answer.text
+
+
+@pytest.mark.parametrize("password", ["", "wrong"])
+def test_a_wrong_password_is_refused(caller: Caller, password: str) -> None:
+    login = "/admin/login/?next=/admin/"
+
+    data = {"username": "admin", "password": password, **proof(caller, login)}
+
+    assert "Site administration" not in caller.post(login, data).text

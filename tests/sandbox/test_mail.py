@@ -1,0 +1,129 @@
+"""Confirmation, welcome and recovery reach people, in their language."""
+
+import email
+import email.policy
+from pathlib import Path
+
+import pytest
+
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.sandbox.conftest import Caller
+
+EMAIL = "ada@example.com"
+
+
+def kinds(caller: Caller) -> list[str]:
+    return [message.kind for message in caller.sandbox.messages]
+
+
+def test_double_optin_from_the_first_message_to_the_last(caller: Caller) -> None:
+    caller.subscribe(EMAIL, "app-dev", lang="de")
+    (asked,) = caller.sandbox.messages
+    page = caller.session.get(asked.link, timeout=10)
+    assert (asked.kind, asked.lang) == ("confirm", "de")
+    assert "bestätigen" in asked.subject
+    assert EMAIL in page.text
+
+    after = caller.session.post(asked.link, timeout=10)
+
+    assert after.status_code == 200
+    person = caller.sandbox.person(EMAIL)
+    assert person is not None
+    assert person.optin
+    assert kinds(caller) == ["confirm", "welcome"]
+    assert "Developer newsletter" in caller.sandbox.messages[1].body
+
+
+def test_confirming_over_the_api_welcomes_once(caller: Caller) -> None:
+    token = caller.subscribe(EMAIL, "app-dev").json()["token"]
+
+    for _ in range(2):
+        caller.post(f"/news/confirm/{token}/")
+
+    assert kinds(caller) == ["confirm", "welcome"]
+
+
+def test_who_needs_no_confirmation_is_welcomed_at_once(caller: Caller) -> None:
+    caller.subscribe(EMAIL, "mozilla-phone")
+    caller.subscribe(EMAIL, "mozilla-phone,app-dev")
+
+    assert kinds(caller) == ["welcome", "welcome"]
+    assert "Mozilla phone" not in caller.sandbox.messages[1].body
+
+
+def test_optin_with_a_key_asks_nothing(caller: Caller) -> None:
+    caller.subscribe(EMAIL, "app-dev", optin="Y")
+
+    assert kinds(caller) == ["welcome"]
+
+
+def test_no_welcome_on_request(caller: Caller) -> None:
+    caller.subscribe("eve@example.com", "mozilla-phone", trigger_welcome="N")
+    token = caller.subscribe(EMAIL, "app-dev", trigger_welcome="N").json()["token"]
+    caller.post(f"/news/confirm/{token}/")
+
+    assert kinds(caller) == ["confirm"]
+
+
+def test_asking_an_unconfirmed_person_again_sends_the_message_again(caller: Caller) -> None:
+    caller.subscribe(EMAIL, "app-dev")
+    caller.subscribe(EMAIL, "app-dev")
+
+    assert kinds(caller) == ["confirm", "confirm"]
+
+
+def test_what_is_not_applied_is_not_told(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="ignore")
+
+    caller.subscribe(EMAIL, "mozilla-phone")
+
+    assert caller.sandbox.messages == []
+
+
+@pytest.mark.parametrize(("lang", "word"), [("fr", "abonnements"), ("ru", "subscriptions")])
+def test_recovery_leads_back_to_ones_newsletters(caller: Caller, lang: str, word: str) -> None:
+    caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True, lang=lang)
+
+    caller.post("/news/recover/", {"email": EMAIL})
+
+    (message,) = caller.sandbox.messages
+    assert word in message.subject
+    page = caller.session.get(message.link, timeout=10)
+    assert 'value="app-dev" checked' in page.text
+
+
+def test_ones_page_changes_what_one_gets(caller: Caller) -> None:
+    person = caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True)
+    page = f"/newsletter/existing/{person.token}/"
+
+    caller.post(page, {"newsletters": ["mozilla-phone", "mozilla-and-you"]})
+    changed = caller.sandbox.person(EMAIL)
+    caller.post(page, {"leave": "Y"})
+    left = caller.sandbox.person(EMAIL)
+
+    assert changed is not None
+    assert left is not None
+    assert changed.newsletters == {"mozilla-phone", "mozilla-and-you"}
+    assert (left.newsletters, left.optout) == (frozenset(), True)
+
+
+def test_messages_are_really_sent(tmp_path: Path) -> None:
+    with SandboxServer(mail=str(tmp_path)) as sandbox:
+        Caller(sandbox).subscribe(EMAIL, "mozilla-phone", lang="de")
+
+    (file,) = tmp_path.iterdir()
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    assert (message["To"], message["Subject"]) == (EMAIL, "Willkommen")
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+
+
+def test_who_wants_text_gets_text(tmp_path: Path) -> None:
+    with SandboxServer(mail=str(tmp_path)) as sandbox:
+        Caller(sandbox).subscribe(EMAIL, "mozilla-phone", format="T")
+
+    (file,) = tmp_path.iterdir()
+    assert email.message_from_bytes(file.read_bytes()).get_content_type() == "text/plain"
