@@ -157,6 +157,9 @@ CELERY_TASK_SOFT_TIME_LIMIT = 1500
 CELERY_TASK_TIME_LIMIT = 1800
 # One message ahead per process: tasks wait for the network, and acks are late.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# After the broker was away, Celery would lower the prefetch count and raise it again from the
+# pool's threads. With RabbitMQ these then read from the consumer's socket, and the worker hangs.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = basket_beat_schedule(
     sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0),

@@ -75,6 +75,24 @@ def test_a_broker_that_goes_down_mid_run_delays_what_was_under_way(
     assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in profiles)
 
 
+def test_the_sweeper_goes_on_after_the_broker_was_restarted(
+    worker: Worker,
+    beat: Beat,
+    broker: Broker,
+    basket: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile = UserProfileFactory.create()
+    settle()
+
+    broker.restart()
+    monkeypatch.setattr(hints, "_quiet_until", float("inf"))
+    vouch(profile)
+    settle()
+
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+
+
 def test_messages_that_were_purged_are_not_needed(
     site: dict[str, str],
     start_worker: StartWorker,
