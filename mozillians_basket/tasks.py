@@ -47,6 +47,17 @@ class MaskedTask(Task):  # type: ignore[type-arg]
         )
 
 
+class PeriodicTask(Task):  # type: ignore[type-arg]
+    """
+    A task of beat's, which may expire; that is not written down.
+
+    A worker would write it in its main thread, through a database connection that nobody
+    renews, and die of it after the database was restarted.
+    """
+
+    store_errors_even_if_ignored = False
+
+
 @shared_task(
     name="mozillians_basket.tasks.subscribe_user_to_basket", base=MaskedTask, ignore_result=False
 )
@@ -109,7 +120,7 @@ def sync_touched(touch_ids: list[int]) -> None:
     _start(_claim(contact_ids))
 
 
-@shared_task(name="mozillians_basket.tasks.sweep", ignore_result=True)
+@shared_task(name="mozillians_basket.tasks.sweep", base=PeriodicTask, ignore_result=True)
 def sweep() -> None:
     """
     Find all work that is due, however it came about, and start it.
@@ -126,14 +137,14 @@ def sweep() -> None:
     _start(_claim())
 
 
-@shared_task(name="mozillians_basket.tasks.reconcile", ignore_result=True)
+@shared_task(name="mozillians_basket.tasks.reconcile", base=PeriodicTask, ignore_result=True)
 def reconcile() -> None:
     """Mend what no signal saw. Stops before removing too much at once."""
     if switch_is_on():
         reconciliation.apply()
 
 
-@shared_task(name="mozillians_basket.tasks.verify", ignore_result=True)
+@shared_task(name="mozillians_basket.tasks.verify", base=PeriodicTask, ignore_result=True)
 def verify() -> None:
     """Look up the longest unverified contacts, and conclude what was found gone before."""
     if switch_is_on() and not breaker.is_open():

@@ -135,8 +135,14 @@ else:
 BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
 
 CELERY_BROKER_URL = BROKER_URL
-CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(BROKER_URL, folder=VAR / "broker")
-CELERY_BROKER_CONNECTION_TIMEOUT = 2
+# How long a request may wait for a broker that neither answers nor refuses.
+BROKER_TIMEOUT = env.float("BROKER_TIMEOUT", default=2.0)
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(
+    BROKER_URL, folder=VAR / "broker", timeout=BROKER_TIMEOUT
+)
+CELERY_BROKER_CONNECTION_TIMEOUT = BROKER_TIMEOUT
+# RabbitMQ: a worker notices within two of these that a connection is dead.
+CELERY_BROKER_HEARTBEAT = 30
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request never waits for the broker.
 CELERY_TASK_PUBLISH_RETRY = False
@@ -152,6 +158,9 @@ CELERY_TASK_SOFT_TIME_LIMIT = 1500
 CELERY_TASK_TIME_LIMIT = 1800
 # One message ahead per process: tasks wait for the network, and acks are late.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# After the broker was away, Celery would lower the prefetch count and raise it again from the
+# pool's threads. With RabbitMQ these then read from the consumer's socket, and the worker hangs.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = basket_beat_schedule(
     sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0),
