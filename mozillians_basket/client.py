@@ -81,6 +81,28 @@ def look_up(email: str) -> Person | None:
     )
 
 
+def knows(token: str) -> bool:
+    """
+    Whether Basket still has the person with this token, under whatever address.
+
+    One GET of ``/api/v1/users/lookup/``, without the key: what it shows is masked.
+
+    :raises BasketError: as :func:`look_up`.
+    """
+    answer: dict[str, Any] = {}
+    with _translated_errors() as failure:
+        try:
+            answer = basket.lookup_user(token=token)
+        except basket.BasketException as error:
+            if error.status_code != 404 or error.code not in _UNKNOWN_PERSON_CODES:
+                raise
+            return False
+    failure.reraise()
+    if answer.get("status") != "ok":
+        raise BasketUnavailable(200)
+    return True
+
+
 def subscribe(email: str, newsletters: Iterable[str]) -> str:
     """
     Subscribe one address to newsletters, in one call; return the person's token.

@@ -60,6 +60,9 @@ class Lookup:
     asked_for_new: bool = False
     """Whether the target was looked up; it need not be when there is nothing to carry there."""
 
+    renamed: bool = False
+    """Whether nobody has the current address any more, but its person another one."""
+
     removal_sent: bool = False
     """Whether an unsubscribe followed the lookup. Basket only queues those."""
 
@@ -91,6 +94,7 @@ class Lookup:
             "current": self.current and self.current.as_json(),
             "new": self.new and self.new.as_json(),
             "asked_for_new": self.asked_for_new,
+            "renamed": self.renamed,
             "removal_sent": self.removal_sent,
         }
 
@@ -132,6 +136,12 @@ class Account:
     refused_email: str = field(default="", repr=False)
     kept: frozenset[str] = NOTHING
     """Newsletters that another member with the same address wants."""
+
+    passing: bool = False
+    """
+    Whether somebody else who had the address for a while is being cleared from it: what it has
+    besides the lines may be theirs.
+    """
 
     @property
     def leaving(self) -> bool:
@@ -252,7 +262,7 @@ def plan(account: Account, lookup: Lookup) -> Plan:
             states[name] = State.UNSUBSCRIBED
     if moving or account.leaving:
         unsubscribe |= here - account.kept
-    if moving and not opted_out:
+    if moving and not opted_out and not account.passing:
         undecided = here - {line.newsletter for line in account.lines} - account.kept
         subscribe |= undecided - there
 

@@ -80,7 +80,8 @@ class Report:
         return sum(self.found.values())
 
 
-Progress = Callable[[Kind, int], None]
+Progress = Callable[[Kind, int, int], None]
+"""Told the kind, how many are mended, and how many there are."""
 
 
 def find(newsletters: frozenset[str] | None = None) -> Report:
@@ -122,7 +123,7 @@ def apply(
             for chunk in _keyset(rows, key):
                 done += _apply_chunk(kind, chunk)
                 if progress is not None:
-                    progress(kind, done)
+                    progress(kind, done, report.found[kind])
         report.applied[kind] = done
     _remember(report, go=go)
     return report

@@ -19,7 +19,9 @@ from mozillians_basket.exceptions import (
     StepFailed,
 )
 from mozillians_basket.ledger import Lease
+from mozillians_basket.models import Contact
 from mozillians_basket.plan import Account, Lookup, Person, Plan, differs
+from mozillians_basket.states import HELD
 
 
 class Step(StrEnum):
@@ -117,7 +119,13 @@ def look_up(lease: Lease) -> list[Step]:
         or (current is not None and bool(current.newsletters & account.ours))
     )
     new = _person_at(lease, account.wanted_email) if carry else None
-    lookup = Lookup(target=ledger.target_of(account), current=current, new=new, asked_for_new=carry)
+    lookup = Lookup(
+        target=ledger.target_of(account),
+        current=current,
+        new=new,
+        asked_for_new=carry,
+        renamed=current is None and _is_elsewhere(lease, contact, account),
+    )
     todo = ledger.record_lookup(lease, lookup)
     if todo is None:
         raise Superseded
@@ -127,6 +135,14 @@ def look_up(lease: Lease) -> list[Step]:
     if todo.unsubscribe:
         steps.append(Step.UNSUBSCRIBE)
     return steps
+
+
+def _is_elsewhere(lease: Lease, contact: Contact, account: Account) -> bool:
+    """Whether somebody who is gone from their address changed it at Basket."""
+    if not contact.token or not any(line.state in HELD for line in account.lines):
+        return False
+    with _calling(lease, "lookup"):
+        return client.knows(contact.token)
 
 
 def _person_at(lease: Lease, email: str) -> Person | None:

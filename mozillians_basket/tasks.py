@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from mozillians_basket import breaker, ledger, sync, verification
 from mozillians_basket import reconcile as reconciliation
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import LeaseLost
+from mozillians_basket.exceptions import BasketSwitchedOff, LeaseLost
 from mozillians_basket.ledger import Lease
 from mozillians_basket.redaction import redacted
 from mozillians_basket.switch import switch_is_on
@@ -200,7 +200,7 @@ def _renewed(argument: list[int] | None) -> Lease | None:
         return None
     try:
         return ledger.renew(Lease(*argument))
-    except LeaseLost:
+    except (LeaseLost, BasketSwitchedOff):
         return None
 
 

@@ -52,8 +52,11 @@ def current_plan(contact: Contact, account: Account, lookup: Lookup) -> Plan | N
     if not same_address(lookup.target, target_of(account)):
         return None
     todo = plan(account, lookup)
-    if todo.unsubscribe and (kept := _wanted_by_others(contact)):
-        todo = plan(replace(account, kept=kept), lookup)
+    if todo.unsubscribe:
+        kept = _wanted_by_others(contact)
+        passing = account.moving and _others_pass(contact)
+        if kept or passing:
+            todo = plan(replace(account, kept=kept, passing=passing), lookup)
     if account.moving and todo.subscribe and not lookup.asked_for_new:
         return None
     return todo
@@ -71,3 +74,11 @@ def _wanted_by_others(contact: Contact) -> frozenset[str]:
         .exclude(contact=contact)
         .values_list("newsletter", flat=True)
     )
+
+
+def _others_pass(contact: Contact) -> bool:
+    """Whether an address has, or may have, newsletters of somebody who gave it up again."""
+    given_up = Q(moving_to__iexact=contact.email) | Q(
+        email__iexact=contact.email, departed_at__isnull=False
+    )
+    return Contact.objects.filter(given_up).exclude(pk=contact.pk).exists()

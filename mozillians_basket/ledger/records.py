@@ -113,6 +113,8 @@ def show(contact: Contact, lines: dict[str, Subscription], todo: Plan, lookup: L
         else:
             _show(line, todo, now)
     Subscription.objects.bulk_update(shown, SHOWN_FIELDS)
+    if left and lookup.renamed:
+        note(contact, Event.Kind.RENAMED, left)
     if left - withheld:
         note(contact, Event.Kind.OPTED_OUT, left - withheld)
     if todo.returned:
@@ -127,7 +129,7 @@ def _withheld(contact: Contact, lookup: Lookup, left: set[Subscription]) -> set[
     fault. While one is being looked into, the same goes for all lookups.
     """
     people = (lookup.current, lookup.new)
-    if any(person is not None and person.opted_out for person in people):
+    if lookup.renamed or any(person is not None and person.opted_out for person in people):
         return set()
     gone = {line.newsletter for line in left if line.state in HELD}
     if gone and (contact.cause == VERIFICATION or Pulse.now().losing_since is not None):

@@ -75,6 +75,7 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
         contact.subscriptions.update(removed_at=None)
         return None
     if not same_address(lookup.target, contact.email):
+        contact.token = lookup.new.token if lookup.new else ""
         if lookup.removal_sent:
             look_back(contact, lines.values())
         if todo is not None:
@@ -85,7 +86,7 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
         note(contact, Event.Kind.MOVED)
         return None
     if lookup.current:
-        contact.email = lookup.current.email
+        contact.email, contact.token = lookup.current.email, lookup.current.token
     if todo is None or not todo.recheck:
         return None
     return _recheck_after(contact, todo.recheck)
@@ -109,7 +110,7 @@ def _erase(contact: Contact) -> None:
     Subscription.objects.filter(contact=contact).delete()
     Event.objects.filter(contact=contact).delete()
     contact.email = contact.wanted_email = contact.moving_to = contact.refused_email = ""
-    contact.cause = ""
+    contact.cause = contact.token = ""
     note(contact, Event.Kind.ERASED)
 
 
@@ -119,7 +120,7 @@ def _give_back(contact: Contact) -> None:
         update_fields=[
             "email", "wanted_email", "moving_to", "refused_email", "touched_at", "settled_at",
             "verify", "not_before", "attempts", "error", "error_code", "cause", "leased_until",
-            "lookup", "claimed_touch",
+            "lookup", "claimed_touch", "token",
         ]
     )  # fmt: skip
 

@@ -207,6 +207,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "token",
+                    models.CharField(
+                        blank=True,
+                        help_text="Basket's token of this person: a secret. Tells a renamed from a lost one.",
+                        max_length=36,
+                        verbose_name="token",
+                    ),
+                ),
+                (
                     "refused_email",
                     models.EmailField(
                         blank=True,
@@ -416,6 +425,7 @@ class Migration(migrations.Migration):
                             ("moved", "address changed"),
                             ("opted_out", "opted out"),
                             ("returned", "subscribed again on their own"),
+                            ("renamed", "has another address at Basket"),
                             ("refused", "refused"),
                             ("postponed", "postponed"),
                             ("parked", "parked"),

@@ -103,6 +103,7 @@ class Event(models.Model):
         MOVED = "moved", _("address changed")
         OPTED_OUT = "opted_out", _("opted out")
         RETURNED = "returned", _("subscribed again on their own")
+        RENAMED = "renamed", _("has another address at Basket")
         REFUSED = "refused", _("refused")
         POSTPONED = "postponed", _("postponed")
         PARKED = "parked", _("parked")

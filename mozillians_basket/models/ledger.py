@@ -97,6 +97,12 @@ class Contact(models.Model):
         blank=True,
         help_text=_("A new address that a call may have reached before it was confirmed."),
     )
+    token = models.CharField(
+        _("token"),
+        max_length=36,
+        blank=True,
+        help_text=_("Basket's token of this person: a secret. Tells a renamed from a lost one."),
+    )
     refused_email = models.EmailField(
         _("refused address"),
         max_length=254,

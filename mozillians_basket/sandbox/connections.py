@@ -6,14 +6,17 @@ from typing import Any
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import WSGITask
 
+from mozillians_basket.sandbox.rounds import rounds
+
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Connection:
     """The connection on which a request came."""
 
-    def __init__(self, *, is_new: bool) -> None:
+    def __init__(self, *, is_new: bool, received_in: int) -> None:
         self.is_new = is_new
+        self.received_in = received_in
         self.is_dropped = False
 
     def drop(self) -> None:
@@ -28,16 +31,25 @@ class CountingTask(WSGITask):  # type: ignore[misc]
         """Return the environment, with the connection in it."""
         environ: dict[str, Any] = super().get_environment()
         if "basket_sandbox.connection" not in environ:
-            environ["basket_sandbox.connection"] = Connection(is_new=not self.channel.is_used)
+            environ["basket_sandbox.connection"] = Connection(
+                is_new=not self.channel.is_used, received_in=self.channel.received_in
+            )
             self.channel.is_used = True
         return environ
 
 
 class SandboxChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection that remembers whether it has carried a request."""
+    """A connection that remembers whether it has carried a request, and when the last came."""
 
     task_class = CountingTask
     is_used = False
+    received_in = 0
+
+    def received(self, data: bytes) -> bool:
+        """Take what has arrived, whenever there will be a thread to serve it."""
+        self.received_in = rounds.number
+        taken: bool = super().received(data)
+        return taken
 
 
 def droppable(application: Application) -> Application:

@@ -23,6 +23,7 @@ from mozillians_basket.sandbox.models import (
     SentMessage,
     Subscription,
 )
+from mozillians_basket.sandbox.rounds import rounds
 
 View = Callable[[HttpRequest, dict[str, Any]], Any]
 
@@ -122,7 +123,12 @@ def newsletters(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @control("POST")
 def reset(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """Forget people, requests, faults and counters; keys and newsletters stay."""
+    """
+    Forget people, requests, faults and counters; keys and newsletters stay.
+
+    Requests that are still under way are waited for, or left unanswered.
+    """
+    rounds.end()
     with transaction.atomic():
         for model in (Subscription, Person, ReceivedRequest, SentMessage, HeldCall, RateCount):
             model.objects.all().delete()

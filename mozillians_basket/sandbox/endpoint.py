@@ -23,6 +23,7 @@ from mozillians_basket.sandbox import (
 )
 from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.models import Fault
+from mozillians_basket.sandbox.rounds import rounds
 from mozillians_basket.sandbox.store import StoreTroubleError
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,13 @@ def endpoint(
         @csrf_exempt
         @wraps(view)
         def answered(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            connection = request.META.get("basket_sandbox.connection")
+            with rounds.request(connection.received_in if connection else None):
+                return in_round(request, arguments)
+
+        def in_round(request: HttpRequest, arguments: dict[str, Any]) -> HttpResponse:
+            if rounds.is_over():
+                return _unanswered(request)
             started = time.monotonic()
             email = request.POST.get("email") or request.GET.get("email") or ""
             calls.catch_up()
@@ -77,6 +85,8 @@ def endpoint(
                 record(status=None, code=None, seconds=0)
                 return _with_faults(struck, serve, request)[0]
             response, is_answered = _with_faults(struck, serve, request)
+            if rounds.is_over():
+                return _unanswered(request)
             response["Cache-Control"] = keep
             if "Origin" in request.headers:
                 response["Access-Control-Allow-Origin"] = "*"
@@ -113,6 +123,8 @@ def _with_faults(
             request.META[maintenance.IN_MAINTENANCE] = True
         else:
             decisive = fault
+    if rounds.is_over():
+        return _unanswered(request), False
     if decisive is None:
         return serve(), True
     kind = Fault.Kind(decisive.kind)

@@ -1,16 +1,13 @@
 """Faults: which of them strikes a request."""
 
 import random
-import threading
 from fnmatch import fnmatchcase
 
 from django.db.models import F
 
 from mozillians_basket.sandbox.models import Fault
 from mozillians_basket.sandbox.remembered import Remembered
-
-stopping = threading.Event()
-"""Set when the server ends, so that no request goes on waiting."""
+from mozillians_basket.sandbox.rounds import rounds
 
 
 class FaultBoard:
@@ -67,7 +64,7 @@ board = FaultBoard()
 
 
 def wait(fault: Fault, *, otherwise: float = 0) -> None:
-    """Wait as long as the fault says, or else ``otherwise``, or until the server ends."""
+    """Wait as the fault says, or else ``otherwise``; a reset or the server's end cuts it short."""
     chance = random.SystemRandom()
     middle = fault.seconds or otherwise
     if fault.spread == Fault.Spread.UNIFORM:
@@ -76,4 +73,4 @@ def wait(fault: Fault, *, otherwise: float = 0) -> None:
         seconds = chance.expovariate(1 / max(middle, 1e-9))
     else:
         seconds = middle
-    stopping.wait(seconds)
+    rounds.pause(seconds)

@@ -1,5 +1,6 @@
 """Rows that every request needs, read again only when they may have changed."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -20,6 +21,7 @@ class Remembered(Generic[Rows]):
         self._read = read
         self._kept: tuple[float, Rows] | None = None
         self._changes = 0
+        self._lock = threading.Lock()
         post_save.connect(self._changed, sender=model, weak=False)
         post_delete.connect(self._changed, sender=model, weak=False)
 
@@ -30,15 +32,17 @@ class Remembered(Generic[Rows]):
             return kept[1]
         started, changes = time.monotonic(), self._changes
         rows = self._read()
-        # What changed while it was read may be missing in it.
-        if changes == self._changes:
-            self._kept = started, rows
+        with self._lock:
+            # What changed while it was read may be missing in it.
+            if changes == self._changes:
+                self._kept = started, rows
         return rows
 
     def forget(self) -> None:
         """Read again the next time."""
-        self._changes += 1
-        self._kept = None
+        with self._lock:
+            self._changes += 1
+            self._kept = None
 
     def _changed(self, **_kwargs: object) -> None:
         self.forget()

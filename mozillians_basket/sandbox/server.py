@@ -160,8 +160,8 @@ def _share(application: Application, listener: socket.socket, options: argparse.
 def _answer(application: Application, listener: socket.socket, threads: int) -> None:
     from waitress.server import create_server
 
-    from mozillians_basket.sandbox import faults
     from mozillians_basket.sandbox.connections import SandboxChannel
+    from mozillians_basket.sandbox.rounds import rounds
 
     server = create_server(
         application,
@@ -175,7 +175,7 @@ def _answer(application: Application, listener: socket.socket, threads: int) -> 
     try:
         server.asyncore.loop(timeout=1, map=server._map)  # noqa: SLF001
     finally:
-        faults.stopping.set()
+        rounds.stop()
         server.task_dispatcher.shutdown(timeout=2)
 
 

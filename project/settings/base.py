@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import django
 import environ
 
 from mozillians_basket.beat import basket_beat_schedule
@@ -184,6 +185,18 @@ BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20.0)
 BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=max(60.0, 3 * BASKET_TIMEOUT))
 BASKET_RECHECK_SECONDS = env.float("BASKET_RECHECK_SECONDS", default=60.0)
 BASKET_WAIT_FACTOR = env.float("BASKET_WAIT_FACTOR", default=1.0)
+
+# Mail: what the app tells the site's admins
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+MAIL_BACKEND = env.str("EMAIL_BACKEND", default="") or SMTP
+MAIL_HOST, MAIL_PORT = env.str("EMAIL_HOST", default="localhost"), env.int("EMAIL_PORT", default=25)
+if django.VERSION >= (6, 1):
+    MAIL_OPTIONS = {"host": MAIL_HOST, "port": MAIL_PORT} if MAIL_BACKEND == SMTP else {}
+    MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": MAIL_OPTIONS}}
+else:
+    EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = MAIL_BACKEND, MAIL_HOST, MAIL_PORT
+BASKET_MANAGERS = env.list("BASKET_MANAGERS", default=[])
 
 # Logging
 

@@ -34,6 +34,14 @@ def test_an_unknown_person_is_an_answer(basket):
     assert client.look_up(EMAIL) is None
 
 
+def test_a_token_leads_to_a_person_whatever_their_address(basket):
+    token = basket.put_person(EMAIL).token
+    basket.put_person(EMAIL, new_email="renamed@example.com")
+
+    assert client.knows(token)
+    assert not client.knows("00000000-0000-0000-0000-000000000000")
+
+
 def test_subscribing_is_done_when_it_answers(basket):
     token = client.subscribe(EMAIL, {"mozilla-phone", "mozillians-nda"})
 

@@ -281,3 +281,18 @@ def test_a_settled_contact_that_differs_is_made_due(basket, vouched):
 
     assert code == 0
     assert Subscription.objects.get().state == "subscribed"
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_shows_a_progress_bar(basket):
+    VouchFactory.create_batch(2)
+    Touch.objects.all().delete()
+    screen = Terminal()
+
+    call_command("basket_reconcile", "--apply", stdout=StringIO(), stderr=screen)
+
+    assert f"[{'#' * 30}] 4 of 4 members without a row" in screen.getvalue()

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from mozillians_basket import tasks, verification
-from mozillians_basket.models import Contact, Pulse, Subscription
+from mozillians_basket.models import Contact, Event, Pulse, Subscription
 from tests.factories import VouchFactory
 
 
@@ -160,3 +160,20 @@ def test_nobody_is_verified_while_the_breaker_is_open(basket, members, settings)
 
     assert basket.requests == []
     assert Contact.objects.filter(attempts__gt=0).count() == 0
+
+
+def test_who_changed_their_address_at_basket_is_noticed_and_not_subscribed_again(
+    basket, members, settings
+):
+    settings.BASKET_BRAKE_FLOOR = 2
+    for number, profile in enumerate(members):
+        basket.put_person(profile.user.email, new_email=f"elsewhere{number}@example.com")
+
+    verify()
+    verify()
+
+    assert Pulse.now().losing_since is None
+    assert states() == ["opted_out"] * 4
+    assert Event.objects.filter(kind=Event.Kind.RENAMED).count() == 4
+    held = {email: set(person.newsletters) for email, person in basket.people.items()}
+    assert held == {f"elsewhere{number}@example.com": {"mozilla-phone"} for number in range(4)}

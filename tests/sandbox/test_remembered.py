@@ -1,7 +1,12 @@
 """What the sandbox remembers is never older than a change that was answered."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+from django.contrib.contenttypes.models import ContentType
+
+from mozillians_basket.sandbox.remembered import Remembered
 from tests.sandbox.conftest import Caller
 
 
@@ -32,3 +37,27 @@ def test_a_fault_is_there_and_gone_at_once_also_under_load(caller: Caller) -> No
             caller.sandbox.heal()
             assert caller.get("/news/newsletters/").status_code == 200
         assert {future.result() for future in load} <= {200, 503}
+
+
+class Interrupted(Remembered[int]):
+    """Something changes at the worst moment: just before a reading is kept."""
+
+    changing: threading.Thread | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_kept" and value is not None and self.changing is None:
+            self.changing = threading.Thread(target=self.forget)
+            self.changing.start()
+            self.changing.join(0.2)
+        super().__setattr__(name, value)
+
+
+def test_an_older_reading_is_not_kept_over_a_change() -> None:
+    readings = iter([1, 2])
+    remembered = Interrupted(ContentType, lambda: next(readings))
+
+    assert remembered.now() == 1
+    assert remembered.changing is not None
+    remembered.changing.join()
+
+    assert remembered.now() == 2

@@ -13,6 +13,9 @@ from mozillians_basket.reconcile import Kind, Report
 from mozillians_basket.site import get_site
 from mozillians_basket.switch import switch_is_on
 
+#: Characters in the progress bar.
+BAR = 30
+
 EXPLAINED = {
     Kind.ROWLESS: "members without a row in the ledger",
     Kind.ADDRESS: "members whose address is another one",
@@ -109,9 +112,15 @@ class Command(BaseCommand):
         opted_out = verification.conclude()
         return {"opted_out": opted_out, "looked_up": verification.verify(options["verify"] or None)}
 
-    def _progress(self, kind: Kind, done: int) -> None:
-        if self.stderr.isatty():
-            self.stderr.write(f"\r{EXPLAINED[kind]}: {done}", ending="")
+    def _progress(self, kind: Kind, done: int, total: int) -> None:
+        """A bar on the terminal, none in cron's mail."""
+        if not self.stderr.isatty():
+            return
+        filled = BAR * min(done, total) // max(total, 1)
+        bar = "#" * filled + "-" * (BAR - filled)
+        self.stderr.write(f"\r[{bar}] {done} of {total} {EXPLAINED[kind]}\033[K", ending="")
+        if done >= total:
+            self.stderr.write("")
 
     def _print(
         self, report: Report, verified: dict[str, Any] | None, *, applied: bool, as_json: bool
@@ -121,8 +130,6 @@ class Command(BaseCommand):
             summary = {**asdict(report), "verification": verified, "losing_since": losing}
             self.stdout.write(json.dumps(summary, default=str, indent=2))
             return
-        if applied and self.stderr.isatty():
-            self.stderr.write("")
         self.stdout.write("Policies against the ledger")
         for kind in Kind:
             mended = f", {report.applied[kind]} made due" if kind in report.applied else ""

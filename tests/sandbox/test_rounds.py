@@ -1,0 +1,85 @@
+"""A request of one test leaves nothing behind for the next one."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from mozillians_basket.sandbox.rounds import Rounds
+from tests.sandbox.conftest import Caller
+
+SLOW = 20.0
+"""Seconds that nobody in these tests waits for."""
+
+
+@contextmanager
+def straggling(caller: Caller) -> Iterator[Future[requests.Response]]:
+    """Let somebody be subscribed by a request that is still under way."""
+    with ThreadPoolExecutor(1) as pool:
+        slow = Caller(caller.sandbox)
+        under_way = pool.submit(slow.subscribe, "late@example.com", "mozilla-phone")
+        time.sleep(0.3)
+        assert under_way.running()
+        yield under_way
+
+
+@pytest.mark.parametrize("kind", ["delay", "hang", "store_gone"])
+def test_a_reset_ends_what_is_under_way(caller: Caller, kind: str) -> None:
+    caller.sandbox.fail("subscribe", kind=kind, seconds=SLOW)
+    started = time.monotonic()
+
+    with straggling(caller) as under_way:
+        caller.sandbox.reset()
+        with pytest.raises(requests.ConnectionError):
+            under_way.result()
+
+    assert time.monotonic() - started < SLOW / 2
+    assert caller.sandbox.requests == []
+    assert caller.sandbox.people == {}
+    assert caller.sandbox.messages == []
+
+
+def test_what_is_under_way_uses_up_no_fault_of_the_next_test(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="delay", seconds=SLOW)
+
+    with straggling(caller) as under_way:
+        caller.sandbox.reset()
+        caller.sandbox.fail("subscribe", status=503, times=1)
+        with pytest.raises(requests.ConnectionError):
+            under_way.result()
+
+    assert [fault["remaining"] for fault in caller.sandbox.faults] == [1]
+    assert caller.subscribe("ada@example.com", "mozilla-phone").status_code == 503
+
+
+def test_a_request_belongs_to_the_round_in_which_it_was_received() -> None:
+    rounds = Rounds()
+    received_in = rounds.number
+    rounds.end()
+
+    with rounds.request(received_in):
+        assert rounds.is_over()
+    with rounds.request():
+        assert not rounds.is_over()
+
+
+def test_a_reset_waits_for_what_is_nearly_done() -> None:
+    rounds = Rounds()
+    done = threading.Event()
+
+    def work() -> None:
+        with rounds.request():
+            begun.set()
+            time.sleep(0.2)
+            done.set()
+
+    begun = threading.Event()
+    threading.Thread(target=work).start()
+    begun.wait()
+    rounds.end()
+
+    assert done.is_set()
