@@ -25,9 +25,9 @@ PROCESSES: list[SiteProcess] = []
 
 
 class StartWorker(Protocol):
-    """Start a worker."""
+    """Start a worker; other arguments are variables of its environment."""
 
-    def __call__(self, *, wait: bool = True) -> Worker: ...
+    def __call__(self, *, wait: bool = True, **environment: str) -> Worker: ...
 
 
 @pytest.hookimpl(wrapper=True)
@@ -128,8 +128,8 @@ def start_worker(site: dict[str, str]) -> Iterator[StartWorker]:
     """Start a worker, and wait until it is ready if not told otherwise."""
     with ExitStack() as stack:
 
-        def start(*, wait: bool = True) -> Worker:
-            started = Worker(site)
+        def start(*, wait: bool = True, **environment: str) -> Worker:
+            started = Worker({**site, **environment})
             stack.callback(started.stop)
             PROCESSES.append(started)
             started.launch()

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from mozillians_basket.models import Contact, Touch
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import UserProfile, Vouch
+from tests.factories import UserProfileFactory
 
 
 def unsettled() -> list[str]:
@@ -60,6 +61,22 @@ def eventually(condition: Callable[[], object], timeout: float = 30.0) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout:g} s")
         time.sleep(0.05)
+
+
+def member() -> UserProfile:
+    """A new member."""
+    return members(1)[0]
+
+
+def members(count: int) -> list[UserProfile]:
+    """
+    New members, made in one transaction, as a request makes them.
+
+    A worker that meets one half made takes them for somebody from before its time, and asks
+    Basket what they have.
+    """
+    with transaction.atomic():
+        return UserProfileFactory.create_batch(count)
 
 
 def vouch(profile: UserProfile) -> Vouch:

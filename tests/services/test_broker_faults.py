@@ -8,10 +8,10 @@ from mozillians_basket import hints, ledger, tasks
 from mozillians_basket.models import Touch
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
-from tests.factories import UserProfileFactory, VouchFactory
+from tests.factories import VouchFactory
 from tests.services.conftest import StartBeat, StartWorker
 from tests.services.servers import Broker
-from tests.services.site import calls_about, newsletters_of, settle, vouch
+from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
 from tests.services.worker import Beat, Worker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 def test_a_vouch_while_the_broker_is_down_is_saved_at_once_and_sent_when_it_is_back(
     worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
     settle()
     broker.kill()
 
@@ -39,7 +39,7 @@ def test_a_vouch_while_the_broker_is_down_is_saved_at_once_and_sent_when_it_is_b
 def test_a_broker_that_hangs_holds_a_request_for_seconds_at_the_most(
     worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
-    first, second, third = UserProfileFactory.create_batch(3)
+    first, second, third = members(3)
     settle()
     vouch(first)  # so that there is a connection, which goes on to look sound
     settle()
@@ -62,7 +62,7 @@ def test_a_broker_that_hangs_holds_a_request_for_seconds_at_the_most(
 def test_a_broker_that_goes_down_mid_run_delays_what_was_under_way(
     worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
-    profiles = UserProfileFactory.create_batch(20)
+    profiles = members(20)
     basket.latency = 0.1
     for profile in profiles:
         vouch(profile)
@@ -75,17 +75,18 @@ def test_a_broker_that_goes_down_mid_run_delays_what_was_under_way(
     assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in profiles)
 
 
-def test_the_sweeper_goes_on_after_the_broker_was_restarted(
+def test_the_sweeper_goes_on_after_the_broker_was_away(
     worker: Worker,
     beat: Beat,
     broker: Broker,
     basket: SandboxServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
     settle()
 
-    broker.restart()
+    broker.kill()
+    broker.start()
     monkeypatch.setattr(hints, "_quiet_until", float("inf"))
     vouch(profile)
     settle()
@@ -99,7 +100,7 @@ def test_messages_that_were_purged_are_not_needed(
     start_beat: StartBeat,
     basket: SandboxServer,
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
     vouch(profile)
 
     purged = app.control.purge()
@@ -114,7 +115,7 @@ def test_messages_that_were_purged_are_not_needed(
 def test_a_message_that_comes_twice_subscribes_once(
     start_worker: StartWorker, broker: Broker, basket: SandboxServer
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
     vouch(profile)
     touches = list(Touch.objects.values_list("pk", flat=True))
 
@@ -131,7 +132,7 @@ def test_a_message_that_comes_twice_subscribes_once(
 def test_a_step_that_is_delivered_twice_is_carried_out_once(
     start_worker: StartWorker, broker: Broker, basket: SandboxServer
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
     vouch(profile)
     app.control.purge()
     ledger.drain()

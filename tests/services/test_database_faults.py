@@ -5,10 +5,10 @@ from django.db import connection, transaction
 
 from mozillians_basket.models import Touch
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.factories import UserProfileFactory, VouchFactory
+from tests.factories import VouchFactory
 from tests.services.processes import wait_until
 from tests.services.servers import Broker, PostgreSQL
-from tests.services.site import calls_about, newsletters_of, settle, vouch
+from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
 from tests.services.worker import Beat, Worker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 def test_postgresql_restarted_mid_run_costs_time_only(
     worker: Worker, beat: Beat, postgres: PostgreSQL, broker: Broker, basket: SandboxServer
 ) -> None:
-    profiles = UserProfileFactory.create_batch(30)
+    profiles = members(30)
     basket.latency = 0.1
     for profile in profiles:
         vouch(profile)
@@ -35,7 +35,7 @@ def test_postgresql_restarted_mid_run_costs_time_only(
 def test_a_rolled_back_vouch_never_reaches_basket(
     worker: Worker, beat: Beat, basket: SandboxServer
 ) -> None:
-    never, later = UserProfileFactory.create_batch(2)
+    never, later = members(2)
 
     with transaction.atomic():
         VouchFactory.create(vouchee=never)
@@ -49,7 +49,7 @@ def test_a_rolled_back_vouch_never_reaches_basket(
 def test_a_change_waits_for_its_commit_before_basket_hears_of_it(
     worker: Worker, beat: Beat, basket: SandboxServer
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
     settle()
 
     with transaction.atomic():

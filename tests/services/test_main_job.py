@@ -4,8 +4,8 @@ import pytest
 
 from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
-from tests.services.site import newsletters_of, settle
+from tests.factories import GroupFactory, MembershipFactory, VouchFactory
+from tests.services.site import member, newsletters_of, settle
 from tests.services.worker import Beat, Worker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 def test_a_member_s_way_through_the_site_is_carried_to_basket(
     worker: Worker, beat: Beat, basket: SandboxServer
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
     email = profile.user.email
 
     vouch = VouchFactory.create(vouchee=profile)
@@ -46,7 +46,7 @@ def test_a_member_s_way_through_the_site_is_carried_to_basket(
 def test_a_vouch_is_carried_to_basket_by_its_message_alone(
     worker: Worker, basket: SandboxServer
 ) -> None:
-    profile = UserProfileFactory.create()
+    profile = member()
 
     VouchFactory.create(vouchee=profile)
     settle()

@@ -9,11 +9,10 @@ import pytest
 from mozillians_basket import hints, tasks
 from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.factories import UserProfileFactory
 from tests.services.conftest import StartBeat, StartWorker
 from tests.services.processes import wait_until
 from tests.services.servers import Broker
-from tests.services.site import calls_about, newsletters_of, settle, vouch
+from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
 from tests.services.worker import Beat
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
@@ -28,7 +27,7 @@ def test_a_second_worker_takes_over_when_the_first_is_killed_during_a_call(
     basket: SandboxServer,
 ) -> None:
     first = start_worker()
-    profile = UserProfileFactory.create()
+    profile = member()
     slow = basket.fail(step, kind="delay", seconds=1.5)
     vouch(profile)
     under_way = Contact.objects.filter(
@@ -50,7 +49,7 @@ def test_a_second_worker_takes_over_when_the_first_is_killed_during_a_call(
 def test_many_chains_outlive_the_workers_that_ran_them(
     start_worker: StartWorker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
-    profiles = UserProfileFactory.create_batch(40)
+    profiles = members(40)
     basket.latency = 0.05
     worker = start_worker()
     for profile in profiles:
@@ -72,7 +71,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls(
     start_worker: StartWorker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
     worker = start_worker()
-    profile = UserProfileFactory.create()
+    profile = member()
     basket.latency = 1.0
     vouch(profile)
     wait_until(lambda: calls_about(basket, profile), timeout=30, what="a call")
@@ -88,7 +87,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls(
 def test_two_workers_and_two_sweepers_subscribe_each_member_once(
     start_worker: StartWorker, start_beat: StartBeat, broker: Broker, basket: SandboxServer
 ) -> None:
-    profiles = UserProfileFactory.create_batch(200)
+    profiles = members(200)
     for profile in profiles:
         vouch(profile)
 
