@@ -41,6 +41,7 @@ def main() -> int:
             "BASKET_TIMEOUT": "2",
             "BASKET_LEASE_SECONDS": "5",
             "BASKET_RECHECK_SECONDS": "1",
+            "BASKET_REMOVAL_GRACE_SECONDS": "20",
             "BASKET_SWEEP_EVERY": "1",
             "BASKET_WAIT_FACTOR": "0.05",
         }

@@ -20,6 +20,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "malformed", "share": 0.5},
     {"kind": "hang", "seconds": 3, "share": 0.3},
     {"kind": "delay", "seconds": 0.3},
+    {"kind": "delay", "seconds": 3, "share": 0.3},  # carried out after the caller has given up
     {"kind": "maintenance"},
     {"kind": "rate_limit", "share": 0.1},
 )
