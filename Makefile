@@ -6,6 +6,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 SERVICES_READY := $(VENV)/.ready-services
+MINUTES ?= 2
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
@@ -13,7 +14,7 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-services contract benchmark coverage lint format types check wheel \
+.PHONY: help demo run test test-services soak contract benchmark coverage lint format types check wheel \
 	requirements clean
 
 help: ## list the targets
@@ -31,6 +32,10 @@ test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
 test-services: $(SERVICES_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.services $(ARGS)
+
+soak: $(SERVICES_READY) ## random changes, faults and kills: MINUTES=2, SEED=1 to repeat a run, ARGS="--members 5000"
+	$(RUN) -m tests.services.install
+	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)

@@ -173,8 +173,7 @@ def subscribe(lease: Lease) -> bool:
     """
     account, lookup, todo = _reopened(lease)
     if todo.subscribe:
-        if account.moving:
-            ledger.note_target(lease, lookup)
+        ledger.note_request(lease, lookup, todo.subscribe, moving=account.moving)
         _subscribe(lease, lookup, todo.subscribe, moving=account.moving)
     return bool(todo.unsubscribe)
 

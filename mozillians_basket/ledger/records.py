@@ -69,6 +69,10 @@ def record_lookup(lease: Lease, lookup: Lookup) -> Plan | None:
         if todo is None:
             return None
         show(contact, lines, _before_arrival(todo) if account.moving else todo, lookup)
+        holder = lookup.new if account.moving else lookup.current
+        if holder is not None:
+            lines_there = contact.subscriptions.filter(newsletter__in=holder.newsletters)
+            lines_there.exclude(requested_at=None).update(requested_at=None)
         contact.lookup, contact.verified_at = lookup.as_json(), timezone.now()
         contact.save(update_fields=["lookup", "verified_at"])
         return todo
@@ -158,15 +162,23 @@ def _show(line: Subscription, todo: Plan, now: datetime) -> None:
     line.state, line.verified_at, line.missing_at = state, now, None
 
 
-def note_target(lease: Lease, lookup: Lookup) -> None:
+def note_request(
+    lease: Lease, lookup: Lookup, newsletters: frozenset[str], *, moving: bool
+) -> None:
     """
-    Remember, before the call, that a new address may have been reached.
+    Remember, before the call, that the target address may get these, however late.
+
+    A call that nobody answered can be carried out long after it was given up.
 
     :raises LeaseLost: when somebody else has the lease.
     """
     with holding(lease) as contact:
-        contact.moving_to = lookup.target
-        contact.save(update_fields=["moving_to"])
+        if moving and not same_address(contact.moving_to, lookup.target):
+            leave_unanswered(contact, contact.email)
+            contact.moving_to = lookup.target
+            contact.save(update_fields=["moving_to"])
+        own = contact.subscriptions.filter(newsletter__in=newsletters)
+        own.update(requested_at=timezone.now())
 
 
 def record_subscribed(
@@ -179,8 +191,10 @@ def record_subscribed(
     """
     with holding(lease) as contact:
         now = timezone.now()
+        own = contact.subscriptions.filter(newsletter__in=newsletters)
+        own.update(requested_at=None)
         if not moving:
-            contact.subscriptions.filter(newsletter__in=newsletters).update(
+            own.update(
                 state=State.SUBSCRIBED,
                 confirmed_at=now,
                 verified_at=now,
@@ -253,7 +267,9 @@ def record_refusal(lease: Lease, code: int, *, address: str, nobody: bool = Fals
         if to_new or not nobody:
             refused = refused.exclude(state__in=HELD)
         names = list(refused.values_list("newsletter", flat=True))
-        refused.update(state=State.REFUSED, error_code=code, despite_opt_out=False)
+        refused.update(
+            state=State.REFUSED, error_code=code, despite_opt_out=False, requested_at=None
+        )
         contact.error, contact.error_code = "refused", code
         contact.save(update_fields=["refused_email", "moving_to", "error", "error_code"])
         note(contact, Event.Kind.REFUSED, names, error_code=code, outcome="refused")
@@ -268,9 +284,10 @@ def leave_behind(lease: Lease) -> None:
     """
     with holding(lease) as contact:
         if not same_address(contact.moving_to, contact.email):
-            Contact.objects.create(
+            left = Contact.objects.create(
                 email=contact.moving_to, departed_at=timezone.now(), cause="address changed again"
             )
+            _hand_over_unanswered(contact, left)
         contact.moving_to = ""
         contact.save(update_fields=["moving_to"])
 
@@ -298,3 +315,25 @@ def look_back(contact: Contact, lines: Iterable[Subscription]) -> None:
         for line in lines
         if line.removed_at is not None
     )
+
+
+def leave_unanswered(contact: Contact, email: str) -> None:
+    """
+    Give an address a row of its own when a subscribe may still reach it, after a move from it.
+
+    Call it with the contact locked.
+    """
+    if contact.subscriptions.exclude(requested_at=None).exists():
+        left = Contact.objects.create(
+            email=email, departed_at=timezone.now(), cause="address changed"
+        )
+        _hand_over_unanswered(contact, left)
+
+
+def _hand_over_unanswered(contact: Contact, left: Contact) -> None:
+    unanswered = contact.subscriptions.exclude(requested_at=None)
+    Subscription.objects.bulk_create(
+        Subscription(contact=left, newsletter=line.newsletter, requested_at=line.requested_at)
+        for line in unanswered
+    )
+    unanswered.update(requested_at=None)

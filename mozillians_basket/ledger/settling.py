@@ -1,7 +1,8 @@
 """End a sync: settled, postponed, or due again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import Max
 from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
@@ -12,7 +13,7 @@ from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leases import Lease, holding
-from mozillians_basket.ledger.records import look_back, note, show
+from mozillians_basket.ledger.records import leave_unanswered, look_back, note, show
 from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.plan import Lookup, differs
 from mozillians_basket.states import State
@@ -34,7 +35,7 @@ def settle(lease: Lease) -> bool:
             contact.leased_until = contact.lookup = None
             contact.save(update_fields=["leased_until", "lookup"])
             return True
-        again_after = _after_lookup(contact, lookup) if lookup else None
+        again_after = _after_lookup(contact, lookup) if lookup else _unanswered(contact)
         if contact.departed_at and not contact.email:
             _erase(contact)
         contact.settled_at = contact.claimed_touch or contact.touched_at
@@ -71,6 +72,8 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
     if account.leaving:
         if lookup.removal_sent:
             return max(timedelta(seconds=conf.RECHECK_SECONDS), _minutes_since_departure(contact))
+        if (again_after := _unanswered(contact)) is not None:
+            return again_after
         contact.email = ""
         contact.subscriptions.update(removed_at=None)
         return None
@@ -80,6 +83,8 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
             look_back(contact, lines.values())
         if todo is not None:
             show(contact, lines, todo, lookup)
+        if not contact.moving_to:
+            leave_unanswered(contact, contact.email)
         contact.moving_to = ""
         contact.email = lookup.new.email if lookup.new else lookup.target
         contact.subscriptions.update(removed_at=None)
@@ -87,9 +92,26 @@ def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
         return None
     if lookup.current:
         contact.email, contact.token = lookup.current.email, lookup.current.token
-    if todo is None or not todo.recheck:
+    waits = [_unanswered(contact)]
+    if todo is not None and todo.recheck:
+        waits.append(_recheck_after(contact, todo.recheck))
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _unanswered(contact: Contact) -> timedelta | None:
+    """
+    When to look whether a subscribe that was not answered, and is not wanted now, was carried out.
+
+    The older it is, the longer the wait; after the grace for removals it is forgotten.
+    """
+    now = timezone.now()
+    lines = contact.subscriptions.filter(
+        wanted=False, requested_at__gt=now - timedelta(seconds=conf.REMOVAL_GRACE_SECONDS)
+    )
+    newest: datetime | None = lines.aggregate(moment=Max("requested_at"))["moment"]
+    if newest is None:
         return None
-    return _recheck_after(contact, todo.recheck)
+    return max(timedelta(seconds=conf.RECHECK_SECONDS), now - newest)
 
 
 def _minutes_since_departure(contact: Contact) -> timedelta:

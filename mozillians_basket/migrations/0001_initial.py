@@ -584,6 +584,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "requested_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When this site last sent a subscribe, until Basket shows it to be done.",
+                        null=True,
+                        verbose_name="subscribe sent",
+                    ),
+                ),
+                (
                     "contact",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,

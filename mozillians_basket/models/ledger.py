@@ -234,6 +234,13 @@ class Subscription(models.Model):
         help_text=_("When this site last sent an unsubscribe, written before the call."),
     )
 
+    requested_at = models.DateTimeField(
+        _("subscribe sent"),
+        null=True,
+        blank=True,
+        help_text=_("When this site last sent a subscribe, until Basket shows it to be done."),
+    )
+
     class Meta:
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")

@@ -184,6 +184,7 @@ BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
 BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20.0)
 BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=max(60.0, 3 * BASKET_TIMEOUT))
 BASKET_RECHECK_SECONDS = env.float("BASKET_RECHECK_SECONDS", default=60.0)
+BASKET_REMOVAL_GRACE_SECONDS = env.float("BASKET_REMOVAL_GRACE_SECONDS", default=24 * 3600.0)
 BASKET_WAIT_FACTOR = env.float("BASKET_WAIT_FACTOR", default=1.0)
 
 # Mail: what the app tells the site's admins

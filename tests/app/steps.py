@@ -44,6 +44,7 @@ def settle_everything(rounds=12):
     for number in range(rounds):
         if number == rounds // 2:
             Subscription.objects.exclude(removed_at=None).update(removed_at=LONG_AGO)
+            Subscription.objects.exclude(requested_at=None).update(requested_at=LONG_AGO)
         Contact.objects.update(not_before=None)
         Pulse.objects.exclude(next_probe_at=None).update(next_probe_at=LONG_AGO)
         expire_leases()

@@ -1,0 +1,101 @@
+"""What goes wrong meanwhile: workers are killed, Basket fails, the switch is turned."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from waffle.models import Switch
+
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.services.worker import Worker
+
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"kind": "answer", "status": 500},
+    {"kind": "answer", "status": 503, "share": 0.5},
+    {"kind": "html", "status": 200, "share": 0.5},
+    {"kind": "drop", "share": 0.5},
+    {"kind": "malformed", "share": 0.5},
+    {"kind": "hang", "seconds": 3, "share": 0.3},
+    {"kind": "delay", "seconds": 0.3},
+    {"kind": "delay", "seconds": 3, "share": 0.3},  # carried out after the caller has given up
+    {"kind": "maintenance"},
+    {"kind": "rate_limit", "share": 0.1},
+)
+CALLS = ("", "lookup", "subscribe", "unsubscribe")
+
+
+class Chaos:
+    """Keeps two workers, and hurts them and Basket, as the seed has it."""
+
+    def __init__(
+        self, basket: SandboxServer, chance: random.Random, site: Mapping[str, str]
+    ) -> None:
+        self._basket = basket
+        self._chance = chance
+        self.workers = [Worker(site), Worker(site)]
+        self.done: Counter[str] = Counter()
+        now = time.monotonic()
+        self._next = {"kill": now + 5, "fault": now + 3, "switch": now + 15}
+        self._heal_at = 0.0
+
+    def start(self) -> None:
+        """Start both workers and wait until they are ready."""
+        for worker in self.workers:
+            worker.launch()
+        for worker in self.workers:
+            worker.wait_ready()
+
+    def go_on(self) -> None:
+        """Do what is due by now."""
+        now = time.monotonic()
+        if self._heal_at and now > self._heal_at:
+            self._basket.heal()
+            self._heal_at = 0.0
+        if now > self._next["kill"]:
+            self._kill()
+            self._next["kill"] = now + self._chance.uniform(5, 10)
+        if now > self._next["fault"]:
+            self._fail()
+            self._next["fault"] = now + self._chance.uniform(5, 9)
+        if now > self._next["switch"]:
+            off = self._turn()
+            self._next["switch"] = now + (2 if off else self._chance.uniform(15, 25))
+
+    def end(self) -> None:
+        """Let everything be well again."""
+        self._basket.heal()
+        Switch.objects.filter(name=SWITCH, active=False).update(active=True)
+        for worker in self.workers:
+            if not worker.is_running:
+                worker.start()
+
+    def stop(self) -> None:
+        """End both workers."""
+        for worker in self.workers:
+            worker.stop()
+
+    def _kill(self) -> None:
+        ready = [worker for worker in self.workers if worker.is_running and worker.is_ready()]
+        if ready:
+            worker = self._chance.choice(ready)
+            worker.kill()
+            worker.log_file.unlink()
+            worker.launch()
+            self.done["kills"] += 1
+
+    def _fail(self) -> None:
+        fault = dict(self._chance.choice(FAULTS))
+        seed = self._chance.randrange(1_000_000)
+        self._basket.fail(self._chance.choice(CALLS), seed=seed, **fault)
+        self._heal_at = time.monotonic() + self._chance.uniform(1, 4)
+        self.done["faults"] += 1
+
+    def _turn(self) -> bool:
+        switch = Switch.objects.get(name=SWITCH)
+        switch.active = not switch.active
+        switch.save()
+        self.done["turns of the switch"] += 1
+        return not switch.active
