@@ -2,6 +2,10 @@
 
 from typing import Any
 
+#: Beat keeps one connection to the broker. A site that turns ``task_publish_retry`` off for its
+#: requests' sake would have it keep a dead one for ever.
+_SENDING = {"retry": True}
+
 
 def basket_beat_schedule(
     *, sweep_every: float = 5.0, reconcile_every: float = 3600.0, verify_every: float = 60.0
@@ -19,16 +23,16 @@ def basket_beat_schedule(
         "mozillians_basket.sweep": {
             "task": "mozillians_basket.tasks.sweep",
             "schedule": sweep_every,
-            "options": {"expires": sweep_every},
+            "options": {"expires": sweep_every, **_SENDING},
         },
         "mozillians_basket.reconcile": {
             "task": "mozillians_basket.tasks.reconcile",
             "schedule": reconcile_every,
-            "options": {"expires": reconcile_every},
+            "options": {"expires": reconcile_every, **_SENDING},
         },
         "mozillians_basket.verify": {
             "task": "mozillians_basket.tasks.verify",
             "schedule": verify_every,
-            "options": {"expires": verify_every},
+            "options": {"expires": verify_every, **_SENDING},
         },
     }

@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from mozillians_basket import breaker, ledger, sync, verification
 from mozillians_basket import reconcile as reconciliation
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import LeaseLost
+from mozillians_basket.exceptions import BasketSwitchedOff, LeaseLost
 from mozillians_basket.ledger import Lease
 from mozillians_basket.redaction import redacted
 from mozillians_basket.switch import switch_is_on
@@ -45,6 +45,17 @@ class MaskedTask(Task):  # type: ignore[type-arg]
         self.request.update(
             argsrepr=redacted(repr(tuple(args))), kwargsrepr=redacted(repr(dict(kwargs)))
         )
+
+
+class PeriodicTask(Task):  # type: ignore[type-arg]
+    """
+    A task of beat's, which may expire; that is not written down.
+
+    A worker would write it in its main thread, through a database connection that nobody
+    renews, and die of it after the database was restarted.
+    """
+
+    store_errors_even_if_ignored = False
 
 
 @shared_task(
@@ -109,7 +120,7 @@ def sync_touched(touch_ids: list[int]) -> None:
     _start(_claim(contact_ids))
 
 
-@shared_task(name="mozillians_basket.tasks.sweep", ignore_result=True)
+@shared_task(name="mozillians_basket.tasks.sweep", base=PeriodicTask, ignore_result=True)
 def sweep() -> None:
     """
     Find all work that is due, however it came about, and start it.
@@ -126,14 +137,14 @@ def sweep() -> None:
     _start(_claim())
 
 
-@shared_task(name="mozillians_basket.tasks.reconcile", ignore_result=True)
+@shared_task(name="mozillians_basket.tasks.reconcile", base=PeriodicTask, ignore_result=True)
 def reconcile() -> None:
     """Mend what no signal saw. Stops before removing too much at once."""
     if switch_is_on():
         reconciliation.apply()
 
 
-@shared_task(name="mozillians_basket.tasks.verify", ignore_result=True)
+@shared_task(name="mozillians_basket.tasks.verify", base=PeriodicTask, ignore_result=True)
 def verify() -> None:
     """Look up the longest unverified contacts, and conclude what was found gone before."""
     if switch_is_on() and not breaker.is_open():
@@ -189,7 +200,7 @@ def _renewed(argument: list[int] | None) -> Lease | None:
         return None
     try:
         return ledger.renew(Lease(*argument))
-    except LeaseLost:
+    except (LeaseLost, BasketSwitchedOff):
         return None
 
 

@@ -37,12 +37,11 @@ class BasketMemberAdmin(MemberModelAdmin):
 
     basket_actions = ("subscribe_user_to_basket", "unsubscribe_from_basket_task")
 
-    def _get_base_actions(self) -> Any:
-        """The admin's own actions and these, whatever ``actions`` the subclass lists."""
-        own = super()._get_base_actions()  # type: ignore[misc]
-        names = {name for _function, name, _description in own}
-        added = (self.get_action(name) for name in self.basket_actions if name not in names)
-        return [*own, *(action for action in added if action)]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.actions is not None:  # with None a site has turned all actions off
+            added = [name for name in self.basket_actions if name not in self.actions]
+            self.actions = [*self.actions, *added]
 
     def has_sync_members_permission(self, request: HttpRequest) -> bool:
         """Whether this admin may change members' newsletters."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, Q, QuerySet
 from django.utils import timezone
+from waffle import get_waffle_switch_model
 
-from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import BasketError, LeaseLost, label_of
+from mozillians_basket.conf import SWITCH, conf
+from mozillians_basket.exceptions import BasketError, BasketSwitchedOff, LeaseLost, label_of
 from mozillians_basket.models import Contact, Pulse
 
 #: For how long unused starts are saved up; at least the time between two sweeps.
@@ -106,14 +107,22 @@ def renew(lease: Lease) -> Lease:
     """
     Prolong a lease for the next call; the given one is void after that.
 
+    The same statement looks at the switch's own row: waffle's cache can be
+    behind it, by a race or after a ``QuerySet.update()``.
+
     :raises LeaseLost: when somebody else has it.
+    :raises BasketSwitchedOff: when the switch is off; the contact is given back.
     """
+    off = get_waffle_switch_model().objects.filter(name=SWITCH, active=False)
     renewed = Contact.objects.filter(
-        pk=lease.contact_id, lease=lease.serial, leased_until__isnull=False
+        ~Exists(off), pk=lease.contact_id, lease=lease.serial, leased_until__isnull=False
     ).update(lease=F("lease") + 1, leased_until=_end_of_lease())
-    if not renewed:
-        raise LeaseLost(lease.contact_id)
-    return Lease(lease.contact_id, lease.serial + 1)
+    if renewed:
+        return Lease(lease.contact_id, lease.serial + 1)
+    if off.exists():
+        release(lease)
+        raise BasketSwitchedOff
+    raise LeaseLost(lease.contact_id)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import django
 import environ
 
 from mozillians_basket.beat import basket_beat_schedule
@@ -134,8 +135,14 @@ else:
 BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
 
 CELERY_BROKER_URL = BROKER_URL
-CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(BROKER_URL, folder=VAR / "broker")
-CELERY_BROKER_CONNECTION_TIMEOUT = 2
+# How long a request may wait for a broker that neither answers nor refuses.
+BROKER_TIMEOUT = env.float("BROKER_TIMEOUT", default=2.0)
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(
+    BROKER_URL, folder=VAR / "broker", timeout=BROKER_TIMEOUT
+)
+CELERY_BROKER_CONNECTION_TIMEOUT = BROKER_TIMEOUT
+# RabbitMQ: a worker notices within two of these that a connection is dead.
+CELERY_BROKER_HEARTBEAT = 30
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request never waits for the broker.
 CELERY_TASK_PUBLISH_RETRY = False
@@ -151,6 +158,9 @@ CELERY_TASK_SOFT_TIME_LIMIT = 1500
 CELERY_TASK_TIME_LIMIT = 1800
 # One message ahead per process: tasks wait for the network, and acks are late.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# After the broker was away, Celery would lower the prefetch count and raise it again from the
+# pool's threads. With RabbitMQ these then read from the consumer's socket, and the worker hangs.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = basket_beat_schedule(
     sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0),
@@ -175,6 +185,18 @@ BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20.0)
 BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=max(60.0, 3 * BASKET_TIMEOUT))
 BASKET_RECHECK_SECONDS = env.float("BASKET_RECHECK_SECONDS", default=60.0)
 BASKET_WAIT_FACTOR = env.float("BASKET_WAIT_FACTOR", default=1.0)
+
+# Mail: what the app tells the site's admins
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+MAIL_BACKEND = env.str("EMAIL_BACKEND", default="") or SMTP
+MAIL_HOST, MAIL_PORT = env.str("EMAIL_HOST", default="localhost"), env.int("EMAIL_PORT", default=25)
+if django.VERSION >= (6, 1):
+    MAIL_OPTIONS = {"host": MAIL_HOST, "port": MAIL_PORT} if MAIL_BACKEND == SMTP else {}
+    MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": MAIL_OPTIONS}}
+else:
+    EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = MAIL_BACKEND, MAIL_HOST, MAIL_PORT
+BASKET_MANAGERS = env.list("BASKET_MANAGERS", default=[])
 
 # Logging
 

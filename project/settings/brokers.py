@@ -9,11 +9,12 @@ def scheme(url: str) -> str:
     return url.partition(":")[0].partition("+")[0]
 
 
-def transport_options(url: str, *, folder: Path) -> dict[str, Any]:
+def transport_options(url: str, *, folder: Path, timeout: float) -> dict[str, Any]:
     """
     ``broker_transport_options`` for the broker at ``url``.
 
     :param folder: where the broker made of files has its files.
+    :param timeout: how many seconds to wait for a broker that took the connection and hangs.
     """
     # kombu tries again to connect, below the level at which Celery tries again to publish.
     options: dict[str, Any] = {"max_retries": 0}
@@ -29,10 +30,17 @@ def transport_options(url: str, *, folder: Path) -> dict[str, Any]:
             options |= {
                 # Longer than the longest task, or a running one is given out again.
                 "visibility_timeout": 3600,
-                "socket_connect_timeout": 2,
-                "socket_timeout": 10,
+                "socket_connect_timeout": timeout,
+                "socket_timeout": timeout,
                 "socket_keepalive": True,
             }
         case "amqp" | "amqps" | "pyamqp":
-            options |= {"confirm_publish": True}
+            options |= {
+                # Without it a message that the broker refuses or loses is lost in silence.
+                "confirm_publish": True,
+                # Of the socket, not of the publishing call: after that has timed out, closing
+                # channel and connection would wait for a hung broker without an end.
+                "read_timeout": timeout,
+                "write_timeout": timeout,
+            }
     return options

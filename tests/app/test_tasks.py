@@ -3,7 +3,10 @@
 import logging
 
 import pytest
+import waffle
+from django.core.cache import caches
 from django_celery_results.models import TaskResult
+from waffle.models import Switch
 from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
@@ -229,3 +232,23 @@ def test_history_says_what_happened_without_addresses(basket, django_capture_on_
     assert [event.kind for event in events] == ["subscribed", "subscribed", "unsubscribed", "moved"]
     assert events[0].cause == "people.Vouch created"
     assert "example.com" not in str(list(events.values()))
+
+
+def test_a_switch_that_waffle_s_cache_shows_as_on_is_off_when_its_row_says_so(
+    basket, settings, django_capture_on_commit_callbacks
+):
+    settings.WAFFLE_CACHE_NAME = "default"  # a cache that nobody tells of an update()
+    waffle.switch_is_active(SWITCH)
+    Switch.objects.filter(name=SWITCH).update(active=False)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        VouchFactory()
+    cached = waffle.switch_is_active(SWITCH)
+    while_off = basket.requests
+    Switch.objects.filter(name=SWITCH).update(active=True)
+    tasks.sweep()
+
+    assert cached
+    assert while_off == []
+    assert len(basket.people) == 1
+    caches["default"].clear()

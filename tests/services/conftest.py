@@ -1,8 +1,8 @@
 """Servers, the site's processes on them, and a Basket, for each test anew or emptied."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from django.conf import settings as site_settings
@@ -16,9 +16,32 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
 from project.settings.brokers import transport_options
 from tests.services.servers import Broker, PostgreSQL, RabbitMQ, Redis, Running
-from tests.services.worker import Beat, Worker
+from tests.services.worker import Beat, SiteProcess, Worker
 
-StartWorker = Callable[..., Worker]
+StartBeat = Callable[[], Beat]
+
+#: The running test's.
+PROCESSES: list[SiteProcess] = []
+
+
+class StartWorker(Protocol):
+    """Start a worker."""
+
+    def __call__(self, *, wait: bool = True) -> Worker: ...
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the site's processes said last."""
+    report = yield
+    if report.failed:
+        for process in PROCESSES:
+            report.sections.append((f"{type(process).__name__} said", process.log[-5000:]))
+    if call.when == "teardown":
+        PROCESSES.clear()
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +75,9 @@ def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         server.start()
     server.clear()
     before = app.conf.broker_url, app.conf.broker_transport_options
-    options = transport_options(server.url, folder=site_settings.VAR / "broker")
+    options = transport_options(
+        server.url, folder=site_settings.VAR / "broker", timeout=site_settings.BROKER_TIMEOUT
+    )
     app.conf.update(broker_url=server.url, broker_transport_options=options)
     forget_connections()
     monkeypatch.setattr(hints, "_quiet_until", 0.0)
@@ -100,9 +125,19 @@ def site(postgres: PostgreSQL, broker: Broker, basket: SandboxServer) -> dict[st
 
 @pytest.fixture
 def start_worker(site: dict[str, str]) -> Iterator[StartWorker]:
-    """Start a worker; keyword arguments change its environment."""
+    """Start a worker, and wait until it is ready if not told otherwise."""
     with ExitStack() as stack:
-        yield lambda **environment: stack.enter_context(Worker({**site, **environment}))
+
+        def start(*, wait: bool = True) -> Worker:
+            started = Worker(site)
+            stack.callback(started.stop)
+            PROCESSES.append(started)
+            started.launch()
+            if wait:
+                started.wait_ready()
+            return started
+
+        yield start
 
 
 @pytest.fixture
@@ -112,13 +147,19 @@ def worker(start_worker: StartWorker) -> Worker:
 
 
 @pytest.fixture
-def start_beat(site: dict[str, str]) -> Iterator[Callable[[], Beat]]:
+def start_beat(site: dict[str, str]) -> Iterator[StartBeat]:
     """Start the sweeper's clock."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(Beat(site))
+
+        def start() -> Beat:
+            started = stack.enter_context(Beat(site))
+            PROCESSES.append(started)
+            return started
+
+        yield start
 
 
 @pytest.fixture
-def beat(start_beat: Callable[[], Beat]) -> Beat:
+def beat(start_beat: StartBeat) -> Beat:
     """Beat, for the sweeper."""
     return start_beat()

@@ -8,6 +8,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from mozillians_basket.models import Contact, Touch
+from mozillians_basket.sandbox.testing import SandboxServer
+from project.people.models import UserProfile, Vouch
 
 
 def unsettled() -> list[str]:
@@ -58,3 +60,20 @@ def eventually(condition: Callable[[], object], timeout: float = 30.0) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout:g} s")
         time.sleep(0.05)
+
+
+def vouch(profile: UserProfile) -> Vouch:
+    """Have the member vouched for by nobody in particular."""
+    return Vouch.objects.create(vouchee=profile)
+
+
+def newsletters_of(basket: SandboxServer, who: UserProfile | str) -> set[str]:
+    """What Basket holds for an address, or for a member's present one."""
+    person = basket.person(who if isinstance(who, str) else who.user.email)
+    return set() if person is None else set(person.newsletters)
+
+
+def calls_about(basket: SandboxServer, profile: UserProfile) -> list[str]:
+    """The requests that Basket was sent about the member's present address."""
+    email = profile.user.email
+    return [request.endpoint for request in basket.requests if request.email == email]

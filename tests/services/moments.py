@@ -1,0 +1,78 @@
+"""Stops a chain at an exact moment, so that a test can end its worker right there."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from django.db import connection, transaction
+
+from mozillians_basket.models import BatchItem, Contact, Event
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.services.processes import wait_until
+
+#: From a change of the site's to a chain that has stopped at the moment, for as long as it is held.
+Moment = Callable[[SandboxServer, Callable[[], object]], AbstractContextManager[None]]
+
+#: Seconds that a chain may take to get to its moment.
+PATIENCE = 20.0
+
+
+def has_struck(basket: SandboxServer, fault: int) -> bool:
+    """Whether the request for which a fault was set has arrived."""
+    return all(each["id"] != fault or each["remaining"] == 0 for each in basket.faults)
+
+
+def waiting_for_locks() -> int:
+    """How many sessions of the database wait for a lock of somebody else's."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])
+
+
+def unanswered(call: str) -> Moment:
+    """The call was made, but Basket has not applied it: all steps before it are written down."""
+
+    @contextmanager
+    def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
+        fault = basket.fail(call, kind="hang", seconds=10, times=1)
+        change()
+        wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=call)
+        yield
+
+    return moment
+
+
+def unwritten(call: str) -> Moment:
+    """Basket has answered the call, and the worker has not written that down."""
+
+    @contextmanager
+    def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
+        fault = basket.fail(call, kind="delay", seconds=0.8, times=1)
+        change()
+        wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=call)
+        with transaction.atomic():
+            list(Contact.objects.select_for_update())
+            wait_until(waiting_for_locks, timeout=PATIENCE, what=f"the end of {call}")
+            yield
+
+    return moment
+
+
+def unsettled(last_call: str) -> Moment:
+    """All calls are made and written down, the last one too; the contact is not given back."""
+
+    @contextmanager
+    def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
+        fault = basket.fail(last_call, kind="delay", seconds=0.8, times=1)
+        change()
+        wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=last_call)
+        before = Event.objects.count()
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                # Of a chain's steps only the last one reads it.
+                table = connection.ops.quote_name(BatchItem._meta.db_table)
+                cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            wait_until(waiting_for_locks, timeout=PATIENCE, what="the end of the chain")
+            assert Event.objects.count() > before
+            yield
+
+    return moment

@@ -1,0 +1,147 @@
+"""The broker dies, hangs, loses messages, or delivers them twice: changes arrive all the same."""
+
+import time
+
+import pytest
+
+from mozillians_basket import hints, ledger, tasks
+from mozillians_basket.models import Touch
+from mozillians_basket.sandbox.testing import SandboxServer
+from project.celery import app
+from tests.factories import UserProfileFactory, VouchFactory
+from tests.services.conftest import StartBeat, StartWorker
+from tests.services.servers import Broker
+from tests.services.site import calls_about, newsletters_of, settle, vouch
+from tests.services.worker import Beat, Worker
+
+pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_vouch_while_the_broker_is_down_is_saved_at_once_and_sent_when_it_is_back(
+    worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
+) -> None:
+    profile = UserProfileFactory.create()
+    settle()
+    broker.kill()
+
+    began = time.monotonic()
+    VouchFactory.create(vouchee=profile)
+    took = time.monotonic() - began
+    touched = Touch.objects.count()
+    broker.start()
+    settle()
+
+    assert touched
+    assert took < 5
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+
+
+def test_a_broker_that_hangs_holds_a_request_for_seconds_at_the_most(
+    worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
+) -> None:
+    first, second, third = UserProfileFactory.create_batch(3)
+    settle()
+    vouch(first)  # so that there is a connection, which goes on to look sound
+    settle()
+    broker.pause()
+
+    began = time.monotonic()
+    vouch(second)
+    with_connection = time.monotonic() - began
+    began = time.monotonic()
+    vouch(third)
+    right_after = time.monotonic() - began
+    broker.resume()
+    settle()
+
+    assert with_connection < 15
+    assert right_after < 1
+    assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in (first, second, third))
+
+
+def test_a_broker_that_goes_down_mid_run_delays_what_was_under_way(
+    worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
+) -> None:
+    profiles = UserProfileFactory.create_batch(20)
+    basket.latency = 0.1
+    for profile in profiles:
+        vouch(profile)
+    before = len(basket.people)
+
+    broker.restart()
+    settle(120)
+
+    assert before < len(profiles), "the run was over before the broker went down"
+    assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in profiles)
+
+
+def test_the_sweeper_goes_on_after_the_broker_was_restarted(
+    worker: Worker,
+    beat: Beat,
+    broker: Broker,
+    basket: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile = UserProfileFactory.create()
+    settle()
+
+    broker.restart()
+    monkeypatch.setattr(hints, "_quiet_until", float("inf"))
+    vouch(profile)
+    settle()
+
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+
+
+def test_messages_that_were_purged_are_not_needed(
+    site: dict[str, str],
+    start_worker: StartWorker,
+    start_beat: StartBeat,
+    basket: SandboxServer,
+) -> None:
+    profile = UserProfileFactory.create()
+    vouch(profile)
+
+    purged = app.control.purge()
+    start_worker()
+    start_beat()
+    settle()
+
+    assert purged
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+
+
+def test_a_message_that_comes_twice_subscribes_once(
+    start_worker: StartWorker, broker: Broker, basket: SandboxServer
+) -> None:
+    profile = UserProfileFactory.create()
+    vouch(profile)
+    touches = list(Touch.objects.values_list("pk", flat=True))
+
+    for _ in range(3):
+        hints.publish(tasks.sync_touched, touches)
+    start_worker()
+    start_worker()
+    settle()
+
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+    assert calls_about(basket, profile) == ["lookup", "subscribe"]
+
+
+def test_a_step_that_is_delivered_twice_is_carried_out_once(
+    start_worker: StartWorker, broker: Broker, basket: SandboxServer
+) -> None:
+    profile = UserProfileFactory.create()
+    vouch(profile)
+    app.control.purge()
+    ledger.drain()
+    (lease,) = ledger.claim()
+
+    for _ in range(3):
+        tasks.lookup_user_task.delay(lease.as_argument)
+    start_worker()
+    start_worker()
+    settle()
+
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+    assert calls_about(basket, profile) == ["lookup", "subscribe"]

@@ -1,0 +1,65 @@
+"""PostgreSQL goes away and comes back, and transactions collide or are rolled back."""
+
+import pytest
+from django.db import connection, transaction
+
+from mozillians_basket.models import Touch
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.factories import UserProfileFactory, VouchFactory
+from tests.services.processes import wait_until
+from tests.services.servers import Broker, PostgreSQL
+from tests.services.site import calls_about, newsletters_of, settle, vouch
+from tests.services.worker import Beat, Worker
+
+pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+
+
+def test_postgresql_restarted_mid_run_costs_time_only(
+    worker: Worker, beat: Beat, postgres: PostgreSQL, broker: Broker, basket: SandboxServer
+) -> None:
+    profiles = UserProfileFactory.create_batch(30)
+    basket.latency = 0.1
+    for profile in profiles:
+        vouch(profile)
+    wait_until(lambda: basket.people, timeout=30, what="the first call")
+    before = len(basket.people)
+    connection.close()
+
+    postgres.restart()
+    settle(120)
+
+    assert before < len(profiles), "the run was over before PostgreSQL went down"
+    assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in profiles)
+
+
+def test_a_rolled_back_vouch_never_reaches_basket(
+    worker: Worker, beat: Beat, basket: SandboxServer
+) -> None:
+    never, later = UserProfileFactory.create_batch(2)
+
+    with transaction.atomic():
+        VouchFactory.create(vouchee=never)
+        transaction.set_rollback(True)
+    vouch(later)
+    settle()
+
+    assert set(basket.people) == {later.user.email}
+
+
+def test_a_change_waits_for_its_commit_before_basket_hears_of_it(
+    worker: Worker, beat: Beat, basket: SandboxServer
+) -> None:
+    profile = UserProfileFactory.create()
+    settle()
+
+    with transaction.atomic():
+        vouch(profile)
+        hidden = Touch.objects.count()
+        with pytest.raises(TimeoutError):
+            wait_until(
+                lambda: calls_about(basket, profile), timeout=2, what="a call before the commit"
+            )
+    settle()
+
+    assert hidden == 1
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}

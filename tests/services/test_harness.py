@@ -1,0 +1,71 @@
+"""The servers and processes of these tests are private, and end with the run that started them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.services.processes import wait_until
+from tests.services.servers import PostgreSQL, RabbitMQ, Redis
+from tests.services.worker import ROOT
+
+pytestmark = pytest.mark.services
+
+START = """
+import time
+from tests.services.servers import {name}
+server = {name}().start()
+print(server.folder, flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_database_server_is_no_process_of_root_s(postgres: PostgreSQL) -> None:
+    assert postgres._process is not None
+
+    owner = Path(f"/proc/{postgres._process.pid}").stat().st_uid
+
+    assert owner != 0
+    assert os.geteuid() in (0, owner)
+
+
+@pytest.mark.parametrize("server", [PostgreSQL, Redis, RabbitMQ])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_cut_off_leaves_nothing_behind(
+    server: type[PostgreSQL | Redis | RabbitMQ], how: signal.Signals
+) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-c", START.format(name=server.__name__)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert run.stdout is not None
+    folder = run.stdout.readline().strip()
+    said = commands(folder)
+
+    run.send_signal(how)
+    run.wait()
+    run.stdout.close()
+
+    assert said
+    wait_until(lambda: not commands(folder), timeout=20, what="the end of the server")
+    wait_until(lambda: not Path(folder).exists(), timeout=20, what="the removal of its folder")
+
+
+def commands(folder: str) -> list[str]:
+    """What is known of the processes that have something to do with a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            line += bytes((process / "cwd").readlink())
+        except OSError:
+            continue
+        if folder.encode() in line:
+            found.append(line.decode(errors="replace"))
+    return found

@@ -1,0 +1,184 @@
+"""A worker dies at an exact moment of a chain: another one ends it as it should end."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from mozillians_basket.ledger import create_batch
+from mozillians_basket.models import Batch, BatchItem, Contact
+from mozillians_basket.sandbox.testing import SandboxServer
+from project.people.models import UserProfile
+from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
+from tests.services.conftest import StartWorker
+from tests.services.moments import Moment, has_struck, unanswered, unsettled, unwritten
+from tests.services.outcome import NDA, PHONE, assert_all_is_well
+from tests.services.processes import wait_until
+from tests.services.site import settle
+from tests.services.worker import Beat
+
+pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+
+on_redis = pytest.mark.parametrize("broker", ["redis"], indirect=True)
+
+StartBeat = Callable[[], Beat]
+
+OLD, NEW = "old@example.com", "new@example.com"
+
+MOMENTS = [
+    pytest.param(unanswered("lookup"), id="before the lookup is answered"),
+    pytest.param(unwritten("lookup"), id="before the lookup is written down"),
+    pytest.param(unanswered("subscribe"), id="after the lookup"),
+    pytest.param(unwritten("subscribe"), id="before the subscribe is written down"),
+    pytest.param(unanswered("unsubscribe"), id="between the two halves"),
+    pytest.param(unwritten("unsubscribe"), id="before the unsubscribe is written down"),
+    pytest.param(unsettled("unsubscribe"), id="before it is settled"),
+]
+
+
+@pytest.fixture
+def site(site: dict[str, str]) -> dict[str, str]:
+    return {**site, "BASKET_WAIT_FACTOR": "0.05"}
+
+
+def member(email: str = OLD) -> UserProfile:
+    """A vouched member of the NDA group."""
+    profile = UserProfileFactory.create(user__email=email)
+    VouchFactory.create(vouchee=profile, voucher=None)
+    MembershipFactory.create(profile=profile, group=GroupFactory.create(slug="nda"))
+    return profile
+
+
+def move(profile: UserProfile) -> None:
+    profile.user.email = NEW
+    profile.user.save()
+
+
+@on_redis
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_worker_may_be_killed_at_any_moment_of_a_change_of_address(
+    moment: Moment, start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
+) -> None:
+    profile = member()
+    worker = start_worker()
+    settle()
+
+    with moment(basket, partial(move, profile)):
+        assert Contact.objects.get(member=profile).leased_until is not None
+        worker.kill()
+    start_beat()
+    start_worker()
+
+    assert_all_is_well(basket, {NEW: {PHONE, NDA}})
+    assert Contact.objects.get(member=profile).email == NEW
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"], indirect=True)
+def test_what_a_killed_worker_did_is_undone_if_it_is_no_longer_wanted(
+    start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
+) -> None:
+    profile = UserProfileFactory.create(user__email=NEW)
+    worker = start_worker()
+
+    with unwritten("subscribe")(
+        basket, partial(VouchFactory.create, vouchee=profile, voucher=None)
+    ):
+        worker.kill()
+        applied = set(basket.people[NEW].newsletters)
+    profile.vouches_received.all().delete()
+    start_beat()
+    start_worker()
+
+    assert applied == {PHONE}
+    assert_all_is_well(basket, {NEW: set()})
+
+
+@on_redis
+def test_a_member_may_be_deleted_after_a_worker_was_killed_between_the_two_halves(
+    start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
+) -> None:
+    profile = member()
+    worker = start_worker()
+    settle()
+
+    with unanswered("unsubscribe")(basket, partial(move, profile)):
+        worker.kill()
+        both = {email for email, person in basket.people.items() if person.newsletters}
+    profile.user.delete()
+    start_beat()
+    start_worker()
+
+    assert both == {OLD, NEW}
+    assert_all_is_well(basket, {})
+    assert not Contact.objects.filter(email__in=[OLD, NEW]).exists()
+
+
+@on_redis
+def test_a_removal_that_a_killed_worker_had_sent_is_no_opt_out(
+    start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
+) -> None:
+    profile = member()
+    worker = start_worker()
+    settle()
+
+    with unwritten("unsubscribe")(basket, profile.memberships.all().delete):
+        worker.kill()
+        left = set(basket.people[OLD].newsletters)
+    MembershipFactory.create(profile=profile, group=GroupFactory.create(slug="nda"))
+    start_beat()
+    start_worker()
+
+    assert left == {PHONE}
+    assert_all_is_well(basket, {OLD: {PHONE, NDA}})
+
+
+@on_redis
+def test_a_bulk_run_outlives_its_workers(
+    start_worker: StartWorker, beat: Beat, basket: SandboxServer
+) -> None:
+    profiles = UserProfileFactory.create_batch(200)
+    emails = [profile.user.email for profile in profiles]
+    for email in emails[:3]:
+        basket.put_person(email, newsletters=[], optout=True)
+    basket.latency = 0.02
+    worker = start_worker()
+
+    keys = [profile.pk for profile in profiles]
+    create_batch(Batch.Action.SUBSCRIBE, [PHONE, NDA], keys, actor=None)
+    for share in (40, 110):
+        wait_until(lambda: len(basket.people) >= share, timeout=60, what=f"{share} people")  # noqa: B023
+        worker.kill()
+        worker = start_worker()
+    still_to_go = BatchItem.objects.filter(state=BatchItem.State.PENDING).count()
+
+    assert still_to_go
+    assert_all_is_well(
+        basket,
+        {email: {PHONE, NDA} for email in emails[3:]},
+        opted_out={(email, name) for email in emails[:3] for name in (PHONE, NDA)},
+    )
+    states = list(BatchItem.objects.values_list("state", flat=True))
+    assert (states.count("done"), states.count("skipped"), len(states)) == (197, 3, 200)
+
+
+@on_redis
+def test_a_worker_that_is_told_to_stop_leaves_a_change_of_address_to_the_next(
+    start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
+) -> None:
+    profile = member()
+    worker = start_worker()
+    settle()
+    basket.clear_requests()
+
+    first_half = basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    move(profile)
+    wait_until(lambda: has_struck(basket, first_half), timeout=20, what="the first half")
+    worker.terminate()
+    done = Contact.objects.get(member=profile).email == NEW
+    start_beat()
+    start_worker()
+
+    assert not done
+    assert_all_is_well(basket, {NEW: {PHONE, NDA}})
+    calls = [request.endpoint for request in basket.requests]
+    assert calls.count("subscribe") == calls.count("unsubscribe") == 1

@@ -1,0 +1,106 @@
+"""Workers that are killed, stopped, or more than one: each change is carried out, and once."""
+
+import time
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from mozillians_basket import hints, tasks
+from mozillians_basket.models import Contact
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.factories import UserProfileFactory
+from tests.services.conftest import StartBeat, StartWorker
+from tests.services.processes import wait_until
+from tests.services.servers import Broker
+from tests.services.site import calls_about, newsletters_of, settle, vouch
+from tests.services.worker import Beat
+
+pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.mark.parametrize("step", ["lookup", "subscribe"])
+def test_a_second_worker_takes_over_when_the_first_is_killed_during_a_call(
+    step: str,
+    start_worker: StartWorker,
+    beat: Beat,
+    broker: Broker,
+    basket: SandboxServer,
+) -> None:
+    first = start_worker()
+    profile = UserProfileFactory.create()
+    slow = basket.fail(step, kind="delay", seconds=1.5)
+    vouch(profile)
+    under_way = Contact.objects.filter(
+        member=profile, leased_until__isnull=False, lookup__isnull=step == "lookup"
+    )
+    wait_until(under_way.exists, timeout=30, what=step)
+    time.sleep(0.5)  # so that the request has left
+
+    first.kill()
+    left = Contact.objects.get(member=profile).leased_until
+    basket.heal(slow)
+    start_worker()
+    settle()
+
+    assert left is not None, "the chain was over before the worker was killed"
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+
+
+def test_many_chains_outlive_the_workers_that_ran_them(
+    start_worker: StartWorker, beat: Beat, broker: Broker, basket: SandboxServer
+) -> None:
+    profiles = UserProfileFactory.create_batch(40)
+    basket.latency = 0.05
+    worker = start_worker()
+    for profile in profiles:
+        vouch(profile)
+
+    def at_least(share: int) -> bool:
+        return len(basket.people) >= share
+
+    for share in (5, 15, 25):
+        wait_until(partial(at_least, share), timeout=60, what=f"{share} people")
+        worker.kill()
+        worker = start_worker()
+    settle(120)
+
+    assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in profiles)
+
+
+def test_a_worker_that_is_told_to_stop_finishes_its_calls(
+    start_worker: StartWorker, beat: Beat, broker: Broker, basket: SandboxServer
+) -> None:
+    worker = start_worker()
+    profile = UserProfileFactory.create()
+    basket.latency = 1.0
+    vouch(profile)
+    wait_until(lambda: calls_about(basket, profile), timeout=30, what="a call")
+
+    worker.terminate()
+    start_worker()
+    settle()
+
+    assert newsletters_of(basket, profile) == {"mozilla-phone"}
+    assert calls_about(basket, profile) == ["lookup", "subscribe"]
+
+
+def test_two_workers_and_two_sweepers_subscribe_each_member_once(
+    start_worker: StartWorker, start_beat: StartBeat, broker: Broker, basket: SandboxServer
+) -> None:
+    profiles = UserProfileFactory.create_batch(200)
+    for profile in profiles:
+        vouch(profile)
+
+    start_beat()
+    start_beat()
+    for worker in [start_worker(wait=False) for _ in range(2)]:
+        worker.wait_ready()
+    for _ in range(20):
+        hints.publish(tasks.sweep)
+        time.sleep(0.05)
+    settle(120)
+
+    assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in profiles)
+    subscribed = Counter(each.email for each in basket.requests if each.endpoint == "subscribe")
+    assert subscribed == Counter(profile.user.email for profile in profiles)
