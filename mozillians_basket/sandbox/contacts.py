@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from mozillians_basket.sandbox import store
+from mozillians_basket.sandbox import sources, store
 from mozillians_basket.sandbox.countries import short_code
 from mozillians_basket.sandbox.models import Newsletter, NewsletterGroup, Person, Subscription
 
@@ -142,6 +142,9 @@ def _apply(change: Change, fields: Mapping[str, str], *, optin: bool) -> Outcome
     current = set() if created else {n.slug for n in person.newsletters.all()}
     wanted = _wanted(change, slugs, current)
     added = list(Newsletter.objects.filter(slug__in=wanted - current))
+    source = fields.get("source_url", "").strip()
+    if added and source and not sources.is_url(source):
+        raise UnacceptableError
     confirmed_by_newsletter = any(not newsletter.requires_double_optin for newsletter in added)
     forced = optin or bool(fields.get("optin"))
     if not (forced or was_confirmed) and confirmed_by_newsletter:

@@ -26,11 +26,11 @@ def record(
         return
     connection = request.META.get("basket_sandbox.connection")
     entry = ReceivedRequest.objects.create(
-        method=request.method or "",
-        path=TOKEN_IN_PATH.sub("<token>", request.path)[:255],
+        method=_storable(request.method or "", 8),
+        path=_storable(TOKEN_IN_PATH.sub("<token>", request.path), 255),
         endpoint=endpoint,
-        email=email[:320],
-        newsletters=request.POST.get("newsletters", "")[:1024],
+        email=_storable(email, 320),
+        newsletters=_storable(request.POST.get("newsletters", ""), 1024),
         status=status,
         code=code,
         new_connection=None if connection is None else connection.is_new,
@@ -58,3 +58,8 @@ def entries() -> list[dict[str, Any]]:
         }
         for entry in ReceivedRequest.objects.order_by("pk")
     ]
+
+
+def _storable(text: str, longest: int) -> str:
+    # PostgreSQL takes neither a text that is too long nor a null character in it.
+    return text.replace("\0", "")[:longest]

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
@@ -72,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ["BASKET_SANDBOX_MAIL"] = options.mail or f"{folder}/mail"
         hosts = os.environ.get("BASKET_SANDBOX_ALLOWED_HOSTS", "")
         os.environ["BASKET_SANDBOX_ALLOWED_HOSTS"] = f"{hosts},{_in_url(options.host)}"
+        if not _is_local(options.host):
+            os.environ.setdefault("BASKET_SANDBOX_REQUIRE_SSL", "1")
         if options.fast:
             os.environ["BASKET_SANDBOX_JOURNAL"] = "0"
             options.processes, options.threads = FAST_PROCESSES, FAST_THREADS
@@ -105,6 +108,13 @@ def _prepare(options: argparse.Namespace) -> None:
 def _listen(options: argparse.Namespace) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     return socket.create_server((options.host, options.port), family=family, backlog=1024)
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _in_url(host: str) -> str:

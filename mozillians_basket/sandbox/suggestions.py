@@ -15,7 +15,18 @@ WELL_KNOWN = (
     "protonmail.com",
     "yahoo.com",
 )
-REAL_NEIGHBOURS = {"email.com", "gmx.at", "gmx.ch", "gmx.net", "gmx.us", "mail.com", "ymail.com"}
+REAL_NEIGHBOURS = {
+    "email.com",
+    "gmx.at",
+    "gmx.ch",
+    "gmx.net",
+    "gmx.us",
+    "mail.com",
+    "protonmail.ch",
+    "ymail.com",
+}
+OF_A_COUNTRY = tuple(f"{domain}." for domain in WELL_KNOWN)
+"""Well-known domains have relatives in many countries, as outlook.com.br."""
 LIKENESS = 0.86
 
 
@@ -28,6 +39,8 @@ def suggestion(address: str) -> str | None:
     local, at, domain = address.strip().rpartition("@")
     domain = domain.lower()
     if not at or not local or domain in WELL_KNOWN or domain in REAL_NEIGHBOURS:
+        return None
+    if domain.startswith(OF_A_COUNTRY):
         return None
     found = get_close_matches(domain, WELL_KNOWN, n=1, cutoff=LIKENESS)
     return f"{local}@{found[0]}" if found else None

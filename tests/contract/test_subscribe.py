@@ -65,6 +65,32 @@ def test_white_space_around_newsletters_and_empty_names(basket: Target) -> None:
     assert basket.newsletters_of(email) == {basket.single, basket.double}
 
 
+@pytest.mark.parametrize("newsletters", [",", " ", ", ,"])
+def test_naming_nothing_subscribes_nobody(basket: Target, newsletters: str) -> None:
+    email = new_address()
+
+    answer = basket.subscribe(email, newsletters)
+
+    assert (answer.status_code, code(answer)) == (200, None)
+    assert basket.lookup(email)["code"] == 3
+
+
+def test_the_last_of_several_fields_counts(basket: Target) -> None:
+    email = new_address()
+    fields = [("newsletters", "nope"), ("newsletters", basket.single), ("sync", "Y")]
+
+    basket.post(PATH, [("email", email), *fields], headers=basket.authorized)
+
+    assert basket.newsletters_of(email) == {basket.single}
+
+
+@pytest.mark.parametrize("sync", ["", "N", "yes", "true", "1", " Y"])
+def test_what_does_not_ask_for_sync_gets_no_token(basket: Target, sync: str) -> None:
+    answer = basket.subscribe(new_address(), basket.single, sync=sync)
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
 def test_an_inactive_newsletter_is_accepted(basket: Target) -> None:
     slug = basket.newsletter(active=False, private=False)
     if slug is None:

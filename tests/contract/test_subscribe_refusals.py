@@ -184,6 +184,17 @@ def test_a_bad_key_in_front_hides_a_good_one(basket: Target) -> None:
     assert (by_body.status_code, code(by_body)) == (401, 7)
 
 
+@pytest.mark.parametrize("name", ["apikey", "API-KEY", "x-api-key"])
+def test_a_key_by_another_name_is_none(basket: Target, name: str) -> None:
+    fields = {"newsletters": basket.single, "email": new_address(), "sync": "Y"}
+
+    for answer in (
+        basket.post(PATH, {**fields, name: basket.key}),
+        basket.post(PATH, fields, params={name: basket.key}),
+    ):
+        assert (answer.status_code, code(answer)) == (401, 7)
+
+
 @pytest.mark.parametrize("pattern", ["nope", "{single},nope", "nope,{single}", "{upper}"])
 def test_an_unknown_newsletter_stops_all(basket: Target, pattern: str) -> None:
     email = new_address()

@@ -213,3 +213,14 @@ def test_the_journal_holds_no_secrets(caller: Caller) -> None:
     assert unsubscribe.path == "/news/unsubscribe/<token>/"
     assert unsubscribe.newsletters == {"app-dev"}
     assert person.token not in repr(unsubscribe)
+
+
+def test_the_journal_takes_whatever_comes(caller: Caller) -> None:
+    path = "/news/subscribe/"
+    caller.session.request("FOR-EXAMPLE", caller.sandbox.url + path, timeout=5)
+    caller.post(path, {"email": "ada\0@example.com", "newsletters": "x" * 2000})
+
+    odd, long = caller.sandbox.requests
+    assert (odd.method, odd.status) == ("FOR-EXAM", 405)
+    assert (long.email, long.status) == ("ada@example.com", 400)
+    assert {len(newsletter) for newsletter in long.newsletters} == {1024}

@@ -217,3 +217,24 @@ def test_over_plain_http_ssl_can_be_required(started: Start) -> None:
     assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(401, 8)}
     assert plain.status_code == 200
     assert [answer.status_code for answer in accepted] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("host", "setting", "status"),
+    [
+        ("0.0.0.0", {}, 401),
+        ("0.0.0.0", {"BASKET_SANDBOX_REQUIRE_SSL": "0"}, 404),
+        ("localhost", {}, 404),
+    ],
+)
+def test_whoever_listens_beyond_the_machine_requires_ssl(
+    started: Start, host: str, setting: dict[str, str], status: int
+) -> None:
+    _, url = started([*COMMAND, "--host", host], **setting)
+    query = {"email": EMAIL, "api-key": "dev-key"}
+
+    answer = requests.get(
+        f"http://127.0.0.1:{urlsplit(url).port}/api/v1/users/lookup/", query, timeout=5
+    )
+
+    assert answer.status_code == status

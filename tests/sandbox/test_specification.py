@@ -79,7 +79,10 @@ def test_validated_accepts_a_misspelled_domain(caller: Caller) -> None:
     assert answer.json()["created"] is True
 
 
-@pytest.mark.parametrize("domain", ["gmail.com", "gmx.net", "example.com", "yahoo.co.uk"])
+@pytest.mark.parametrize(
+    "domain",
+    ["gmail.com", "gmx.net", "example.com", "yahoo.co.uk", "outlook.com.br", "protonmail.ch"],
+)
 def test_domains_that_look_right_are_accepted(caller: Caller, domain: str) -> None:
     assert caller.subscribe(f"ada@{domain}", "app-dev").status_code == 200
 
@@ -106,6 +109,31 @@ def test_a_change_that_the_store_would_not_take_is_lost_in_the_background(caller
 
     assert known(caller).newsletters == {"app-dev"}
     assert caller.subscribe(EMAIL, "app-dev", optout="maybe").status_code == 500
+
+
+@pytest.mark.parametrize("source", ["nowhere", "www.example.com", "https://", "https://a b/"])
+def test_a_source_that_is_no_url_is_not_taken(caller: Caller, source: str) -> None:
+    refused = caller.subscribe(EMAIL, "app-dev", source_url=source)
+    queued = caller.subscribe(EMAIL, "app-dev", source_url=source, sync="N")
+
+    assert refused.status_code == 500
+    assert refused.headers["Content-Type"].startswith("text/html")
+    assert queued.json() == {"status": "ok"}
+    assert caller.sandbox.people == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", "https://example.com", "http://[::1]:80/a?b#c", "https://ada@bücher.example/a b", "app:x"],
+)
+def test_a_source_that_is_a_url_is_taken(caller: Caller, source: str) -> None:
+    assert caller.subscribe(EMAIL, "app-dev", source_url=source).json()["created"] is True
+
+
+def test_a_bad_source_does_no_harm_where_nothing_is_added(caller: Caller) -> None:
+    caller.subscribe(EMAIL, "app-dev")
+
+    assert caller.subscribe(EMAIL, "app-dev", source_url="nowhere").json()["created"] is False
 
 
 def test_a_mofo_newsletter_marks_a_person(caller: Caller) -> None:
