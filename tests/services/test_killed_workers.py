@@ -1,9 +1,11 @@
 """A worker dies at an exact moment of a chain: another one ends it as it should end."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import pytest
+from django.db import transaction
 
 from mozillians_basket.ledger import create_batch
 from mozillians_basket.models import Batch, BatchItem, Contact
@@ -15,7 +17,7 @@ from tests.services.moments import Moment, has_struck, unanswered, unsettled, un
 from tests.services.outcome import NDA, PHONE, assert_all_is_well
 from tests.services.processes import wait_until
 from tests.services.site import settle
-from tests.services.worker import Beat
+from tests.services.worker import Beat, Worker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
@@ -111,6 +113,30 @@ def test_a_member_may_be_deleted_after_a_worker_was_killed_between_the_two_halve
     assert both == {OLD, NEW}
     assert_all_is_well(basket, {})
     assert not Contact.objects.filter(email__in=[OLD, NEW]).exists()
+
+
+class Died(Exception):
+    """Stands for the end of the process that served a request."""
+
+
+def die() -> None:
+    raise Died
+
+
+@on_redis
+def test_a_vouch_is_not_lost_when_the_request_s_process_dies_right_after_the_commit(
+    worker: Worker, beat: Beat, basket: SandboxServer
+) -> None:
+    profile = UserProfileFactory.create(user__email=OLD)
+    settle()
+
+    with suppress(Died), transaction.atomic():
+        transaction.on_commit(die)  # before whatever else was to follow the commit
+        VouchFactory.create(vouchee=profile, voucher=None)
+    saved = profile.vouches_received.exists()
+
+    assert saved
+    assert_all_is_well(basket, {OLD: {PHONE}})
 
 
 @on_redis

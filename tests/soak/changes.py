@@ -37,8 +37,8 @@ class Changes:
             (self.change_email_unseen, 3),
             (self.think_better_of_it, 3),
             (self.delete, 4),
-            (self.opt_out, 8),
-            (self.opt_out_of_everything, 2),
+            (self.opt_out, 80),
+            (self.opt_out_of_everything, 30),
         ]
 
     def _populate(self, number: int) -> list[Member]:
