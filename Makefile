@@ -18,7 +18,7 @@ unexport DJANGO_SETTINGS_MODULE
 	requirements clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## play the app's story on real processes, and check what Basket holds after it
 	$(RUN) -m project.demo
