@@ -3,15 +3,24 @@
 import pytest
 from django.db import connection, transaction
 
-from mozillians_basket.models import Touch
+from mozillians_basket.models import Contact, Subscription, Touch
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.factories import VouchFactory
+from tests.services.moments import has_struck, waiting_for_locks
+from tests.services.outcome import PHONE, assert_all_is_well
 from tests.services.processes import wait_until
 from tests.services.servers import Broker, PostgreSQL
 from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
 from tests.services.worker import Beat, Worker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+
+
+def deadlocks() -> int:
+    """How many deadlocks the server has found in this database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
 
 
 def test_postgresql_restarted_mid_run_costs_time_only(
@@ -63,3 +72,24 @@ def test_a_change_waits_for_its_commit_before_basket_hears_of_it(
 
     assert hidden == 1
     assert newsletters_of(basket, profile) == {"mozilla-phone"}
+
+
+def test_a_step_that_is_the_victim_of_a_deadlock_is_carried_out_later(
+    worker: Worker, beat: Beat, basket: SandboxServer
+) -> None:
+    profile = member()
+    settle()
+    before = deadlocks()
+    fault = basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    vouch(profile)
+    wait_until(lambda: has_struck(basket, fault), timeout=20, what="the subscribe")
+
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL deadlock_timeout = '60s'")  # so that the worker finds it
+        list(Subscription.objects.select_for_update())
+        wait_until(waiting_for_locks, timeout=20, what="the worker, with the contact locked")
+        list(Contact.objects.select_for_update())
+
+    wait_until(lambda: deadlocks() > before, timeout=20, what="the deadlock, in the statistics")
+    assert_all_is_well(basket, {profile.user.email: {PHONE}})
