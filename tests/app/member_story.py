@@ -1,6 +1,6 @@
 """Members, admins and Basket, doing anything in any order: a state machine and its model."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from django.contrib.auth.models import User
@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from waffle.testutils import override_switch
 
-from mozillians_basket import tasks
+from mozillians_basket import ledger, sync, tasks
 from mozillians_basket.conf import SWITCH
+from mozillians_basket.exceptions import LeaseLost
 from mozillians_basket.ledger import create_batch
 from mozillians_basket.models import Batch
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.groups.models import Membership
 from project.people.models import UserProfile
-from tests.app.steps import settle_everything
+from tests.app.steps import drain_everything, run, settle_everything
 from tests.factories import GroupFactory, UserProfileFactory, VouchFactory
 
 PHONE, NDA, FOREIGN = "mozilla-phone", "mozillians-nda", "about-mozilla"
@@ -232,6 +233,16 @@ class MemberStory(RuleBasedStateMachine):
     )
     def fail_once(self, endpoint, kind):
         self.basket.fail(endpoint, kind=kind, times=1)
+
+    @precondition(lambda self: self.switch_on)
+    @rule(steps=st.integers(0, 3))
+    def a_worker_dies(self, steps):
+        drain_everything()
+        for member in self.members:
+            member.notice()
+        for lease in ledger.claim_next():
+            with suppress(LeaseLost):
+                run(lease, *(sync.look_up, sync.subscribe, sync.unsubscribe)[:steps])
 
     def teardown(self):
         try:
