@@ -56,7 +56,7 @@ format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff format .
 
 types: $(READY) ## mypy, strict
-	$(RUN) -m mypy mozillians_basket project tests
+	$(RUN) -m mypy mozillians_basket project tests benchmarks
 
 check: $(READY) ## missing migrations, and Django's checks for a deployment
 	$(RUN) manage.py makemigrations --check --dry-run
