@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +29,6 @@ class Options:
     members: int = 2_000
     fsync: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
-    say: Callable[[str], None] = print
 
 
 class Bench:
@@ -88,7 +87,11 @@ class Bench:
         **arguments: Any,
     ) -> Any:
         """Do something within a site, in a process of its own."""
-        given = {"PROJECT_VAR": str(self.folder), **(environment or {})}
+        given = {
+            "PROJECT_VAR": str(self.folder),
+            "STATIC_ROOT": str(self.folder / "static"),
+            **(environment or {}),
+        }
         return acts.run(side, self.environment(database, **given), name, timeout, **arguments)
 
     def template(self, side: Side, what: str, make: Callable[[str], None]) -> str:
@@ -101,15 +104,26 @@ class Bench:
             self._templates[key] = name
         return self._templates[key]
 
-    @contextmanager
-    def members(self, side: Side, count: int) -> Iterator[str]:
+    def members(self, side: Side, count: int) -> AbstractContextManager[str]:
         """A database with so many members, who are nobody yet; with the app, it knows them."""
-        template = self.template(
+        return self.copy(
             side,
             f"{count} members",
             lambda name: self.act(side, name, "members.make", count=count),
         )
-        name = self.postgres.create(template)
+
+    def large(self, count: int, *, subscribed: bool = True) -> AbstractContextManager[str]:
+        """The app's database with so many members who are settled, filled by SQL."""
+        return self.copy(
+            APP,
+            f"{count} settled members, subscribed: {subscribed}",
+            lambda name: self.act(APP, name, "large.make", count=count, subscribed=subscribed),
+        )
+
+    @contextmanager
+    def copy(self, side: Side, what: str, make: Callable[[str], None]) -> Iterator[str]:
+        """A database of one's own, as a copy of one that is made once."""
+        name = self.postgres.create(self.template(side, what, make))
         try:
             yield name
         finally:

@@ -1,14 +1,16 @@
 """One measured run: members are vouched for, and workers carry it to Basket."""
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 
 from benchmarks.bench import Bench
 from benchmarks.processes import Pool, Worker, cpu_seconds, machine_busy
-from benchmarks.servers import WEB, WORKER, Statements
+from benchmarks.servers import Statements
 from benchmarks.sides import Side
 
 PHONE = "mozilla-phone"
@@ -26,7 +28,7 @@ class Case:
     """What is to be measured."""
 
     side: Side
-    pool: Pool = Pool()
+    pool: Pool = field(default_factory=Pool)
     members: int = 2_000
     latency: float = 0.05
     """Seconds that Basket takes for each answer, besides its own work."""
@@ -69,6 +71,14 @@ class Measured:
         counted = self.statements[role]
         number = counted.queries + (counted.brackets if brackets else 0)
         return number / self.case.members
+
+    @property
+    def own(self) -> float:
+        """How much of the machine was in use by what is measured; 1 is all cores."""
+        web = self.web if self.case.streaming else 0.0
+        sites = self.worker + self.beat + web
+        total = sites + self.postgres + self.redis + self.basket
+        return total * self.rate / 1000 / (os.cpu_count() or 1)
 
     @property
     def share(self) -> float:
@@ -129,6 +139,7 @@ def measure(
     seconds = ended - start["began"]
     used = [1000 * (b - a) / case.members for a, b in zip(before, after, strict=True)]
     calls = sum(number for name, number in counts.items() if name != "connections")
+    print(f"  {case.side.title}, {case.pool}: {case.members / seconds:.1f}/s", file=sys.stderr)
     return Measured(
         case=case,
         seconds=seconds,
@@ -201,7 +212,7 @@ def assert_carried(bench: Bench, case: Case, database: str) -> None:
     :raises WrongOutcome: when something is missing, too much, or left to do.
     """
     held = {address: set(person.newsletters) for address, person in bench.basket.people.items()}
-    expected = dict.fromkeys(addresses_of(case.members), {PHONE})
+    expected = {address: {PHONE} for address in addresses_of(case.members)}
     wrong = [address for address in held | expected if held.get(address) != expected.get(address)]
     if wrong:
         raise WrongOutcome(f"{len(wrong)} of {case.members} members: Basket holds something else")

@@ -25,7 +25,7 @@ def fill(model: type[models.Model], count: int, *, where: str = "", **expression
             parameters.append(field.get_db_prep_save(default, connection))
         else:
             expression = expression.replace("%", "%%")
-        columns.append(connection.ops.quote_name(field.column))
+        columns.append(connection.ops.quote_name(str(field.column)))
         values.append(expression)
     if expressions:
         raise ValueError(f"{model.__name__} has no {', '.join(expressions)}")

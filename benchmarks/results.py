@@ -44,8 +44,10 @@ class Results:
         machine = self.kept["machine"]
         versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
         lines = [
-            f"{machine['cores']} cores ({machine['processor']}), {machine['memory_mb']:,} MB, "
-            f"Linux {machine['kernel']}; {versions}.",
+            (
+                f"{machine['cores']} cores ({machine['processor']}), {machine['memory_mb']:,} MB, "
+                f"Linux {machine['kernel']}; {versions}."
+            ),
             "",
             "| figure | measured | goal | |",
             "| --- | --- | --- | --- |",
@@ -61,8 +63,10 @@ class Results:
             lines += [
                 "",
                 f"### {row['title']}",
-                f'`make bench ARGS="--only {name}"`, {row["at"]}, commit {row["commit"]}, '
-                f"{row['seconds']:.0f} s, load {row['load']} at the start{quick}.",
+                (
+                    f'`make bench ARGS="--only {name}"`, {row["at"]}, commit {row["commit"]}, '
+                    f"{row['seconds']:.0f} s, load {row['load']} at the start{quick}."
+                ),
             ]
             for table in row["tables"]:
                 lines += ["", report.as_markdown(table)]

@@ -65,10 +65,10 @@ class Database(PostgreSQL):
         return self.database_url(name).replace("//postgres:", f"//{role}:")
 
     def execute(
-        self, statement: str | sql.Composable, name: str = "postgres"
+        self, statement: str | sql.Composed, name: str = "postgres"
     ) -> list[tuple[object, ...]]:
         """Run a statement as the superuser in one of the databases; return its rows."""
-        query = sql.SQL(statement) if isinstance(statement, str) else statement  # type: ignore[arg-type]
+        query = statement.encode() if isinstance(statement, str) else statement
         with psycopg.connect(self.database_url(name), autocommit=True) as connection:
             cursor = connection.execute(query)
             return cursor.fetchall() if cursor.description else []

@@ -24,22 +24,21 @@ def vouch(first: int, count: int, per_second: float | None = None) -> dict[str, 
     return {"began": moment, "cpu": time.process_time() - used}
 
 
-def flip(members: int, times: int, once_more: int) -> int:
+def flip(first: int, members: int, times: int, once_more: int) -> int:
     """
-    Have members join and leave the NDA group in turns, ``times`` saves of each.
+    Have members join and leave the NDA group in turns, ``times`` saves in one transaction each.
 
-    The first ``once_more`` of them flip once more, and so end up in it.
-
+    :param once_more: up to this key they flip once more, and so end up in the group.
     :return: how many saves there were.
     """
     group = Group.objects.get(slug="nda")
     changes = 0
-    for number in range(1, members + 1):
+    for number in range(first, first + members):
         row = Membership(profile_id=number, group=group, status=Membership.Status.PENDING)
-        for turn in range(times + (number <= once_more)):
-            inside = turn % 2 == 0
-            row.status = Membership.Status.MEMBER if inside else Membership.Status.PENDING
-            with transaction.atomic():
+        with transaction.atomic():
+            for turn in range(times + (number <= once_more)):
+                inside = turn % 2 == 0
+                row.status = Membership.Status.MEMBER if inside else Membership.Status.PENDING
                 row.save()
-            changes += 1
+                changes += 1
     return changes

@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 from benchmarks.bench import Bench
 from benchmarks.report import Findings
-from benchmarks.rows import per_change, requests, throughput
+from benchmarks.rows import (
+    bulk,
+    catch_up,
+    history,
+    per_change,
+    pools,
+    reconciler,
+    requests,
+    sweeper,
+    throughput,
+)
 
 Row = Callable[[Bench], Findings]
 
@@ -12,4 +22,10 @@ ROWS: dict[str, Row] = {
     "throughput": throughput.run,
     "per-change": per_change.run,
     "requests": requests.run,
+    "pools": pools.run,
+    "bulk": bulk.run,
+    "sweeper": sweeper.run,
+    "reconciler": reconciler.run,
+    "catch-up": catch_up.run,
+    "history": history.run,
 }
