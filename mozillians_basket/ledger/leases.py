@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from waffle import get_waffle_switch_model
 
@@ -149,7 +151,10 @@ def release(lease: Lease, error: BasketError | None = None) -> None:
 
     :param error: what to show as its last error, at no cost to it.
     """
-    shown = {"error": label_of(error), "error_code": getattr(error, "code", None)} if error else {}
+    shown: dict[str, Any] = {}
+    if error is not None:
+        shown = {"error": label_of(error), "error_code": getattr(error, "code", None)}
+        shown["failing_since"] = Coalesce("failing_since", timezone.now())
     Contact.objects.filter(pk=lease.contact_id, lease=lease.serial).update(
         leased_until=None, lookup=None, **shown
     )

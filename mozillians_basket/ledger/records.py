@@ -13,6 +13,7 @@ from mozillians_basket.exceptions import LeaseLost
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leases import Lease, holding
+from mozillians_basket.ledger.problems import PROBLEM_FIELDS, show_problem
 from mozillians_basket.models import Contact, Event, Pulse, Subscription
 from mozillians_basket.plan import NOTHING, Account, Lookup, Plan
 from mozillians_basket.states import HELD, Decider, State
@@ -270,8 +271,8 @@ def record_refusal(lease: Lease, code: int, *, address: str, nobody: bool = Fals
         refused.update(
             state=State.REFUSED, error_code=code, despite_opt_out=False, requested_at=None
         )
-        contact.error, contact.error_code = "refused", code
-        contact.save(update_fields=["refused_email", "moving_to", "error", "error_code"])
+        show_problem(contact, "refused", code)
+        contact.save(update_fields=["refused_email", "moving_to", *PROBLEM_FIELDS])
         note(contact, Event.Kind.REFUSED, names, error_code=code, outcome="refused")
         return to_new
 

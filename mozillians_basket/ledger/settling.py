@@ -13,6 +13,7 @@ from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leases import Lease, holding
+from mozillians_basket.ledger.problems import PROBLEM_FIELDS, clear_problem, show_problem
 from mozillians_basket.ledger.records import leave_unanswered, look_back, note, show
 from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.plan import Lookup, differs
@@ -45,7 +46,7 @@ def settle(lease: Lease) -> bool:
         contact.attempts = 0
         lines = list(contact.subscriptions.all())
         if not contact.refused_email and all(line.state != State.REFUSED for line in lines):
-            contact.error, contact.error_code = "", None
+            clear_problem(contact)
         if untouched:
             finish_items(contact, lines)
             if again_after is None and differs(account_of(contact, lines)):
@@ -141,8 +142,8 @@ def _give_back(contact: Contact) -> None:
     contact.save(
         update_fields=[
             "email", "wanted_email", "moving_to", "refused_email", "touched_at", "settled_at",
-            "verify", "not_before", "attempts", "error", "error_code", "cause", "leased_until",
-            "lookup", "claimed_touch", "token",
+            "verify", "not_before", "attempts", "cause", "leased_until", "lookup", "claimed_touch",
+            "token", *PROBLEM_FIELDS,
         ]
     )  # fmt: skip
 
@@ -159,7 +160,7 @@ def postpone(lease: Lease, error: BasketError) -> None:
         label = label_of(error)
         first = contact.error != label
         contact.attempts += 1
-        contact.error, contact.error_code = label, getattr(error, "code", None)
+        show_problem(contact, label, getattr(error, "code", None))
         contact.not_before = timezone.now() + waiting_time(contact.attempts, error)
         contact.leased_until = contact.lookup = None
         if contact.attempts >= conf.MAX_ATTEMPTS:
@@ -170,7 +171,6 @@ def postpone(lease: Lease, error: BasketError) -> None:
             note(contact, Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
         contact.save(
             update_fields=[
-                "attempts", "error", "error_code", "not_before", "leased_until", "lookup",
-                "parked_at",
+                "attempts", "not_before", "leased_until", "lookup", "parked_at", *PROBLEM_FIELDS,
             ]
         )  # fmt: skip
