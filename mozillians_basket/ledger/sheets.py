@@ -7,15 +7,14 @@ from typing import Any, Self, TypeVar
 
 from django.db import transaction
 from django.db.models import Exists, F, Model, OuterRef, Q
-from waffle import get_waffle_switch_model
 
-from mozillians_basket.conf import SWITCH
 from mozillians_basket.exceptions import BasketSwitchedOff, LeaseLost
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.history import event_of
 from mozillians_basket.ledger.leases import Lease, end_of_lease, release
 from mozillians_basket.models import BatchItem, Contact, Event, Pulse, Subscription
 from mozillians_basket.plan import Account, Lookup, Plan
+from mozillians_basket.switch import note_row_is_on, row_is_on
 
 Result = TypeVar("Result")
 
@@ -110,7 +109,9 @@ class Sheet:
             )
         if row is None:
             raise LeaseLost(self.lease.contact_id)
-        if row.switched_off and switched_on:
+        if row.switched_on:
+            note_row_is_on()
+        elif switched_on:
             release(self.lease)
             raise BasketSwitchedOff
         self._take(rows[0].contact if rows else row, rows)
@@ -168,7 +169,7 @@ class Sheet:
             revision=self.contact.revision,
         )
         if keep:
-            mine = mine.filter(~Exists(switched_off()))
+            mine = mine.filter(row_is_on())
             changes |= {"lease": F("lease") + 1, "leased_until": end_of_lease()}
         if not (lines or self.events or self.more):
             written = mine.update(**changes) > 0
@@ -181,6 +182,7 @@ class Sheet:
         if not written:
             return False
         if keep:
+            note_row_is_on()
             self.lease = Lease(self.lease.contact_id, self.lease.serial + 1)
         self._remember()
         return True
@@ -196,16 +198,11 @@ class Sheet:
             Event.objects.bulk_create(self.events)
 
 
-def switched_off() -> Any:
-    """The switch's row, if it says off."""
-    return get_waffle_switch_model().objects.filter(name=SWITCH, active=False)
-
-
 def _circumstances(key: str, email: str) -> dict[str, Any]:
     others = Contact.objects.exclude(pk=OuterRef(key))
     pulse = Pulse.objects.filter(pk=1)
     return {
-        "switched_off": Exists(switched_off()),
+        "switched_on": row_is_on(),
         "troubled": Exists(pulse.filter(Q(failures__gt=0) | Q(opened_at__isnull=False))),
         "shared": Exists(others.filter(email__iexact=OuterRef(email)))
         | Exists(others.filter(wanted_email__iexact=OuterRef(email))),
