@@ -1,6 +1,10 @@
 """The app in Django's admin: bulk actions for members, and the ledger to read."""
 
-from mozillians_basket.admin.ledger import BatchAdmin, ContactAdmin, EventAdmin
-from mozillians_basket.admin.members import BasketMemberAdmin
+from django.contrib import admin
 
-__all__ = ["BasketMemberAdmin", "BatchAdmin", "ContactAdmin", "EventAdmin"]
+from mozillians_basket.admin.members import BasketMemberAdmin
+from mozillians_basket.admin.sites import register
+
+__all__ = ["BasketMemberAdmin", "register"]
+
+register(admin.site)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from mozillians_basket.admin.forms import NewslettersForm, SubscribeForm
+from mozillians_basket.admin.sites import register
 from mozillians_basket.hints import hint_sweep
 from mozillians_basket.ledger import create_batch
 from mozillians_basket.models import Batch
@@ -39,6 +40,7 @@ class BasketMemberAdmin(MemberModelAdmin):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        register(self.admin_site)  # the pages that this one leads to, also on a site of one's own
         if self.actions is not None:  # with None a site has turned all actions off
             added = [name for name in self.basket_actions if name not in self.actions]
             self.actions = [*self.actions, *added]

@@ -105,6 +105,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "releases",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="What an admin has released, until the worker has carried it out.",
+                        verbose_name="releases",
+                    ),
+                ),
+                (
+                    "verified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last verification"),
+                ),
+                (
                     "reconciled_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="last reconciliation"),
                 ),
@@ -123,8 +136,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "pulse",
-                "verbose_name_plural": "pulse",
+                "verbose_name": "overview",
+                "verbose_name_plural": "overview",
             },
         ),
         migrations.CreateModel(
@@ -134,6 +147,21 @@ class Migration(migrations.Migration):
                     "id",
                     models.BigAutoField(
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "not confirmed"),
+                            ("expanding", "collecting members"),
+                            ("running", "running"),
+                            ("finished", "finished"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="running",
+                        max_length=20,
+                        verbose_name="state",
                     ),
                 ),
                 (
@@ -151,10 +179,36 @@ class Migration(migrations.Migration):
                         default=False, verbose_name="also those who opted out themselves"
                     ),
                 ),
+                (
+                    "selection",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Which members were selected: their keys, or the list's filters.",
+                        verbose_name="selection",
+                    ),
+                ),
+                (
+                    "expanded_to",
+                    models.CharField(
+                        blank=True,
+                        help_text="The key of the last member for whom there is an item.",
+                        max_length=200,
+                        verbose_name="collected up to",
+                    ),
+                ),
                 ("total", models.PositiveIntegerField(default=0, verbose_name="total")),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
+                    models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        help_text="A decision that is newer than this one stands.",
+                        verbose_name="created",
+                    ),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="finished"),
                 ),
                 (
                     "actor",
@@ -294,6 +348,23 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "asked",
+                    models.JSONField(
+                        blank=True,
+                        help_text="Which newsletters a subscribe names that has no answer yet, and since when.",
+                        null=True,
+                        verbose_name="subscribe under way",
+                    ),
+                ),
+                (
+                    "revision",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        help_text="Grows when anybody but the holder of the lease changes the contact or its lines.",
+                        verbose_name="revision",
+                    ),
+                ),
+                (
                     "priority",
                     models.SmallIntegerField(
                         choices=[(0, "removal"), (1, "change"), (2, "bulk request")],
@@ -324,6 +395,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("cause", models.CharField(blank=True, max_length=200, verbose_name="last cause")),
+                (
+                    "failing_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the problem that it has now began; empty while it has none.",
+                        null=True,
+                        verbose_name="failing since",
+                    ),
+                ),
+                (
+                    "dismissed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When an admin put the problem aside; another problem is shown again.",
+                        null=True,
+                        verbose_name="dismissed",
+                    ),
+                ),
                 (
                     "member",
                     models.OneToOneField(
@@ -369,6 +458,16 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", models.CharField(blank=True, max_length=100, verbose_name="reason")),
                 (
+                    "error_code",
+                    models.SmallIntegerField(
+                        blank=True, null=True, verbose_name="Basket's error code"
+                    ),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="finished"),
+                ),
+                (
                     "batch",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
@@ -407,6 +506,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Problem",
+            fields=[],
+            options={
+                "verbose_name": "problem",
+                "verbose_name_plural": "problems",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
+            },
+            bases=("mozillians_basket.contact",),
+        ),
+        migrations.CreateModel(
             name="Event",
             fields=[
                 (
@@ -430,6 +541,11 @@ class Migration(migrations.Migration):
                             ("postponed", "postponed"),
                             ("parked", "parked"),
                             ("erased", "erased"),
+                            ("retried", "an admin asked to try again"),
+                            ("dismissed", "an admin dismissed a problem"),
+                            ("ordered", "bulk request ordered"),
+                            ("cancelled", "bulk request cancelled"),
+                            ("released", "a brake was released"),
                         ],
                         max_length=20,
                         verbose_name="kind",
@@ -444,6 +560,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("cause", models.CharField(blank=True, max_length=200, verbose_name="cause")),
+                ("remark", models.CharField(blank=True, max_length=200, verbose_name="note")),
                 ("task_id", models.CharField(blank=True, max_length=64, verbose_name="task")),
                 (
                     "created_at",
@@ -473,6 +590,10 @@ class Migration(migrations.Migration):
                 (
                     "contact",
                     models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        help_text="Empty where it concerns the whole site.",
+                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="events",
                         to="mozillians_basket.contact",
@@ -680,6 +801,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddIndex(
+            model_name="batch",
+            index=models.Index(
+                condition=models.Q(("state__in", ["draft", "expanding", "running"])),
+                fields=["state"],
+                name="basket_batch_open",
+            ),
+        ),
+        migrations.AddIndex(
             model_name="contact",
             index=models.Index(
                 condition=models.Q(
@@ -713,6 +842,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="contact",
             index=models.Index(
+                condition=models.Q(("failing_since__isnull", False)),
+                fields=["failing_since"],
+                name="basket_contact_failing",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
                 django.db.models.functions.text.Upper("email"), name="basket_contact_email"
             ),
         ),
@@ -724,11 +861,29 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                django.db.models.functions.text.Upper("moving_to"),
+                condition=models.Q(("moving_to", ""), _negated=True),
+                name="basket_contact_moving_to",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="batchitem",
+            index=models.Index(fields=["batch", "state"], name="basket_item_progress"),
+        ),
+        migrations.AddIndex(
             model_name="batchitem",
             index=models.Index(
                 condition=models.Q(("contact__isnull", True), ("state", "pending")),
                 fields=["batch"],
                 name="basket_item_not_started",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="batchitem",
+            constraint=models.UniqueConstraint(
+                fields=("batch", "member"), name="basket_one_item_per_member_and_batch"
             ),
         ),
         migrations.AddIndex(

@@ -1,7 +1,7 @@
 """The app's tables."""
 
 from mozillians_basket.models.history import Batch, BatchItem, Event
-from mozillians_basket.models.ledger import Contact, Subscription, Touch
+from mozillians_basket.models.ledger import Contact, Problem, Subscription, Touch
 from mozillians_basket.models.pulse import Pulse
 
-__all__ = ["Batch", "BatchItem", "Contact", "Event", "Pulse", "Subscription", "Touch"]
+__all__ = ["Batch", "BatchItem", "Contact", "Event", "Problem", "Pulse", "Subscription", "Touch"]

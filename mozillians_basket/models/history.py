@@ -19,6 +19,16 @@ class Batch(models.Model):
         SUBSCRIBE = "subscribe", _("subscribe")
         UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
 
+    class State(models.TextChoices):
+        """How far it got."""
+
+        DRAFT = "draft", _("not confirmed")
+        EXPANDING = "expanding", _("collecting members")
+        RUNNING = "running", _("running")
+        FINISHED = "finished", _("finished")
+        CANCELLED = "cancelled", _("cancelled")
+
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.RUNNING)
     action = models.CharField(_("action"), max_length=20, choices=Action)
     newsletters = models.JSONField(_("newsletters"), default=list)
     despite_opt_out = models.BooleanField(_("also those who opted out themselves"), default=False)
@@ -30,12 +40,36 @@ class Batch(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    selection = models.JSONField(
+        _("selection"),
+        default=dict,
+        blank=True,
+        help_text=_("Which members were selected: their keys, or the list's filters."),
+    )
+    expanded_to = models.CharField(
+        _("collected up to"),
+        max_length=200,
+        blank=True,
+        help_text=_("The key of the last member for whom there is an item."),
+    )
     total = models.PositiveIntegerField(_("total"), default=0)
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    created_at = models.DateTimeField(
+        _("created"),
+        default=timezone.now,
+        help_text=_("A decision that is newer than this one stands."),
+    )
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("batch")
         verbose_name_plural = _("batches")
+        indexes = [
+            models.Index(
+                fields=["state"],
+                name="basket_batch_open",
+                condition=Q(state__in=["draft", "expanding", "running"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"batch {self.pk}"
@@ -75,11 +109,19 @@ class BatchItem(models.Model):
     )
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.PENDING)
     reason = models.CharField(_("reason"), max_length=100, blank=True)
+    error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("batch item")
         verbose_name_plural = _("batch items")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch", "member"], name="basket_one_item_per_member_and_batch"
+            )
+        ]
         indexes = [
+            models.Index(fields=["batch", "state"], name="basket_item_progress"),
             models.Index(
                 fields=["batch"],
                 name="basket_item_not_started",
@@ -108,15 +150,28 @@ class Event(models.Model):
         POSTPONED = "postponed", _("postponed")
         PARKED = "parked", _("parked")
         ERASED = "erased", _("erased")
+        RETRIED = "retried", _("an admin asked to try again")
+        DISMISSED = "dismissed", _("an admin dismissed a problem")
+        ORDERED = "ordered", _("bulk request ordered")
+        CANCELLED = "cancelled", _("bulk request cancelled")
+        RELEASED = "released", _("a brake was released")
 
     contact = models.ForeignKey(
-        Contact, verbose_name=_("contact"), on_delete=models.CASCADE, related_name="events"
+        Contact,
+        verbose_name=_("contact"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="events",
+        db_index=False,
+        help_text=_("Empty where it concerns the whole site."),
     )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     newsletters = models.JSONField(_("newsletters"), default=list)
     outcome = models.CharField(_("outcome"), max_length=40, blank=True)
     error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
     cause = models.CharField(_("cause"), max_length=200, blank=True)
+    remark = models.CharField(_("note"), max_length=200, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("actor"),

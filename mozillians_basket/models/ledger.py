@@ -146,6 +146,20 @@ class Contact(models.Model):
         help_text=_("What Basket answered to the running sync; emptied when it ends."),
     )
 
+    asked = models.JSONField(
+        _("subscribe under way"),
+        null=True,
+        blank=True,
+        help_text=_("Which newsletters a subscribe names that has no answer yet, and since when."),
+    )
+    revision = models.PositiveBigIntegerField(
+        _("revision"),
+        default=0,
+        help_text=_(
+            "Grows when anybody but the holder of the lease changes the contact or its lines."
+        ),
+    )
+
     priority = models.SmallIntegerField(
         _("priority"),
         choices=Priority,
@@ -163,6 +177,18 @@ class Contact(models.Model):
     error = models.CharField(_("last error"), max_length=40, blank=True)
     error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
     cause = models.CharField(_("last cause"), max_length=200, blank=True)
+    failing_since = models.DateTimeField(
+        _("failing since"),
+        null=True,
+        blank=True,
+        help_text=_("When the problem that it has now began; empty while it has none."),
+    )
+    dismissed_at = models.DateTimeField(
+        _("dismissed"),
+        null=True,
+        blank=True,
+        help_text=_("When an admin put the problem aside; another problem is shown again."),
+    )
 
     class Meta:
         verbose_name = _("contact")
@@ -185,12 +211,29 @@ class Contact(models.Model):
                 name="basket_contact_leased",
                 condition=Q(leased_until__isnull=False),
             ),
+            models.Index(
+                fields=["failing_since"],
+                name="basket_contact_failing",
+                condition=Q(failing_since__isnull=False),
+            ),
             models.Index(Upper("email"), name="basket_contact_email"),
             models.Index(Upper("wanted_email"), name="basket_contact_wanted_email"),
+            models.Index(
+                Upper("moving_to"), name="basket_contact_moving_to", condition=~Q(moving_to="")
+            ),
         ]
 
     def __str__(self) -> str:
         return f"contact {self.pk}"
+
+
+class Problem(Contact):
+    """A contact as the admin's list of problems shows it: one that failed, and still does."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("problem")
+        verbose_name_plural = _("problems")
 
 
 class Subscription(models.Model):

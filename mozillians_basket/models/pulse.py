@@ -42,6 +42,13 @@ class Pulse(models.Model):
         blank=True,
         help_text=_("Newsletters of which the reconciler would remove too much at once."),
     )
+    releases = models.JSONField(
+        _("releases"),
+        default=dict,
+        blank=True,
+        help_text=_("What an admin has released, until the worker has carried it out."),
+    )
+    verified_at = models.DateTimeField(_("last verification"), null=True, blank=True)
     reconciled_at = models.DateTimeField(_("last reconciliation"), null=True, blank=True)
     paced_until = models.DateTimeField(
         _("paced until"), null=True, blank=True, help_text=_("Up to when starts are used up.")
@@ -49,8 +56,8 @@ class Pulse(models.Model):
     swept_at = models.DateTimeField(_("last sweep"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("pulse")
-        verbose_name_plural = _("pulse")
+        verbose_name = _("overview")
+        verbose_name_plural = _("overview")
 
     def __str__(self) -> str:
         return f"breaker open ({self.reason})" if self.opened_at else "breaker closed"

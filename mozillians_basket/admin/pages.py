@@ -1,0 +1,68 @@
+"""What all pages of this app in the admin share: nothing is edited, and the banner is on top."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+
+from mozillians_basket.models import Pulse
+from mozillians_basket.switch import switch_is_on
+
+if TYPE_CHECKING:
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    AnyTabularInline = admin.TabularInline[Any, Any]
+else:
+    AnyModelAdmin = admin.ModelAdmin
+    AnyTabularInline = admin.TabularInline
+
+
+def standing_of_basket() -> dict[str, Any]:
+    """The template context of ``banner.html``: the switch, and the breaker's row."""
+    return {"basket_switch_is_on": switch_is_on(), "basket_pulse": Pulse.now()}
+
+
+def may_change_newsletters(request: HttpRequest) -> bool:
+    """Whether this admin may order what is sent to Basket."""
+    return request.user.has_perm("mozillians_basket.sync_members")
+
+
+class ReadOnly:
+    """Rows that the app writes by itself."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody adds rows."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes rows."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes rows."""
+        return False
+
+
+class BasketPages(ReadOnly, AnyModelAdmin):
+    """The list of one of the app's tables, and a row's page, each under the banner."""
+
+    change_list_template = "admin/mozillians_basket/change_list.html"
+    change_form_template = "admin/mozillians_basket/change_form.html"
+    show_full_result_count = False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list."""
+        return super().changelist_view(request, {**standing_of_basket(), **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One row."""
+        context = {**standing_of_basket(), **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
