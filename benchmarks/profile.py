@@ -3,56 +3,19 @@
 import signal
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.carrying import Case, measure
+from benchmarks.layers import sorted_out
 from benchmarks.processes import Pool, Worker
 from benchmarks.servers import WORKER
 from benchmarks.sides import APP, PLAIN
 
 RATE = 200
 """Samples a second."""
-
-#: Layers by what a frame's file has in its path. A frame counts for the innermost layer around
-#: it, so what ``json`` does for requests is HTTP, but anything below waffle is waffle's.
-LAYERS = (
-    ("own code", ("mozillians_basket/", "benchmarks/plain/", "project/")),
-    ("HTTP", ("requests/", "urllib3/", "http/client.py", "http/cookiejar.py", "basket/")),
-    ("SQL", ("django/db/", "psycopg/", "psycopg_pool/", "psycopg_binary/")),
-    ("results", ("django_celery_results/",)),
-    ("Celery, kombu, Redis", ("celery/", "kombu/", "redis/", "vine/", "billiard/")),
-    ("Django, otherwise", ("django/",)),
-)
-ABOVE_ALL = ("waffle", ("waffle/",))
-
-
-def layer(frames: list[str]) -> str:
-    """Which layer a stack belongs to, given from the outermost frame to the innermost."""
-    if any(name in frame for frame in frames for name in ABOVE_ALL[1]):
-        return ABOVE_ALL[0]
-    for frame in reversed(frames):
-        for name, parts in LAYERS:
-            if any(f"({part}" in frame or f"/{part}" in frame for part in parts):
-                return name
-    return "the rest"
-
-
-def sorted_out(stacks: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
-    """Samples by layer, and below each of the app's functions, from py-spy's raw output."""
-    layers: Counter[str] = Counter()
-    places: Counter[str] = Counter()
-    for line in stacks:
-        text, _, number = line.rpartition(" ")
-        frames = text.split(";")
-        layers[layer(frames)] += int(number)
-        own = [frame for frame in frames if layer([frame]) == "own code"]
-        for place in {frame.rpartition(":")[0] for frame in own}:
-            places[place] += int(number)
-    return layers, places
 
 
 @contextmanager
@@ -61,7 +24,7 @@ def sampled(workers: list[Worker], raw: Path) -> Iterator[None]:
     spy = subprocess.Popen(
         [
             str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(workers[0].pid),
-            "--rate", str(RATE), "--format", "raw", "--output", str(raw), "--full-filenames",
+            "--rate", str(RATE), "--format", "raw", "--output", str(raw),
             "--nonblocking", "--duration", "3600",
         ],
         stdout=subprocess.DEVNULL,

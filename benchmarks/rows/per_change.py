@@ -14,7 +14,7 @@ PACE = 15.0
 def run(bench: Bench) -> Findings:
     """Changes that come one by one, by each way."""
     found = Findings("Calls, statements and messages per change")
-    members = 45 if bench.options.quick else 300
+    members = 30 if bench.options.quick else 300
     table = found.table(
         f"{members} members vouched for, {PACE:.0f} a second, Basket at 50 ms, {Pool()}",
         "", "Basket has it already", "calls", "connections", "messages", "worker's SQL",

@@ -12,7 +12,7 @@ DUE = 1_000
 def run(bench: Bench) -> Findings:
     """One tick with work and one without, among more and more contacts; and its query plans."""
     found = Findings("The sweeper")
-    sizes = (1_000, 10_000) if bench.options.quick else (10_000, 1_000_000)
+    sizes = (5_000, 50_000) if bench.options.quick else (10_000, 1_000_000)
     table = found.table(
         f"One tick, {DUE:,} contacts due",
         "contacts", "ms with work", "the longest", "claimed and handed to the broker",

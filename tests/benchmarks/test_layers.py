@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.profile import layer, sorted_out
+from benchmarks.layers import layer, sorted_out
 
 TASK = "lookup_user_task (/srv/mozillians_basket/tasks.py:147)"
 
