@@ -24,12 +24,20 @@ from mozillians_basket.ledger.records import (
     record_subscribed,
     record_unsubscribed,
 )
+from mozillians_basket.ledger.repairs import (
+    Outcome,
+    order_for_member,
+    repair,
+    sync_member,
+    work_off_repairs,
+)
 from mozillians_basket.ledger.settling import postpone, settle
 from mozillians_basket.ledger.touches import drain, touch
 
 __all__ = [
     "VERIFICATION",
     "Lease",
+    "Outcome",
     "claim",
     "claim_next",
     "create_batch",
@@ -44,6 +52,7 @@ __all__ = [
     "note_removal",
     "note_request",
     "open_contact",
+    "order_for_member",
     "postpone",
     "record_lookup",
     "record_refusal",
@@ -51,10 +60,13 @@ __all__ = [
     "record_unsubscribed",
     "release",
     "renew",
+    "repair",
     "settle",
     "subscribe_member",
+    "sync_member",
     "target_of",
     "touch",
     "unsubscribe_address",
     "work_off_batches",
+    "work_off_repairs",
 ]
