@@ -81,7 +81,7 @@ def test_a_refused_new_address_is_tried_anew(basket, vouched, commit, admin_user
     assert refused_email == "member@example.invalid"
     assert contact_of(vouched).refused_email == ""
     tasks.sweep()
-    assert len(basket.requests) == 2  # the old address and the new one
+    assert "member@example.invalid" in {request.email for request in basket.requests}
     assert contact_of(vouched).refused_email == "member@example.invalid"
 
 
