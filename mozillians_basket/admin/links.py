@@ -60,3 +60,25 @@ def history_url(request: HttpRequest, site: AdminSite, contact: Contact) -> str:
 def member_url(request: HttpRequest, site: AdminSite, member_id: Any) -> str:
     """A member's page; empty where there is none, or none for this admin."""
     return url_of(request, site, get_site().member_model, "change", member_id)
+
+
+def links_from_problem(request: HttpRequest, site: AdminSite, contact: Contact) -> list[Link]:
+    """What else there is to read about a contact with a problem."""
+    member = ""
+    if contact.member_id is not None:
+        member = member_url(request, site, contact.member_id)
+    found = [
+        Link(f"{member}#basket" if member else "", _("The member")),
+        Link(history_url(request, site, contact), _("All that happened")),
+        Link(url_of(request, site, Contact, "change", contact.pk), _("The ledger's row")),
+    ]
+    return [link for link in found if link.url]
+
+
+def links_from_ledger(request: HttpRequest, site: AdminSite, contact: Contact) -> list[Link]:
+    """What else there is to read about a row of the ledger."""
+    own = url_of(request, site, Contact, "change", contact.pk)
+    found = [link for link in links_from_problem(request, site, contact) if link.url != own]
+    if contact.failing_since is not None:
+        found.append(Link(url_of(request, site, Problem, "change", contact.pk), _("The problem")))
+    return [link for link in found if link.url]

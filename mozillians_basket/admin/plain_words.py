@@ -55,7 +55,7 @@ CLASSES: dict[str, str | Promise] = {
     "unavailable": _("Basket out of reach or broken"),
     "rate limit": _("asked too often"),
     "misconfigured": _("Basket refuses this site"),
-    "refused": _("address not accepted"),
+    "refused": _("address or person refused"),
     "refused by Basket": _("request refused"),
     "unexpected": _("error in this site's code"),
 }

@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -20,20 +19,6 @@ def page_of(client, profile, name="change"):
     response = client.get(url)
     assert response.status_code == 200
     return response.content.decode()
-
-
-@pytest.fixture
-def client_with(client, db):
-    """A client logged in as an admin with these permissions only."""
-
-    def logged_in(*codenames):
-        user = UserFactory(is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        assert user.user_permissions.count() == len(codenames)
-        client.force_login(user)
-        return client
-
-    return logged_in
 
 
 @pytest.mark.parametrize("name", ["change", "basket"])
