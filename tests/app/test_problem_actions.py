@@ -146,7 +146,7 @@ def test_another_problem_of_a_dismissed_member_is_shown(basket, failed, act, adm
     act("dismiss", [contact_of(failed)], basket_confirm="1", remark="later")
     Contact.objects.update(not_before=None)
 
-    ledger.postpone(claimed(failed), BasketUnavailable(429))
+    ledger.postpone(ledger.Sheet(claimed(failed)).open(), BasketUnavailable(429))
 
     assert "asked too often" in admin_client.get(LIST).content.decode()
 
