@@ -105,20 +105,20 @@ class ContactPages(BasketPages):
         self, request: HttpRequest, row: Any, members: dict[Any, Model], now: Circumstances
     ) -> Shown:
         return Shown(
-            member=self.named(request, row, members.get(row.member_id)),
+            member=self._linked(request, row, members.get(row.member_id)),
             address=shown(request, row.wanted_email or row.email),
             next_attempt=next_attempt(row, now),
         )
 
-    def named(self, request: HttpRequest, contact: Contact, member: Model | None) -> str:
-        """Whose contact it is, with a link to the member where this admin may follow it."""
-        if contact.member_id is None:
-            if contact.departed_at is not None:
-                return _("nobody any more: deleted, or another address")
-            return _("no member, only an address")
-        name = _("member %(key)s") % {"key": contact.member_id} if member is None else str(member)
-        url = member_url(request, self.admin_site, contact.member_id)
+    def _linked(self, request: HttpRequest, contact: Contact, member: Model | None) -> str:
+        name, url = _name(contact, member), ""
+        if contact.member_id is not None:
+            url = member_url(request, self.admin_site, contact.member_id)
         return format_html('<a href="{}">{}</a>', url, name) if url else name
+
+    def whose(self, request: HttpRequest, contact: Contact) -> str:
+        """Whose contact it is, for the title of its page."""
+        return _name(contact, self._members_of(request, [contact]).get(contact.member_id))
 
     @admin.display(description=gettext_lazy("member"))
     def member_shown(self, contact: Any) -> str:
@@ -134,6 +134,17 @@ class ContactPages(BasketPages):
     def next_attempt_shown(self, contact: Any) -> str:
         """When it is worked on next."""
         return str(contact.shown.next_attempt)
+
+
+def _name(contact: Contact, member: Model | None) -> str:
+    """A member's name; their key for who may not see names."""
+    if member is not None:
+        return str(member)
+    if contact.member_id is not None:
+        return _("member %(key)s") % {"key": contact.member_id}
+    if contact.departed_at is not None:
+        return _("nobody any more: deleted, or another address")
+    return _("no member, only an address")
 
 
 def _with_member_key(term: str) -> Q:

@@ -164,7 +164,7 @@ def _failure(contact: Contact) -> list[str]:
         )
     if contact.dismissed_at is not None:
         said.append(
-            _("An admin put this problem aside on %(moment)s.")
+            _("On %(moment)s an admin put this problem aside.")
             % {"moment": when(contact.dismissed_at)}
         )
     return said
@@ -223,7 +223,7 @@ def _waiting(
         said = _("Not sent yet: %(changes)s.") % {"changes": get_text_list(changes, _("and"))}
     else:
         said = _("Basket is still to be asked about them.")
-    attempt = _("Next attempt: %(attempt)s.") % {"attempt": next_attempt(contact, circumstances)}
+    attempt = _("Next attempt: %(attempt)s") % {"attempt": next_attempt(contact, circumstances)}
     return [f"{said} {attempt}"]
 
 

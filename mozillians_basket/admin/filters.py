@@ -113,7 +113,7 @@ class StateFilter(ContactFilter):
 class AgeFilter(ContactFilter):
     """By since when it fails."""
 
-    title = _("since")
+    title = _("when it began")
     parameter_name = "since"
     choices_offered = {
         "hour": _("the last hour"),
@@ -136,7 +136,7 @@ class AgeFilter(ContactFilter):
 class DismissedFilter(ContactFilter):
     """By whether an admin put it aside; those are left out if nothing else is chosen."""
 
-    title = _("put aside")
+    title = _("what an admin said")
     parameter_name = "dismissed"
     choices_offered = {"yes": _("put aside"), "any": _("all")}
 

@@ -82,7 +82,7 @@ class ProblemAdmin(ContactPages):
         """The list; an action that was not offered is forged."""
         if request.POST.get("action") in self.actions and not may_change_newsletters(request):
             raise PermissionDenied
-        return super().changelist_view(request, extra_context)
+        return super().changelist_view(request, {"title": _("Problems"), **(extra_context or {})})
 
     def changeform_view(
         self,
@@ -100,7 +100,7 @@ class ProblemAdmin(ContactPages):
             raise PermissionDenied
         context = {
             "title": _("Problem"),
-            "subtitle": None,
+            "subtitle": self.whose(request, contact),
             "basket": dossier_of_contact(request, contact),
             "basket_links": links_from_problem(request, self.admin_site, contact),
             "basket_may_order": may_change_newsletters(request),

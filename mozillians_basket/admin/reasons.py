@@ -45,17 +45,19 @@ def reason(line: Subscription | None, *, entitled: bool | None) -> str:
         return _opted_out(line)
     if line.wanted:
         said = {
-            Decider.POLICY: _("Meant for them by the policy since %(moment)s."),
-            Decider.ADMIN: _("Subscribed by an admin on %(moment)s."),
-            Decider.MEMBER: _("They subscribed again by themselves on %(moment)s."),
+            Decider.POLICY: _("Since %(moment)s the policy means it for them."),
+            Decider.ADMIN: _("On %(moment)s an admin subscribed them."),
+            Decider.MEMBER: _(
+                "On %(moment)s it was seen that they subscribed again by themselves."
+            ),
         }[Decider(line.decided_by)] % {"moment": moment}
         if line.decided_by != Decider.POLICY and entitled is False:
             said = f"{said} {_('The policy does not mean it for them.')}"
     else:
         said = {
-            Decider.POLICY: _("The policy does not mean it for them, since %(moment)s."),
-            Decider.ADMIN: _("Unsubscribed by an admin on %(moment)s."),
-            Decider.MEMBER: _("They turned it off themselves, as was seen on %(moment)s."),
+            Decider.POLICY: _("Since %(moment)s the policy does not mean it for them."),
+            Decider.ADMIN: _("On %(moment)s an admin unsubscribed them."),
+            Decider.MEMBER: _("On %(moment)s it was seen that they turned it off themselves."),
         }[Decider(line.decided_by)] % {"moment": moment}
         if line.decided_by != Decider.POLICY and entitled:
             said = f"{said} {_('The policy means it for them.')}"

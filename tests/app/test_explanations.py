@@ -78,7 +78,7 @@ def test_a_refusal_names_basket_s_reason_and_code():
     said = told(failed, [refused], entitled("mozilla-phone"), around())
 
     assert "Since June 12, 2026, noon something is wrong: Basket says the address is" in said
-    assert "mozilla-phone: Meant for them by the policy since" in said
+    assert "mozilla-phone: Since June 12, 2026, noon the policy means it for them." in said
     assert "(refused, code 2)" in said
 
 
@@ -175,12 +175,12 @@ def test_the_next_attempt(fields, more, words):
 @pytest.mark.parametrize(
     ("fields", "policy", "words"),
     [
-        ({"wanted": True}, True, "Meant for them by the policy since"),
-        ({}, False, "The policy does not mean it for them, since"),
-        ({"wanted": True, "decided_by": "admin"}, True, "Subscribed by an admin on"),
+        ({"wanted": True}, True, "the policy means it for them."),
+        ({}, False, "the policy does not mean it for them."),
+        ({"wanted": True, "decided_by": "admin"}, True, "an admin subscribed them."),
         ({"wanted": True, "decided_by": "admin"}, False, "The policy does not mean it for them."),
         ({"decided_by": "admin"}, True, "The policy means it for them."),
-        ({"wanted": True, "decided_by": "member"}, True, "They subscribed again by themselves"),
+        ({"wanted": True, "decided_by": "member"}, True, "they subscribed again by themselves."),
         ({"wanted": True, "state": "awaiting"}, True, "waits for their confirmation"),
         ({"wanted": True, "state": "subscribed", "missing_at": NOW}, True, "being looked into"),
         ({"state": "unsubscribed", "decided_by": "admin"}, None, "not yet seen to be done"),

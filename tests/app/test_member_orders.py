@@ -47,7 +47,7 @@ def test_a_member_is_unsubscribed_policy_or_not(basket, vouched, order):
     order(vouched, "unsubscribe", newsletters="mozilla-phone")
 
     assert held(basket, vouched.user.email) == {vouched.user.email: set()}
-    assert "Unsubscribed by an admin" in order(vouched, "sync")
+    assert "an admin unsubscribed them." in order(vouched, "sync")
 
 
 def test_who_opted_out_is_subscribed_only_with_the_tick(basket, vouched, order):

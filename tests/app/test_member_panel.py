@@ -27,7 +27,7 @@ def test_the_page_shows_what_they_get_and_why(vouched, admin_client, name):
     page = page_of(admin_client, vouched, name)
 
     assert "They get mozilla-phone." in page
-    assert "Meant for them by the policy since" in page
+    assert "the policy means it for them." in page
     assert "mozillians-nda: The policy does not mean it for them" in page
     assert "subscribed</td>" in page
     assert "people.Vouch created" in page
