@@ -52,6 +52,12 @@ def hint_sweep() -> None:
     transaction.on_commit(lambda: publish(tasks.sweep), using=router.db_for_write(Touch))
 
 
+def hint_contacts(contact_ids: list[int]) -> None:
+    """Have these contacts synced, where due, when the transaction around this is committed."""
+    using = router.db_for_write(Touch)
+    transaction.on_commit(lambda: publish(tasks.sync_contacts, contact_ids), using=using)
+
+
 def _waiting_hint(using: str) -> Hint | None:
     """The hint that an earlier touch of the same transaction made, if it is still to be sent."""
     for _savepoints, callback, *_robust in reversed(

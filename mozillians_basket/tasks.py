@@ -117,6 +117,13 @@ def sync_touched(touch_ids: list[int]) -> None:
         draining.drain(touch_ids, _start)
 
 
+@shared_task(name="mozillians_basket.tasks.sync_contacts", ignore_result=True)
+def sync_contacts(contact_ids: list[int]) -> None:
+    """Start the syncs of these contacts, if they are due. A lost message costs time only."""
+    if switch_is_on():
+        _start(_claim(contact_ids))
+
+
 @shared_task(name="mozillians_basket.tasks.sweep", base=PeriodicTask, ignore_result=True)
 def sweep() -> None:
     """
@@ -125,6 +132,7 @@ def sweep() -> None:
     Needs no message from a signal; running it twice at once is harmless.
     """
     breaker.note_sweep()
+    ledger.work_off_repairs()
     if not switch_is_on():
         return
     while ledger.drain().touches:

@@ -1,6 +1,6 @@
 """Bulk actions on the site's member list."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
@@ -11,28 +11,25 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from mozillians_basket.admin.forms import NewslettersForm, SubscribeForm
+from mozillians_basket.admin.panel import BasketPanel
 from mozillians_basket.admin.sites import register
 from mozillians_basket.hints import hint_sweep
 from mozillians_basket.ledger import create_batch
 from mozillians_basket.models import Batch
 from mozillians_basket.switch import switch_is_on
 
-if TYPE_CHECKING:
-    MemberModelAdmin = admin.ModelAdmin[Any]
-else:
-    MemberModelAdmin = object
-
 #: The name of the button that confirms, and that tells the second request from the first.
 CONFIRM = "basket_confirm"
 
 
-class BasketMemberAdmin(MemberModelAdmin):
+class BasketMemberAdmin(BasketPanel):
     """
     Mixin for the ``ModelAdmin`` of the site's member model; put it before ``ModelAdmin``.
 
     Adds the actions ``subscribe_user_to_basket`` and
     ``unsubscribe_from_basket_task`` for admins with the permission
-    ``mozillians_basket.sync_members``. No policy stands behind them: admins may
+    ``mozillians_basket.sync_members``, and shows a member's newsletters on the
+    member's page. No policy stands behind what admins order: they may
     subscribe and unsubscribe anyone.
     """
 

@@ -14,6 +14,13 @@ from mozillians_basket.ledger.records import (
     record_subscribed,
     record_unsubscribed,
 )
+from mozillians_basket.ledger.repairs import (
+    Outcome,
+    order_for_member,
+    repair,
+    sync_member,
+    work_off_repairs,
+)
 from mozillians_basket.ledger.settling import close, postpone, settle
 from mozillians_basket.ledger.sheets import Sheet
 from mozillians_basket.ledger.showing import VERIFICATION
@@ -22,6 +29,7 @@ from mozillians_basket.ledger.touches import drain, touch
 __all__ = [
     "VERIFICATION",
     "Lease",
+    "Outcome",
     "Sheet",
     "claim",
     "claim_next",
@@ -36,16 +44,20 @@ __all__ = [
     "move_address",
     "note_removal",
     "note_request",
+    "order_for_member",
     "postpone",
     "record_lookup",
     "record_refusal",
     "record_subscribed",
     "record_unsubscribed",
     "release",
+    "repair",
     "settle",
     "subscribe_member",
+    "sync_member",
     "target_of",
     "touch",
     "unsubscribe_address",
     "work_off_batches",
+    "work_off_repairs",
 ]

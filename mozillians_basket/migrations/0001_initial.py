@@ -607,6 +607,52 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Repair",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("retry", "try again"), ("dismiss", "put aside")],
+                        max_length=20,
+                        verbose_name="action",
+                    ),
+                ),
+                (
+                    "contacts",
+                    models.JSONField(
+                        default=list, help_text="Their keys.", verbose_name="contacts"
+                    ),
+                ),
+                ("remark", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
+                ),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "repair",
+                "verbose_name_plural": "repairs",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="Subscription",
             fields=[
                 (
