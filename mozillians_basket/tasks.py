@@ -1,6 +1,6 @@
 """Celery tasks: thin wrappers; what they do is in ``sync`` and ``ledger``."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from celery import Task, chain, shared_task
@@ -138,11 +138,14 @@ def sweep() -> None:
     ledger.work_off_repairs()
     if not switch_is_on():
         return
-    while ledger.drain()[0]:
-        pass
-    while ledger.work_off_batches():
+    while _do_a_portion():
         _start(_claim())
     _start(_claim())
+
+
+def _do_a_portion() -> bool:
+    """Work the oldest touches into the ledger; once there are none, some of the bulk requests."""
+    return ledger.drain()[0] > 0 or ledger.advance_batches()
 
 
 @shared_task(name="mozillians_basket.tasks.reconcile", base=PeriodicTask, ignore_result=True)
@@ -227,6 +230,14 @@ def _claim(contact_ids: list[int] | None = None) -> list[Lease]:
     return ledger.claim_next() if contact_ids is None else ledger.claim(contact_ids)
 
 
-def _start(leases: Iterable[Lease]) -> None:
-    for lease in leases:
-        lookup_user_task.apply_async((lease.as_argument,))
+def _start(leases: Collection[Lease]) -> None:
+    """
+    Begin the syncs of claimed contacts.
+
+    Of many at once, the one in the middle wakes the sweeper, which then claims
+    the next: the workers do not stand idle until beat's next sweep.
+    """
+    many = len(leases) >= conf.MAX_IN_FLIGHT / 4 and not sweep.app.conf.task_always_eager
+    for number, lease in enumerate(leases):
+        options = {"link": sweep.si()} if many and number == len(leases) // 2 else {}
+        lookup_user_task.apply_async((lease.as_argument,), **options)

@@ -1,7 +1,7 @@
 """All writes to contacts and subscriptions: touch, evaluate, claim, record, settle."""
 
 from mozillians_basket.ledger.accounts import current_plan, target_of
-from mozillians_basket.ledger.batches import create_batch, work_off_batches
+from mozillians_basket.ledger.batches import advance_batches, work_off_batches
 from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
 from mozillians_basket.ledger.evaluation import evaluate_members, make_due
 from mozillians_basket.ledger.leases import (
@@ -12,6 +12,13 @@ from mozillians_basket.ledger.leases import (
     most_urgent,
     release,
     renew,
+)
+from mozillians_basket.ledger.orders import (
+    cancel_batch,
+    create_batch,
+    draft_batch,
+    order_batch,
+    retry_failed,
 )
 from mozillians_basket.ledger.records import (
     VERIFICATION,
@@ -38,10 +45,13 @@ __all__ = [
     "VERIFICATION",
     "Lease",
     "Outcome",
+    "advance_batches",
+    "cancel_batch",
     "claim",
     "claim_next",
     "create_batch",
     "current_plan",
+    "draft_batch",
     "drain",
     "due",
     "evaluate_members",
@@ -52,6 +62,7 @@ __all__ = [
     "note_removal",
     "note_request",
     "open_contact",
+    "order_batch",
     "order_for_member",
     "postpone",
     "record_lookup",
@@ -61,6 +72,7 @@ __all__ = [
     "release",
     "renew",
     "repair",
+    "retry_failed",
     "settle",
     "subscribe_member",
     "sync_member",

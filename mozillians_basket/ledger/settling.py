@@ -10,8 +10,8 @@ from mozillians_basket.backoff import waiting_time
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, label_of
 from mozillians_basket.ledger.accounts import account_of, current_plan
-from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
+from mozillians_basket.ledger.items import fail_items, finish_items
 from mozillians_basket.ledger.leases import Lease, holding
 from mozillians_basket.ledger.problems import PROBLEM_FIELDS, clear_problem, show_problem
 from mozillians_basket.ledger.records import leave_unanswered, look_back, note, show
