@@ -239,5 +239,5 @@ def _start(leases: Collection[Lease]) -> None:
     """
     many = len(leases) >= conf.MAX_IN_FLIGHT / 4 and not sweep.app.conf.task_always_eager
     for number, lease in enumerate(leases):
-        options = {"link": sweep.si()} if many and number == len(leases) // 2 else {}
-        lookup_user_task.apply_async((lease.as_argument,), **options)
+        wake = sweep.si() if many and number == len(leases) // 2 else None
+        lookup_user_task.apply_async((lease.as_argument,), link=wake)

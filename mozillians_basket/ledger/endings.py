@@ -87,4 +87,5 @@ def finish_batches(batches: Collection[Batch]) -> None:
             if batch.state == Batch.State.RUNNING:
                 batch.state = Batch.State.FINISHED
             batch.finished_at, batch.counts = timezone.now(), counts[batch.pk]
-            batch.save(update_fields=["state", "finished_at", "counts"])
+            batch.total = sum(batch.counts.values())
+            batch.save(update_fields=["state", "finished_at", "counts", "total"])
