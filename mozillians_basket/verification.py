@@ -124,6 +124,13 @@ def _missing(before: object) -> Iterator[Subscription]:
 
 def _conclude_line(line: Subscription) -> int:
     """Write one line, unless a sync has seen it otherwise meanwhile."""
+    with transaction.atomic():
+        # The contact first, as everywhere: it counts for whoever is working on it.
+        Contact.objects.filter(pk=line.contact_id).update(revision=F("revision") + 1)
+        return _write_line(line)
+
+
+def _write_line(line: Subscription) -> int:
     return Subscription.objects.filter(
         pk=line.pk, missing_at=line.missing_at, state__in=HELD
     ).update(

@@ -1,18 +1,11 @@
 """All writes to contacts and subscriptions: touch, evaluate, claim, record, settle."""
 
-from mozillians_basket.ledger.accounts import current_plan, target_of
+from mozillians_basket.ledger.accounts import target_of
 from mozillians_basket.ledger.batches import advance_batches, work_off_batches
 from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
 from mozillians_basket.ledger.evaluation import evaluate_members, make_due
-from mozillians_basket.ledger.leases import (
-    Lease,
-    claim,
-    claim_next,
-    due,
-    most_urgent,
-    release,
-    renew,
-)
+from mozillians_basket.ledger.leases import Lease, claim, claim_next, due, most_urgent, release
+from mozillians_basket.ledger.leftovers import leave_behind
 from mozillians_basket.ledger.orders import (
     cancel_batch,
     create_batch,
@@ -21,11 +14,8 @@ from mozillians_basket.ledger.orders import (
     retry_failed,
 )
 from mozillians_basket.ledger.records import (
-    VERIFICATION,
-    leave_behind,
     note_removal,
     note_request,
-    open_contact,
     record_lookup,
     record_refusal,
     record_subscribed,
@@ -38,19 +28,22 @@ from mozillians_basket.ledger.repairs import (
     sync_member,
     work_off_repairs,
 )
-from mozillians_basket.ledger.settling import postpone, settle
+from mozillians_basket.ledger.settling import close, postpone, settle
+from mozillians_basket.ledger.sheets import Sheet
+from mozillians_basket.ledger.showing import VERIFICATION
 from mozillians_basket.ledger.touches import drain, touch
 
 __all__ = [
     "VERIFICATION",
     "Lease",
     "Outcome",
+    "Sheet",
     "advance_batches",
     "cancel_batch",
     "claim",
     "claim_next",
+    "close",
     "create_batch",
-    "current_plan",
     "draft_batch",
     "drain",
     "due",
@@ -61,7 +54,6 @@ __all__ = [
     "move_address",
     "note_removal",
     "note_request",
-    "open_contact",
     "order_batch",
     "order_for_member",
     "postpone",
@@ -70,7 +62,6 @@ __all__ = [
     "record_subscribed",
     "record_unsubscribed",
     "release",
-    "renew",
     "repair",
     "retry_failed",
     "settle",

@@ -144,4 +144,5 @@ def make_all_due(
         attempts=0,
         refused_email="",
         parked_at=None,
+        revision=F("revision") + 1,
     )

@@ -18,7 +18,7 @@ from mozillians_basket.states import HELD, Decider, State
 
 LINE_FIELDS = ["wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code"]
 CONTACT_FIELDS = [
-    "settled_at", "verify", "not_before", "attempts", "parked_at", *PROBLEM_FIELDS
+    "settled_at", "verify", "not_before", "attempts", "parked_at", "revision", *PROBLEM_FIELDS
 ]  # fmt: skip
 
 
@@ -111,8 +111,10 @@ class _Undoing:
             return
         if any(self._is_begun(line, known.get(line.newsletter)) for line in mine):
             return
+        asked = set((contact.asked or {}).get("newsletters", ()))
         for line in mine:
-            self._restore(line, known.get(line.newsletter))
+            sent = line.requested_at is not None or line.newsletter in asked
+            self._restore(line, known.get(line.newsletter), sent=sent)
         dropped = {line.pk for line in self.dropped}
         left = [line for line in self.lines[contact.pk] if line.pk not in dropped]
         idle = (
@@ -142,7 +144,7 @@ class _Undoing:
             return line.removed_at is not None and line.removed_at >= self.batch.created_at
         return line.state in HELD and (before is None or before["state"] not in HELD)
 
-    def _restore(self, line: Subscription, before: Mapping[str, Any] | None) -> None:
+    def _restore(self, line: Subscription, before: Mapping[str, Any] | None, *, sent: bool) -> None:
         if before is not None:
             line.wanted, line.decided_by = before["wanted"], before["decided_by"]
             line.decided_at = datetime.fromisoformat(before["decided_at"])
@@ -150,7 +152,7 @@ class _Undoing:
             if before["state"] == State.REFUSED and line.state == State.UNKNOWN:
                 line.state, line.error_code = before["state"], before["error_code"]
             self.restored.append(line)
-        elif line.requested_at is None and line.removed_at is None and line.state not in HELD:
+        elif not sent and line.removed_at is None and line.state not in HELD:
             self.dropped.append(line)
         else:  # asked for without an answer: looked for, and removed
             line.wanted, line.decided_at, line.despite_opt_out = False, self.now, False
@@ -159,6 +161,8 @@ class _Undoing:
     def write(self) -> None:
         Subscription.objects.filter(pk__in=[line.pk for line in self.dropped]).delete()
         Subscription.objects.bulk_update(self.restored, LINE_FIELDS)
+        for contact in self.undone:
+            contact.revision += 1
         Contact.objects.bulk_update(self.undone, CONTACT_FIELDS)
         Event.objects.bulk_create(
             event_of(contact, Event.Kind.CANCELLED, self.batch.newsletters, batch=self.batch)
