@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.core.paginator import Paginator
 from django.db import InterfaceError, OperationalError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
@@ -14,6 +16,10 @@ from mozillians_basket.site import get_site
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
+
+    AnyPaginator = Paginator[Any]
+else:
+    AnyPaginator = Paginator
 
 #: Parameters of a member list that say how it is shown, not who is on it: page, "show all",
 #: order, "invalid", facets, popup.
@@ -85,7 +91,9 @@ def selected(selection: dict[str, Any], actor: Any) -> QuerySet[Any]:
 
 
 def _rebuilt(selection: dict[str, Any], actor: Any) -> QuerySet[Any]:
-    model_admin = _model_admin(selection["site"], selection["model"])
+    model_admin: Any = copy(_model_admin(selection["site"], selection["model"]))
+    # No page of it is shown, so nothing need be counted, which a large table takes long for.
+    model_admin.paginator, model_admin.show_full_result_count = _Uncounted, False
     request = HttpRequest()
     request.method = "GET"
     request.GET = QueryDict(selection["query"])
@@ -93,7 +101,14 @@ def _rebuilt(selection: dict[str, Any], actor: Any) -> QuerySet[Any]:
     request.path = request.path_info = list_url({**selection, "query": ""})
     if not model_admin.has_view_or_change_permission(request):
         raise SelectionLost("no permission")
-    return model_admin.get_changelist_instance(request).get_queryset(request)
+    members: QuerySet[Any] = model_admin.get_changelist_instance(request).get_queryset(request)
+    return members
+
+
+class _Uncounted(AnyPaginator):
+    """For a list of which only the queryset is wanted."""
+
+    count = 0
 
 
 def _model_admin(site_name: str, label: str) -> "ModelAdmin[Any]":

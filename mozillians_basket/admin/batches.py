@@ -32,7 +32,7 @@ from mozillians_basket.admin.pages import (
 )
 from mozillians_basket.admin.progress import Progress, progress_of, progress_of_all, shown
 from mozillians_basket.hints import hint_sweep
-from mozillians_basket.ledger import cancel_batch, retry_failed
+from mozillians_basket.ledger import cancel_batch, retry_failed, take_back
 from mozillians_basket.models import Batch, Event
 
 #: Why a request was cancelled though no admin wanted it, by the outcome that the history notes.
@@ -48,13 +48,12 @@ class BatchAdmin(DraftPages, BasketPages):
 
     list_display = ("order", "newsletter_names", "actor", "created_at", "state", "progress")
     list_filter = ("state", "action")
-    list_select_related = ("actor",)
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without drafts: those are their admin's own."""
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.exclude(state=Batch.State.DRAFT)
+        return rows.exclude(state=Batch.State.DRAFT).select_related("actor")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may order bulk requests may see them, too."""
@@ -182,6 +181,7 @@ class BatchAdmin(DraftPages, BasketPages):
         """Stop a request."""
         batch = self._batch_to_change(request, batch_id)
         if cancel_batch(batch, actor=request.user):
+            take_back(batch)  # at once, for those who are next; the rest is the worker's
             self._went_through(request, batch, _("Cancelled."))
         else:
             self.message_user(request, _("There was nothing to cancel."), messages.WARNING)

@@ -65,7 +65,7 @@ class DraftPages(AnyModelAdmin):
             self._order(request, batch, form.cleaned_data)
             return self._to_batch(batch)
         try:
-            outlook = look_ahead(selected(batch.selection, batch.actor), subscribe=subscribe)
+            outlook = look_ahead(selected(batch.selection, request.user), subscribe=subscribe)
         except SelectionLost as lost:
             return self._give_up(request, lost)
         return self._ask(request, batch, form, rows(form, newsletters, outlook, batch), outlook)
@@ -167,15 +167,19 @@ def warning_of(newsletter: Newsletter, prospect: Prospect, batch: Batch) -> str:
 
 def order_in_words(batch: Batch) -> str:
     """What was ordered, for the admin's log."""
-    numbers = {"count": shown(batch.total), "newsletters": ", ".join(batch.newsletters)}
+    members = ngettext("%(count)s member", "%(count)s members", batch.total)
+    words = {
+        "members": members % {"count": shown(batch.total)},
+        "newsletters": ", ".join(batch.newsletters),
+    }
     if batch.action == Batch.Action.UNSUBSCRIBE:
-        return _("Ordered: unsubscribe %(count)s members from %(newsletters)s.") % numbers
+        return _("Ordered: unsubscribe %(members)s from %(newsletters)s.") % words
     if batch.despite_opt_out:
         return (
             _(
-                "Ordered: subscribe %(count)s members to %(newsletters)s, also those who opted "
-                "out themselves."
+                "Ordered: subscribe %(members)s to %(newsletters)s, also those who opted out "
+                "themselves."
             )
-            % numbers
+            % words
         )
-    return _("Ordered: subscribe %(count)s members to %(newsletters)s.") % numbers
+    return _("Ordered: subscribe %(members)s to %(newsletters)s.") % words

@@ -118,7 +118,9 @@ class BasketMemberAdmin(MemberModelAdmin):
             keys = list(queryset.order_by().values_list("pk", flat=True))
             return these_of(self, request, keys), len(keys)
         selection = everybody_on(self, request)
-        total = selected(selection, request.user).count()
-        if total != queryset.count():
+        members = selected(selection, request.user)
+        total = members.count()
+        same = members.query.sql_with_params() == queryset.query.sql_with_params()
+        if not same and total != queryset.count():
             raise SelectionLost("no list")
         return selection, total

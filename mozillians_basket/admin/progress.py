@@ -84,7 +84,9 @@ class Progress:
             return ""
         if not self.rate:
             return _("Nothing was finished in the last minute.")
-        rate = _("%(rate)s members a second") % {"rate": formats.number_format(self.rate, 1)}
+        rate = _("%(rate)s members a second") % {
+            "rate": formats.number_format(round(self.rate, 1), 1)
+        }
         return f"{rate}, {_('about %(time)s left') % {'time': duration(self.waiting / self.rate)}}"
 
 

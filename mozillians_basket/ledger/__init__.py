@@ -32,6 +32,7 @@ from mozillians_basket.ledger.settling import close, postpone, settle
 from mozillians_basket.ledger.sheets import Sheet
 from mozillians_basket.ledger.showing import VERIFICATION
 from mozillians_basket.ledger.touches import drain, touch
+from mozillians_basket.ledger.undoing import take_back
 
 __all__ = [
     "VERIFICATION",
@@ -67,6 +68,7 @@ __all__ = [
     "settle",
     "subscribe_member",
     "sync_member",
+    "take_back",
     "target_of",
     "touch",
     "unsubscribe_address",

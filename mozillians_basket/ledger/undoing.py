@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from mozillians_basket.ledger.accounts import account_of
@@ -17,9 +17,6 @@ from mozillians_basket.plan import differs
 from mozillians_basket.states import HELD, Decider, State
 
 LINE_FIELDS = ["wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code"]
-CONTACT_FIELDS = [
-    "settled_at", "verify", "not_before", "attempts", "parked_at", "revision", *PROBLEM_FIELDS
-]  # fmt: skip
 
 
 def before_of(
@@ -61,6 +58,7 @@ def take_back(batch: Batch, *, after: int = 0, limit: int = 500) -> tuple[int, i
     answered is taken back like one that nobody wants any more.
 
     :param after: look at items with larger keys only.
+    :param limit: look at so many items at the most.
     :return: how many items were closed, and the key to go on after; ``None`` at the end.
     """
     now = timezone.now()
@@ -93,6 +91,9 @@ class _Undoing:
     def __init__(self, batch: Batch, contacts: list[Contact], now: datetime) -> None:
         self.batch, self.contacts, self.now = batch, contacts, now
         self.undone: list[Contact] = []
+        self.idle: list[Contact] = []
+        self.well: list[Contact] = []
+        self.parked: list[Contact] = []
         self.restored: list[Subscription] = []
         self.dropped: list[Subscription] = []
         self.lines: dict[int, list[Subscription]] = defaultdict(list)
@@ -123,12 +124,12 @@ class _Undoing:
             and contact.pk not in self.wanted_elsewhere
         )
         if idle and not differs(account_of(contact, left)):
-            contact.settled_at, contact.verify = contact.touched_at, False
-            contact.not_before, contact.attempts = None, 0
-            if all(line.state != State.REFUSED for line in left):
-                clear_problem(contact)
+            self.idle.append(contact)
+            if contact.error and all(line.state != State.REFUSED for line in left):
+                self.well.append(contact)
         elif before.get("parked_at"):
             contact.parked_at = datetime.fromisoformat(before["parked_at"])
+            self.parked.append(contact)
         self.undone.append(contact)
 
     def _is_mine(self, line: Subscription) -> bool:
@@ -161,10 +162,19 @@ class _Undoing:
     def write(self) -> None:
         Subscription.objects.filter(pk__in=[line.pk for line in self.dropped]).delete()
         Subscription.objects.bulk_update(self.restored, LINE_FIELDS)
-        for contact in self.undone:
-            contact.revision += 1
-        Contact.objects.bulk_update(self.undone, CONTACT_FIELDS)
+        _rows(self.undone).update(revision=F("revision") + 1)
+        _rows(self.idle).update(
+            settled_at=F("touched_at"), verify=False, not_before=None, attempts=0
+        )
+        for contact in self.well:
+            clear_problem(contact)
+        Contact.objects.bulk_update(self.well, PROBLEM_FIELDS)
+        Contact.objects.bulk_update(self.parked, ["parked_at"])
         Event.objects.bulk_create(
             event_of(contact, Event.Kind.CANCELLED, self.batch.newsletters, batch=self.batch)
             for contact in self.undone
         )
+
+
+def _rows(contacts: Collection[Contact]) -> QuerySet[Contact]:
+    return Contact.objects.filter(pk__in=[contact.pk for contact in contacts])
