@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.utils import quote
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
@@ -67,15 +67,24 @@ def _members(
     items: list[BatchItem], request: HttpRequest, site: AdminSite
 ) -> dict[Any, tuple[str, str]]:
     """Names and pages of the members whom this admin may view, by key."""
-    model = get_site().member_model
-    if not items or not site.is_registered(model):
+    model_admin = _member_admin(site) if items else None
+    if model_admin is None or not model_admin.has_view_or_change_permission(request):
         return {}
-    model_admin = site.get_model_admin(model)
-    if not model_admin.has_view_or_change_permission(request):
-        return {}
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+    meta = model_admin.model._meta
+    name = f"admin:{meta.app_label}_{meta.model_name}_change"
     rows = model_admin.get_queryset(request).filter(pk__in=[item.member_id for item in items])
     return {
         row.pk: (str(row), reverse(name, args=[quote(row.pk)], current_app=site.name))
         for row in rows
     }
+
+
+def _member_admin(site: AdminSite) -> "ModelAdmin[Any] | None":
+    """The page of the member model on this admin site, or of one of its proxies."""
+    model = get_site().member_model
+    if site.is_registered(model):
+        return site.get_model_admin(model)
+    for registered, model_admin in site._registry.items():  # noqa: SLF001 - no public way to list
+        if registered._meta.concrete_model is model._meta.concrete_model:
+            return model_admin
+    return None
