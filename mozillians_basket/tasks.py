@@ -135,11 +135,14 @@ def sweep() -> None:
     ledger.work_off_repairs()
     if not switch_is_on():
         return
-    while ledger.drain().touches:
-        pass
-    while ledger.work_off_batches():
+    while _do_a_portion():
         _start(_claim())
     _start(_claim())
+
+
+def _do_a_portion() -> bool:
+    """Work the oldest touches into the ledger; once there are none, some of the bulk requests."""
+    return ledger.drain().touches > 0 or ledger.advance_batches()
 
 
 @shared_task(name="mozillians_basket.tasks.reconcile", base=PeriodicTask, ignore_result=True)
@@ -220,5 +223,14 @@ def _claim(contact_ids: list[int] | None = None) -> list[Lease]:
 
 
 def _start(leases: Iterable[Lease]) -> None:
-    for lease in leases:
-        lookup_user_task.apply_async((lease.as_argument,))
+    """
+    Begin the syncs of claimed contacts.
+
+    Of many at once, the one in the middle wakes the sweeper, which then claims
+    the next: the workers do not stand idle until beat's next sweep.
+    """
+    started = list(leases)
+    many = len(started) >= conf.MAX_IN_FLIGHT / 4 and not sweep.app.conf.task_always_eager
+    for number, lease in enumerate(started):
+        wake = sweep.si() if many and number == len(started) // 2 else None
+        lookup_user_task.apply_async((lease.as_argument,), link=wake)

@@ -199,11 +199,29 @@ class Migration(migrations.Migration):
                 ),
                 ("total", models.PositiveIntegerField(default=0, verbose_name="total")),
                 (
+                    "counts",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="How many items ended in which state; empty until it is over.",
+                        verbose_name="counts",
+                    ),
+                ),
+                (
                     "created_at",
                     models.DateTimeField(
                         default=django.utils.timezone.now,
                         help_text="A decision that is newer than this one stands.",
                         verbose_name="created",
+                    ),
+                ),
+                (
+                    "retried_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When an admin last asked to try what had failed until then once more.",
+                        null=True,
+                        verbose_name="retried",
                     ),
                 ),
                 (
@@ -461,6 +479,15 @@ class Migration(migrations.Migration):
                     "error_code",
                     models.SmallIntegerField(
                         blank=True, null=True, verbose_name="Basket's error code"
+                    ),
+                ),
+                (
+                    "before",
+                    models.JSONField(
+                        blank=True,
+                        help_text="What stood in the ledger before the decision, to go back to; no address.",
+                        null=True,
+                        verbose_name="before",
                     ),
                 ),
                 (
@@ -849,8 +876,8 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="batch",
             index=models.Index(
-                condition=models.Q(("state__in", ["draft", "expanding", "running"])),
-                fields=["state"],
+                condition=models.Q(("finished_at__isnull", True)),
+                fields=["id"],
                 name="basket_batch_open",
             ),
         ),
@@ -916,13 +943,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="batchitem",
-            index=models.Index(fields=["batch", "state"], name="basket_item_progress"),
+            index=models.Index(
+                fields=["batch", "state", "finished_at"], name="basket_item_progress"
+            ),
         ),
         migrations.AddIndex(
             model_name="batchitem",
             index=models.Index(
                 condition=models.Q(("contact__isnull", True), ("state", "pending")),
-                fields=["batch"],
+                fields=["batch", "id"],
                 name="basket_item_not_started",
             ),
         ),
