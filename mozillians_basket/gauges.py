@@ -132,7 +132,7 @@ def _count(names: list[str]) -> Standing:
     now = timezone.now()
     counted = (
         Subscription.objects.order_by()
-        .values("newsletter")
+        .values_list("newsletter")
         .annotate(
             n_wanted=Count("pk", filter=Q(wanted=True)),
             n_confirmed=Count("pk", filter=Q(state=State.SUBSCRIBED)),
@@ -142,13 +142,7 @@ def _count(names: list[str]) -> Standing:
             n_missing=Count("pk", filter=Q(missing_at__isnull=False, state__in=HELD)),
         )
     )
-    rows = {
-        row["newsletter"]: Newsletter(
-            row["newsletter"],
-            *(row[f"n_{field}"] for field in Newsletter._fields[1:-1]),
-        )
-        for row in counted
-    }
+    rows = {row[0]: Newsletter(*row) for row in counted}
     lately: Counter[str] = Counter()
     events = Event.objects.filter(
         cause=VERIFICATION, kind=Event.Kind.OPTED_OUT, created_at__gt=now - LATELY

@@ -228,8 +228,9 @@ def _departed() -> QuerySet[Contact]:
 
 
 def _of_departed(newsletter: str) -> QuerySet[Subscription]:
+    member = _members().filter(pk=OuterRef("contact__member_id"))
     return Subscription.objects.filter(
-        newsletter=newsletter, wanted=True, contact__in=_departed().values("pk")
+        ~Exists(member), newsletter=newsletter, wanted=True, contact__member__isnull=False
     )
 
 

@@ -67,8 +67,6 @@ class Chart:
     words_y: str
     panels: tuple[Panel, ...]
     words: tuple[Word, ...]
-    rows: tuple[tuple[str, tuple[int, ...]], ...]
-    """The same as a table: for each moment the numbers in the order of the panels."""
 
 
 def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
@@ -97,7 +95,6 @@ def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
             for number, text in enumerate(moments)
             if number % every == 0
         ),
-        rows=tuple(zip(moments, zip(*(one.numbers for one in series), strict=True), strict=True)),
     )
 
 
