@@ -48,13 +48,15 @@ def enter(contact_id: int) -> Pulse:
     return pulse
 
 
-def note_success(pulse: Pulse, call: str) -> None:
+def note_success(pulse: Pulse | None, call: str) -> None:
     """
     Basket answered a call: the run of failures of that kind is over, and the breaker closes.
 
     A call of another kind says nothing: lookups may work while subscribes fail.
+
+    :param pulse: what :func:`enter` returned; ``None`` when there was no trouble to ask about.
     """
-    if pulse.failures and pulse.failing_call in {call, ""}:
+    if pulse is not None and pulse.failures and pulse.failing_call in {call, ""}:
         close()
 
 

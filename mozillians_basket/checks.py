@@ -309,9 +309,10 @@ def check_flags(app_configs: Any, **kwargs: Any) -> Messages:
 
 
 def check_switch_cache(app_configs: Any, **kwargs: Any) -> Messages:
-    """Waffle's cache: one that all processes share, or none."""
+    """Waffle's cache: one that all processes share, or one that forgets within a second."""
     name = get_setting("CACHE_NAME")
-    backend = str(settings.CACHES.get(name, {}).get("BACKEND", ""))
+    cache = settings.CACHES.get(name, {})
+    backend = str(cache.get("BACKEND", ""))
     if not backend:
         return [
             error(
@@ -320,14 +321,15 @@ def check_switch_cache(app_configs: Any, **kwargs: Any) -> Messages:
                 "Add that cache, or name one that is there.",
             )
         ]
-    if backend.endswith(".LocMemCache"):
+    timeout = cache.get("TIMEOUT", 300)
+    if backend.endswith(".LocMemCache") and (timeout is None or timeout > 1):
         return [
             error(
                 25,
-                "Waffle keeps the switch in a cache of one process: a worker would not see "
-                "BASKET_SWITCH_ENABLED being turned off.",
-                "Point WAFFLE_CACHE_NAME at a shared cache (Redis, Memcached), or at a "
-                "django.core.cache.backends.dummy.DummyCache to ask the database each time.",
+                "Waffle keeps the switch in a cache of one process: a worker would not see in "
+                "time that BASKET_SWITCH_ENABLED was turned.",
+                'Give that cache "TIMEOUT": 1, or point WAFFLE_CACHE_NAME at a shared cache '
+                "(Redis, Memcached).",
             )
         ]
     return []

@@ -26,7 +26,7 @@ from mozillians_basket.exceptions import (
 )
 from mozillians_basket.plan import Person
 from mozillians_basket.redaction import protect_logs
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.switch import call_is_allowed
 
 #: This app's own code for a subscribe that Basket answers "ok" without a token:
 #: a blocked domain, for which it stores nothing (measured).
@@ -225,7 +225,7 @@ def _request(method: str, url: str, **kwargs: Any) -> requests.Response:
     """
     if not _ours.get():
         return requests.request(method, url, **kwargs)  # noqa: S113 - the caller's timeout is in kwargs
-    if not switch_is_on():
+    if not call_is_allowed():
         raise BasketSwitchedOff
     url = conf.URL + url.removeprefix(str(basket.base.BASKET_URL))
     kwargs |= {"timeout": conf.TIMEOUT, "allow_redirects": False}

@@ -18,7 +18,7 @@ from mozillians_basket.exceptions import (
     LeaseLost,
     StepFailed,
 )
-from mozillians_basket.ledger import Lease
+from mozillians_basket.ledger import Sheet
 from mozillians_basket.models import Contact
 from mozillians_basket.plan import Account, Lookup, Person, Plan, differs
 from mozillians_basket.states import HELD
@@ -36,7 +36,7 @@ class Superseded(Exception):
 
 
 @contextmanager
-def guarded(lease: Lease) -> Iterator[None]:
+def guarded(sheet: Sheet) -> Iterator[None]:
     """
     Give the contact back, due, when a step does not get through.
 
@@ -50,17 +50,17 @@ def guarded(lease: Lease) -> Iterator[None]:
     except LeaseLost:
         return
     except (Superseded, BasketSwitchedOff):
-        ledger.release(lease)
+        ledger.release(sheet.lease)
         return
     except BreakerOpen as stop:
-        ledger.release(lease, stop.because)
+        ledger.release(sheet.lease, stop.because)
         return
     except BasketError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 - its text may quote a person's address
         failure = StepFailed(_place_of(error))
     try:
-        ledger.postpone(lease, failure)
+        ledger.postpone(sheet, failure)
     except LeaseLost:
         return
     if isinstance(failure, StepFailed):
@@ -68,13 +68,16 @@ def guarded(lease: Lease) -> Iterator[None]:
 
 
 @contextmanager
-def _calling(lease: Lease, call: str) -> Iterator[None]:
+def _calling(sheet: Sheet, call: str) -> Iterator[None]:
     """
     Around each call to Basket: ask the breaker before, tell it how it went after.
 
+    The sheet knows whether there was any trouble when it was read, a moment ago.
+
     :raises BreakerOpen: when this call may not be made, or its failure opened the breaker.
     """
-    pulse = breaker.enter(lease.contact_id)
+    contact_id = sheet.lease.contact_id
+    pulse = breaker.enter(contact_id) if sheet.troubled else None
     failure: BasketError
     try:
         yield
@@ -86,7 +89,8 @@ def _calling(lease: Lease, call: str) -> Iterator[None]:
     else:
         breaker.note_success(pulse, call)
         return
-    if breaker.note_failure(failure, call, lease.contact_id):
+    sheet.troubled = True
+    if breaker.note_failure(failure, call, contact_id):
         raise BreakerOpen(failure)
     raise failure
 
@@ -99,34 +103,38 @@ def _place_of(error: BaseException) -> str:
     return f"{type(error).__module__}.{type(error).__qualname__}{place}"
 
 
-def look_up(lease: Lease) -> list[Step]:
+def look_up(sheet: Sheet) -> list[Step]:
     """
     Ask Basket who it has, write down what that shows, and say which calls must follow.
 
-    Nothing is asked when the ledger shows no difference and nobody wants it verified.
+    Nothing is asked when the ledger shows no difference and nobody wants it
+    verified. When nothing must follow, the contact is settled.
 
     :raises Superseded: begin again.
     :raises BasketError: any of its subclasses.
     """
-    contact, account = ledger.open_contact(lease)
+    contact = sheet.open().contact
+    account = sheet.account
     if contact.moving_to and not same_address(contact.moving_to, ledger.target_of(account)):
-        ledger.leave_behind(lease)
+        ledger.leave_behind(sheet)
+        contact, account = sheet.contact, sheet.account
     if not differs(account) and not contact.verify:
+        ledger.settle(sheet)
         return []
-    current = _person_at(lease, account.email) if account.email else None
+    current = _person_at(sheet, account.email) if account.email else None
     carry = account.moving and (
         any(line.wanted for line in account.lines)
         or (current is not None and bool(current.newsletters & account.ours))
     )
-    new = _person_at(lease, account.wanted_email) if carry else None
+    new = _person_at(sheet, account.wanted_email) if carry else None
     lookup = Lookup(
         target=ledger.target_of(account),
         current=current,
         new=new,
         asked_for_new=carry,
-        renamed=current is None and _is_elsewhere(lease, contact, account),
+        renamed=current is None and _is_elsewhere(sheet, contact, account),
     )
-    todo = ledger.record_lookup(lease, lookup)
+    todo = ledger.record_lookup(sheet, lookup)
     if todo is None:
         raise Superseded
     steps = []
@@ -137,88 +145,102 @@ def look_up(lease: Lease) -> list[Step]:
     return steps
 
 
-def _is_elsewhere(lease: Lease, contact: Contact, account: Account) -> bool:
+def _is_elsewhere(sheet: Sheet, contact: Contact, account: Account) -> bool:
     """Whether somebody who is gone from their address changed it at Basket."""
     if not contact.token or not any(line.state in HELD for line in account.lines):
         return False
-    with _calling(lease, "lookup"):
+    with _calling(sheet, "lookup"):
         return client.knows(contact.token)
 
 
-def _person_at(lease: Lease, email: str) -> Person | None:
+def _person_at(sheet: Sheet, email: str) -> Person | None:
     """
     Look one address up. An address that Basket does not take for one has nobody.
 
     :raises Superseded: after writing that down, when it is the address to move to.
     """
     try:
-        with _calling(lease, "lookup"):
+        with _calling(sheet, "lookup"):
             return client.look_up(email)
     except BasketRefused as error:
         if error.code != errors.BASKET_INVALID_EMAIL:
             raise
         refusal = error.code
-    if ledger.record_refusal(lease, refusal, address=email, nobody=True):
+    if ledger.record_refusal(sheet, refusal, address=email, nobody=True):
         raise Superseded
     return None
 
 
-def subscribe(lease: Lease) -> bool:
+def subscribe(sheet: Sheet) -> bool:
     """
     Subscribe the target address to what it is still to get, in one call.
+
+    When nothing must follow, the contact is settled.
 
     :return: whether an unsubscribe must follow.
     :raises Superseded: begin again.
     :raises BasketError: any of its subclasses.
     """
-    account, lookup, todo = _reopened(lease)
-    if todo.subscribe:
-        ledger.note_request(lease, lookup, todo.subscribe, moving=account.moving)
-        _subscribe(lease, lookup, todo.subscribe, moving=account.moving)
-    return bool(todo.unsubscribe)
+    sheet.open()
 
+    def begin() -> tuple[Account, Lookup, Plan]:
+        account, lookup, todo = _whats_left(sheet)
+        if todo.subscribe:
+            ledger.note_request(sheet, lookup, todo.subscribe)
+        elif not todo.unsubscribe:
+            ledger.close(sheet, lookup)
+        return account, lookup, todo
 
-def _subscribe(lease: Lease, lookup: Lookup, newsletters: frozenset[str], *, moving: bool) -> None:
+    account, lookup, todo = sheet.change(begin, keep=True)
+    if not todo.subscribe:
+        return bool(todo.unsubscribe)
     try:
-        with _calling(lease, Step.SUBSCRIBE):
-            token = client.subscribe(lookup.target, newsletters)
+        with _calling(sheet, Step.SUBSCRIBE):
+            token = client.subscribe(lookup.target, todo.subscribe)
     except BasketRefused as error:
         refusal = error.code
     else:
-        ledger.record_subscribed(lease, lookup, newsletters, token, moving=moving)
-        return
-    ledger.record_refusal(lease, refusal, address=lookup.target)
+        return ledger.record_subscribed(sheet, lookup, todo.subscribe, token, moving=account.moving)
+    ledger.record_refusal(sheet, refusal, address=lookup.target)
     raise Superseded
 
 
-def unsubscribe(lease: Lease) -> bool:
+def unsubscribe(sheet: Sheet) -> bool:
     """
-    Unsubscribe the current address from what it is not to have any more, in one call.
+    Unsubscribe the current address from what it is not to have any more, in one call, and settle.
 
     :return: false: nothing follows.
     :raises Superseded: begin again.
     :raises BasketError: any of its subclasses.
     """
-    account, lookup, todo = _reopened(lease)
-    if account.moving and todo.subscribe:
-        raise Superseded  # new first, old second
+    sheet.open()
+
+    def begin() -> tuple[Lookup, Plan]:
+        account, lookup, todo = _whats_left(sheet)
+        if account.moving and todo.subscribe:
+            raise Superseded  # new first, old second
+        if todo.unsubscribe and lookup.current is not None:
+            ledger.note_removal(sheet, todo.unsubscribe)
+        else:
+            ledger.close(sheet, lookup)
+        return lookup, todo
+
+    lookup, todo = sheet.change(begin, keep=True)
     if todo.unsubscribe and lookup.current is not None:
-        ledger.note_removal(lease, todo.unsubscribe)
-        with _calling(lease, Step.UNSUBSCRIBE):
+        with _calling(sheet, Step.UNSUBSCRIBE):
             client.unsubscribe(lookup.current, todo.unsubscribe)
-        ledger.record_unsubscribed(lease, lookup, todo.unsubscribe)
+        ledger.record_unsubscribed(sheet, lookup, todo.unsubscribe)
     return False
 
 
-def _reopened(lease: Lease) -> tuple[Account, Lookup, Plan]:
+def _whats_left(sheet: Sheet) -> tuple[Account, Lookup, Plan]:
     """
     What is wanted of the contact *now*, and what is left to send of that.
 
     :raises Superseded: when the lookup does not cover what is wanted now.
     """
-    contact, account = ledger.open_contact(lease)
-    lookup = Lookup.from_json(contact.lookup) if contact.lookup else None
-    todo = ledger.current_plan(contact, account, lookup) if lookup else None
+    account, lookup = sheet.account, sheet.looked_up
+    todo = sheet.plan(lookup, account) if lookup else None
     if lookup is None or todo is None:
         raise Superseded
     return account, lookup, todo

@@ -6,11 +6,10 @@ from typing import Any
 from celery import Task, chain, shared_task
 from django.db import InterfaceError, OperationalError
 
-from mozillians_basket import breaker, ledger, sync, verification
+from mozillians_basket import breaker, draining, ledger, sync, verification
 from mozillians_basket import reconcile as reconciliation
 from mozillians_basket.conf import conf
-from mozillians_basket.exceptions import BasketSwitchedOff, LeaseLost
-from mozillians_basket.ledger import Lease
+from mozillians_basket.ledger import Lease, Sheet
 from mozillians_basket.periodic import PeriodicTask
 from mozillians_basket.redaction import redacted
 from mozillians_basket.switch import switch_is_on
@@ -120,10 +119,8 @@ def _follow_up(contact_ids: list[int]) -> dict[str, Any]:
 @shared_task(name="mozillians_basket.tasks.sync_touched", ignore_result=True)
 def sync_touched(touch_ids: list[int]) -> None:
     """Carry what these touches led to. A lost message costs time only: the sweeper finds them."""
-    if not switch_is_on():
-        return
-    _drained, contact_ids = ledger.drain(touch_ids)
-    _start(_claim(contact_ids))
+    if switch_is_on():
+        draining.drain(touch_ids, _start)
 
 
 @shared_task(name="mozillians_basket.tasks.sweep", base=PeriodicTask, ignore_result=True)
@@ -136,7 +133,7 @@ def sweep() -> None:
     breaker.note_sweep()
     if not switch_is_on():
         return
-    while ledger.drain()[0]:
+    while ledger.drain().touches:
         pass
     while ledger.work_off_batches():
         _start(_claim())
@@ -162,15 +159,13 @@ def verify() -> None:
 @shared_task(name="mozillians_basket.tasks.lookup_user_task", ignore_result=True)
 def lookup_user_task(lease: list[int]) -> None:
     """First step of a sync: look the person up, then start the steps that the plan needs."""
-    held = _renewed(lease)
-    if held is None:
-        return
-    with sync.guarded(held):
-        steps = sync.look_up(held)
+    sheet = Sheet(Lease(*lease))
+    with sync.guarded(sheet):
+        steps = sync.look_up(sheet)
         if steps:
-            chain(*(_TASKS[step].s() for step in steps)).apply_async((held.as_argument,))
+            chain(*(_TASKS[step].s() for step in steps)).apply_async((sheet.as_argument,))
         else:
-            _finish(held)
+            _finish(sheet)
 
 
 @shared_task(bind=True, name="mozillians_basket.tasks.subscribe_user_task", ignore_result=True)
@@ -189,33 +184,30 @@ _TASKS = {Step.SUBSCRIBE: subscribe_user_task, Step.UNSUBSCRIBE: unsubscribe_use
 
 
 def _step(
-    task: "Task[Any, Any]", argument: list[int] | None, call: Callable[[Lease], bool]
+    task: "Task[Any, Any]", lease: list[int] | None, call: Callable[[Sheet], bool]
 ) -> list[int] | None:
-    """Run one step; hand the lease on, settle after the last one, or break the chain off."""
-    held = _renewed(argument)
-    if held is not None:
-        with sync.guarded(held):
-            if call(held) and (task.request.chain or task.request.is_eager):
-                return held.as_argument
-            _finish(held)
+    """Run one step; hand the lease on while there is more to do, or break the chain off."""
+    if lease is not None:
+        sheet = Sheet(Lease(*lease))
+        with sync.guarded(sheet):
+            if not call(sheet):
+                _finish(sheet)
+            elif task.request.chain or task.request.is_eager:
+                return sheet.as_argument
+            else:  # not foreseen when the chain was made: begin again
+                ledger.release(sheet.lease)
+                sheet.due_again = True
+                _finish(sheet)
     task.request.chain = None
     return None
 
 
-def _renewed(argument: list[int] | None) -> Lease | None:
-    if argument is None:
-        return None
-    try:
-        return ledger.renew(Lease(*argument))
-    except (LeaseLost, BasketSwitchedOff):
-        return None
-
-
-def _finish(lease: Lease) -> None:
-    due_again = ledger.settle(lease)
-    breaker.note_settled(lease.contact_id)
-    if due_again:
-        _start(_claim([lease.contact_id]))
+def _finish(sheet: Sheet) -> None:
+    contact_id = sheet.lease.contact_id
+    if sheet.troubled:
+        breaker.note_settled(contact_id)
+    if sheet.due_again:
+        _start(_claim([contact_id]))
 
 
 def _claim(contact_ids: list[int] | None = None) -> list[Lease]:

@@ -174,8 +174,10 @@ def _locked(portion: dict[int, int]) -> list[Subscription]:
 
     Call it in a transaction: a portion is carried out with its history or not at all.
     """
-    owners = Contact.objects.filter(pk__in=set(portion.values())).order_by("pk")
-    list(owners.select_for_update().values_list("pk"))
+    owners = Contact.objects.filter(pk__in=set(portion.values()))
+    list(owners.order_by("pk").select_for_update().values_list("pk"))
+    # It counts for whoever is working on one of them.
+    owners.update(revision=F("revision") + 1)
     return list(_missing_lines(None).filter(pk__in=portion))
 
 

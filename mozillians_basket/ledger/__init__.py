@@ -1,39 +1,32 @@
 """All writes to contacts and subscriptions: touch, evaluate, claim, record, settle."""
 
-from mozillians_basket.ledger.accounts import current_plan, target_of
+from mozillians_basket.ledger.accounts import target_of
 from mozillians_basket.ledger.batches import create_batch, work_off_batches
 from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
 from mozillians_basket.ledger.evaluation import evaluate_members, make_due
-from mozillians_basket.ledger.leases import (
-    Lease,
-    claim,
-    claim_next,
-    due,
-    most_urgent,
-    release,
-    renew,
-)
+from mozillians_basket.ledger.leases import Lease, claim, claim_next, due, most_urgent, release
+from mozillians_basket.ledger.leftovers import leave_behind
 from mozillians_basket.ledger.records import (
-    VERIFICATION,
-    leave_behind,
     note_removal,
     note_request,
-    open_contact,
     record_lookup,
     record_refusal,
     record_subscribed,
     record_unsubscribed,
 )
-from mozillians_basket.ledger.settling import postpone, settle
+from mozillians_basket.ledger.settling import close, postpone, settle
+from mozillians_basket.ledger.sheets import Sheet
+from mozillians_basket.ledger.showing import VERIFICATION
 from mozillians_basket.ledger.touches import drain, touch
 
 __all__ = [
     "VERIFICATION",
     "Lease",
+    "Sheet",
     "claim",
     "claim_next",
+    "close",
     "create_batch",
-    "current_plan",
     "drain",
     "due",
     "evaluate_members",
@@ -43,14 +36,12 @@ __all__ = [
     "move_address",
     "note_removal",
     "note_request",
-    "open_contact",
     "postpone",
     "record_lookup",
     "record_refusal",
     "record_subscribed",
     "record_unsubscribed",
     "release",
-    "renew",
     "settle",
     "subscribe_member",
     "target_of",

@@ -10,7 +10,7 @@ from django.utils import timezone
 from mozillians_basket.addresses import same_address
 from mozillians_basket.conf import conf
 from mozillians_basket.models import Contact, Subscription
-from mozillians_basket.plan import Account, Line, Lookup, Plan, plan
+from mozillians_basket.plan import NOTHING, Account, Line, Lookup, Plan, plan
 from mozillians_basket.site import get_site
 from mozillians_basket.states import State
 
@@ -42,18 +42,22 @@ def target_of(account: Account) -> str:
     return account.wanted_email if account.moving else account.email
 
 
-def current_plan(contact: Contact, account: Account, lookup: Lookup) -> Plan | None:
+def current_plan(
+    contact: Contact, account: Account, lookup: Lookup, *, shared: bool = True
+) -> Plan | None:
     """
     What is to be sent, going by what is wanted now and by an earlier lookup.
 
     ``None`` when the lookup no longer fits: the address changed since, or
     something is to be subscribed at an address that was not looked up.
+
+    :param shared: whether other contacts have, or are to have, this one's address.
     """
     if not same_address(lookup.target, target_of(account)):
         return None
     todo = plan(account, lookup)
     if todo.unsubscribe:
-        kept = _wanted_by_others(contact)
+        kept = _wanted_by_others(contact) if shared else NOTHING
         passing = account.moving and _others_pass(contact)
         if kept or passing:
             todo = plan(replace(account, kept=kept, passing=passing), lookup)
@@ -78,7 +82,7 @@ def _wanted_by_others(contact: Contact) -> frozenset[str]:
 
 def _others_pass(contact: Contact) -> bool:
     """Whether an address has, or may have, newsletters of somebody who gave it up again."""
-    given_up = Q(moving_to__iexact=contact.email) | Q(
-        email__iexact=contact.email, departed_at__isnull=False
-    )
-    return Contact.objects.filter(given_up).exclude(pk=contact.pk).exists()
+    # The condition on the empty string lets the database go by the partial index.
+    given_up = Q(moving_to__iexact=contact.email) & ~Q(moving_to="")
+    left = Q(email__iexact=contact.email, departed_at__isnull=False)
+    return Contact.objects.filter(given_up | left).exclude(pk=contact.pk).exists()

@@ -13,7 +13,7 @@ from mozillians_basket.ledger.evaluation import (
     later_than,
     locked_contacts,
 )
-from mozillians_basket.ledger.records import note
+from mozillians_basket.ledger.history import event_of
 from mozillians_basket.models import Batch, Contact, Event, Subscription
 from mozillians_basket.site import get_site
 from mozillians_basket.states import Decider, State
@@ -52,14 +52,10 @@ def decide(
             line.state, line.error_code = State.UNKNOWN, None
         line.save()
     if taken:
-        note(
-            contact,
-            Event.Kind.DECIDED,
-            taken,
-            actor=actor,
-            batch=batch,
-            outcome="subscribe" if subscribe else "unsubscribe",
-        )
+        outcome = "subscribe" if subscribe else "unsubscribe"
+        event_of(
+            contact, Event.Kind.DECIDED, taken, actor=actor, batch=batch, outcome=outcome
+        ).save()
         _make_due(contact, cause, Contact.Priority.BULK if batch else Contact.Priority.CHANGE)
     return frozenset(taken)
 
@@ -72,11 +68,12 @@ def _make_due(
     contact.touched_at = later_than(contact.touched_at)
     contact.verify, contact.cause, contact.attempts = True, cause, 0
     contact.refused_email, contact.parked_at = "", None
+    contact.revision += 1
     end_second_look(contact)
     contact.save(
         update_fields=[
-            "touched_at", "priority", "verify", "cause", "attempts", "refused_email", "parked_at",
-            "not_before",
+            "revision", "touched_at", "priority", "verify", "cause", "attempts", "refused_email",
+            "parked_at", "not_before",
         ]
     )  # fmt: skip
 

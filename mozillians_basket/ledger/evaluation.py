@@ -1,5 +1,6 @@
 """Write into the ledger what the site says about its members now."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,23 +10,30 @@ from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
 from mozillians_basket.ledger.accounts import account_of
+from mozillians_basket.ledger.leases import Lease, end_of_lease
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.plan import differs
 from mozillians_basket.site import Standing, get_site
 from mozillians_basket.states import HELD, Decider, State
 
-CONTACT_FIELDS = [
-    "member", "email", "wanted_email", "refused_email", "departed_at",
-    "touched_at", "priority", "not_before", "attempts", "parked_at", "cause",
+#: What an evaluation may change of a contact.
+SITE_FIELDS = ["member_id", "email", "wanted_email", "refused_email", "departed_at"]
+DUE_FIELDS = [
+    "touched_at", "priority", "not_before", "attempts", "parked_at", "cause", "leased_until",
+    "claimed_touch", "lookup",
 ]  # fmt: skip
 LINE_FIELDS = [
     "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
 ]  # fmt: skip
 
 
+#: The least difference between two moments.
+INSTANT = timedelta(microseconds=1)
+
+
 def later_than(moment: datetime) -> datetime:
     """Now, but never before or at ``moment``, whatever the clock says."""
-    return max(timezone.now(), moment + timedelta(microseconds=1))
+    return max(timezone.now(), moment + INSTANT)
 
 
 def locked_contacts(member_ids: Collection[Any]) -> tuple[list[Contact], set[Any]]:
@@ -34,8 +42,9 @@ def locked_contacts(member_ids: Collection[Any]) -> tuple[list[Contact], set[Any
 
     Call it in a transaction. The second value names the members whose row is new.
     """
-    known = set(Contact.objects.filter(member__in=member_ids).values_list("member_id", flat=True))
-    missing = set(member_ids) - known
+    locked = Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update()
+    rows = list(locked)
+    missing = set(member_ids) - {row.member_id for row in rows}
     now = timezone.now()
     if missing:
         Contact.objects.bulk_create(
@@ -46,7 +55,7 @@ def locked_contacts(member_ids: Collection[Any]) -> tuple[list[Contact], set[Any
             ],
             ignore_conflicts=True,
         )
-    rows = list(Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update())
+        rows = list(locked.all())
     # Not simply those that were missing: another worker may have been quicker.
     return rows, {row.member_id for row in rows if missing and row.created_at == now}
 
@@ -60,9 +69,10 @@ def evaluate(
     leftovers: Collection[Any] = (),
     cause: Mapping[Any, str] | None = None,
     moments: Mapping[Any, datetime] | None = None,
-) -> list[Contact]:
+    claim: int = 0,
+) -> tuple[list[Contact], list[Lease]]:
     """
-    Apply the policies to locked contacts; return those that Basket must hear of.
+    Apply the policies to locked contacts.
 
     :param fresh: members whose row was just made.
     :param earlier: the address before the change, where an event knew it.
@@ -71,6 +81,9 @@ def evaluate(
         what Basket may have of policies that they do not meet is removed.
     :param cause: what to note as the reason.
     :param moments: when the change was that a policy answers; now, where it is not said.
+    :param claim: take leases on so many of those that Basket must hear of and that may be
+        worked on now.
+    :return: the contacts that Basket must hear of, and the leases.
     """
     site = get_site()
     earlier, cause, moments = earlier or {}, cause or {}, moments or {}
@@ -78,8 +91,11 @@ def evaluate(
     rows: dict[int, dict[str, Subscription]] = {row.pk: {} for row in contacts}
     for line in Subscription.objects.filter(contact__in=contacts):
         rows[line.contact_id][line.newsletter] = line
+    as_read = {row.pk: _values(row) for row in contacts}
+    now, lease_ends = timezone.now(), end_of_lease()
     written: list[Contact] = []
     waiting: list[Contact] = []
+    claimed: list[Contact] = []
     new_lines: list[Subscription] = []
     changed_lines: list[Subscription] = []
     pointless: list[int] = []
@@ -122,20 +138,66 @@ def evaluate(
             waiting.append(contact)
             settled = contact.settled_at is not None and contact.touched_at <= contact.settled_at
             if changed or settled:
-                contact.touched_at = later_than(contact.touched_at)
+                contact.touched_at = max(now, contact.touched_at + INSTANT)
                 contact.priority = _priority(contact, lines.values(), due=not settled)
                 end_second_look(contact)
                 contact.attempts, contact.parked_at = 0, None
                 contact.cause = cause.get(member, contact.cause)
                 changed = True
+            if len(claimed) < claim and _may_be_claimed(contact, now):
+                changed = True
+                claimed.append(contact)
+                contact.leased_until, contact.claimed_touch = lease_ends, contact.touched_at
+                contact.lookup = None
         if changed:
             written.append(contact)
     Subscription.objects.bulk_create(new_lines)
     Subscription.objects.bulk_update(_distinct(changed_lines), LINE_FIELDS)
-    Contact.objects.bulk_update(written, CONTACT_FIELDS)
+    _write(written, as_read)
     if pointless:
         Contact.objects.filter(pk__in=pointless).delete()
-    return waiting
+    return waiting, [Lease(row.pk, row.lease) for row in claimed]
+
+
+def _may_be_claimed(contact: Contact, now: datetime) -> bool:
+    """The rule of ``leases.due``, for a locked row that has something to be sent."""
+    leased = contact.leased_until is not None and contact.leased_until > now
+    waits = contact.not_before is not None and contact.not_before > now
+    return not (leased or waits or contact.parked_at)
+
+
+def _values(contact: Contact) -> dict[str, Any]:
+    return {name: getattr(contact, name) for name in (*SITE_FIELDS, *DUE_FIELDS)}
+
+
+def _write(contacts: Iterable[Contact], as_read: Mapping[int, dict[str, Any]]) -> None:
+    """
+    Write locked contacts back, those that change alike in one statement.
+
+    One statement for all, with a case for each row, takes the longer the more
+    rows there are: only those whose address changed need it.
+    """
+    alike: dict[tuple[tuple[str, Any], ...], list[Contact]] = defaultdict(list)
+    moved: list[Contact] = []
+    for contact in contacts:
+        before, after = as_read[contact.pk], _values(contact)
+        changes = {name: value for name, value in after.items() if value != before[name]}
+        claimed = contact.leased_until != before["leased_until"]
+        contact.revision += 1
+        contact.lease += claimed
+        if changes.keys() & SITE_FIELDS:
+            moved.append(contact)
+        else:
+            alike[("claimed", claimed), *changes.items()].append(contact)
+    for differences, rows in alike.items():
+        values = dict(differences)
+        if values.pop("claimed"):
+            values["lease"] = F("lease") + 1
+        Contact.objects.filter(pk__in=[row.pk for row in rows]).update(
+            revision=F("revision") + 1, **values
+        )
+    names = [name.removesuffix("_id") for name in SITE_FIELDS]
+    Contact.objects.bulk_update(moved, [*names, *DUE_FIELDS, "lease", "revision"])
 
 
 def evaluate_members(member_ids: Collection[Any], cause: str) -> None:
@@ -153,15 +215,19 @@ def make_due(contact_ids: Collection[int], cause: str) -> int:
     rows = Contact.objects.filter(
         pk__in=contact_ids, leased_until__isnull=True, touched_at__lte=F("settled_at")
     )
-    contacts = list(rows.order_by("pk").select_for_update())
-    for contact in contacts:
-        contact.touched_at = later_than(contact.touched_at)
-        contact.verify, contact.cause = True, cause
-        contact.priority, contact.attempts, contact.parked_at = Contact.Priority.BULK, 0, None
-    Contact.objects.bulk_update(
-        contacts, ["touched_at", "verify", "cause", "priority", "attempts", "parked_at"]
+    locked = list(rows.order_by("pk").select_for_update().values_list("pk", "touched_at"))
+    if not locked:
+        return 0
+    return Contact.objects.filter(pk__in=[pk for pk, _touched_at in locked]).update(
+        # One moment for all; later than the touch of each, whatever the clock says.
+        touched_at=later_than(max(touched_at for _pk, touched_at in locked)),
+        verify=True,
+        cause=cause,
+        priority=Contact.Priority.BULK,
+        attempts=0,
+        parked_at=None,
+        revision=F("revision") + 1,
     )
-    return len(contacts)
 
 
 def end_second_look(contact: Contact) -> None:

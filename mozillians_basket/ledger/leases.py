@@ -1,19 +1,17 @@
 """Who may work on a contact: one lease each, and only its last holder writes."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from waffle import get_waffle_switch_model
 
-from mozillians_basket.conf import SWITCH, conf
-from mozillians_basket.exceptions import BasketError, BasketSwitchedOff, LeaseLost, label_of
+from mozillians_basket.conf import conf
+from mozillians_basket.exceptions import BasketError, label_of
 from mozillians_basket.models import Contact, Pulse
 
 #: For how long unused starts are saved up; at least the time between two sweeps.
@@ -25,7 +23,7 @@ class Lease:
     """
     The right to work on one contact for one step.
 
-    ``serial`` grows with each claim and renewal, so a message that is
+    ``serial`` grows with each claim and each prolongation, so a message that is
     delivered twice, or late, finds its lease gone.
     """
 
@@ -38,7 +36,8 @@ class Lease:
         return [self.contact_id, self.serial]
 
 
-def _end_of_lease() -> datetime:
+def end_of_lease() -> datetime:
+    """When a lease that is taken or prolonged now runs out."""
     return timezone.now() + timedelta(seconds=conf.LEASE_SECONDS)
 
 
@@ -75,7 +74,7 @@ def claim(contact_ids: Iterable[int] | None = None, limit: int | None = None) ->
         if leases:
             Contact.objects.filter(pk__in=[lease.contact_id for lease in leases]).update(
                 lease=F("lease") + 1,
-                leased_until=_end_of_lease(),
+                leased_until=end_of_lease(),
                 claimed_touch=F("touched_at"),
                 lookup=None,
             )
@@ -103,46 +102,6 @@ def _paced(wanted: int) -> int:
         pulse.paced_until = start + timedelta(seconds=allowed / rate)
         pulse.save(update_fields=["paced_until"])
     return allowed
-
-
-def renew(lease: Lease) -> Lease:
-    """
-    Prolong a lease for the next call; the given one is void after that.
-
-    The same statement looks at the switch's own row: waffle's cache can be
-    behind it, by a race or after a ``QuerySet.update()``.
-
-    :raises LeaseLost: when somebody else has it.
-    :raises BasketSwitchedOff: when the switch is off; the contact is given back.
-    """
-    off = get_waffle_switch_model().objects.filter(name=SWITCH, active=False)
-    renewed = Contact.objects.filter(
-        ~Exists(off), pk=lease.contact_id, lease=lease.serial, leased_until__isnull=False
-    ).update(lease=F("lease") + 1, leased_until=_end_of_lease())
-    if renewed:
-        return Lease(lease.contact_id, lease.serial + 1)
-    if off.exists():
-        release(lease)
-        raise BasketSwitchedOff
-    raise LeaseLost(lease.contact_id)
-
-
-@contextmanager
-def holding(lease: Lease) -> Iterator[Contact]:
-    """
-    A transaction with the contact locked against every other writer.
-
-    :raises LeaseLost: when somebody else has the lease; nothing is written then.
-    """
-    with transaction.atomic():
-        contact = (
-            Contact.objects.select_for_update()
-            .filter(pk=lease.contact_id, lease=lease.serial, leased_until__isnull=False)
-            .first()
-        )
-        if contact is None:
-            raise LeaseLost(lease.contact_id)
-        yield contact
 
 
 def release(lease: Lease, error: BasketError | None = None) -> None:

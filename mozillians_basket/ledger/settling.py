@@ -1,20 +1,19 @@
 """End a sync: settled, postponed, or due again."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from django.db.models import Max
 from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
 from mozillians_basket.backoff import waiting_time
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, label_of
-from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
-from mozillians_basket.ledger.leases import Lease, holding
-from mozillians_basket.ledger.problems import PROBLEM_FIELDS, clear_problem, show_problem
-from mozillians_basket.ledger.records import leave_unanswered, look_back, note, show
+from mozillians_basket.ledger.leftovers import leave_unanswered, look_back
+from mozillians_basket.ledger.problems import clear_problem, show_problem
+from mozillians_basket.ledger.sheets import Sheet
+from mozillians_basket.ledger.showing import show
 from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.plan import Lookup, differs
 from mozillians_basket.states import State
@@ -23,96 +22,110 @@ from mozillians_basket.states import State
 PAUSE = timedelta(seconds=1)
 
 
-def settle(lease: Lease) -> bool:
+def settle(sheet: Sheet) -> None:
     """
-    Write down that the sync is through and give the contact back.
+    Write down that the sync is through and give the contact back; ``due_again`` says if it is.
 
-    :return: whether it is due still or again: touched meanwhile, or not all was sent.
     :raises LeaseLost: when somebody else has the lease; nothing is written then.
     """
-    with holding(lease) as contact:
-        lookup = Lookup.from_json(contact.lookup) if contact.lookup else None
-        if lookup and _left_to_send(contact, lookup):
-            contact.leased_until = contact.lookup = None
-            contact.save(update_fields=["leased_until", "lookup"])
-            return True
-        again_after = _after_lookup(contact, lookup) if lookup else _unanswered(contact)
-        if contact.departed_at and not contact.email:
-            _erase(contact)
-        contact.settled_at = contact.claimed_touch or contact.touched_at
-        untouched = contact.touched_at <= contact.settled_at
-        contact.verify = contact.verify and not untouched
-        contact.not_before = None
-        contact.attempts = 0
-        lines = list(contact.subscriptions.all())
-        if not contact.refused_email and all(line.state != State.REFUSED for line in lines):
-            clear_problem(contact)
-        if untouched:
-            finish_items(contact, lines)
-            if again_after is None and differs(account_of(contact, lines)):
-                again_after = PAUSE
-            if again_after is not None:
-                contact.touched_at = later_than(contact.touched_at)
-                contact.not_before = timezone.now() + again_after
-                contact.verify = True
-        _give_back(contact)
-        return not untouched
+    sheet.change(lambda: close(sheet, sheet.looked_up))
 
 
-def _left_to_send(contact: Contact, lookup: Lookup) -> bool:
+def close(sheet: Sheet, lookup: Lookup | None) -> None:
+    """
+    Settle the contact on its sheet, or leave it due when it was touched or not all was sent.
+
+    :param lookup: what Basket answered and did in this sync; ``None`` when it was not asked.
+    """
+    contact = sheet.contact
+    if lookup is not None and _left_to_send(sheet, lookup):
+        contact.leased_until = contact.lookup = None
+        sheet.due_again = True
+        return
+    again_after = _after_lookup(sheet, lookup) if lookup is not None else _unanswered(sheet)
+    if contact.departed_at and not contact.email:
+        _erase(sheet)
+    contact.settled_at = contact.claimed_touch or contact.touched_at
+    untouched = contact.touched_at <= contact.settled_at
+    contact.verify = contact.verify and not untouched
+    contact.not_before = None
+    contact.attempts = 0
+    lines = list(sheet.lines.values())
+    if not contact.refused_email and all(line.state != State.REFUSED for line in lines):
+        clear_problem(contact)
+    if untouched:
+        if sheet.ordered:
+            sheet.more.append(lambda: finish_items(contact, lines))
+        if again_after is None and differs(sheet.account):
+            again_after = PAUSE
+        if again_after is not None:
+            contact.touched_at = later_than(contact.touched_at)
+            contact.not_before = timezone.now() + again_after
+            contact.verify = True
+    contact.leased_until = contact.lookup = contact.claimed_touch = None
+    sheet.due_again = not untouched
+
+
+def _left_to_send(sheet: Sheet, lookup: Lookup) -> bool:
     """Whether what is wanted now asks for more than what was sent since the lookup."""
-    todo = current_plan(contact, account_of(contact, contact.subscriptions.all()), lookup)
+    todo = sheet.plan(lookup)
     return todo is None or bool(todo.subscribe or todo.unsubscribe)
 
 
-def _after_lookup(contact: Contact, lookup: Lookup) -> timedelta | None:
+def _after_lookup(sheet: Sheet, lookup: Lookup) -> timedelta | None:
     """Take over what the lookup and the calls after it led to; say when to look again."""
-    lines = {line.newsletter: line for line in contact.subscriptions.all()}
-    account = account_of(contact, lines.values())
-    todo = current_plan(contact, account, lookup)
+    contact, account = sheet.contact, sheet.account
+    todo = sheet.plan(lookup, account)
     if account.leaving:
         if lookup.removal_sent:
             return max(timedelta(seconds=conf.RECHECK_SECONDS), _minutes_since_departure(contact))
-        if (again_after := _unanswered(contact)) is not None:
+        if (again_after := _unanswered(sheet)) is not None:
             return again_after
         contact.email = ""
-        contact.subscriptions.update(removed_at=None)
+        _forget_removals(sheet)
         return None
     if not same_address(lookup.target, contact.email):
         contact.token = lookup.new.token if lookup.new else ""
         if lookup.removal_sent:
-            look_back(contact, lines.values())
+            look_back(sheet)
         if todo is not None:
-            show(contact, lines, todo, lookup)
+            show(sheet, todo, lookup)
         if not contact.moving_to:
-            leave_unanswered(contact, contact.email)
+            leave_unanswered(sheet, contact.email, "address changed")
         contact.moving_to = ""
         contact.email = lookup.new.email if lookup.new else lookup.target
-        contact.subscriptions.update(removed_at=None)
-        note(contact, Event.Kind.MOVED)
+        _forget_removals(sheet)
+        sheet.note(Event.Kind.MOVED)
         return None
     if lookup.current:
         contact.email, contact.token = lookup.current.email, lookup.current.token
-    waits = [_unanswered(contact)]
+    waits = [_unanswered(sheet)]
     if todo is not None and todo.recheck:
-        waits.append(_recheck_after(contact, todo.recheck))
+        waits.append(_recheck_after(sheet, todo.recheck))
     return min((wait for wait in waits if wait is not None), default=None)
 
 
-def _unanswered(contact: Contact) -> timedelta | None:
+def _forget_removals(sheet: Sheet) -> None:
+    for line in sheet.lines.values():
+        line.removed_at = None
+
+
+def _unanswered(sheet: Sheet) -> timedelta | None:
     """
     When to look whether a subscribe that was not answered, and is not wanted now, was carried out.
 
     The older it is, the longer the wait; after the grace for removals it is forgotten.
     """
     now = timezone.now()
-    lines = contact.subscriptions.filter(
-        wanted=False, requested_at__gt=now - timedelta(seconds=conf.REMOVAL_GRACE_SECONDS)
-    )
-    newest: datetime | None = lines.aggregate(moment=Max("requested_at"))["moment"]
-    if newest is None:
+    grace = now - timedelta(seconds=conf.REMOVAL_GRACE_SECONDS)
+    moments = [
+        line.requested_at
+        for line in sheet.lines.values()
+        if not line.wanted and line.requested_at is not None and line.requested_at > grace
+    ]
+    if not moments:
         return None
-    return max(timedelta(seconds=conf.RECHECK_SECONDS), now - newest)
+    return max(timedelta(seconds=conf.RECHECK_SECONDS), now - max(moments))
 
 
 def _minutes_since_departure(contact: Contact) -> timedelta:
@@ -121,34 +134,24 @@ def _minutes_since_departure(contact: Contact) -> timedelta:
     return timedelta(minutes=(now - (contact.departed_at or now)) // timedelta(minutes=1))
 
 
-def _recheck_after(contact: Contact, newsletters: frozenset[str]) -> timedelta:
+def _recheck_after(sheet: Sheet, newsletters: frozenset[str]) -> timedelta:
     """The older the removal that is under way, the longer the next wait."""
-    oldest = contact.subscriptions.filter(newsletter__in=newsletters).earliest("removed_at")
-    age: timedelta = timezone.now() - (oldest.removed_at or timezone.now())
-    return max(timedelta(seconds=conf.RECHECK_SECONDS), age)
+    now = timezone.now()
+    oldest = min(sheet.lines[name].removed_at or now for name in newsletters)
+    return max(timedelta(seconds=conf.RECHECK_SECONDS), now - oldest)
 
 
-def _erase(contact: Contact) -> None:
+def _erase(sheet: Sheet) -> None:
     """Leave a tombstone: no address, no newsletters, no history."""
-    Subscription.objects.filter(contact=contact).delete()
-    Event.objects.filter(contact=contact).delete()
+    contact, sheet.lines, sheet.events = sheet.contact, {}, []
+    sheet.more.append(lambda: Subscription.objects.filter(contact=contact).delete())
+    sheet.more.append(lambda: Event.objects.filter(contact=contact).delete())
     contact.email = contact.wanted_email = contact.moving_to = contact.refused_email = ""
     contact.cause = contact.token = ""
-    note(contact, Event.Kind.ERASED)
+    sheet.note(Event.Kind.ERASED)
 
 
-def _give_back(contact: Contact) -> None:
-    contact.leased_until = contact.lookup = contact.claimed_touch = None
-    contact.save(
-        update_fields=[
-            "email", "wanted_email", "moving_to", "refused_email", "touched_at", "settled_at",
-            "verify", "not_before", "attempts", "cause", "leased_until", "lookup", "claimed_touch",
-            "token", *PROBLEM_FIELDS,
-        ]
-    )  # fmt: skip
-
-
-def postpone(lease: Lease, error: BasketError) -> None:
+def postpone(sheet: Sheet, error: BasketError) -> None:
     """
     Give a contact back after a failure, to be tried again later.
 
@@ -156,8 +159,10 @@ def postpone(lease: Lease, error: BasketError) -> None:
 
     :raises LeaseLost: when somebody else has the lease; nothing is written then.
     """
-    with holding(lease) as contact:
-        label = label_of(error)
+    sheet.open(switched_on=False)
+
+    def work() -> None:
+        contact, label = sheet.contact, label_of(error)
         first = contact.error != label
         contact.attempts += 1
         show_problem(contact, label, getattr(error, "code", None))
@@ -165,12 +170,9 @@ def postpone(lease: Lease, error: BasketError) -> None:
         contact.leased_until = contact.lookup = None
         if contact.attempts >= conf.MAX_ATTEMPTS:
             contact.parked_at = timezone.now()
-            fail_items(contact, label)
-            note(contact, Event.Kind.PARKED, error_code=contact.error_code, outcome=label)
+            sheet.more.append(lambda: fail_items(contact, label))
+            sheet.note(Event.Kind.PARKED, error_code=contact.error_code, outcome=label)
         elif first:
-            note(contact, Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
-        contact.save(
-            update_fields=[
-                "attempts", "not_before", "leased_until", "lookup", "parked_at", *PROBLEM_FIELDS,
-            ]
-        )  # fmt: skip
+            sheet.note(Event.Kind.POSTPONED, error_code=contact.error_code, outcome=label)
+
+    sheet.change(work)

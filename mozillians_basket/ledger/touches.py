@@ -3,15 +3,20 @@
 import logging
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldError, ValidationError
 from django.db import transaction
+from django.db.models import Count, Exists, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
-from mozillians_basket.models import Touch
+from mozillians_basket.ledger.leases import Lease
+from mozillians_basket.models import Contact, Pulse, Touch
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -46,31 +51,77 @@ def touch(
     return row.pk
 
 
-def drain(touch_ids: Collection[int] | None = None) -> tuple[int, list[int]]:
-    """
-    Work touches into the ledger: the named ones, or the oldest.
+@dataclass(slots=True)
+class Drained:
+    """What a portion of touches led to."""
 
-    Touches that another worker is draining are passed over.
+    touches: int = 0
+    """How many were worked through."""
 
-    :return: how many touches were worked through, and the keys of the contacts
-        that Basket must hear of.
+    contact_ids: list[int] = field(default_factory=list)
+    """The contacts that Basket must hear of."""
+
+    leases: list[Lease] = field(default_factory=list)
+    """Leases on those of them that may be worked on now, if they were asked for."""
+
+    held_back: bool = False
+    """Whether none was taken because the breaker is open."""
+
+
+def drain(touch_ids: Collection[int] | None = None, *, claim: bool = False) -> Drained:
     """
+    Work touches into the ledger: the named ones, and the oldest besides.
+
+    Touches that another worker is draining are passed over. It costs a few
+    statements, however many there are up to ``BASKET_DRAIN_SIZE``.
+
+    :param claim: take leases on the contacts, as many as may be under way.
+    """
+    drained = Drained()
     with transaction.atomic():
-        rows = Touch.objects.order_by("pk").select_for_update(skip_locked=True)
-        if touch_ids is not None:
-            rows = rows.filter(pk__in=list(touch_ids))
-        touches = list(rows[: conf.DRAIN_SIZE])
+        touches = _portion(touch_ids or ())
         if not touches:
-            return 0, []
-        found: list[int] = []
+            return drained
+        drained.touches = len(touches)
+        circumstances: Any = touches[0]
+        drained.held_back = claim and circumstances.breaker_open
+        room = conf.MAX_IN_FLIGHT - circumstances.under_way if claim else 0
+        room = 0 if drained.held_back else max(room, 0)
         members = _members_of(touches)
         for chunk in _in_chunks(sorted(members, key=str), conf.DRAIN_SIZE):
-            found += _evaluate_members(chunk, members)
+            waiting, leases = _evaluate_members(chunk, members, room - len(drained.leases))
+            drained.contact_ids += [contact.pk for contact in waiting]
+            drained.leases += leases
         Touch.objects.filter(pk__in=[row.pk for row in touches]).delete()
-        return len(touches), found
+    return drained
 
 
-def _evaluate_members(chunk: list[Any], members: dict[Any, list[Touch]]) -> list[int]:
+def _portion(named: Collection[int]) -> list[Touch]:
+    """The oldest touches, locked, and the named ones where these are too many to be among them."""
+    leased = Contact.objects.filter(leased_until__gt=timezone.now()).order_by()
+    rows = (
+        Touch.objects.annotate(
+            breaker_open=Exists(Pulse.objects.filter(pk=1, opened_at__isnull=False)),
+            under_way=Coalesce(
+                Subquery(
+                    leased.annotate(one=Value(1)).values("one").annotate(n=Count("pk")).values("n")
+                ),
+                0,
+            ),
+        )
+        .order_by("pk")
+        .select_for_update(skip_locked=True)
+    )
+    oldest: list[Touch] = list(rows[: conf.DRAIN_SIZE])
+    later = {pk for pk in named if oldest and pk > oldest[-1].pk}
+    if later and len(oldest) == conf.DRAIN_SIZE:
+        oldest += rows.filter(pk__in=later)
+    return oldest
+
+
+def _evaluate_members(
+    chunk: list[Any], members: dict[Any, list[Touch]], claim: int
+) -> tuple[list[Contact], list[Lease]]:
     contacts, fresh = locked_contacts(chunk)
     own = conf.MEMBER_MODEL.lower()
     newborn = {
@@ -80,7 +131,7 @@ def _evaluate_members(chunk: list[Any], members: dict[Any, list[Touch]]) -> list
             row.cause == Touch.Cause.CREATED and row.source.lower() == own for row in members[pk]
         )
     }
-    waiting = evaluate(
+    return evaluate(
         contacts,
         fresh=fresh,
         earlier={pk: next((row.email for row in members[pk] if row.email), "") for pk in chunk},
@@ -88,8 +139,8 @@ def _evaluate_members(chunk: list[Any], members: dict[Any, list[Touch]]) -> list
         leftovers=fresh - newborn,
         moments={pk: members[pk][-1].created_at for pk in chunk},
         cause={pk: f"{members[pk][-1].source} {members[pk][-1].cause}" for pk in chunk},
+        claim=claim,
     )
-    return [contact.pk for contact in waiting]
 
 
 def _members_of(touches: list[Touch]) -> dict[Any, list[Touch]]:

@@ -357,6 +357,23 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "asked",
+                    models.JSONField(
+                        blank=True,
+                        help_text="Which newsletters a subscribe names that has no answer yet, and since when.",
+                        null=True,
+                        verbose_name="subscribe under way",
+                    ),
+                ),
+                (
+                    "revision",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        help_text="Grows when anybody but the holder of the lease changes the contact or its lines.",
+                        verbose_name="revision",
+                    ),
+                ),
+                (
                     "priority",
                     models.SmallIntegerField(
                         choices=[(0, "removal"), (1, "change"), (2, "bulk request")],
@@ -899,6 +916,14 @@ class Migration(migrations.Migration):
             index=models.Index(
                 django.db.models.functions.text.Upper("wanted_email"),
                 name="basket_contact_wanted_email",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                django.db.models.functions.text.Upper("moving_to"),
+                condition=models.Q(("moving_to", ""), _negated=True),
+                name="basket_contact_moving_to",
             ),
         ),
         migrations.AddIndex(

@@ -146,6 +146,20 @@ class Contact(models.Model):
         help_text=_("What Basket answered to the running sync; emptied when it ends."),
     )
 
+    asked = models.JSONField(
+        _("subscribe under way"),
+        null=True,
+        blank=True,
+        help_text=_("Which newsletters a subscribe names that has no answer yet, and since when."),
+    )
+    revision = models.PositiveBigIntegerField(
+        _("revision"),
+        default=0,
+        help_text=_(
+            "Grows when anybody but the holder of the lease changes the contact or its lines."
+        ),
+    )
+
     priority = models.SmallIntegerField(
         _("priority"),
         choices=Priority,
@@ -204,6 +218,9 @@ class Contact(models.Model):
             ),
             models.Index(Upper("email"), name="basket_contact_email"),
             models.Index(Upper("wanted_email"), name="basket_contact_wanted_email"),
+            models.Index(
+                Upper("moving_to"), name="basket_contact_moving_to", condition=~Q(moving_to="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -123,10 +123,14 @@ if env.str("CACHE_URL", default=""):
     CACHES = {"default": env.cache_url("CACHE_URL")}
     WAFFLE_CACHE_NAME = "default"
 else:
-    # A cache of one process would hide from it that a switch was turned in another.
     CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-        "waffle": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+        # Of one process, so it must soon forget: the switch may be turned in another.
+        "waffle": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "waffle",
+            "TIMEOUT": 1,
+        },
     }
     WAFFLE_CACHE_NAME = "waffle"
 

@@ -1,5 +1,6 @@
 """Syncs taken apart: the steps of a chain one by one, as if workers came and went in between."""
 
+import itertools
 from datetime import UTC, datetime
 
 from mozillians_basket import ledger, sync, tasks
@@ -10,7 +11,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 def drain_everything():
     """Work all touches into the ledger, as after a lost message."""
-    while ledger.drain()[0]:
+    while ledger.drain().touches:
         pass
 
 
@@ -26,12 +27,25 @@ def claimed(profile):
 
 
 def run(lease, *steps):
-    """Run steps as their tasks do, each with a renewed lease; return the last lease."""
+    """Run steps as their tasks do, one after another; return the sheet with the last lease."""
+    sheet = ledger.Sheet(lease)
     for step in steps:
-        lease = ledger.renew(lease)
-        with sync.guarded(lease):
-            step(lease)
-    return lease
+        sheet = ledger.Sheet(sheet.lease)
+        with sync.guarded(sheet):
+            step(sheet)
+    return sheet
+
+
+def before_write(monkeypatch, number, action):
+    """Have something happen right before a worker's write, the writes counted from 0."""
+    write, count = ledger.Sheet._write, itertools.count()
+
+    def interrupted(sheet, **options):
+        if next(count) == number:
+            action()
+        return write(sheet, **options)
+
+    monkeypatch.setattr(ledger.Sheet, "_write", interrupted)
 
 
 def expire_leases():

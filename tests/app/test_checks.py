@@ -140,6 +140,7 @@ def test_a_site_is_checked(settings, name, expected):
         ({"BASKET_SOURCE_URL": "https://example.org/join"}, checks.check_flags, []),
         ({"WAFFLE_CACHE_NAME": "nowhere"}, checks.check_switch_cache, ["E024"]),
         ({"WAFFLE_CACHE_NAME": "default"}, checks.check_switch_cache, ["E025"]),
+        ({"WAFFLE_CACHE_NAME": "waffle"}, checks.check_switch_cache, []),
     ],
 )
 def test_each_setting_is_checked(settings, values, check, expected):

@@ -6,8 +6,11 @@ from waffle.testutils import override_switch
 from mozillians_basket import ledger, sync, tasks
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.exceptions import LeaseLost
+from mozillians_basket.ledger import create_batch, work_off_batches
+from mozillians_basket.models import BatchItem
 from project.groups.models import Membership
 from tests.app.steps import (
+    before_write,
     claimed,
     contact_of,
     drain_everything,
@@ -21,7 +24,11 @@ from tests.factories import GroupFactory, MembershipFactory, VouchFactory
 
 MOVED = "moved@example.com"
 THIRD = "third@example.com"
-STEPS = (sync.look_up, sync.subscribe, sync.unsubscribe, ledger.settle)
+STEPS = (sync.look_up, sync.subscribe, sync.unsubscribe)
+#: How often a worker writes while it carries a move: after the lookups, then before and after
+#: each call.
+WRITES = 5
+AT_WRITE = [pytest.param(number, id=f"write {number}") for number in range(WRITES)]
 UP_TO = [pytest.param(number, id=f"{number} steps") for number in range(len(STEPS) + 1)]
 
 
@@ -61,13 +68,13 @@ def test_a_worker_may_die_after_any_step(basket, old, moving, number):
 
 @pytest.mark.parametrize("number", UP_TO)
 def test_the_switch_may_go_off_after_any_step(basket, old, moving, number):
-    lease = run(claimed(moving), *STEPS[:number])
+    sheet = run(claimed(moving), *STEPS[:number])
     basket.clear_requests()
 
     with override_switch(SWITCH, active=False):
         for step in STEPS[number:]:
-            with sync.guarded(lease):
-                step(lease)
+            with sync.guarded(sheet):
+                step(sheet)
         expire_leases()
         tasks.sweep()
         while_off = basket.requests
@@ -79,13 +86,13 @@ def test_the_switch_may_go_off_after_any_step(basket, old, moving, number):
 
 @pytest.mark.parametrize("number", UP_TO)
 def test_a_member_may_be_unvouched_after_any_step(basket, old, moving, number):
-    lease = run(claimed(moving), *STEPS[:number])
+    sheet = run(claimed(moving), *STEPS[:number])
     moving.vouches_received.all().delete()
     drain_everything()
 
     for step in STEPS[number:]:
-        with sync.guarded(lease):
-            step(lease)
+        with sync.guarded(sheet):
+            step(sheet)
     settle_everything()
 
     assert held(basket, old, MOVED) == {old: set(), MOVED: {"mozillians-nda"}}
@@ -95,12 +102,12 @@ def test_a_member_may_be_unvouched_after_any_step(basket, old, moving, number):
 @pytest.mark.parametrize("back", [True, False], ids=["back", "third"])
 def test_the_address_may_change_again_after_any_step(basket, old, moving, number, back):
     last = old if back else THIRD
-    lease = run(claimed(moving), *STEPS[:number])
+    sheet = run(claimed(moving), *STEPS[:number])
     change_email(moving, last)
 
     for step in STEPS[number:]:
-        with sync.guarded(lease):
-            step(lease)
+        with sync.guarded(sheet):
+            step(sheet)
     settle_everything()
 
     assert held(basket, last) == {last: {"mozilla-phone", "mozillians-nda"}}
@@ -110,13 +117,13 @@ def test_the_address_may_change_again_after_any_step(basket, old, moving, number
 
 @pytest.mark.parametrize("number", UP_TO)
 def test_a_member_may_be_deleted_after_any_step(basket, old, moving, number):
-    lease = run(claimed(moving), *STEPS[:number])
+    sheet = run(claimed(moving), *STEPS[:number])
     moving.user.delete()
     drain_everything()
 
     for step in STEPS[number:]:
-        with sync.guarded(lease):
-            step(lease)
+        with sync.guarded(sheet):
+            step(sheet)
     settle_everything()
 
     assert held(basket, old, MOVED) == {old: set(), MOVED: set()}
@@ -126,23 +133,23 @@ def test_a_member_may_be_deleted_after_any_step(basket, old, moving, number):
 def test_a_first_vouch_may_be_overtaken_by_its_end_after_any_step(basket, commit, number):
     profile = VouchFactory().vouchee
     drain_everything()
-    lease = run(claimed(profile), *STEPS[:number])
+    sheet = run(claimed(profile), *STEPS[:number])
     profile.vouches_received.all().delete()
     drain_everything()
 
     for step in STEPS[number:]:
-        with sync.guarded(lease):
-            step(lease)
+        with sync.guarded(sheet):
+            step(sheet)
     settle_everything()
 
     assert held(basket, profile.user.email) == {profile.user.email: set()}
 
 
 def test_a_step_delivered_twice_is_done_once(basket, moving):
-    lease = run(claimed(moving), sync.look_up)
+    sheet = run(claimed(moving), sync.look_up)
 
-    tasks.subscribe_user_task.delay(lease.as_argument)
-    tasks.subscribe_user_task.delay(lease.as_argument)
+    tasks.subscribe_user_task.delay(sheet.as_argument)
+    tasks.subscribe_user_task.delay(sheet.as_argument)
 
     calls = [request.endpoint for request in basket.requests]
     assert calls.count("subscribe") == 1
@@ -161,7 +168,7 @@ def test_a_first_step_delivered_twice_is_one_sync(basket, moving):
 def test_messages_in_reverse_order_end_in_what_is_wanted_now(basket, vouched):
     basket.clear_requests()
     vouched.vouches_received.all().delete()
-    first = ledger.claim([ledger.drain()[1][0]])[0]
+    first = ledger.claim([ledger.drain().contact_ids[0]])[0]
     VouchFactory(vouchee=vouched)
     expire_leases()
     drain_everything()
@@ -181,7 +188,7 @@ def test_the_last_step_before_the_others_takes_nothing_away(basket, old, moving)
     assert held(basket, old) == {old: {"mozilla-phone"}}
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+@pytest.mark.parametrize("step", [*STEPS, ledger.settle], ids=lambda step: step.__name__)
 def test_who_lost_the_lease_calls_nobody_and_writes_nothing(basket, moving, step):
     lost = run(claimed(moving), sync.look_up)
     expire_leases()
@@ -196,12 +203,71 @@ def test_who_lost_the_lease_calls_nobody_and_writes_nothing(basket, moving, step
     assert contact_of(moving).lease == before == taken.serial
 
 
-def test_a_touch_during_the_last_step_is_not_swallowed(basket, moving):
-    lease = run(claimed(moving), *STEPS[:3])
-    moving.vouches_received.all().delete()
+class Killed(BaseException):
+    """What no code of the app's catches."""
+
+
+def kill():
+    raise Killed
+
+
+@pytest.mark.parametrize("number", AT_WRITE)
+def test_a_worker_may_die_before_any_write(basket, old, moving, monkeypatch, number):
+    with monkeypatch.context() as patch:
+        before_write(patch, number, kill)
+        with pytest.raises(Killed):
+            run(claimed(moving), *STEPS)
+
+    expire_leases()
+    settle_everything()
+
+    assert held(basket, old, MOVED) == {old: set(), MOVED: {"mozilla-phone", "mozillians-nda"}}
+    assert opt_outs() == []
+
+
+@pytest.mark.parametrize("number", AT_WRITE)
+def test_a_member_may_be_unvouched_before_any_write(basket, old, moving, monkeypatch, number):
+    def unvouch():
+        moving.vouches_received.all().delete()
+        drain_everything()
+
+    with monkeypatch.context() as patch:
+        before_write(patch, number, unvouch)
+        run(claimed(moving), *STEPS)
+        assert not contact_of(moving).subscriptions.get(newsletter="mozilla-phone").wanted
+
+    assert ledger.due().filter(member=moving).exists()
+    settle_everything()
+
+    assert held(basket, old, MOVED) == {old: set(), MOVED: {"mozillians-nda"}}
+
+
+@pytest.mark.parametrize("number", AT_WRITE)
+def test_the_address_may_change_again_before_any_write(basket, old, moving, monkeypatch, number):
+    with monkeypatch.context() as patch:
+        before_write(patch, number, lambda: change_email(moving, THIRD))
+        run(claimed(moving), *STEPS)
+
+    settle_everything()
+
+    assert {email for email, person in basket.people.items() if person.newsletters} == {THIRD}
+    assert opt_outs() == []
+
+
+def test_a_bulk_request_during_the_last_call_is_carried_too(
+    basket, vouched, monkeypatch, admin_user
+):
+    def order():
+        create_batch("subscribe", ["mozillians-nda"], [vouched.pk], actor=admin_user)
+        work_off_batches()
+
+    vouched.vouches_received.all().delete()
     drain_everything()
+    with monkeypatch.context() as patch:
+        before_write(patch, 2, order)  # the last: after the unsubscribe
+        run(claimed(vouched), sync.look_up, sync.unsubscribe)
 
-    due_again = ledger.settle(lease)
+    settle_everything()
 
-    assert due_again is True
-    assert ledger.due().filter(pk=lease.contact_id).exists()
+    assert held(basket, vouched.user.email) == {vouched.user.email: {"mozillians-nda"}}
+    assert BatchItem.objects.get().state == BatchItem.State.DONE

@@ -12,7 +12,7 @@ from mozillians_basket.models import Contact
 def claimed(member):
     ledger.make_due([Contact.objects.get(member=member).pk], "a test")
     (lease,) = ledger.claim()
-    return lease
+    return ledger.Sheet(lease).open()
 
 
 def test_a_problem_keeps_the_moment_at_which_it_began(vouched):
@@ -21,8 +21,8 @@ def test_a_problem_keeps_the_moment_at_which_it_began(vouched):
         error="unavailable", failing_since=began, dismissed_at=began
     )
 
-    lease = claimed(vouched)
-    ledger.postpone(lease, BasketUnavailable(503))
+    sheet = claimed(vouched)
+    ledger.postpone(sheet, BasketUnavailable(503))
 
     contact = Contact.objects.get(member=vouched)
     assert contact.failing_since == began
@@ -35,8 +35,8 @@ def test_another_problem_is_not_put_aside_with_the_one_before(vouched):
         error="unavailable", failing_since=moment, dismissed_at=moment
     )
 
-    lease = claimed(vouched)
-    ledger.postpone(lease, BasketUnavailable(429))
+    sheet = claimed(vouched)
+    ledger.postpone(sheet, BasketUnavailable(429))
 
     assert Contact.objects.get(member=vouched).dismissed_at is None
 
@@ -47,8 +47,8 @@ def test_a_problem_is_over_once_the_contact_is_settled(vouched):
         error="unavailable", failing_since=moment, dismissed_at=moment
     )
 
-    lease = claimed(vouched)
-    ledger.settle(lease)
+    sheet = claimed(vouched)
+    ledger.settle(sheet)
 
     contact = Contact.objects.get(member=vouched)
     assert (contact.error, contact.failing_since, contact.dismissed_at) == ("", None, None)

@@ -6,7 +6,7 @@ import traceback
 import pytest
 from django_celery_results.models import TaskResult
 
-from mozillians_basket import sync, tasks
+from mozillians_basket import ledger, sync, tasks
 from mozillians_basket.exceptions import StepFailed, UnknownNewsletter
 from mozillians_basket.site import Standing
 from tests.app.steps import claimed, contact_of, drain_everything
@@ -22,15 +22,15 @@ def due(basket):
     return profile
 
 
-def break_down(lease):
+def break_down(sheet):
     raise ValueError(f"something about {EMAIL}")
 
 
 def test_an_unexpected_error_in_a_step_shows_where_but_not_whom(due):
-    lease = claimed(due)
+    sheet = ledger.Sheet(claimed(due))
 
-    with pytest.raises(StepFailed) as caught, sync.guarded(lease):
-        break_down(lease)
+    with pytest.raises(StepFailed) as caught, sync.guarded(sheet):
+        break_down(sheet)
 
     told = "".join(traceback.format_exception(caught.value))
     assert "ValueError at break_down" in told

@@ -4,7 +4,15 @@ import pytest
 
 from mozillians_basket import client, ledger, sync
 from mozillians_basket.models import Contact
-from tests.app.steps import claimed, contact_of, drain_everything, held, opt_outs, settle_everything
+from tests.app.steps import (
+    claimed,
+    contact_of,
+    drain_everything,
+    held,
+    opt_outs,
+    run,
+    settle_everything,
+)
 from tests.factories import UserFactory, UserProfileFactory, VouchFactory
 
 SHARED = "shared@example.com"
@@ -59,10 +67,9 @@ def test_the_removal_for_one_is_no_opt_out_of_the_other(basket, two):
 
 def test_who_wants_it_again_while_it_is_taken_from_the_other_gets_it_back(basket, two):
     unvouch(*two)
-    lease = claimed(two[0])
-    sync.look_up(lease)
+    sheet = run(claimed(two[0]), sync.look_up)
     current = client.look_up(SHARED)
-    ledger.note_removal(lease, frozenset({"mozilla-phone"}))
+    sheet.change(lambda: ledger.note_removal(sheet, frozenset({"mozilla-phone"})))
     VouchFactory(vouchee=two[1])
     drain_everything()
     client.unsubscribe(current, ["mozilla-phone"])

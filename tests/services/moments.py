@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from django.db import connection, transaction
 
-from mozillians_basket.models import BatchItem, Contact, Event
+from mozillians_basket.models import Contact, Event
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.services.processes import wait_until
 
@@ -57,22 +57,20 @@ def unwritten(call: str) -> Moment:
     return moment
 
 
-def unsettled(last_call: str) -> Moment:
-    """All calls are made and written down, the last one too; the contact is not given back."""
+def half_written(call: str) -> Moment:
+    """Basket has answered the call; of the transaction that writes that down, half is done."""
 
     @contextmanager
     def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
-        fault = basket.fail(last_call, kind="delay", seconds=0.8, times=1)
+        fault = basket.fail(call, kind="delay", seconds=0.8, times=1)
         change()
-        wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=last_call)
-        before = Event.objects.count()
+        wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=call)
         with transaction.atomic():
             with connection.cursor() as cursor:
-                # Of a chain's steps only the last one reads it.
-                table = connection.ops.quote_name(BatchItem._meta.db_table)
-                cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            wait_until(waiting_for_locks, timeout=PATIENCE, what="the end of the chain")
-            assert Event.objects.count() > before
+                # The history is written last.
+                table = connection.ops.quote_name(Event._meta.db_table)
+                cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
+            wait_until(waiting_for_locks, timeout=PATIENCE, what=f"the end of {call}")
             yield
 
     return moment

@@ -13,7 +13,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import UserProfile
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 from tests.services.conftest import StartWorker
-from tests.services.moments import Moment, has_struck, unanswered, unsettled, unwritten
+from tests.services.moments import Moment, half_written, has_struck, unanswered, unwritten
 from tests.services.outcome import NDA, PHONE, assert_all_is_well
 from tests.services.processes import wait_until
 from tests.services.site import settle
@@ -34,7 +34,7 @@ MOMENTS = [
     pytest.param(unwritten("subscribe"), id="before the subscribe is written down"),
     pytest.param(unanswered("unsubscribe"), id="between the two halves"),
     pytest.param(unwritten("unsubscribe"), id="before the unsubscribe is written down"),
-    pytest.param(unsettled("unsubscribe"), id="before it is settled"),
+    pytest.param(half_written("unsubscribe"), id="while it is written down and settled"),
 ]
 
 

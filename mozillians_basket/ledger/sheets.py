@@ -1,0 +1,222 @@
+"""A leased contact and its lines in memory, written back in one go or not at all."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Self, TypeVar
+
+from django.db import transaction
+from django.db.models import Exists, F, Model, OuterRef, Q
+
+from mozillians_basket.exceptions import BasketSwitchedOff, LeaseLost
+from mozillians_basket.ledger.accounts import account_of, current_plan
+from mozillians_basket.ledger.history import event_of
+from mozillians_basket.ledger.leases import Lease, end_of_lease, release
+from mozillians_basket.models import BatchItem, Contact, Event, Pulse, Subscription
+from mozillians_basket.plan import Account, Lookup, Plan
+from mozillians_basket.switch import note_row_is_on, row_is_on
+
+Result = TypeVar("Result")
+
+#: What a sync may change; ``lease`` and ``revision`` are counted by the database.
+CONTACT_FIELDS = [
+    "email", "wanted_email", "moving_to", "token", "refused_email", "touched_at", "settled_at",
+    "verify", "verified_at", "claimed_touch", "leased_until", "lookup", "asked", "parked_at",
+    "not_before", "attempts", "error", "error_code", "cause", "failing_since", "dismissed_at",
+]  # fmt: skip
+LINE_FIELDS = [
+    "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code", "confirmed_at",
+    "verified_at", "missing_at", "removed_at", "requested_at",
+]  # fmt: skip
+
+
+class Sheet:
+    """
+    What one worker knows of the contact that it has leased.
+
+    It is read without a lock. Whoever else changes the contact or its lines
+    counts ``Contact.revision`` up, and then nothing of the sheet is written:
+    the work is done again on what the rows say by then.
+    """
+
+    contact: Contact
+    lines: dict[str, Subscription]
+
+    troubled: bool
+    """Whether the breaker is open or has counted failures."""
+
+    shared: bool
+    """Whether other contacts have, or are to have, this one's address."""
+
+    ordered: bool
+    """Whether bulk requests wait for this contact."""
+
+    due_again: bool = False
+    """Once it is settled: whether it was touched meanwhile, or something is left to send."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.events: list[Event] = []
+        self.more: list[Callable[[], object]] = []
+
+    @property
+    def as_argument(self) -> list[int]:
+        """The lease as a task's argument: keys only."""
+        return self.lease.as_argument
+
+    @property
+    def account(self) -> Account:
+        """The contact and its lines as planning sees them."""
+        return account_of(self.contact, self.lines.values())
+
+    @property
+    def looked_up(self) -> Lookup | None:
+        """What Basket answered to this sync, kept up with what was done since."""
+        return Lookup.from_json(self.contact.lookup) if self.contact.lookup else None
+
+    def plan(self, lookup: Lookup, account: Account | None = None) -> Plan | None:
+        """What is left to send; ``None`` when the lookup does not fit any more."""
+        return current_plan(self.contact, account or self.account, lookup, shared=self.shared)
+
+    def open(self, *, switched_on: bool = True) -> Self:
+        """
+        Read the rows, in one query where the contact has lines.
+
+        :param switched_on: give the contact back when the switch is off.
+        :raises LeaseLost: when somebody else has the lease.
+        :raises BasketSwitchedOff: when the switch's own row says so: waffle's
+            cache can be behind it, by a race or after a ``QuerySet.update()``.
+        """
+        rows = list(
+            Subscription.objects.filter(
+                contact=self.lease.contact_id,
+                contact__lease=self.lease.serial,
+                contact__leased_until__isnull=False,
+            )
+            .select_related("contact")
+            .annotate(**_circumstances("contact_id", "contact__email"))
+        )
+        row: Any = rows[0] if rows else None
+        if row is None:
+            row = (
+                Contact.objects.filter(
+                    pk=self.lease.contact_id,
+                    lease=self.lease.serial,
+                    leased_until__isnull=False,
+                )
+                .annotate(**_circumstances("pk", "email"))
+                .first()
+            )
+        if row is None:
+            raise LeaseLost(self.lease.contact_id)
+        if row.switched_on:
+            note_row_is_on()
+        elif switched_on:
+            release(self.lease)
+            raise BasketSwitchedOff
+        self._take(rows[0].contact if rows else row, rows)
+        self.troubled, self.shared, self.ordered = row.troubled, row.shared, row.ordered
+        return self
+
+    def _take(self, contact: Contact, lines: Iterable[Subscription]) -> None:
+        self.contact = contact
+        self.lines = {line.newsletter: line for line in lines}
+        self._remember()
+        asked, contact.asked = contact.asked, None
+        for name in (asked or {}).get("newsletters", ()):
+            if name in self.lines and asked is not None:
+                self.lines[name].requested_at = datetime.fromisoformat(asked["at"])
+
+    def _remember(self) -> None:
+        self._contact_as_read = _values(self.contact, CONTACT_FIELDS)
+        self._lines_as_read = {line.pk: _values(line, LINE_FIELDS) for line in self.lines.values()}
+
+    def change(self, work: Callable[[], Result], *, keep: bool = False) -> Result:
+        """
+        Write what ``work`` changes in memory, and the events and further writes that it adds.
+
+        It is called again, on freshly read rows, when somebody else wrote
+        meanwhile. What it raises leaves the database as it was.
+
+        :param keep: prolong the lease for the next call, unless ``work`` gives the
+            contact back; the lease before is void after that.
+        :raises LeaseLost: when somebody else has the lease.
+        :raises BasketSwitchedOff: with ``keep``, when the switch is off.
+        """
+        while True:
+            self.events, self.more = [], []
+            result = work()
+            if self._write(keep=keep and self.contact.leased_until is not None):
+                return result
+            self.open(switched_on=keep)
+
+    def note(self, kind: Event.Kind, newsletters: Iterable[str] = (), **more: Any) -> None:
+        """Add to the contact's history."""
+        self.events.append(event_of(self.contact, kind, newsletters, **more))
+
+    def _write(self, *, keep: bool) -> bool:
+        changes: dict[str, Any] = _differences(self.contact, self._contact_as_read)
+        lines: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+        for line in self.lines.values():
+            if differences := _differences(line, self._lines_as_read[line.pk]):
+                lines[tuple(differences.items())].append(line.pk)
+        if not (changes or lines or self.events or self.more or keep):
+            return True
+        mine = Contact.objects.filter(
+            pk=self.lease.contact_id,
+            lease=self.lease.serial,
+            leased_until__isnull=False,
+            revision=self.contact.revision,
+        )
+        if keep:
+            mine = mine.filter(row_is_on())
+            changes |= {"lease": F("lease") + 1, "leased_until": end_of_lease()}
+        if not (lines or self.events or self.more):
+            written = mine.update(**changes) > 0
+        else:
+            with transaction.atomic():
+                # Counts the row, and locks it against all other writers.
+                written = mine.update(**(changes or {"lease": F("lease")})) > 0
+                if written:
+                    self._write_rest(lines)
+        if not written:
+            return False
+        if keep:
+            note_row_is_on()
+            self.lease = Lease(self.lease.contact_id, self.lease.serial + 1)
+        self._remember()
+        return True
+
+    def _write_rest(self, lines: dict[tuple[tuple[str, Any], ...], list[int]]) -> None:
+        for differences, keys in lines.items():
+            Subscription.objects.filter(pk__in=keys).update(**dict(differences))
+        for write in self.more:
+            write()
+        if len(self.events) == 1:
+            self.events[0].save(force_insert=True)
+        else:
+            Event.objects.bulk_create(self.events)
+
+
+def _circumstances(key: str, email: str) -> dict[str, Any]:
+    others = Contact.objects.exclude(pk=OuterRef(key))
+    pulse = Pulse.objects.filter(pk=1)
+    return {
+        "switched_on": row_is_on(),
+        "troubled": Exists(pulse.filter(Q(failures__gt=0) | Q(opened_at__isnull=False))),
+        "shared": Exists(others.filter(email__iexact=OuterRef(email)))
+        | Exists(others.filter(wanted_email__iexact=OuterRef(email))),
+        "ordered": Exists(
+            BatchItem.objects.filter(contact=OuterRef(key), state=BatchItem.State.PENDING)
+        ),
+    }
+
+
+def _values(row: Model, names: Iterable[str]) -> dict[str, Any]:
+    values = row.__dict__
+    return {name: values[name] for name in names}
+
+
+def _differences(row: Model, before: dict[str, Any]) -> dict[str, Any]:
+    values = row.__dict__
+    return {name: values[name] for name, value in before.items() if values[name] != value}
