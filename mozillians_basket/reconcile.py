@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -109,6 +110,7 @@ def apply(
     go: bool = False,
     released: Mapping[str, int] | None = None,
     found: Report | None = None,
+    around: Callable[[Kind, list[Any]], AbstractContextManager[None]] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """
@@ -119,6 +121,7 @@ def apply(
     :param released: for each newsletter how many removals an admin has seen and
         released: too much is what goes beyond them.
     :param found: what :func:`find` has just returned.
+    :param around: entered around the mending of each chunk, with its keys.
     """
     report = find(newsletters) if found is None else found
     if released:
@@ -129,7 +132,8 @@ def apply(
         done = 0
         for rows, key in _differing(kind, newsletters):
             for chunk in _keyset(rows, key):
-                done += _apply_chunk(kind, chunk)
+                with around(kind, chunk) if around else nullcontext():
+                    done += _apply_chunk(kind, chunk)
                 if progress is not None:
                     progress(kind, done, report.found[kind])
         report.applied[kind] = done

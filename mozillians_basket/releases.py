@@ -1,7 +1,5 @@
-"""An admin's word that a brake is to let go, and what the worker does on it."""
+"""An admin's word that a brake is to let go, kept until the worker has carried it out."""
 
-import logging
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,10 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from mozillians_basket import reconcile, verification
 from mozillians_basket.models import Event, Pulse
-
-logger = logging.getLogger("mozillians_basket")
 
 #: For how long a word counts: what was looked at then may be another thing now.
 LIFETIME = timedelta(days=1)
@@ -61,7 +56,7 @@ class Release:
     """When it was given: an ISO date and time, as all times here."""
 
     shown: Numbers
-    """What the admin saw, and so what the word covers."""
+    """What the admin saw, and so what the word covers: less, once a part of it is done."""
 
     leased_until: str = ""
     """Until when a worker is carrying it out."""
@@ -100,7 +95,7 @@ def waiting() -> list[Brake]:
         if release is not None and release.waits:
             found.append(brake)
         elif release is not None and release.stopped and not is_on(pulse, brake):
-            _write(brake, release, done=True)  # settled otherwise; the next time is another matter
+            finish(brake, release)  # settled otherwise; the next time is another matter
     return found
 
 
@@ -129,67 +124,8 @@ def order(brake: Brake, answer: Answer, shown: Numbers, actor: Any) -> None:
         )
 
 
-def carry_out(brake: Brake) -> None:
-    """
-    Do what was released, or say why not. Begun twice, or again after a crash, it is harmless.
-
-    What goes too far beyond what the admin saw stops it: they are asked again.
-    """
-    release = _claim(brake)
-    if release is None:
-        return
-    if timezone.now() - release.since > LIFETIME:
-        _stop(brake, release, "late", {})
-        return
-
-    def progress(*_done: object) -> None:
-        _prolong(brake, release)
-
-    found = _CARRIERS[brake](release, progress)
-    if found:
-        logger.error("More would go than was released: nothing was done, look at the admin.")
-        _stop(brake, release, "more", found)
-    else:
-        _write(brake, release, done=True)
-
-
-def _remove(release: Release, progress: Callable[..., None]) -> Numbers:
-    """Let the reconciler remove what was shown; return what stopped it."""
-    found = reconcile.find()
-    # Begun before and broken off, there is less left to cover than was shown.
-    covered = {
-        name: min(number, found.by_newsletter.get(name, {}).get("lost", 0))
-        for name, (number, _of) in release.shown.items()
-    }
-    release.shown = {name: (covered[name], of) for name, (_number, of) in release.shown.items()}
-    progress()
-    report = reconcile.apply(released=covered, found=found, progress=progress)
-    return {brake.newsletter: (brake.removals, brake.subscriptions) for brake in report.brakes}
-
-
-def _conclude(release: Release, progress: Callable[..., None]) -> Numbers:
-    """Take what was shown as gone for opt-outs, or for Basket's loss; return what stopped it."""
-    losses = verification.losses()
-    more = {
-        name: (gone, held)
-        for name, (gone, held) in losses.items()
-        if reconcile.too_many(gone - release.shown.get(name, (0, 0))[0], held)
-    }
-    if not more:
-        answer = verification.accept
-        if release.answer == Answer.RESTORE:
-            answer = verification.restore
-        answer(missing_before=release.since, progress=progress)
-    return more
-
-
-_CARRIERS: Mapping[Brake, Callable[[Release, Callable[..., None]], Numbers]] = {
-    Brake.REMOVALS: _remove,
-    Brake.LOSSES: _conclude,
-}
-
-
-def _claim(brake: Brake) -> Release | None:
+def claim(brake: Brake) -> Release | None:
+    """Take over what was released, unless somebody has it."""
     with transaction.atomic():
         pulse = _locked_pulse()
         release = read(pulse, brake)
@@ -200,14 +136,21 @@ def _claim(brake: Brake) -> Release | None:
         return release
 
 
-def _prolong(brake: Brake, release: Release) -> None:
+def prolong(brake: Brake, release: Release) -> None:
+    """Say that it goes on, and how much of it is left to cover."""
     release.leased_until = (timezone.now() + LEASE).isoformat()
     _write(brake, release)
 
 
-def _stop(brake: Brake, release: Release, reason: str, found: Numbers) -> None:
+def stop(brake: Brake, release: Release, reason: str, found: Numbers) -> None:
+    """Leave it undone, for the admin to look again."""
     release.stopped, release.found, release.leased_until = reason, found, ""
     _write(brake, release)
+
+
+def finish(brake: Brake, release: Release) -> None:
+    """It is carried out."""
+    _write(brake, release, done=True)
 
 
 def _write(brake: Brake, release: Release, *, done: bool = False) -> None:

@@ -14,9 +14,10 @@ from mozillians_basket.periodic import PeriodicTask
 from mozillians_basket.redaction import redacted
 from mozillians_basket.switch import switch_is_on
 from mozillians_basket.sync import Step
-from mozillians_basket.upkeep import prune, tally, wake_releases
+from mozillians_basket.upkeep import carry_out_release, prune, tally, wake_releases
 
 __all__ = [
+    "carry_out_release",
     "lookup_user_task",
     "prune",
     "reconcile",

@@ -2,8 +2,9 @@
 
 from celery import shared_task
 
-from mozillians_basket import releases, retention, tallies
+from mozillians_basket import letting_go, releases, retention, tallies
 from mozillians_basket.periodic import PeriodicTask
+from mozillians_basket.releases import Brake
 from mozillians_basket.switch import switch_is_on
 
 #: For how long a message about a release is worth something: each sweep sends another.
@@ -30,7 +31,7 @@ def prune() -> None:
 def carry_out_release(brake: str) -> None:
     """Do what an admin has released, in its own time: the sweeper must not wait for it."""
     if switch_is_on():
-        releases.carry_out(releases.Brake(brake))
+        letting_go.carry_out(Brake(brake))
 
 
 def wake_releases() -> None:

@@ -56,6 +56,11 @@ class OutcomeFilter(Exact):
         """The words that the ledger knows."""
         return [(key, words) for key, words in WORDS.items() if key != "refused by Basket"]
 
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """With the condition of the index beside it, by which SQLite knows that it may use it."""
+        rows = super().queryset(request, queryset)
+        return rows if self.value() is None else rows.filter(outcome__gt="")
+
 
 class CauseFilter(Exact):
     """By what it began with."""
