@@ -19,8 +19,9 @@ PATIENCE = 1.0
 #: Seconds in which it looks for examples of one kind.
 PATIENCE_FOR_EXAMPLES = 0.2
 
-#: How many keys one query looks at, so that the time can be watched in between.
-SLICE = 25_000
+#: How many keys one query looks at, so that the time can be watched in between. A database may
+#: read the whole of the members' table for each.
+SLICE = 250_000
 
 #: How many members of each kind are shown.
 EXAMPLES = 5

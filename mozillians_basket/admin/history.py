@@ -41,6 +41,7 @@ class EventAdmin(BasketPages):
     sortable_by = ()
     ordering = ("-created_at", "-pk")
     paginator = CappedPaginator
+    list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("pk",)  # shows the box; what it finds is in get_search_results
     search_help_text = gettext_lazy(

@@ -86,7 +86,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client, events)
                 kind="decided", contact=contact, actor=admin, batch=batch, task_id="x"
             )
 
-    add(1)
+    add(20)
     get(admin_client)
     few = queries()
     add(15)
