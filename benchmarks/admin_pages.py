@@ -1,4 +1,4 @@
-"""Measures the overview, the history and the brakes' pages over large tables."""  # noqa: INP001
+"""Measures the overview, the history and the brakes' pages over large tables."""
 
 import argparse
 import os
@@ -45,7 +45,7 @@ def fill(model: Any, count: int, **expressions: str) -> None:
         values.append(expression)
     with connection.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{model._meta.db_table}" ({", ".join(columns)}) '  # noqa: S608
+            f'INSERT INTO "{model._meta.db_table}" ({", ".join(columns)}) '
             f"{numbers} SELECT {', '.join(values)} FROM numbers WHERE n <= {count:d}",
             parameters,
         )
