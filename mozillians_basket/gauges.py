@@ -32,11 +32,14 @@ class Queue:
     touches: int
     """Changes whose members were not looked at yet; counted up to ``MANY``."""
 
+    oldest_touch: datetime | None
+    """Since when the oldest of these waits."""
+
     due: int
     """Contacts that can be worked on now."""
 
     oldest: datetime | None
-    """Since when the longest waiting of these waits."""
+    """Since when the longest waiting of these was touched."""
 
     under_way: int
     """Contacts that a worker has."""
@@ -77,11 +80,9 @@ def queue() -> Queue:
         parked=Count("pk", filter=Q(parked_at__isnull=False)),
         refused=Count("pk", filter=Q(error="refused")),
     )
-    first = Touch.objects.order_by("pk").values_list("created_at", flat=True).first()
-    waits = [moment for moment in (first, unsettled.pop("oldest")) if moment is not None]
     return Queue(
         touches=Touch.objects.values("pk")[: MANY + 1].count(),
-        oldest=min(waits, default=None),
+        oldest_touch=Touch.objects.order_by("pk").values_list("created_at", flat=True).first(),
         under_way=Contact.objects.filter(leased_until__gt=now).count(),
         **unsettled,
         **failing,

@@ -10,6 +10,9 @@ GAP = 40
 LEFT = 4
 FOOT = 22
 
+#: How much a word takes: one that begins nearer to the edge would reach over it.
+ROOM = 80
+
 #: At most so many words below the bars, so that they do not run into each other.
 WORDS = 8
 
@@ -52,7 +55,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word below the bars."""
+    """A word below the bars; it begins where its bar does."""
 
     x: str
     text: str
@@ -91,9 +94,9 @@ def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
             for number, one in enumerate(series)
         ),
         words=tuple(
-            Word(_length(LEFT + (number + 0.5) * step), text)
+            Word(_length(LEFT + number * step), text)
             for number, text in enumerate(moments)
-            if number % every == 0
+            if number % every == 0 and LEFT + number * step <= WIDTH - ROOM
         ),
     )
 

@@ -641,7 +641,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "event",
-                "verbose_name_plural": "events",
+                "verbose_name_plural": "history",
             },
         ),
         migrations.CreateModel(

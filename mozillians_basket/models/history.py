@@ -222,7 +222,7 @@ class Event(models.Model):
 
     class Meta:
         verbose_name = _("event")
-        verbose_name_plural = _("events")
+        verbose_name_plural = _("history")
         # Each ends with the order of the history page, so that a filtered page is read off it.
         indexes = [
             models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),

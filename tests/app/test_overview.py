@@ -57,8 +57,6 @@ def row_of(response, heading):
 
 
 def test_a_site_on_which_nothing_has_happened_has_an_overview(admin_client, switch_on):
-    Touch.objects.all().delete()  # of the admin
-
     page = admin_client.get(OVERVIEW)
 
     text = text_of(page)
@@ -134,7 +132,7 @@ def test_the_queue_is_told_apart_by_what_it_waits_for(admin_client, db):
 
     assert (queue.due, queue.under_way, queue.failed, queue.resting) == (1, 1, 1, 1)
     assert (queue.parked, queue.refused, queue.touches) == (1, 1, 1)
-    assert queue.oldest == now - hour
+    assert (queue.oldest, queue.oldest_touch) == (now - hour, now)
     assert row_of(admin_client.get(OVERVIEW), "Due")[0] == "1"
 
 
