@@ -22,8 +22,8 @@ OURS = "mozillians_basket_"
 @dataclass
 class Cost:
     statements: int = 0
-    messages: Counter = field(default_factory=Counter)
-    calls: list = field(default_factory=list)
+    messages: Counter[str] = field(default_factory=Counter)
+    calls: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
