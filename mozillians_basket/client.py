@@ -45,6 +45,7 @@ _CONFIGURATION_CODES = frozenset(
 _UNKNOWN_PERSON_CODES = frozenset({errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN})
 
 _ours: ContextVar[bool] = ContextVar("basket_call_of_this_app", default=False)
+_patience: ContextVar[float | None] = ContextVar("basket_patience", default=None)
 _lock = threading.Lock()
 _session: requests.Session | None = None
 
@@ -164,6 +165,16 @@ def catalogue() -> dict[str, dict[str, Any]]:
     return answer
 
 
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """For calls that a page waits for: a shorter timeout than ``BASKET_TIMEOUT``."""
+    mark = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(mark)
+
+
 class _Failure:
     """
     Carries an error out of the block in which the library's own one is alive.
@@ -228,7 +239,8 @@ def _request(method: str, url: str, **kwargs: Any) -> requests.Response:
     if not call_is_allowed():
         raise BasketSwitchedOff
     url = conf.URL + url.removeprefix(str(basket.base.BASKET_URL))
-    kwargs |= {"timeout": conf.TIMEOUT, "allow_redirects": False}
+    timeout = min(conf.TIMEOUT, _patience.get() or conf.TIMEOUT)
+    kwargs |= {"timeout": timeout, "allow_redirects": False}
     return _pooled_session().request(method, url, **kwargs)
 
 

@@ -200,11 +200,12 @@ def differs(account: Account) -> bool:
     if account.leaving or account.moving:
         return True
     return bool(account.email) and any(
-        _line_differs(line) for line in account.lines if line.newsletter in account.ours
+        line_differs(line) for line in account.lines if line.newsletter in account.ours
     )
 
 
-def _line_differs(line: Line) -> bool:
+def line_differs(line: Line) -> bool:
+    """Whether the ledger alone shows that something of this newsletter is still to be sent."""
     if line.wanted:
         return line.state in {State.UNKNOWN, State.UNSUBSCRIBED} or (
             line.state == State.OPTED_OUT and line.despite_opt_out
