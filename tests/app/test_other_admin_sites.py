@@ -12,7 +12,7 @@ from project.people.models import UserProfile
 from tests.app.steps import contact_of
 
 
-class StaffMemberAdmin(BasketMemberAdmin, admin.ModelAdmin):
+class StaffMemberAdmin(BasketMemberAdmin, admin.ModelAdmin):  # type: ignore[type-arg]
     pass
 
 
