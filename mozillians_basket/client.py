@@ -45,22 +45,21 @@ _CONFIGURATION_CODES = frozenset(
 _UNKNOWN_PERSON_CODES = frozenset({errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN})
 
 _ours: ContextVar[bool] = ContextVar("basket_call_of_this_app", default=False)
-_timeout: ContextVar[float | None] = ContextVar("timeout_of_this_call", default=None)
+_patience: ContextVar[float | None] = ContextVar("basket_patience", default=None)
 _lock = threading.Lock()
 _session: requests.Session | None = None
 
 
-def look_up(email: str, *, timeout: float | None = None) -> Person | None:
+def look_up(email: str) -> Person | None:
     """
     Who Basket has under this address; ``None`` when nobody.
 
     One GET of ``/api/v1/users/lookup/``, with the API key.
 
-    :param timeout: seconds to wait instead of ``BASKET_TIMEOUT``, where somebody waits for it.
     :raises BasketError: any of its subclasses but ``LeaseLost``.
     """
     answer: dict[str, Any] | None = None
-    with _waiting(timeout), _translated_errors() as failure:
+    with _translated_errors() as failure:
         try:
             answer = basket.lookup_user(email=email, api_key=conf.API_KEY)
         except basket.BasketException as error:
@@ -167,12 +166,13 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def _waiting(timeout: float | None) -> Iterator[None]:
-    mark = _timeout.set(timeout)
+def within(seconds: float) -> Iterator[None]:
+    """For calls that a page waits for: a shorter timeout than ``BASKET_TIMEOUT``."""
+    mark = _patience.set(seconds)
     try:
         yield
     finally:
-        _timeout.reset(mark)
+        _patience.reset(mark)
 
 
 class _Failure:
@@ -239,7 +239,8 @@ def _request(method: str, url: str, **kwargs: Any) -> requests.Response:
     if not call_is_allowed():
         raise BasketSwitchedOff
     url = conf.URL + url.removeprefix(str(basket.base.BASKET_URL))
-    kwargs |= {"timeout": _timeout.get() or conf.TIMEOUT, "allow_redirects": False}
+    timeout = min(conf.TIMEOUT, _patience.get() or conf.TIMEOUT)
+    kwargs |= {"timeout": timeout, "allow_redirects": False}
     return _pooled_session().request(method, url, **kwargs)
 
 

@@ -10,9 +10,27 @@ from mozillians_basket import breaker, draining, ledger, sync, verification
 from mozillians_basket import reconcile as reconciliation
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import Lease, Sheet
+from mozillians_basket.periodic import PeriodicTask
 from mozillians_basket.redaction import redacted
 from mozillians_basket.switch import switch_is_on
 from mozillians_basket.sync import Step
+from mozillians_basket.upkeep import carry_out_release, prune, tally, wake_releases
+
+__all__ = [
+    "carry_out_release",
+    "lookup_user_task",
+    "prune",
+    "reconcile",
+    "subscribe_user_task",
+    "subscribe_user_to_basket",
+    "sweep",
+    "sync_touched",
+    "tally",
+    "unsubscribe_from_basket_task",
+    "unsubscribe_user_task",
+    "update_email_in_basket",
+    "verify",
+]
 
 
 class MaskedTask(Task):  # type: ignore[type-arg]
@@ -44,17 +62,6 @@ class MaskedTask(Task):  # type: ignore[type-arg]
         self.request.update(
             argsrepr=redacted(repr(tuple(args))), kwargsrepr=redacted(repr(dict(kwargs)))
         )
-
-
-class PeriodicTask(Task):  # type: ignore[type-arg]
-    """
-    A task of beat's, which may expire; that is not written down.
-
-    A worker would write it in its main thread, through a database connection that nobody
-    renews, and die of it after the database was restarted.
-    """
-
-    store_errors_even_if_ignored = False
 
 
 @shared_task(
@@ -135,11 +142,15 @@ def sweep() -> None:
     ledger.work_off_repairs()
     if not switch_is_on():
         return
-    while ledger.drain().touches:
-        pass
-    while ledger.work_off_batches():
+    while _do_a_portion():
         _start(_claim())
     _start(_claim())
+    wake_releases()
+
+
+def _do_a_portion() -> bool:
+    """Work the oldest touches into the ledger; once there are none, some of the bulk requests."""
+    return ledger.drain().touches > 0 or ledger.advance_batches()
 
 
 @shared_task(name="mozillians_basket.tasks.reconcile", base=PeriodicTask, ignore_result=True)
@@ -220,5 +231,14 @@ def _claim(contact_ids: list[int] | None = None) -> list[Lease]:
 
 
 def _start(leases: Iterable[Lease]) -> None:
-    for lease in leases:
-        lookup_user_task.apply_async((lease.as_argument,))
+    """
+    Begin the syncs of claimed contacts.
+
+    Of many at once, the one in the middle wakes the sweeper, which then claims
+    the next: the workers do not stand idle until beat's next sweep.
+    """
+    started = list(leases)
+    many = len(started) >= conf.MAX_IN_FLIGHT / 4 and not sweep.app.conf.task_always_eager
+    for number, lease in enumerate(started):
+        wake = sweep.si() if many and number == len(started) // 2 else None
+        lookup_user_task.apply_async((lease.as_argument,), link=wake)

@@ -69,7 +69,8 @@ def ask(addresses: Iterable[str]) -> tuple[str, list[Answer]]:
 
 def _ask(address: str) -> Answer:
     try:
-        return Answer(address, person=client.look_up(address, timeout=TIMEOUT))
+        with client.within(TIMEOUT):
+            return Answer(address, person=client.look_up(address))
     except BasketSwitchedOff:
         return Answer(address, _("The switch was turned off meanwhile: Basket was not asked."))
     except BasketError as error:

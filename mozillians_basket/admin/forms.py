@@ -1,34 +1,34 @@
-"""What an admin is asked before a bulk action."""
+"""What an admin is asked before a bulk request."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from mozillians_basket.site import get_site
+from mozillians_basket.admin.newsletters import Newsletter
 
 
-class NewslettersForm(forms.Form):
-    """Which newsletters a bulk action is about."""
+class OrderForm(forms.Form):
+    """Which newsletters a bulk request is about, and whether an opt-out counts."""
 
     newsletters = forms.MultipleChoiceField(
         label=_("Newsletters"),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": _("Choose at least one newsletter.")},
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["newsletters"].choices = [  # type: ignore[attr-defined]
-            (slug, slug) for slug in sorted(get_site().newsletters)
-        ]
-
-
-class SubscribeForm(NewslettersForm):
-    """Which newsletters, and whether an opt-out counts."""
-
     despite_opt_out = forms.BooleanField(
         label=_("Also those who opted out themselves"),
         required=False,
         help_text=_("They said no. Tick this only if they asked to be subscribed again."),
     )
+
+    def __init__(
+        self, *args: Any, offered: Iterable[Newsletter], subscribe: bool, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["newsletters"].choices = [  # type: ignore[attr-defined]
+            (newsletter.slug, newsletter.name) for newsletter in offered
+        ]
+        if not subscribe:
+            del self.fields["despite_opt_out"]

@@ -3,23 +3,19 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import helpers
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from mozillians_basket.admin.forms import NewslettersForm, SubscribeForm
+from mozillians_basket.admin.pages import may_change_newsletters
 from mozillians_basket.admin.panel import BasketPanel
 from mozillians_basket.admin.sites import register
-from mozillians_basket.hints import hint_sweep
-from mozillians_basket.ledger import create_batch
+from mozillians_basket.ledger import draft_batch
 from mozillians_basket.models import Batch
+from mozillians_basket.selection import SelectionLost, everybody_on, selected, these_of
 from mozillians_basket.switch import switch_is_on
-
-#: The name of the button that confirms, and that tells the second request from the first.
-CONFIRM = "basket_confirm"
 
 
 class BasketMemberAdmin(BasketPanel):
@@ -28,9 +24,10 @@ class BasketMemberAdmin(BasketPanel):
 
     Adds the actions ``subscribe_user_to_basket`` and
     ``unsubscribe_from_basket_task`` for admins with the permission
-    ``mozillians_basket.sync_members``, and shows a member's newsletters on the
-    member's page. No policy stands behind what admins order: they may
-    subscribe and unsubscribe anyone.
+    ``mozillians_basket.sync_members``, each of which leads to a page that asks
+    which newsletters and says what would change; and shows a member's
+    newsletters on the member's page. No policy stands behind what admins order:
+    they may subscribe and unsubscribe anyone.
     """
 
     basket_actions = ("subscribe_user_to_basket", "unsubscribe_from_basket_task")
@@ -44,7 +41,16 @@ class BasketMemberAdmin(BasketPanel):
 
     def has_sync_members_permission(self, request: HttpRequest) -> bool:
         """Whether this admin may change members' newsletters."""
-        return request.user.has_perm("mozillians_basket.sync_members")
+        return may_change_newsletters(request)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The member list; a forged action is refused instead of passed over."""
+        asked_for = set(request.POST.getlist("action")) if request.method == "POST" else set()
+        if asked_for & set(self.basket_actions) and not self.has_sync_members_permission(request):
+            raise PermissionDenied
+        return super().changelist_view(request, extra_context)
 
     @admin.action(
         description=_("Subscribe selected %(verbose_name_plural)s to newsletters"),
@@ -53,8 +59,8 @@ class BasketMemberAdmin(BasketPanel):
     def subscribe_user_to_basket(
         self, request: HttpRequest, queryset: QuerySet[Model]
     ) -> HttpResponse | None:
-        """Ask which newsletters, then write a batch for the worker."""
-        return self._bulk(request, queryset, Batch.Action.SUBSCRIBE, SubscribeForm)
+        """Remember who is selected, and ask which newsletters."""
+        return self._draft(request, queryset, Batch.Action.SUBSCRIBE)
 
     @admin.action(
         description=_("Unsubscribe selected %(verbose_name_plural)s from newsletters"),
@@ -63,15 +69,11 @@ class BasketMemberAdmin(BasketPanel):
     def unsubscribe_from_basket_task(
         self, request: HttpRequest, queryset: QuerySet[Model]
     ) -> HttpResponse | None:
-        """Ask which newsletters, then write a batch for the worker."""
-        return self._bulk(request, queryset, Batch.Action.UNSUBSCRIBE, NewslettersForm)
+        """Remember who is selected, and ask which newsletters."""
+        return self._draft(request, queryset, Batch.Action.UNSUBSCRIBE)
 
-    def _bulk(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Model],
-        action: Batch.Action,
-        form_class: type[NewslettersForm],
+    def _draft(
+        self, request: HttpRequest, queryset: QuerySet[Model], action: Batch.Action
     ) -> HttpResponse | None:
         if not switch_is_on():
             self.message_user(
@@ -80,51 +82,42 @@ class BasketMemberAdmin(BasketPanel):
                 messages.WARNING,
             )
             return None
-        form = form_class(request.POST if CONFIRM in request.POST else None)
-        if form.is_valid():
-            self._order(request, queryset, action, form.cleaned_data)
+        try:
+            selection, total = self._selection(request, queryset)
+        except SelectionLost:
+            self.message_user(
+                request,
+                _(
+                    "Nothing was done: this list depends on more than its URL, so the worker "
+                    "cannot build it again. Tick the members of one page at a time instead."
+                ),
+                messages.ERROR,
+            )
             return None
-        return TemplateResponse(
-            request,
-            "admin/mozillians_basket/bulk.html",
-            {
-                **self.admin_site.each_context(request),
-                "title": _("Subscribe to newsletters")
-                if action == Batch.Action.SUBSCRIBE
-                else _("Unsubscribe from newsletters"),
-                "opts": self.model._meta,
-                "form": form,
-                "count": queryset.count(),
-                "selected": request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
-                "select_across": request.POST.get("select_across", "0"),
-                "action": request.POST.get("action", ""),
-                "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
-                "confirm": CONFIRM,
-            },
+        batch = draft_batch(action, selection, total, actor=request.user)
+        return HttpResponseRedirect(
+            reverse(
+                "admin:mozillians_basket_batch_confirm",
+                args=[batch.pk],
+                current_app=self.admin_site.name,
+            )
         )
 
-    def _order(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Model],
-        action: Batch.Action,
-        choice: dict[str, Any],
-    ) -> None:
-        batch = create_batch(
-            action,
-            choice["newsletters"],
-            queryset.order_by("pk").values_list("pk", flat=True).iterator(),
-            actor=request.user,
-            despite_opt_out=choice.get("despite_opt_out", False),
-        )
-        hint_sweep()
-        self.message_user(
-            request,
-            ngettext(
-                "%(count)d member is being worked on in the background (batch %(batch)d).",
-                "%(count)d members are being worked on in the background (batch %(batch)d).",
-                batch.total,
-            )
-            % {"count": batch.total, "batch": batch.pk},
-            messages.SUCCESS,
-        )
+    def _selection(
+        self, request: HttpRequest, queryset: QuerySet[Model]
+    ) -> tuple[dict[str, Any], int]:
+        """
+        Who is selected, in a form that the worker can read, and how many they are.
+
+        :raises SelectionLost: when the list as the worker would build it is another one.
+        """
+        if request.POST.get("select_across") not in {"1", "True", "true"}:
+            keys = list(queryset.order_by().values_list("pk", flat=True))
+            return these_of(self, request, keys), len(keys)
+        selection = everybody_on(self, request)
+        members = selected(selection, request.user)
+        total = members.count()
+        same = members.query.sql_with_params() == queryset.query.sql_with_params()
+        if not same and total != queryset.count():
+            raise SelectionLost("no list")
+        return selection, total

@@ -1,11 +1,18 @@
 """All writes to contacts and subscriptions: touch, evaluate, claim, record, settle."""
 
 from mozillians_basket.ledger.accounts import target_of
-from mozillians_basket.ledger.batches import create_batch, work_off_batches
+from mozillians_basket.ledger.batches import advance_batches, work_off_batches
 from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
 from mozillians_basket.ledger.evaluation import evaluate_members, make_due
 from mozillians_basket.ledger.leases import Lease, claim, claim_next, due, most_urgent, release
 from mozillians_basket.ledger.leftovers import leave_behind
+from mozillians_basket.ledger.orders import (
+    cancel_batch,
+    create_batch,
+    draft_batch,
+    order_batch,
+    retry_failed,
+)
 from mozillians_basket.ledger.records import (
     note_removal,
     note_request,
@@ -25,16 +32,20 @@ from mozillians_basket.ledger.settling import close, postpone, settle
 from mozillians_basket.ledger.sheets import Sheet
 from mozillians_basket.ledger.showing import VERIFICATION
 from mozillians_basket.ledger.touches import drain, touch
+from mozillians_basket.ledger.undoing import take_back
 
 __all__ = [
     "VERIFICATION",
     "Lease",
     "Outcome",
     "Sheet",
+    "advance_batches",
+    "cancel_batch",
     "claim",
     "claim_next",
     "close",
     "create_batch",
+    "draft_batch",
     "drain",
     "due",
     "evaluate_members",
@@ -44,6 +55,7 @@ __all__ = [
     "move_address",
     "note_removal",
     "note_request",
+    "order_batch",
     "order_for_member",
     "postpone",
     "record_lookup",
@@ -52,9 +64,11 @@ __all__ = [
     "record_unsubscribed",
     "release",
     "repair",
+    "retry_failed",
     "settle",
     "subscribe_member",
     "sync_member",
+    "take_back",
     "target_of",
     "touch",
     "unsubscribe_address",

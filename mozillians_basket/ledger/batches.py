@@ -1,130 +1,166 @@
-"""Admins' bulk requests: one row for each member in them, worked off by the worker."""
+"""Carry admins' bulk requests on, a portion at a time, from collection to the last item."""
 
-from collections.abc import Iterable
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Subquery
+from django.utils import timezone
 
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger.decisions import decide
+from mozillians_basket.ledger.choices import Choice, Decided, decide_all
+from mozillians_basket.ledger.collecting import collect_some
+from mozillians_basket.ledger.endings import finish_batches, restart_failed, wind_up
 from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
-from mozillians_basket.models import Batch, BatchItem, Contact, Subscription
+from mozillians_basket.ledger.leases import due
+from mozillians_basket.ledger.orders import OPEN
+from mozillians_basket.models import Batch, BatchItem, Contact
 from mozillians_basket.models.ledger import NEVER
-from mozillians_basket.site import get_site
-from mozillians_basket.states import HELD, State
+
+#: How many requests are worked off side by side; those ordered later wait.
+SIDE_BY_SIDE = 10
+
+#: How long a draft waits for its admin.
+DRAFT_LIFE = timedelta(days=1)
 
 
-def create_batch(
-    action: Batch.Action,
-    newsletters: Iterable[str],
-    member_ids: Iterable[Any],
-    *,
-    actor: Any,
-    despite_opt_out: bool = False,
-) -> Batch:
+def advance_batches() -> bool:
     """
-    Write down a bulk request in the caller's transaction; the worker finds it there.
+    Do a portion of what the open requests need next; one query when there are none.
 
-    :raises UnknownNewsletter: when a newsletter is not this site's.
+    No more is decided than can be sent soon, so that a request that is
+    cancelled has hardly begun for those who were not reached.
+
+    :return: whether anything was done; false also while enough waits to be sent.
     """
-    slugs = get_site().chosen(newsletters)
-    with transaction.atomic():
-        batch = Batch.objects.create(
-            action=action,
-            newsletters=list(slugs),
-            actor=actor,
-            despite_opt_out=despite_opt_out,
-        )
-        keys = iter(member_ids)
-        while chunk := list(islice(keys, 1000)):
-            BatchItem.objects.bulk_create(
-                [BatchItem(batch=batch, member_id=member_id) for member_id in chunk]
-            )
-            batch.total += len(chunk)
-        batch.save(update_fields=["total"])
-    return batch
+    rows = list(
+        Batch.objects.filter(finished_at__isnull=True).order_by("pk").select_related("actor")
+    )
+    _forget_drafts(rows)
+    rows = [batch for batch in rows if batch.state != Batch.State.DRAFT]
+    if not rows:
+        return False
+    advanced = sum(_go_on(batch) for batch in rows) > 0
+    room = min(conf.DRAIN_SIZE, _room())
+    if room > 0 and work_off_batches(room):
+        advanced = True
+    if any(batch.state == Batch.State.EXPANDING and collect_some(batch) for batch in rows):
+        advanced = True
+    if not advanced:
+        finish_batches(rows)
+    return advanced
 
 
-def work_off_batches() -> list[int]:
+def _forget_drafts(rows: Collection[Batch]) -> None:
+    limit = timezone.now() - DRAFT_LIFE
+    old = [row.pk for row in rows if row.state == Batch.State.DRAFT and row.created_at < limit]
+    if old:
+        Batch.objects.filter(pk__in=old, state=Batch.State.DRAFT).delete()
+
+
+def _go_on(batch: Batch) -> bool:
+    if batch.state == Batch.State.CANCELLED:
+        return wind_up(batch)
+    return batch.retried_at is not None and restart_failed(batch)
+
+
+def _room() -> int:
+    """How many more may be decided on: as many wait to be claimed as may be under way."""
+    most = conf.MAX_IN_FLIGHT
+    return most - due().filter(priority=Contact.Priority.BULK)[:most].count()
+
+
+def work_off_batches(limit: int | None = None) -> int:
     """
-    Write the decisions of some waiting items into the ledger, the oldest batch first.
+    Write the decisions of some waiting items into the ledger, of all open requests in turn.
 
-    :return: keys of the contacts that Basket must hear of; empty when no item waits.
+    The number of statements depends on how many requests are open, not on how many items.
+    Items that another worker is working off are passed over.
+
+    :param limit: how many items at the most; ``BASKET_DRAIN_SIZE`` when it is not said.
+    :return: how many it were.
     """
+    waiting = BatchItem.objects.filter(
+        batch=OuterRef("pk"), state=BatchItem.State.PENDING, contact__isnull=True
+    )
+    batches = list(
+        Batch.objects.filter(Exists(waiting), state__in=OPEN)
+        .order_by("pk")
+        .select_related("actor")[:SIDE_BY_SIDE]
+    )
+    if not batches:
+        return 0
+    share = max(1, (limit or conf.DRAIN_SIZE) // len(batches))
+    return sum(_work_off(batch, share) for batch in batches)
+
+
+def _work_off(batch: Batch, limit: int) -> int:
     with transaction.atomic():
         items = list(
-            BatchItem.objects.filter(state=BatchItem.State.PENDING, contact__isnull=True)
-            .order_by("batch", "pk")
-            .select_related("batch__actor")
-            .select_for_update(skip_locked=True, of=("self",))[: conf.DRAIN_SIZE]
+            batch.items.filter(state=BatchItem.State.PENDING, contact__isnull=True)
+            .order_by("pk")
+            .select_for_update(skip_locked=True)[:limit]
         )
         if not items:
-            return []
-        keys = {item.member_id for item in items}
+            return 0
+        keys = {item.member_id for item in items if item.member_id is not None}
         contacts, fresh = locked_contacts(keys)
         # What no touch told of has no known time, and gives way to an admin's word.
         evaluate(contacts, fresh=fresh, moments=dict.fromkeys(keys, NEVER))
-        by_member: dict[Any, Contact] = {row.member_id: row for row in contacts if row.member_id}
-        for item in items:
-            _decide_item(item, by_member.get(item.member_id))
-        BatchItem.objects.bulk_update(items, ["state", "reason", "contact"])
-        return [item.contact_id for item in items if item.contact_id is not None]
+        by_member = {row.member_id: row for row in contacts if row.member_id is not None}
+        reached = [row for row in by_member.values() if row.wanted_email]
+        decided = decide_all(reached, Choice.of(batch), cause=str(batch))
+        _start_items(items, by_member, decided)
+        _skip_items(items, by_member, decided)
+    return len(items)
 
 
-def _decide_item(item: BatchItem, contact: Contact | None) -> None:
-    if contact is None:
-        item.state, item.reason = BatchItem.State.SKIPPED, "no such member"
-        return
-    if not contact.wanted_email:
-        item.state, item.reason = BatchItem.State.SKIPPED, "no address"
-        return
-    batch = item.batch
-    taken = decide(
-        contact,
-        batch.newsletters,
-        subscribe=batch.action == Batch.Action.SUBSCRIBE,
-        despite_opt_out=batch.despite_opt_out,
-        cause=str(batch),
-        actor=batch.actor,
-        batch=batch,
-    )
-    if taken:
-        item.contact = contact
-    else:
-        opted_out = contact.subscriptions.filter(
-            newsletter__in=batch.newsletters, state=State.OPTED_OUT
-        ).exists()
-        item.state = BatchItem.State.SKIPPED
-        item.reason = "opted out" if opted_out else "a newer decision came first"
-
-
-def finish_items(contact: Contact, lines: Iterable[Subscription]) -> None:
-    """Close the bulk requests that a settled contact was in, by what its lines say."""
-    items = list(contact.batch_items.filter(state=BatchItem.State.PENDING).select_related("batch"))
-    if not items:
-        return
-    states = {line.newsletter: State(line.state) for line in lines}
+def _start_items(
+    items: Collection[BatchItem],
+    by_member: Mapping[Any, Contact],
+    decided: Mapping[int, Decided],
+) -> None:
+    started = []
     for item in items:
-        found = [states.get(name, State.UNKNOWN) for name in item.batch.newsletters]
-        _close(item, found)
-    BatchItem.objects.bulk_update(items, ["state", "reason"])
-
-
-def fail_items(contact: Contact, reason: str) -> None:
-    """Close the bulk requests of a contact that is parked."""
-    contact.batch_items.filter(state=BatchItem.State.PENDING).update(
-        state=BatchItem.State.FAILED, reason=reason
+        outcome = _outcome(item, by_member, decided)
+        if isinstance(outcome, Decided):
+            started.append(item)
+            if item.before is None:  # else it is tried again, and that was not before the order
+                item.before = outcome.before
+    own_contact = Contact.objects.filter(member=OuterRef("member")).values("pk")[:1]
+    BatchItem.objects.filter(pk__in=[item.pk for item in started]).update(
+        contact=Subquery(own_contact)
     )
+    BatchItem.objects.bulk_update(started, ["before"])
 
 
-def _close(item: BatchItem, found: list[State]) -> None:
-    subscribing = item.batch.action == Batch.Action.SUBSCRIBE
-    if subscribing and State.REFUSED in found:
-        item.state, item.reason = BatchItem.State.FAILED, "refused by Basket"
-    elif subscribing and State.OPTED_OUT in found:
-        item.state, item.reason = BatchItem.State.SKIPPED, "opted out"
-    elif any((state in HELD) != subscribing for state in found):
-        item.state, item.reason = BatchItem.State.SKIPPED, "a newer decision came first"
-    else:
-        item.state, item.reason = BatchItem.State.DONE, ""
+def _skip_items(
+    items: Collection[BatchItem],
+    by_member: Mapping[Any, Contact],
+    decided: Mapping[int, Decided],
+) -> None:
+    skipped = defaultdict(list)
+    for item in items:
+        outcome = _outcome(item, by_member, decided)
+        if not isinstance(outcome, Decided):
+            skipped[outcome].append(item.pk)
+    for reason, keys in skipped.items():
+        BatchItem.objects.filter(pk__in=keys).update(
+            state=BatchItem.State.SKIPPED, reason=reason, finished_at=timezone.now()
+        )
+
+
+def _outcome(
+    item: BatchItem, by_member: Mapping[Any, Contact], decided: Mapping[int, Decided]
+) -> Decided | BatchItem.Reason:
+    contact = by_member.get(item.member_id)
+    if contact is None:
+        return BatchItem.Reason.NO_MEMBER
+    outcome = decided.get(contact.pk)
+    if outcome is None:
+        return BatchItem.Reason.NO_ADDRESS
+    if outcome.newsletters:
+        return outcome
+    return BatchItem.Reason.OPTED_OUT if outcome.opted_out else BatchItem.Reason.OVERTAKEN

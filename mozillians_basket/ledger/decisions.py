@@ -7,16 +7,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from mozillians_basket.ledger.evaluation import (
-    end_second_look,
-    evaluate,
-    later_than,
-    locked_contacts,
-)
-from mozillians_basket.ledger.history import event_of
-from mozillians_basket.models import Batch, Contact, Event, Subscription
+from mozillians_basket.ledger.choices import Choice, decide_all, make_all_due
+from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
+from mozillians_basket.models import Contact
 from mozillians_basket.site import get_site
-from mozillians_basket.states import Decider, State
 
 
 def decide(
@@ -27,55 +21,17 @@ def decide(
     despite_opt_out: bool = False,
     cause: str,
     actor: Any = None,
-    batch: Batch | None = None,
 ) -> frozenset[str]:
     """
     Write a decision into a locked and evaluated contact, and make it due.
 
     :param despite_opt_out: an admin says explicitly that an opt-out does not count.
-    :return: the newsletters decided on: without those that the person opted out of,
-        or about which something was decided after the batch was ordered.
+    :return: the newsletters decided on: without those that the person opted out of.
     """
-    lines = {line.newsletter: line for line in contact.subscriptions.all()}
-    taken = set()
-    for name in newsletters:
-        line = lines.get(name) or Subscription(contact=contact, newsletter=name)
-        if subscribe and line.state == State.OPTED_OUT and not despite_opt_out:
-            continue
-        if batch is not None and line.pk is not None and line.decided_at > batch.created_at:
-            continue
-        taken.add(name)
-        line.wanted = subscribe
-        line.decided_by, line.decided_at = Decider.ADMIN, timezone.now()
-        line.despite_opt_out = subscribe and despite_opt_out
-        if line.state == State.REFUSED:
-            line.state, line.error_code = State.UNKNOWN, None
-        line.save()
-    if taken:
-        outcome = "subscribe" if subscribe else "unsubscribe"
-        event_of(
-            contact, Event.Kind.DECIDED, taken, actor=actor, batch=batch, outcome=outcome
-        ).save()
-        _make_due(contact, cause, Contact.Priority.BULK if batch else Contact.Priority.CHANGE)
-    return frozenset(taken)
-
-
-def _make_due(
-    contact: Contact, cause: str, priority: Contact.Priority = Contact.Priority.CHANGE
-) -> None:
-    due = contact.settled_at is None or contact.touched_at > contact.settled_at
-    contact.priority = min(priority, contact.priority) if due else priority
-    contact.touched_at = later_than(contact.touched_at)
-    contact.verify, contact.cause, contact.attempts = True, cause, 0
-    contact.refused_email, contact.parked_at = "", None
-    contact.revision += 1
-    end_second_look(contact)
-    contact.save(
-        update_fields=[
-            "revision", "touched_at", "priority", "verify", "cause", "attempts", "refused_email",
-            "parked_at", "not_before",
-        ]
-    )  # fmt: skip
+    choice = Choice(
+        tuple(newsletters), subscribe=subscribe, despite_opt_out=despite_opt_out, actor=actor
+    )
+    return decide_all([contact], choice, cause=cause)[contact.pk].newsletters
 
 
 def subscribe_member(member_id: Any, newsletters: str | Iterable[str]) -> list[int]:
@@ -123,7 +79,7 @@ def move_address(old_email: str, new_email: str) -> list[int]:
         for contact in contacts:
             contact.wanted_email = new_email
             contact.save(update_fields=["wanted_email"])
-            _make_due(contact, "update_email_in_basket")
+        make_all_due(contacts, "update_email_in_basket")
         return [contact.pk for contact in contacts]
 
 

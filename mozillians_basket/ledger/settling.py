@@ -8,8 +8,8 @@ from mozillians_basket.addresses import same_address
 from mozillians_basket.backoff import waiting_time
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, label_of
-from mozillians_basket.ledger.batches import fail_items, finish_items
 from mozillians_basket.ledger.evaluation import later_than
+from mozillians_basket.ledger.items import fail_items, finish_items
 from mozillians_basket.ledger.leftovers import leave_unanswered, look_back
 from mozillians_basket.ledger.problems import clear_problem, show_problem
 from mozillians_basket.ledger.sheets import Sheet

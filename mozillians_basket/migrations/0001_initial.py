@@ -122,6 +122,15 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="last reconciliation"),
                 ),
                 (
+                    "tallied_to",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Events before this moment are in the tallies.",
+                        null=True,
+                        verbose_name="counted up to",
+                    ),
+                ),
+                (
                     "paced_until",
                     models.DateTimeField(
                         blank=True,
@@ -199,11 +208,29 @@ class Migration(migrations.Migration):
                 ),
                 ("total", models.PositiveIntegerField(default=0, verbose_name="total")),
                 (
+                    "counts",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="How many items ended in which state; empty until it is over.",
+                        verbose_name="counts",
+                    ),
+                ),
+                (
                     "created_at",
                     models.DateTimeField(
                         default=django.utils.timezone.now,
                         help_text="A decision that is newer than this one stands.",
                         verbose_name="created",
+                    ),
+                ),
+                (
+                    "retried_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When an admin last asked to try what had failed until then once more.",
+                        null=True,
+                        verbose_name="retried",
                     ),
                 ),
                 (
@@ -464,6 +491,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "before",
+                    models.JSONField(
+                        blank=True,
+                        help_text="What stood in the ledger before the decision, to go back to; no address.",
+                        null=True,
+                        verbose_name="before",
+                    ),
+                ),
+                (
                     "finished_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="finished"),
                 ),
@@ -570,6 +606,7 @@ class Migration(migrations.Migration):
                     "actor",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
@@ -581,6 +618,7 @@ class Migration(migrations.Migration):
                     "batch",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         to="mozillians_basket.batch",
@@ -603,7 +641,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "event",
-                "verbose_name_plural": "events",
+                "verbose_name_plural": "history",
             },
         ),
         migrations.CreateModel(
@@ -776,6 +814,53 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Tally",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hour", models.DateTimeField(help_text="Its beginning.", verbose_name="hour")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("decided", "an admin decided"),
+                            ("subscribed", "subscribed"),
+                            ("unsubscribed", "unsubscribed"),
+                            ("moved", "address changed"),
+                            ("opted_out", "opted out"),
+                            ("returned", "subscribed again on their own"),
+                            ("renamed", "has another address at Basket"),
+                            ("refused", "refused"),
+                            ("postponed", "postponed"),
+                            ("parked", "parked"),
+                            ("erased", "erased"),
+                            ("retried", "an admin asked to try again"),
+                            ("dismissed", "an admin dismissed a problem"),
+                            ("ordered", "bulk request ordered"),
+                            ("cancelled", "bulk request cancelled"),
+                            ("released", "a brake was released"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="number")),
+            ],
+            options={
+                "verbose_name": "tally",
+                "verbose_name_plural": "tallies",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("hour", "kind"), name="basket_one_tally_per_hour_and_kind"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Touch",
             fields=[
                 (
@@ -850,8 +935,8 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="batch",
             index=models.Index(
-                condition=models.Q(("state__in", ["draft", "expanding", "running"])),
-                fields=["state"],
+                condition=models.Q(("finished_at__isnull", True)),
+                fields=["id"],
                 name="basket_batch_open",
             ),
         ),
@@ -917,13 +1002,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="batchitem",
-            index=models.Index(fields=["batch", "state"], name="basket_item_progress"),
+            index=models.Index(
+                fields=["batch", "state", "finished_at"], name="basket_item_progress"
+            ),
         ),
         migrations.AddIndex(
             model_name="batchitem",
             index=models.Index(
                 condition=models.Q(("contact__isnull", True), ("state", "pending")),
-                fields=["batch"],
+                fields=["batch", "id"],
                 name="basket_item_not_started",
             ),
         ),
@@ -936,6 +1023,42 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["-created_at", "-id"], name="basket_event_newest"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["kind", "-created_at", "-id"], name="basket_event_kind"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["cause", "-created_at", "-id"], name="basket_event_cause"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("outcome__gt", "")),
+                fields=["outcome", "-created_at", "-id"],
+                name="basket_event_outcome",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("actor__isnull", False)),
+                fields=["actor", "-created_at", "-id"],
+                name="basket_event_actor",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("batch__isnull", False)),
+                fields=["batch", "-created_at", "-id"],
+                name="basket_event_batch",
+            ),
         ),
         migrations.AddIndex(
             model_name="subscription",

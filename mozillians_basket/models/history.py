@@ -53,10 +53,22 @@ class Batch(models.Model):
         help_text=_("The key of the last member for whom there is an item."),
     )
     total = models.PositiveIntegerField(_("total"), default=0)
+    counts = models.JSONField(
+        _("counts"),
+        default=dict,
+        blank=True,
+        help_text=_("How many items ended in which state; empty until it is over."),
+    )
     created_at = models.DateTimeField(
         _("created"),
         default=timezone.now,
         help_text=_("A decision that is newer than this one stands."),
+    )
+    retried_at = models.DateTimeField(
+        _("retried"),
+        null=True,
+        blank=True,
+        help_text=_("When an admin last asked to try what had failed until then once more."),
     )
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
@@ -65,9 +77,9 @@ class Batch(models.Model):
         verbose_name_plural = _("batches")
         indexes = [
             models.Index(
-                fields=["state"],
+                fields=["id"],
                 name="basket_batch_open",
-                condition=Q(state__in=["draft", "expanding", "running"]),
+                condition=Q(finished_at__isnull=True),
             ),
         ]
 
@@ -86,6 +98,15 @@ class BatchItem(models.Model):
         FAILED = "failed", _("failed")
         SKIPPED = "skipped", _("skipped")
         CANCELLED = "cancelled", _("cancelled")
+
+    class Reason(models.TextChoices):
+        """Why an item was skipped. Those of failures are the labels of errors."""
+
+        NO_MEMBER = "no such member", _("no such member")
+        NO_ADDRESS = "no address", _("no address")
+        OPTED_OUT = "opted out", _("opted out")
+        OVERTAKEN = "a newer decision came first", _("a newer decision came first")
+        REFUSED = "refused by Basket", _("refused by Basket")
 
     batch = models.ForeignKey(
         Batch, verbose_name=_("batch"), on_delete=models.CASCADE, related_name="items"
@@ -110,6 +131,12 @@ class BatchItem(models.Model):
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.PENDING)
     reason = models.CharField(_("reason"), max_length=100, blank=True)
     error_code = models.SmallIntegerField(_("Basket's error code"), null=True, blank=True)
+    before = models.JSONField(
+        _("before"),
+        null=True,
+        blank=True,
+        help_text=_("What stood in the ledger before the decision, to go back to; no address."),
+    )
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:
@@ -121,9 +148,10 @@ class BatchItem(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["batch", "state"], name="basket_item_progress"),
+            # Answers "how many, and how many of late" without a look at the rows.
+            models.Index(fields=["batch", "state", "finished_at"], name="basket_item_progress"),
             models.Index(
-                fields=["batch"],
+                fields=["batch", "id"],
                 name="basket_item_not_started",
                 condition=Q(state="pending", contact__isnull=True),
             ),
@@ -179,17 +207,44 @@ class Event(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,
     )
     batch = models.ForeignKey(
-        Batch, verbose_name=_("batch"), null=True, blank=True, on_delete=models.SET_NULL
+        Batch,
+        verbose_name=_("batch"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        db_index=False,
     )
     task_id = models.CharField(_("task"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta:
         verbose_name = _("event")
-        verbose_name_plural = _("events")
-        indexes = [models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact")]
+        verbose_name_plural = _("history")
+        # Each ends with the order of the history page, so that a filtered page is read off it.
+        indexes = [
+            models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
+            models.Index(fields=["-created_at", "-id"], name="basket_event_newest"),
+            models.Index(fields=["kind", "-created_at", "-id"], name="basket_event_kind"),
+            models.Index(fields=["cause", "-created_at", "-id"], name="basket_event_cause"),
+            models.Index(
+                fields=["outcome", "-created_at", "-id"],
+                name="basket_event_outcome",
+                condition=Q(outcome__gt=""),
+            ),
+            models.Index(
+                fields=["actor", "-created_at", "-id"],
+                name="basket_event_actor",
+                condition=Q(actor__isnull=False),
+            ),
+            models.Index(
+                fields=["batch", "-created_at", "-id"],
+                name="basket_event_batch",
+                condition=Q(batch__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"

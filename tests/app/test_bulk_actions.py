@@ -1,149 +1,169 @@
-"""The bulk actions on the member list, through the admin's own pages."""
+"""The bulk actions on the member list, from the list to Basket."""
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.admin.models import ADDITION, LogEntry
 from django.urls import reverse
 from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Batch, BatchItem
+from mozillians_basket.models import Batch, BatchItem, Event
+from tests.app.bulk import UNSUBSCRIBE, confirm, order, order_all, select, text_of, url_of
 from tests.factories import (
     GroupFactory,
     MembershipFactory,
-    UserFactory,
     UserProfileFactory,
     VouchFactory,
 )
 
-CHANGELIST = reverse("admin:people_userprofile_changelist")
+
+def states():
+    return list(BatchItem.objects.order_by("pk").values_list("state", "reason"))
 
 
-def post(client, action, profiles, **fields):
-    return client.post(
-        CHANGELIST,
-        {"action": action, "_selected_action": [profile.pk for profile in profiles], **fields},
-        follow=True,
-    )
-
-
-def subscribe(client, profiles, **fields):
-    fields = {"newsletters": ["mozilla-phone"], "basket_confirm": "1", **fields}
-    return post(client, "subscribe_user_to_basket", profiles, **fields)
-
-
-def unsubscribe(client, profiles, **fields):
-    fields = {"newsletters": ["mozilla-phone"], "basket_confirm": "1", **fields}
-    return post(client, "unsubscribe_from_basket_task", profiles, **fields)
-
-
-@pytest.fixture
-def commit(django_capture_on_commit_callbacks):
-    return lambda: django_capture_on_commit_callbacks(execute=True)
-
-
-def test_the_action_asks_which_newsletters_first(basket, admin_client):
+def test_the_action_leads_to_a_page_of_its_own_and_changes_nothing(basket, admin_client):
     profiles = UserProfileFactory.create_batch(2)
 
-    page = post(admin_client, "subscribe_user_to_basket", profiles)
+    answer = select(admin_client, profiles)
 
-    text = page.content.decode()
-    assert "2 members are selected." in text
-    assert "mozilla-phone" in text
-    assert "mozillians-nda" in text
-    assert not Batch.objects.exists()
+    batch = Batch.objects.get()
+    assert (answer.status_code, answer.url) == (302, url_of("confirm", batch))
+    assert (batch.state, batch.total) == (Batch.State.DRAFT, 2)
+    assert not BatchItem.objects.exists()
 
 
 def test_selected_members_are_subscribed_policy_or_not(basket, admin_client, admin_user, commit):
     profiles = UserProfileFactory.create_batch(3)
 
     with commit():
-        page = subscribe(admin_client, profiles)
+        page = order(admin_client, profiles)
 
-    assert "3 members are being worked on" in page.content.decode()
+    batch = Batch.objects.get()
+    assert page.redirect_chain[-1][0] == url_of("change", batch)
     assert {email: set(person.newsletters) for email, person in basket.people.items()} == {
         profile.user.email: {"mozilla-phone"} for profile in profiles
     }
-    batch = Batch.objects.get()
-    assert (batch.actor, batch.total) == (admin_user, 3)
-    assert set(batch.items.values_list("state", flat=True)) == {BatchItem.State.DONE}
+    assert (batch.actor, batch.total, batch.state) == (admin_user, 3, Batch.State.FINISHED)
+    assert batch.counts == {"done": 3}
 
 
-def test_selected_members_are_unsubscribed_policy_or_not(basket, admin_client, commit):
+def test_selected_members_are_unsubscribed_policy_or_not(basket, admin_client, vouched, commit):
     with commit():
-        profile = VouchFactory().vouchee
+        order(admin_client, [vouched], UNSUBSCRIBE)
 
-    with commit():
-        unsubscribe(admin_client, [profile])
-
-    assert basket.person(profile.user.email).newsletters == frozenset()
+    assert basket.person(vouched.user.email).newsletters == frozenset()
     assert BatchItem.objects.get().state == BatchItem.State.DONE
 
 
-def test_choosing_no_newsletter_asks_again(basket, admin_client):
-    page = subscribe(admin_client, [UserProfileFactory()], newsletters=[])
+def test_an_order_is_in_the_admin_s_log_and_in_the_history(basket, admin_client, admin_user):
+    order(admin_client, UserProfileFactory.create_batch(2), despite_opt_out="on")
 
-    assert "Choose at least one newsletter." in page.content.decode()
-    assert not Batch.objects.exists()
+    batch = Batch.objects.get()
+    entry = LogEntry.objects.get()
+    event = Event.objects.get(kind=Event.Kind.ORDERED)
+    assert (entry.user, entry.action_flag, entry.object_id) == (admin_user, ADDITION, str(batch.pk))
+    assert entry.change_message == (
+        "Ordered: subscribe 2 members to mozilla-phone, also those who opted out themselves."
+    )
+    assert (event.batch, event.actor, event.outcome) == (batch, admin_user, "subscribe")
+    assert event.newsletters == ["mozilla-phone"]
+
+
+def test_an_order_that_is_confirmed_twice_is_ordered_once(basket, admin_client):
+    order(admin_client, [UserProfileFactory()])
+
+    page = confirm(admin_client, ["mozillians-nda"])
+
+    batch = Batch.objects.get()
+    assert page.redirect_chain[-1][0] == url_of("change", batch)
+    assert batch.newsletters == ["mozilla-phone"]
+    assert Event.objects.filter(kind=Event.Kind.ORDERED).count() == 1
+
+
+def test_choosing_no_newsletter_asks_again(basket, admin_client):
+    page = order(admin_client, [UserProfileFactory()], newsletters=[])
+
+    assert "Choose at least one newsletter." in text_of(page)
+    assert Batch.objects.get().state == Batch.State.DRAFT
 
 
 def test_a_newsletter_that_is_not_ours_cannot_be_forged(basket, admin_client):
-    subscribe(admin_client, [UserProfileFactory()], newsletters=["about-mozilla"])
+    order(admin_client, [UserProfileFactory()], newsletters=["about-mozilla"])
 
-    assert not Batch.objects.exists()
+    assert Batch.objects.get().state == Batch.State.DRAFT
 
 
-def test_who_opted_out_is_left_out_unless_the_admin_says_so(basket, admin_client, commit):
+def test_who_opted_out_is_left_out_unless_the_admin_says_so(basket, admin_client, vouched, commit):
+    basket.put_person(vouched.user.email, newsletters=[])
     with commit():
-        profile = VouchFactory().vouchee
-    basket.put_person(profile.user.email, newsletters=[])
-    with commit():
-        subscribe(admin_client, [profile])
-    after_first = basket.person(profile.user.email).newsletters
+        order(admin_client, [vouched])
+    after_first = basket.person(vouched.user.email).newsletters
 
     with commit():
-        subscribe(admin_client, [profile])
+        order(admin_client, [vouched])
     with commit():
-        subscribe(admin_client, [profile], despite_opt_out="on")
+        order(admin_client, [vouched], despite_opt_out="on")
 
     assert after_first == frozenset()
-    states = BatchItem.objects.order_by("pk").values_list("state", "reason")
-    assert list(states) == [("skipped", "opted out"), ("skipped", "opted out"), ("done", "")]
-    assert basket.person(profile.user.email).newsletters == {"mozilla-phone"}
+    assert states() == [("skipped", "opted out"), ("skipped", "opted out"), ("done", "")]
+    assert basket.person(vouched.user.email).newsletters == {"mozilla-phone"}
 
 
 def test_a_refusal_by_basket_is_shown_on_the_item(basket, admin_client, commit):
     profile = UserProfileFactory(user__email="member@example.invalid")
 
     with commit():
-        subscribe(admin_client, [profile])
+        order(admin_client, [profile])
 
     item = BatchItem.objects.get()
-    assert (item.state, item.reason) == (BatchItem.State.FAILED, "refused by Basket")
+    assert (item.state, item.reason, item.error_code) == ("failed", "refused by Basket", 2)
+    assert item.finished_at is not None
 
 
 def test_a_member_without_an_address_is_skipped(basket, admin_client, commit):
     profile = UserProfileFactory(user__email="")
 
     with commit():
-        subscribe(admin_client, [profile])
+        order(admin_client, [profile])
 
-    item = BatchItem.objects.get()
-    assert (item.state, item.reason) == (BatchItem.State.SKIPPED, "no address")
-    assert basket.requests == []
+    assert states() == [("skipped", "no address")]
+    assert not [request for request in basket.requests if "lookup" in request.path]
+
+
+def test_a_member_who_is_deleted_after_the_order_is_skipped(basket, admin_client):
+    profile = UserProfileFactory()
+    order(admin_client, [profile])
+    tasks.ledger.advance_batches()  # collects the members
+    profile.delete()
+
+    tasks.sweep()
+
+    assert [state for state, _reason in states()] == ["skipped"]
+    assert Batch.objects.get().state == Batch.State.FINISHED
 
 
 def test_with_the_switch_off_the_action_says_so_and_does_nothing(basket, admin_client):
     with override_switch(SWITCH, active=False):
-        page = subscribe(admin_client, [UserProfileFactory()])
+        page = select(admin_client, [UserProfileFactory()], follow=True)
 
-    assert "BASKET_SWITCH_ENABLED is off" in page.content.decode()
+    assert "BASKET_SWITCH_ENABLED is off" in text_of(page)
     assert not Batch.objects.exists()
+
+
+def test_a_switch_that_is_turned_off_before_the_confirmation_leaves_a_draft(basket, admin_client):
+    select(admin_client, [UserProfileFactory()])
+
+    with override_switch(SWITCH, active=False):
+        page = confirm(admin_client)
+
+    assert "Nothing was done: the switch BASKET_SWITCH_ENABLED is off." in text_of(page)
+    assert Batch.objects.get().state == Batch.State.DRAFT
+    assert not Event.objects.exists()
 
 
 def test_a_request_whose_message_was_lost_is_found_by_the_sweeper(basket, admin_client):
     profile = UserProfileFactory()
-    subscribe(admin_client, [profile])  # nothing is committed, so no message is sent
+    order(admin_client, [profile])  # nothing is committed, so no message is sent
 
     tasks.sweep()
 
@@ -154,41 +174,9 @@ def test_everything_across_pages_can_be_selected(basket, admin_client, commit):
     profiles = UserProfileFactory.create_batch(4)
 
     with commit():
-        subscribe(admin_client, profiles[:1], select_across="1")
+        order_all(admin_client, profiles[:1])
 
     assert set(basket.people) == {profile.user.email for profile in profiles}
-
-
-@pytest.fixture
-def staff_client(client, db):
-    """An admin who may see and change members, but not their newsletters."""
-    user = UserFactory(is_staff=True)
-    user.user_permissions.set(
-        Permission.objects.filter(codename__in=["view_userprofile", "change_userprofile"])
-    )
-    client.force_login(user)
-    client.user = user
-    return client
-
-
-def test_without_the_permission_the_actions_are_not_offered_and_do_nothing(basket, staff_client):
-    profile = UserProfileFactory()
-
-    page = staff_client.get(CHANGELIST)
-    subscribe(staff_client, [profile])
-
-    assert "subscribe_user_to_basket" not in page.content.decode()
-    assert not Batch.objects.exists()
-
-
-def test_the_permission_offers_the_actions(basket, staff_client):
-    UserProfileFactory()
-    staff_client.user.user_permissions.add(Permission.objects.get(codename="sync_members"))
-
-    page = staff_client.get(CHANGELIST)
-
-    assert 'value="subscribe_user_to_basket"' in page.content.decode()
-    assert 'value="unsubscribe_from_basket_task"' in page.content.decode()
 
 
 @pytest.mark.parametrize("model", ["contact", "event", "batch", "pulse"])
@@ -196,7 +184,7 @@ def test_the_ledger_can_be_read_but_not_written(basket, admin_client, commit, mo
     with commit():
         profile = VouchFactory().vouchee
     with commit():
-        subscribe(admin_client, [profile])
+        order(admin_client, [profile])
 
     page = admin_client.get(reverse(f"admin:mozillians_basket_{model}_changelist"))
     add = admin_client.get(reverse(f"admin:mozillians_basket_{model}_add"))
@@ -206,15 +194,13 @@ def test_the_ledger_can_be_read_but_not_written(basket, admin_client, commit, mo
     assert profile.user.email not in page.content.decode()
 
 
-def test_a_contact_s_page_shows_no_address_and_no_token(basket, admin_client, commit):
-    with commit():
-        profile = VouchFactory().vouchee
-    contact = profile.basket_contact
+def test_a_contact_s_page_shows_no_address_and_no_token(basket, admin_client, vouched):
+    contact = vouched.basket_contact
 
     page = admin_client.get(reverse("admin:mozillians_basket_contact_change", args=[contact.pk]))
 
     assert "mozilla-phone" in page.content.decode()
-    assert profile.user.email not in page.content.decode()
+    assert vouched.user.email not in page.content.decode()
 
 
 def nda_member(commit):
@@ -224,7 +210,7 @@ def nda_member(commit):
 
 def test_a_policy_s_newer_decision_beats_an_older_bulk_request(basket, admin_client, commit):
     membership = nda_member(commit)
-    subscribe(admin_client, [membership.profile], newsletters=["mozillians-nda"])
+    order(admin_client, [membership.profile], newsletters=["mozillians-nda"])
     membership.delete()
 
     tasks.sweep()
@@ -236,9 +222,36 @@ def test_a_policy_s_newer_decision_beats_an_older_bulk_request(basket, admin_cli
 def test_a_newer_bulk_request_beats_a_policy_s_older_decision(basket, admin_client, commit):
     membership = nda_member(commit)
     membership.delete()
-    subscribe(admin_client, [membership.profile], newsletters=["mozillians-nda"])
+    order(admin_client, [membership.profile], newsletters=["mozillians-nda"])
 
     tasks.sweep()
 
     assert basket.person(membership.profile.user.email).newsletters == {"mozillians-nda"}
     assert BatchItem.objects.get().state == BatchItem.State.DONE
+
+
+def test_what_happens_between_selection_and_order_is_older_than_the_order(
+    basket, admin_client, commit
+):
+    membership = nda_member(commit)
+    select(admin_client, [membership.profile])
+    membership.delete()
+    confirm(admin_client, ["mozillians-nda"])
+
+    tasks.sweep()
+
+    assert basket.person(membership.profile.user.email).newsletters == {"mozillians-nda"}
+
+
+def test_of_two_orders_the_later_one_counts_though_both_are_worked_off_late(basket, admin_client):
+    profile = UserProfileFactory()
+    order(admin_client, [profile])
+    order(admin_client, [profile], UNSUBSCRIBE)
+
+    tasks.sweep()
+
+    assert basket.people.get(profile.user.email) is None or not (
+        basket.person(profile.user.email).newsletters
+    )
+    contact = profile.basket_contact
+    assert not contact.subscriptions.get(newsletter="mozilla-phone").wanted

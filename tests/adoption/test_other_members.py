@@ -1,0 +1,150 @@
+"""Bulk requests for members who have no numbers, on an admin site put together in the URLs."""
+
+from pathlib import Path
+
+import pytest
+
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.adoption.test_readme import EAGER, code_blocks, manage, run
+
+MODELS = """
+import uuid
+
+from django.db import models
+
+
+class Person(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    mail = models.EmailField(blank=True)
+
+    def __str__(self):
+        return f"person {self.mail}"
+
+
+class Mozillian(Person):
+    class Meta:
+        proxy = True
+"""
+
+BASKET = """
+from mozillians_basket.site import BasketSite
+
+
+class Community(BasketSite):
+    email = "mail"
+"""
+
+URLS = """
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.urls import path
+
+from members.models import Mozillian
+from mozillians_basket.admin import BasketMemberAdmin
+
+
+class MozillianAdmin(BasketMemberAdmin, ModelAdmin):
+    list_display = ("mail",)
+    search_fields = ("mail",)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).exclude(mail__startswith="hidden")
+
+
+office = AdminSite(name="office")
+office.register(Mozillian, MozillianAdmin)
+urlpatterns = [path("office/", office.urls)]
+"""
+
+SETTINGS = """
+ALLOWED_HOSTS = ["testserver"]
+INSTALLED_APPS += ["members"]
+BASKET_MEMBER_MODEL = "members.Person"
+BASKET_NEWSLETTERS = ["mozilla-phone"]
+"""
+
+ORDER = """
+from django.contrib.auth.models import User
+from django.test import Client
+from members.models import Person
+from mozillians_basket.models import Batch
+
+for number in range(5):
+    Person.objects.create(mail=f"ana{number}@example.com")
+Person.objects.create(mail="bea@example.com")
+Person.objects.create(mail="hidden@example.com")
+client = Client()
+client.force_login(User.objects.create_superuser("root"))
+from mozillians_basket import hints
+hints.publish = lambda *arguments: None  # a worker, which has seen no page, finds it
+action = {"action": "subscribe_user_to_basket", "_selected_action": [], "select_across": "1"}
+action["_selected_action"] = [str(Person.objects.get(mail="ana1@example.com").pk)]
+draft = client.post("/office/members/mozillian/?q=a", action)
+client.post(draft.url, {"newsletters": ["mozilla-phone"]})
+print("state", Batch.objects.get().state, "total", Batch.objects.get().total)
+"""
+
+WORK = """
+from mozillians_basket import tasks
+from mozillians_basket.ledger import collecting
+from mozillians_basket.models import Batch
+
+collecting.CHUNK = 2
+tasks.sweep()
+tasks.sweep()
+batch = Batch.objects.get()
+print("state", batch.state, "counts", batch.counts)
+"""
+
+SHOW = """
+from django.contrib.auth.models import User
+from django.test import Client
+from mozillians_basket.models import Batch, BatchItem
+
+BatchItem.objects.update(state="failed", reason="unavailable")
+Batch.objects.update(counts={"failed": 6})
+client = Client()
+client.force_login(User.objects.get())
+page = client.get(f"/office/mozillians_basket/batch/{Batch.objects.get().pk}/change/")
+print(page.status_code, page.content.decode().count('/change/">person'))
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
+    """A new Django project with such members."""
+    run(tmp_path, basket_sandbox, "-m", "django", "startproject", "community", ".")
+    (tmp_path / "members").mkdir()
+    (tmp_path / "members" / "__init__.py").touch()
+    (tmp_path / "members" / "models.py").write_text(MODELS)
+    files = code_blocks()
+    for name in ("celery.py", "__init__.py"):
+        (tmp_path / "community" / name).write_text(files[f"community/{name}"])
+    with (tmp_path / "community" / "celery.py").open("a") as file:
+        file.write(EAGER)
+    (tmp_path / "community" / "basket.py").write_text(BASKET)
+    (tmp_path / "community" / "urls.py").write_text(URLS)
+    settings = (tmp_path / "community" / "settings.py").read_text()
+    (tmp_path / "community" / "settings.py").write_text(
+        f"import os\n{settings}\n{files['community/settings.py']}\n{SETTINGS}"
+    )
+    manage(tmp_path, basket_sandbox, "makemigrations", "members")
+    manage(tmp_path, basket_sandbox, "migrate")
+    manage(tmp_path, basket_sandbox, "waffle_switch", "--create", "BASKET_SWITCH_ENABLED", "on")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_members_with_other_keys_are_selected_collected_and_subscribed(
+    site: Path, basket_sandbox: SandboxServer
+) -> None:
+    ordered = manage(site, basket_sandbox, "shell", "-c", ORDER)
+    worked = manage(site, basket_sandbox, "shell", "-c", WORK)
+    shown = manage(site, basket_sandbox, "shell", "-c", SHOW)
+
+    assert "state expanding total 6" in ordered
+    assert "state finished counts {'done': 6}" in worked
+    assert set(basket_sandbox.people) == {
+        *(f"ana{number}@example.com" for number in range(5)),
+        "bea@example.com",
+    }
+    assert "200 6" in shown

@@ -1,0 +1,162 @@
+"""What the page says before a bulk request: counts, titles, and where the policy disagrees."""
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+from waffle.testutils import override_switch
+
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.models import Batch, Contact, Pulse, Subscription
+from mozillians_basket.states import State
+from tests.app.bulk import UNSUBSCRIBE, select, text_of, url_of
+from tests.factories import UserProfileFactory
+
+
+@pytest.fixture(autouse=True)
+def _forgetful():
+    cache.clear()
+
+
+def confirmation(client):
+    return client.get(url_of("confirm", Batch.objects.latest("pk")))
+
+
+def row_of(page, slug):
+    (row,) = [row for row in page.context["rows"] if row.newsletter.slug == slug]
+    return row
+
+
+def line(profile, state, newsletter="mozilla-phone", *, wanted=None):
+    """What the ledger says of a member and a newsletter."""
+    contact, _ = Contact.objects.get_or_create(member=profile)
+    wanted = state == State.SUBSCRIBED if wanted is None else wanted
+    Subscription.objects.create(contact=contact, newsletter=newsletter, state=state, wanted=wanted)
+
+
+@pytest.fixture
+def members(basket):
+    """Five: one has it, one opted out, two never heard of it, one has no address."""
+    has, left, *new = UserProfileFactory.create_batch(4)
+    line(has, State.SUBSCRIBED)
+    line(left, State.OPTED_OUT)
+    nobody = UserProfileFactory(user__email="")
+    line(nobody, State.UNSUBSCRIBED)
+    return [has, left, *new, nobody]
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_it_says_how_many_would_change_and_how_many_opted_out(admin_client, members, across):
+    select(admin_client, members, across=across)
+
+    page = confirmation(admin_client)
+
+    prospect = row_of(page, "mozilla-phone").prospect
+    assert (prospect.changing, prospect.subscribed, prospect.opted_out) == (2, 1, 1)
+    text = text_of(page)
+    assert "<strong>5</strong> members are selected." in text
+    assert "<strong>1</strong> of them has no e-mail address" in text
+
+
+def test_members_who_are_not_selected_are_not_counted(admin_client, members):
+    select(admin_client, members[:1])
+
+    prospect = row_of(confirmation(admin_client), "mozilla-phone").prospect
+
+    assert (prospect.changing, prospect.subscribed, prospect.opted_out) == (0, 1, 0)
+
+
+def test_unsubscribing_changes_who_has_it_or_is_to_get_it(admin_client, members):
+    line(members[2], State.UNKNOWN, wanted=True)
+    select(admin_client, members, UNSUBSCRIBE)
+
+    page = confirmation(admin_client)
+
+    assert row_of(page, "mozilla-phone").prospect.changing == 2
+    assert "Also those who opted out" not in text_of(page)
+
+
+def test_it_warns_of_subscribing_whom_the_policy_does_not_mean(basket, admin_client):
+    profiles = UserProfileFactory.create_batch(2)
+    profiles[0].__class__.objects.filter(pk=profiles[0].pk).update(is_vouched=True)
+    select(admin_client, profiles)
+
+    page = confirmation(admin_client)
+
+    assert "1 of them does not meet the policy of mozilla-phone: they get it because" in text_of(
+        page
+    )
+    assert "2 of them do not meet the policy of mozillians-nda" in text_of(page)
+    assert "until what the policy says of them changes" in text_of(page)
+
+
+def test_it_warns_of_unsubscribing_whom_the_policy_means(basket, admin_client):
+    profiles = UserProfileFactory.create_batch(3)
+    profiles[0].__class__.objects.filter(pk=profiles[0].pk).update(is_vouched=True)
+    select(admin_client, profiles, UNSUBSCRIBE)
+
+    page = confirmation(admin_client)
+
+    assert "1 of them meets the policy of mozilla-phone: they lose it because" in text_of(page)
+    assert row_of(page, "mozillians-nda").warning == ""
+
+
+def test_who_opted_out_is_not_included_unless_ticked(admin_client, members):
+    select(admin_client, members)
+
+    text = text_of(confirmation(admin_client))
+
+    (box,) = [part for part in text.split("<") if 'name="despite_opt_out"' in part]
+    assert "checked" not in box
+    assert "Also those who opted out themselves" in text
+
+
+def test_titles_and_descriptions_are_basket_s_and_only_ours_are_offered(basket, admin_client):
+    select(admin_client, [UserProfileFactory()])
+
+    page = confirmation(admin_client)
+
+    assert [row.newsletter.slug for row in page.context["rows"]] == [
+        "mozilla-phone",
+        "mozillians-nda",
+    ]
+    assert all(row.newsletter.title != row.newsletter.slug for row in page.context["rows"])
+    assert all(row.newsletter.title for row in page.context["rows"])
+
+
+def test_the_catalogue_is_asked_for_once(basket, admin_client):
+    select(admin_client, [UserProfileFactory()])
+    confirmation(admin_client)
+    basket.clear_requests()
+
+    page = confirmation(admin_client)
+
+    assert basket.requests == []
+    assert row_of(page, "mozilla-phone").newsletter.title
+
+
+def test_while_basket_is_away_the_slugs_are_offered(basket, admin_client):
+    basket.fail(status=500)
+    select(admin_client, [UserProfileFactory()])
+
+    page = confirmation(admin_client)
+
+    assert page.status_code == 200
+    assert row_of(page, "mozilla-phone").newsletter.name == "mozilla-phone"
+
+
+def test_with_the_switch_off_or_the_breaker_open_basket_is_not_asked(basket, admin_client):
+    select(admin_client, [UserProfileFactory()])
+    with override_switch(SWITCH, active=False):
+        off = confirmation(admin_client)
+    Pulse.objects.update_or_create(pk=1, defaults={"opened_at": timezone.now()})
+    open_ = confirmation(admin_client)
+
+    assert basket.requests == []
+    assert (off.status_code, open_.status_code) == (200, 200)
+    assert "BASKET_SWITCH_ENABLED is off" in text_of(off)
+
+
+def test_it_leads_back_to_the_list_as_it_was(basket, admin_client):
+    select(admin_client, [UserProfileFactory(country="BR")], query="country=BR&p=1")
+
+    assert '?country=BR">Back to the list' in text_of(confirmation(admin_client))

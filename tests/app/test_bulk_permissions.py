@@ -1,0 +1,161 @@
+"""Who may order, see, cancel and download bulk requests."""
+
+import pytest
+
+from mozillians_basket.models import Batch
+from tests.app.bulk import (
+    CHANGELIST,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    confirm,
+    member_admin,
+    order,
+    select,
+    staff,
+    text_of,
+    url_of,
+)
+from tests.factories import UserProfileFactory
+
+
+@pytest.fixture
+def batch(basket, admin_client):
+    """A request that somebody else ordered."""
+    order(admin_client, [UserProfileFactory()])
+    return Batch.objects.get()
+
+
+def test_the_permission_offers_the_actions(basket):
+    client = member_admin("sync_members")
+    UserProfileFactory()
+
+    page = client.get(CHANGELIST)
+
+    assert f'value="{SUBSCRIBE}"' in page.content.decode()
+    assert f'value="{UNSUBSCRIBE}"' in page.content.decode()
+
+
+def test_without_the_permission_the_actions_are_not_offered(basket):
+    client = member_admin()
+    UserProfileFactory()
+
+    page = client.get(CHANGELIST)
+
+    assert SUBSCRIBE not in page.content.decode()
+    assert UNSUBSCRIBE not in page.content.decode()
+
+
+@pytest.mark.parametrize("action", [SUBSCRIBE, UNSUBSCRIBE])
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("index", [{}, {"index": "0"}])
+def test_a_forged_action_is_refused(basket, action, across, index):
+    client = member_admin("change_userprofile")
+    fields = {"action": action, "_selected_action": [UserProfileFactory().pk], **index}
+
+    answer = client.post(CHANGELIST, {**fields, "select_across": "1"} if across else fields)
+
+    assert answer.status_code == 403
+    assert not Batch.objects.exists()
+
+
+def test_the_permission_alone_shows_no_members_and_selects_none(basket):
+    client = staff("sync_members")
+
+    answer = select(client, [UserProfileFactory()])
+
+    assert answer.status_code == 403
+    assert not Batch.objects.exists()
+
+
+def test_only_who_selected_may_confirm(basket, admin_client):
+    select(admin_client, [UserProfileFactory()])
+    draft = Batch.objects.get()
+    other = member_admin("sync_members")
+
+    shown = other.get(url_of("confirm", draft))
+    answer = confirm(other)
+
+    assert (shown.status_code, answer.status_code) == (403, 403)
+    draft.refresh_from_db()
+    assert draft.state == Batch.State.DRAFT
+
+
+def test_who_lost_the_permission_cannot_confirm_their_own_selection(basket):
+    client = member_admin("sync_members")
+    select(client, [UserProfileFactory()])
+    client.user.user_permissions.clear()
+
+    answer = confirm(client)
+
+    assert answer.status_code == 403
+    assert Batch.objects.get().state == Batch.State.DRAFT
+
+
+def test_who_may_not_see_members_any_more_is_not_told_how_many_they_are(basket):
+    client = member_admin("sync_members")
+    select(client, [UserProfileFactory()], across=True)
+    view = client.user.user_permissions.get(codename="view_userprofile")
+    client.user.user_permissions.remove(view)
+
+    answer = client.get(url_of("confirm", Batch.objects.get()))
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("page", ["cancel", "retry"])
+def test_a_forged_cancel_or_retry_is_refused(batch, page):
+    client = staff("view_batch", "view_userprofile")
+
+    answer = client.post(url_of(page, batch))
+
+    assert answer.status_code == 403
+    batch.refresh_from_db()
+    assert batch.state == Batch.State.EXPANDING
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_download_needs_the_permission(batch, method):
+    client = staff("view_batch", "view_userprofile")
+
+    answer = getattr(client, method)(url_of("csv", batch))
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("page", ["change", "progress"])
+def test_a_request_is_shown_to_who_may_order_or_see_them(batch, page):
+    answers = [
+        client.get(url_of(page, batch))
+        for client in (staff("sync_members"), staff("view_batch"), staff())
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 403]
+
+
+def test_who_may_only_look_is_offered_no_buttons(batch):
+    text = text_of(staff("view_batch").get(url_of("change", batch)))
+
+    assert "Cancel what is not begun" not in text
+    assert "Download as CSV" not in text
+
+
+@pytest.mark.parametrize("page", ["cancel", "retry"])
+def test_a_link_cancels_and_retries_nothing(batch, admin_client, page):
+    answer = admin_client.get(url_of(page, batch))
+
+    assert answer.status_code == 405
+
+
+def test_who_is_no_admin_is_sent_to_the_login(batch, client):
+    answers = [client.get(url_of(page, batch)) for page in ("confirm", "change", "progress", "csv")]
+
+    assert all("/login/" in answer.url for answer in answers)
+
+
+def test_drafts_are_in_no_list(basket, admin_client):
+    select(admin_client, [UserProfileFactory()])
+    draft = Batch.objects.get()
+
+    page = admin_client.get(url_of("change", draft))
+
+    assert page.status_code == 404
