@@ -29,6 +29,7 @@ LINE_FIELDS = [
     "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code", "confirmed_at",
     "verified_at", "missing_at", "removed_at", "requested_at",
 ]  # fmt: skip
+EVENT_FIELDS = [field.attname for field in Event._meta.concrete_fields if not field.primary_key]
 
 
 class Sheet:
@@ -188,7 +189,8 @@ class Sheet:
         for write in self.more:
             write()
         if len(self.events) == 1:
-            self.events[0].save(force_insert=True)
+            values = {name: getattr(self.events[0], name) for name in EVENT_FIELDS}
+            statements.insert(Event, values)
         else:
             Event.objects.bulk_create(self.events)
 

@@ -144,6 +144,36 @@ def update_lines(keys: list[int], changes: Mapping[str, Any]) -> None:
         cursor.execute(sql, [*_prepared(Subscription, changes, connection), *keys])
 
 
+def insert(model: type[Model], values: Mapping[str, Any]) -> int:
+    """
+    Write a row; return its key. No signal is sent.
+
+    :param values: of all columns but the key, by attribute.
+    """
+    using = router.db_for_write(model)
+    connection = connections[using]
+    sql, returns = _inserting(using, model, tuple(values))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _prepared(model, values, connection))
+        if returns:
+            return int(cursor.fetchone()[0])
+        return int(connection.ops.last_insert_id(cursor, model._meta.db_table, "id"))
+
+
+@lru_cache(maxsize=8)
+def _inserting(using: str, model: type[Model], names: tuple[str, ...]) -> tuple[str, bool]:
+    """The statement, and whether it returns the key by itself."""
+    connection = connections[using]
+    quoted = connection.ops.quote_name
+    columns = ", ".join(quoted(_column(model, name)) for name in names)
+    places = ", ".join("%s" for _name in names)
+    sql = f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608
+    returns = connection.features.can_return_columns_from_insert
+    if returns:
+        sql = f"{sql} RETURNING {quoted('id')}"
+    return sql, returns
+
+
 def _switch_default() -> bool:
     """Part of the key by which statements are kept, as the switch's condition depends on it."""
     return bool(get_setting("SWITCH_DEFAULT"))
