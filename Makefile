@@ -6,6 +6,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 SERVICES_READY := $(VENV)/.ready-services
+BENCH_READY := $(VENV)/.ready-bench
 MINUTES ?= 2
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
@@ -14,7 +15,7 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-services soak contract benchmark coverage lint format types check wheel \
+.PHONY: help demo run test test-services soak contract bench benchmark coverage lint format types check wheel \
 	requirements clean
 
 help: ## list the targets
@@ -40,6 +41,10 @@ soak: $(SERVICES_READY) ## random changes, faults and kills: MINUTES=2, SEED=1 t
 contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)
 
+bench: $(BENCH_READY) ## the app measured beside the plain way, about 25 minutes; ARGS="--quick" or "--only NAME"
+	$(RUN) -m tests.services.install
+	$(RUN) -m benchmarks $(ARGS)
+
 benchmark: $(READY) ## how many lookups a second the sandbox Basket answers
 	$(RUN) -m benchmarks.sandbox_lookups $(ARGS)
 
@@ -56,7 +61,7 @@ format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff format .
 
 types: $(READY) ## mypy, strict
-	$(RUN) -m mypy mozillians_basket project tests
+	$(RUN) -m mypy mozillians_basket project tests benchmarks
 
 check: $(READY) ## missing migrations, and Django's checks for a deployment
 	$(RUN) manage.py makemigrations --check --dry-run
@@ -70,7 +75,7 @@ wheel: $(READY) ## build the app's wheel into dist/ and check what is in it
 	$(RUN) -m pytest tests/project/test_wheel.py
 
 requirements: $(READY) ## pin requirements/*.in anew; ARGS=--upgrade for the latest of all
-	for name in base dev prod; do \
+	for name in base dev prod bench; do \
 		$(COMPILE) $(ARGS) requirements/$$name.in --output-file requirements/$$name.txt || exit; \
 	done
 
@@ -87,4 +92,8 @@ $(READY): requirements/dev.txt pyproject.toml
 
 $(SERVICES_READY): $(READY) requirements/prod.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/prod.txt
+	touch $@
+
+$(BENCH_READY): $(SERVICES_READY) requirements/bench.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	touch $@

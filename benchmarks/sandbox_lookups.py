@@ -1,4 +1,4 @@
-"""Measures how many lookups a second the sandbox Basket answers."""  # noqa: INP001
+"""Measures how many lookups a second the sandbox Basket answers."""
 
 import argparse
 import selectors

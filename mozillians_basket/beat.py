@@ -8,7 +8,12 @@ _SENDING = {"retry": True}
 
 
 def basket_beat_schedule(
-    *, sweep_every: float = 5.0, reconcile_every: float = 3600.0, verify_every: float = 60.0
+    *,
+    sweep_every: float = 5.0,
+    reconcile_every: float = 3600.0,
+    verify_every: float = 60.0,
+    tally_every: float = 600.0,
+    prune_every: float = 24 * 3600.0,
 ) -> dict[str, dict[str, Any]]:
     """
     Entries for Celery's ``beat_schedule``.
@@ -18,6 +23,9 @@ def basket_beat_schedule(
     :param reconcile_every: seconds between two comparisons of policies and ledger.
     :param verify_every: seconds between two portions of ``BASKET_VERIFY_PER_MINUTE``
         contacts that are looked up; another number than 60 makes it another portion.
+    :param tally_every: seconds between two counts of the events for the overview's charts.
+    :param prune_every: seconds between two deletions of what is older than
+        ``BASKET_HISTORY_DAYS``.
     """
     return {
         "mozillians_basket.sweep": {
@@ -34,5 +42,15 @@ def basket_beat_schedule(
             "task": "mozillians_basket.tasks.verify",
             "schedule": verify_every,
             "options": {"expires": verify_every, **_SENDING},
+        },
+        "mozillians_basket.tally": {
+            "task": "mozillians_basket.tasks.tally",
+            "schedule": tally_every,
+            "options": {"expires": tally_every, **_SENDING},
+        },
+        "mozillians_basket.prune": {
+            "task": "mozillians_basket.tasks.prune",
+            "schedule": prune_every,
+            "options": {"expires": prune_every, **_SENDING},
         },
     }

@@ -250,6 +250,7 @@ NUMBERS = (
     ("BASKET_BRAKE_SHARE", False, "parts of one: 0.1 is ten in a hundred"),
     ("BASKET_BRAKE_FLOOR", True, "subscriptions"),
     ("BASKET_VERIFY_PER_MINUTE", True, "contacts a minute"),
+    ("BASKET_HISTORY_DAYS", True, "days"),
 )
 
 

@@ -255,6 +255,10 @@ def _pooled_session() -> requests.Session:
                 adapter = HTTPAdapter(pool_connections=2, pool_maxsize=conf.POOL_SIZE)
                 session.mount("https://", adapter)
                 session.mount("http://", adapter)
+                # Proxies and certificates of the environment: read once, not for each request.
+                found = session.merge_environment_settings(conf.URL, {}, None, None, None)
+                session.proxies, session.verify = found["proxies"], found["verify"]
+                session.trust_env = False
                 _session = session
     return _session
 

@@ -161,6 +161,12 @@ class Settings:
         return int(getattr(settings, "BASKET_VERIFY_PER_MINUTE", 60))
 
     @property
+    def HISTORY_DAYS(self) -> int | None:
+        """How many days the history reaches back; ``None`` keeps all of it."""
+        value = getattr(settings, "BASKET_HISTORY_DAYS", 730)
+        return None if value is None else int(value)
+
+    @property
     def MANAGERS(self) -> tuple[str, ...]:
         """Who is told when Basket refuses the site; ``ADMINS`` when empty."""
         return tuple(getattr(settings, "BASKET_MANAGERS", ()))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from celery import current_app
 from django.core.checks import ERROR
@@ -135,19 +136,28 @@ def examine_broker() -> Iterator[Finding]:
 def examine_workers() -> Iterator[Finding]:
     """Beat sends the sweep, a worker runs it: its last run shows both."""
     swept = Pulse.now().swept_at
-    entry = (current_app.conf.beat_schedule or {}).get("mozillians_basket.sweep", {})
-    every = entry.get("schedule", 5.0)
-    interval = timedelta(seconds=every if isinstance(every, int | float) else 60)
-    if not entry:
+    if not _sweep_entry():
         yield warning("beat", "basket_beat_schedule() is not in Celery's beat_schedule.")
     if swept is None:
         yield failure("worker and beat", "The sweeper has never run: start a worker and beat.")
-    elif timezone.now() - swept > max(timedelta(minutes=1), 5 * interval):
+    elif is_overdue(swept):
         yield failure(
             "worker and beat", f"The sweeper last ran {ago(swept)}: no worker, or no beat, runs."
         )
     else:
         yield ok("worker and beat", f"The sweeper ran {ago(swept)}.")
+
+
+def _sweep_entry() -> dict[str, Any]:
+    schedule: dict[str, dict[str, Any]] = current_app.conf.beat_schedule or {}
+    return schedule.get("mozillians_basket.sweep", {})
+
+
+def is_overdue(swept: datetime | None) -> bool:
+    """Whether the sweeper's last run is so long ago that no worker, or no beat, can be running."""
+    every = _sweep_entry().get("schedule", 5.0)
+    interval = timedelta(seconds=every if isinstance(every, int | float) else 60)
+    return swept is None or timezone.now() - swept > max(timedelta(minutes=1), 5 * interval)
 
 
 def examine_queue() -> Iterator[Finding]:

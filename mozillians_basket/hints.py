@@ -1,23 +1,11 @@
 """Tell the worker, once per transaction and after its commit, that there is something to do."""
 
-import logging
-import time
-from typing import Any
-
-from celery import Task
 from django.db import router, transaction
 
 from mozillians_basket import tasks
 from mozillians_basket.conf import conf
 from mozillians_basket.models import Touch
-
-logger = logging.getLogger("mozillians_basket")
-
-#: Seconds without a message after one could not be handed over: a request must
-#: not wait for a dead broker again and again, and the sweeper finds the work anyway.
-BROKER_PAUSE = 10.0
-
-_quiet_until = 0.0
+from mozillians_basket.sending import send
 
 
 class Hint:
@@ -28,14 +16,14 @@ class Hint:
         self.sent = False
 
     def send(self) -> None:
-        """Hand the message over, once; never fail, and never wait long."""
+        """Hand the message over, once."""
         if self.sent:
             return
         self.sent = True
         if len(self.touch_ids) > conf.HINT_SIZE:
-            publish(tasks.sweep)
+            send(tasks.sweep)
         else:
-            publish(tasks.sync_touched, self.touch_ids)
+            send(tasks.sync_touched, self.touch_ids)
 
 
 def hint(touch_id: int) -> None:
@@ -49,13 +37,13 @@ def hint(touch_id: int) -> None:
 
 def hint_sweep() -> None:
     """Have the sweeper run when the transaction around this is committed."""
-    transaction.on_commit(lambda: publish(tasks.sweep), using=router.db_for_write(Touch))
+    transaction.on_commit(lambda: send(tasks.sweep), using=router.db_for_write(Touch))
 
 
 def hint_contacts(contact_ids: list[int]) -> None:
     """Have these contacts synced, where due, when the transaction around this is committed."""
     using = router.db_for_write(Touch)
-    transaction.on_commit(lambda: publish(tasks.sync_contacts, contact_ids), using=using)
+    transaction.on_commit(lambda: send(tasks.sync_contacts, contact_ids), using=using)
 
 
 def _waiting_hint(using: str) -> Hint | None:
@@ -67,20 +55,3 @@ def _waiting_hint(using: str) -> Hint | None:
         if isinstance(owner, Hint):
             return None if owner.sent else owner
     return None
-
-
-def publish(task: "Task[Any, Any]", *args: object) -> None:
-    """Send a message without waiting for a broker that is away."""
-    global _quiet_until
-    if time.monotonic() < _quiet_until:
-        return
-    try:
-        task.apply_async(args, retry=False)
-    except Exception as error:
-        if task.app.conf.task_always_eager:
-            raise  # not the broker's: the task ran right here
-        _quiet_until = time.monotonic() + BROKER_PAUSE
-        logger.warning(
-            "The broker took no message (%s); the sweeper will find the work.",
-            type(error).__qualname__,
-        )

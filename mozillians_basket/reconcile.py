@@ -1,7 +1,8 @@
 """Find what no signal saw: the policies against the ledger, in SQL and in both directions."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -107,21 +108,32 @@ def apply(
     newsletters: frozenset[str] | None = None,
     *,
     go: bool = False,
+    released: Mapping[str, int] | None = None,
+    found: Report | None = None,
+    around: Callable[[Kind, list[Any]], AbstractContextManager[None]] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """
     Write what differs into the ledger and make it due; the sweeper carries it to Basket.
 
     Nothing is removed when it would be too much at once, unless ``go`` says so.
+
+    :param released: for each newsletter how many removals an admin has seen and
+        released: too much is what goes beyond them.
+    :param found: what :func:`find` has just returned.
+    :param around: entered around the mending of each chunk, with its keys.
     """
-    report = find(newsletters)
+    report = find(newsletters) if found is None else found
+    if released:
+        report.brakes = _brakes(report, released)
     for kind in Kind:
         if kind in REMOVING and report.brakes and not go:
             continue
         done = 0
         for rows, key in _differing(kind, newsletters):
             for chunk in _keyset(rows, key):
-                done += _apply_chunk(kind, chunk)
+                with around(kind, chunk) if around else nullcontext():
+                    done += _apply_chunk(kind, chunk)
                 if progress is not None:
                     progress(kind, done, report.found[kind])
         report.applied[kind] = done
@@ -159,11 +171,12 @@ def _remember(report: Report, *, go: bool) -> None:
         )
 
 
-def _brakes(report: Report) -> list[Brake]:
+def _brakes(report: Report, released: Mapping[str, int] | None = None) -> list[Brake]:
     found = []
+    released = released or {}
     for name, numbers in report.by_newsletter.items():
         total = Subscription.objects.filter(newsletter=name, wanted=True).count()
-        if too_many(numbers["lost"], total):
+        if too_many(numbers["lost"] - released.get(name, 0), total):
             found.append(Brake(name, numbers["lost"], total))
     return found
 
@@ -171,6 +184,11 @@ def _brakes(report: Report) -> list[Brake]:
 def too_many(removals: int, subscriptions: int) -> bool:
     """Whether so many at once need an admin's word."""
     return removals > max(conf.BRAKE_FLOOR, conf.BRAKE_SHARE * subscriptions)
+
+
+def removals(policy: Policy) -> tuple[QuerySet[Subscription], QuerySet[Subscription]]:
+    """What would be removed: of members who don't meet the policy now, and of members gone."""
+    return _lost(policy), _of_departed(policy.newsletter)
 
 
 def _policies(newsletters: frozenset[str] | None) -> list[Policy]:
@@ -214,8 +232,9 @@ def _departed() -> QuerySet[Contact]:
 
 
 def _of_departed(newsletter: str) -> QuerySet[Subscription]:
+    member = _members().filter(pk=OuterRef("contact__member_id"))
     return Subscription.objects.filter(
-        newsletter=newsletter, wanted=True, contact__in=_departed().values("pk")
+        ~Exists(member), newsletter=newsletter, wanted=True, contact__member__isnull=False
     )
 
 

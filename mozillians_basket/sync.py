@@ -113,7 +113,7 @@ def look_up(sheet: Sheet) -> list[Step]:
     :raises Superseded: begin again.
     :raises BasketError: any of its subclasses.
     """
-    contact = sheet.open().contact
+    contact = sheet.take().contact
     account = sheet.account
     if contact.moving_to and not same_address(contact.moving_to, ledger.target_of(account)):
         ledger.leave_behind(sheet)

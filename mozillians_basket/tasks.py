@@ -10,9 +10,27 @@ from mozillians_basket import breaker, draining, ledger, sync, verification
 from mozillians_basket import reconcile as reconciliation
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import Lease, Sheet
+from mozillians_basket.periodic import PeriodicTask
 from mozillians_basket.redaction import redacted
 from mozillians_basket.switch import switch_is_on
 from mozillians_basket.sync import Step
+from mozillians_basket.upkeep import carry_out_release, prune, tally, wake_releases
+
+__all__ = [
+    "carry_out_release",
+    "lookup_user_task",
+    "prune",
+    "reconcile",
+    "subscribe_user_task",
+    "subscribe_user_to_basket",
+    "sweep",
+    "sync_touched",
+    "tally",
+    "unsubscribe_from_basket_task",
+    "unsubscribe_user_task",
+    "update_email_in_basket",
+    "verify",
+]
 
 
 class MaskedTask(Task):  # type: ignore[type-arg]
@@ -44,17 +62,6 @@ class MaskedTask(Task):  # type: ignore[type-arg]
         self.request.update(
             argsrepr=redacted(repr(tuple(args))), kwargsrepr=redacted(repr(dict(kwargs)))
         )
-
-
-class PeriodicTask(Task):  # type: ignore[type-arg]
-    """
-    A task of beat's, which may expire; that is not written down.
-
-    A worker would write it in its main thread, through a database connection that nobody
-    renews, and die of it after the database was restarted.
-    """
-
-    store_errors_even_if_ignored = False
 
 
 @shared_task(
@@ -138,6 +145,7 @@ def sweep() -> None:
     while _do_a_portion():
         _start(_claim())
     _start(_claim())
+    wake_releases()
 
 
 def _do_a_portion() -> bool:
@@ -222,15 +230,31 @@ def _claim(contact_ids: list[int] | None = None) -> list[Lease]:
     return ledger.claim_next() if contact_ids is None else ledger.claim(contact_ids)
 
 
+#: How many syncs are begun by one message, where there are many.
+SHARE = 50
+
+
 def _start(leases: Iterable[Lease]) -> None:
     """
-    Begin the syncs of claimed contacts.
+    Begin the syncs of claimed contacts: many of them by messages that each begin a share.
 
-    Of many at once, the one in the middle wakes the sweeper, which then claims
-    the next: the workers do not stand idle until beat's next sweep.
+    Of many, one in the middle wakes the sweeper, which then claims the next: the
+    workers do not stand idle until beat's next sweep.
     """
-    started = list(leases)
+    started = [lease.as_argument for lease in leases]
+    if len(started) <= SHARE:
+        for lease in started:
+            lookup_user_task.apply_async((lease,))
+        return
+    shares = [started[place : place + SHARE] for place in range(0, len(started), SHARE)]
     many = len(started) >= conf.MAX_IN_FLIGHT / 4 and not sweep.app.conf.task_always_eager
-    for number, lease in enumerate(started):
-        wake = sweep.si() if many and number == len(started) // 2 else None
-        lookup_user_task.apply_async((lease.as_argument,), link=wake)
+    for number, share in enumerate(shares):
+        start_syncs.apply_async((share, many and number == len(shares) // 2))
+
+
+@shared_task(name="mozillians_basket.tasks.start_syncs", ignore_result=True)
+def start_syncs(leases: list[list[int]], wake: bool) -> None:  # noqa: FBT001 - a message's
+    """Begin the syncs of claimed contacts; if asked, the last one wakes the sweeper."""
+    for number, lease in enumerate(leases, start=1):
+        then = sweep.si() if wake and number == len(leases) else None
+        lookup_user_task.apply_async((lease,), link=then)

@@ -1,12 +1,138 @@
 """What happened, in the admin."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from mozillians_basket.admin.history_filters import (
+    ActorFilter,
+    BatchFilter,
+    CauseFilter,
+    NewsletterFilter,
+    OutcomeFilter,
+)
+from mozillians_basket.admin.long_lists import CappedPaginator, LongList
+from mozillians_basket.admin.outcomes import words_of
 from mozillians_basket.admin.pages import BasketPages
+from mozillians_basket.admin.people import Person, admin_of, members, url_of
+from mozillians_basket.admin.searching import contacts_found
+from mozillians_basket.models import Event
 
 
 class EventAdmin(BasketPages):
     """What happened, the newest first."""
 
-    list_display = ("created_at", "contact_id", "kind", "newsletters", "outcome", "cause", "actor")
-    list_filter = ("kind", "created_at")
-    list_select_related = ("actor",)
-    ordering = ("-pk",)
+    list_display = (
+        "created_at", "person", "kind", "shown_newsletters", "shown_outcome", "cause",
+        "shown_actor", "shown_batch", "task",
+    )  # fmt: skip
+    list_filter = (
+        "kind", OutcomeFilter, NewsletterFilter, ActorFilter, CauseFilter, "created_at",
+        BatchFilter,
+    )  # fmt: skip
+    list_select_related = ("contact", "actor")
+    sortable_by = ()
+    ordering = ("-created_at", "-pk")
+    paginator = CappedPaginator
+    list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("pk",)  # shows the box; what it finds is in get_search_results
+    search_help_text = gettext_lazy(
+        "A member's key, or exactly what members are searched by: a name, an address."
+    )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The history."""
+        return super().changelist_view(request, {"title": _("History"), **(extra_context or {})})
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LongList]:
+        """A list that never reads the whole table."""
+        return LongList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The events of the members that are meant."""
+        if search_term.strip():
+            found = contacts_found(request, self.admin_site, search_term)
+            queryset = queryset.filter(contact__in=found)
+        return queryset, False
+
+    def complete(self, request: HttpRequest, events: Iterable[Event]) -> None:
+        """Give the events of a page their members, and the entries of Celery's results."""
+        rows: list[Any] = list(events)
+        people = members(
+            request, self.admin_site, [row.contact.member_id for row in rows if row.contact]
+        )
+        results = self._results(request, {row.task_id for row in rows if row.task_id})
+        for row in rows:
+            row.basket_person = people.get(row.contact.member_id) if row.contact else None
+            row.basket_result = results.get(row.task_id, "")
+
+    def _results(self, request: HttpRequest, task_ids: set[str]) -> dict[str, str]:
+        """For each task the page of its result, where django-celery-results has one to show."""
+        if not task_ids or not apps.is_installed("django_celery_results"):
+            return {}
+        model = apps.get_model("django_celery_results", "TaskResult")
+        page = admin_of(self.admin_site, model)
+        if page is None or not page.has_view_permission(request):
+            return {}
+        found = model._default_manager.filter(task_id__in=task_ids).only("task_id")
+        return {row.task_id: url_of(self.admin_site, row) for row in found}
+
+    @admin.display(description=gettext_lazy("member"), empty_value="-")
+    def person(self, event: Any) -> str | None:
+        """Whom it is about, with a link to their page."""
+        person: Person | None = event.basket_person
+        if event.contact is None:
+            return _("the whole site")
+        if person is None:
+            key = event.contact.member_id
+            return (
+                _("contact %(key)s") % {"key": event.contact_id}
+                if key is None
+                else (_("member %(key)s, gone") % {"key": key})
+            )
+        return _linked(person.url, person.name)
+
+    @admin.display(description=gettext_lazy("newsletters"))
+    def shown_newsletters(self, event: Event) -> str:
+        """The newsletters that it is about."""
+        return ", ".join(event.newsletters)
+
+    @admin.display(description=gettext_lazy("outcome"))
+    def shown_outcome(self, event: Event) -> str:
+        """What came of it, in words."""
+        return words_of(event)
+
+    @admin.display(description=gettext_lazy("actor"))
+    def shown_actor(self, event: Event) -> str:
+        """The admin who asked for it, with a link to what else they did."""
+        if event.actor is None:
+            return ""
+        return format_html('<a href="?actor={}">{}</a>', event.actor.pk, event.actor.get_username())
+
+    @admin.display(description=gettext_lazy("batch"))
+    def shown_batch(self, event: Event) -> str:
+        """The bulk request, with a link to what else happened in it."""
+        if event.batch_id is None:
+            return ""
+        return format_html('<a href="?batch={0}">{0}</a>', event.batch_id)
+
+    @admin.display(description=gettext_lazy("task"))
+    def task(self, event: Any) -> str:
+        """The entry of Celery's results."""
+        return _linked(event.basket_result, _("result")) if event.basket_result else ""
+
+
+def _linked(url: str, text: str) -> str:
+    return format_html('<a href="{}">{}</a>', url, text) if url else text

@@ -1,28 +1,62 @@
 """The ledger in the admin, to read: nothing in it is changed by hand."""
 
-from mozillians_basket.admin.pages import AnyTabularInline, BasketPages, ReadOnly
-from mozillians_basket.models import Subscription
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from mozillians_basket.admin.contacts import ContactPages
+from mozillians_basket.admin.explanations import problem
+from mozillians_basket.admin.filters import ErrorFilter, NewsletterFilter, StateFilter
+from mozillians_basket.admin.links import links_from_ledger
+from mozillians_basket.admin.pages import AnyTabularInline, ReadOnly
+from mozillians_basket.models import Contact, Subscription
 
 
 class SubscriptionInline(ReadOnly, AnyTabularInline):
     """A contact's newsletters."""
 
     model = Subscription
+    verbose_name_plural = _("newsletters")
     fields = (
-        "newsletter", "wanted", "decided_by", "decided_at", "state", "confirmed_at", "error_code",
+        "newsletter", "entitled", "wanted", "decided_by", "decided_at", "state", "confirmed_at",
+        "verified_at", "error_code",
     )  # fmt: skip
     extra = 0
 
 
-class ContactAdmin(BasketPages):
+class ContactAdmin(ContactPages):
     """What the site knows of a member's newsletters. No address and no token is shown."""
 
-    list_display = ("id", "member_id", "touched_at", "settled_at", "not_before", "error", "cause")
-    list_filter = ("error", "subscriptions__newsletter", "subscriptions__state")
+    change_form_template = "admin/mozillians_basket/contact.html"
+    list_display = (
+        "id", "member_shown", "problem_shown", "next_attempt_shown", "settled_at", "cause",
+    )  # fmt: skip
+    list_filter = (ErrorFilter, NewsletterFilter, StateFilter)
     ordering = ("-pk",)
+    sortable_by = ("id",)
     inlines = (SubscriptionInline,)
     fields = (
-        "member_id", "departed_at", "touched_at", "settled_at", "leased_until", "not_before",
-        "attempts", "error", "error_code", "cause",
+        "problem_shown", "failing_since", "dismissed_at", "attempts", "not_before", "parked_at",
+        "touched_at", "settled_at", "verified_at", "leased_until", "cause", "departed_at",
     )  # fmt: skip
     readonly_fields = fields
+
+    @admin.display(description=_("problem"))
+    def problem_shown(self, contact: Contact) -> str:
+        """In plain words, with the code beside them."""
+        return problem(contact)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One row, with links to whom and what it is about."""
+        contact = self.get_object(request, object_id or "")
+        links = [] if contact is None else links_from_ledger(request, self.admin_site, contact)
+        context = {"basket_links": links, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)

@@ -1,6 +1,6 @@
 """Bulk actions on the site's member list."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -10,27 +10,24 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.admin.pages import may_change_newsletters
+from mozillians_basket.admin.panel import BasketPanel
 from mozillians_basket.admin.sites import register
 from mozillians_basket.ledger import draft_batch
 from mozillians_basket.models import Batch
 from mozillians_basket.selection import SelectionLost, everybody_on, selected, these_of
 from mozillians_basket.switch import switch_is_on
 
-if TYPE_CHECKING:
-    MemberModelAdmin = admin.ModelAdmin[Any]
-else:
-    MemberModelAdmin = object
 
-
-class BasketMemberAdmin(MemberModelAdmin):
+class BasketMemberAdmin(BasketPanel):
     """
     Mixin for the ``ModelAdmin`` of the site's member model; put it before ``ModelAdmin``.
 
     Adds the actions ``subscribe_user_to_basket`` and
     ``unsubscribe_from_basket_task`` for admins with the permission
-    ``mozillians_basket.sync_members``. No policy stands behind them: admins may
-    subscribe and unsubscribe anyone. Each leads to a page that asks which
-    newsletters and says what would change.
+    ``mozillians_basket.sync_members``, each of which leads to a page that asks
+    which newsletters and says what would change; and shows a member's
+    newsletters on the member's page. No policy stands behind what admins order:
+    they may subscribe and unsubscribe anyone.
     """
 
     basket_actions = ("subscribe_user_to_basket", "unsubscribe_from_basket_task")

@@ -1,10 +1,93 @@
 """How things stand between the site and Basket, in the admin."""
 
-from mozillians_basket.admin.pages import BasketPages
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from waffle import get_waffle_switch_model
+
+from mozillians_basket import doctor, gauges
+from mozillians_basket.admin.activity import activities
+from mozillians_basket.admin.brakes import BrakePages
+from mozillians_basket.admin.pages import standing_of_basket
+from mozillians_basket.admin.people import admin_of, url_of
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.models import Batch, Contact, Event, Problem
+
+#: How many open bulk requests the overview names.
+OPEN_BATCHES = 10
 
 
-class PulseAdmin(BasketPages):
-    """Whether Basket is there: the breaker, and the sweeper's last run."""
+class PulseAdmin(BrakePages):
+    """The overview in place of a list: there is one row only."""
 
-    list_display = ("__str__", "opened_at", "reason", "status", "error_code", "probes", "swept_at")
-    ordering = ("pk",)
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The overview."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            **standing_of_basket(),
+            "title": _("Basket: overview"),
+            "opts": self.model._meta,
+            "switch_url": self._switch_url(request),
+            "queue": gauges.queue(),
+            "subscriptions": gauges.subscriptions(),
+            "activities": activities(),
+            "open_batches": self._open_batches(request),
+            "findings": [
+                finding
+                for finding in doctor.examine_settings()
+                if finding.level is not doctor.Level.OK
+            ],
+            "lists": {
+                model._meta.model_name: self._list_url(request, model)
+                for model in (Batch, Contact, Event, Problem)
+            },
+            **(extra_context or {}),
+        }
+        pulse = context["basket_pulse"]
+        context["sweep_is_overdue"] = doctor.is_overdue(pulse.swept_at)
+        context["releases"] = self.words_given(pulse)
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/mozillians_basket/overview.html", context)
+
+    def _switch_url(self, request: HttpRequest) -> str:
+        """Where this admin can turn the switch, if they may."""
+        model = get_waffle_switch_model()
+        page = admin_of(self.admin_site, model)
+        if page is None:
+            return ""
+        row = model.objects.filter(name=SWITCH).first()
+        if row is not None:
+            return url_of(self.admin_site, row) if page.has_change_permission(request, row) else ""
+        return self._url(model, "add") if page.has_add_permission(request) else ""
+
+    def _open_batches(self, request: HttpRequest) -> list[tuple[Batch, str]]:
+        """Bulk requests that are not through, with their pages."""
+        page = admin_of(self.admin_site, Batch)
+        if page is None or not page.has_view_permission(request):
+            return []
+        rows = Batch.objects.filter(state__in=[Batch.State.EXPANDING, Batch.State.RUNNING])
+        return [
+            (batch, url_of(self.admin_site, batch))
+            for batch in rows.select_related("actor").order_by("-pk")[:OPEN_BATCHES]
+        ]
+
+    def _list_url(self, request: HttpRequest, model: type[Any]) -> str:
+        page = admin_of(self.admin_site, model)
+        if page is None or not page.has_view_permission(request):
+            return ""
+        return self._url(model, "changelist")
+
+    def _url(self, model: type[Any], page: str) -> str:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+        try:
+            return reverse(name, current_app=self.admin_site.name)
+        except NoReverseMatch:
+            return ""

@@ -10,9 +10,9 @@ from mozillians_basket.client import BLOCKED
 #: By label (``exceptions.label_of``, "refused" of the ledger, or the reason of a batch item) and
 #: Basket's code; ``None`` is for all codes that have no words of their own.
 WORDS: dict[tuple[str, int | None], str | Promise] = {
-    ("unavailable", None): _("Basket did not answer, or is broken."),
+    ("unavailable", None): _("Basket is broken: it gave no usable answer."),
     ("unavailable", errors.BASKET_NETWORK_FAILURE): _(
-        "Basket could not reach its own database of people."
+        "Basket is out of reach, or cannot reach its own database of people."
     ),
     ("unavailable", errors.BASKET_EMAIL_PROVIDER_AUTH_FAILURE): _(
         "Basket is not let into its own database of people."
@@ -55,7 +55,7 @@ CLASSES: dict[str, str | Promise] = {
     "unavailable": _("Basket out of reach or broken"),
     "rate limit": _("asked too often"),
     "misconfigured": _("Basket refuses this site"),
-    "refused": _("address not accepted"),
+    "refused": _("address or person refused"),
     "refused by Basket": _("request refused"),
     "unexpected": _("error in this site's code"),
 }

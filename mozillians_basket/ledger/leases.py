@@ -31,6 +31,11 @@ class Lease:
     serial: int
 
     @property
+    def prolonged(self) -> "Lease":
+        """The lease after its next prolongation."""
+        return Lease(self.contact_id, self.serial + 1)
+
+    @property
     def as_argument(self) -> list[int]:
         """The lease as a task's argument: keys only."""
         return [self.contact_id, self.serial]

@@ -154,10 +154,11 @@ def _try_again(
     urgency = Case(
         When(is_due & Q(priority__lt=priority), then=F("priority")), default=Value(priority)
     )
-    now = timezone.now()
-    chosen = Contact.objects.filter(pk__in=touched)
-    chosen.update(
-        touched_at=Case(When(touched_at__lt=now, then=Value(now)), default=F("touched_at")),
+    if not touched:
+        return
+    Contact.objects.filter(pk__in=touched).update(
+        # One moment for all; later than the touch of each, whatever the clock says.
+        touched_at=later_than(max(touched.values())),
         priority=urgency,
         verify=True,
         cause=cause,
@@ -166,10 +167,8 @@ def _try_again(
         not_before=None,
         dismissed_at=None,
         refused_email="",
+        revision=F("revision") + 1,
     )
-    for key, moment in touched.items():
-        if moment >= now:  # the clock was set back
-            Contact.objects.filter(pk=key).update(touched_at=later_than(moment))
     refused = Subscription.objects.filter(contact__in=touched, state=State.REFUSED)
     refused.update(state=State.UNKNOWN, error_code=None)
     Event.objects.bulk_create(
@@ -182,7 +181,9 @@ def _put_aside(order: Repair) -> None:
         pk__in=order.contacts, failing_since__isnull=False, dismissed_at__isnull=True
     )
     contacts = list(rows.order_by("pk").select_for_update())
-    Contact.objects.filter(pk__in=[row.pk for row in contacts]).update(dismissed_at=timezone.now())
+    Contact.objects.filter(pk__in=[row.pk for row in contacts]).update(
+        dismissed_at=timezone.now(), revision=F("revision") + 1
+    )
     Event.objects.bulk_create(
         Event(
             contact=contact,

@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from django.db import transaction
-from django.db.models import Exists, F, Model, OuterRef, Q
+from django.db.models import Model
 
 from mozillians_basket.exceptions import BasketSwitchedOff, LeaseLost
+from mozillians_basket.ledger import statements
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.history import event_of
 from mozillians_basket.ledger.leases import Lease, end_of_lease, release
-from mozillians_basket.models import BatchItem, Contact, Event, Pulse, Subscription
+from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.plan import Account, Lookup, Plan
-from mozillians_basket.switch import note_row_is_on, row_is_on
+from mozillians_basket.switch import note_row_is_on
 
 Result = TypeVar("Result")
 
@@ -28,6 +29,7 @@ LINE_FIELDS = [
     "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code", "confirmed_at",
     "verified_at", "missing_at", "removed_at", "requested_at",
 ]  # fmt: skip
+EVENT_FIELDS = [field.attname for field in Event._meta.concrete_fields if not field.primary_key]
 
 
 class Sheet:
@@ -80,43 +82,40 @@ class Sheet:
 
     def open(self, *, switched_on: bool = True) -> Self:
         """
-        Read the rows, in one query where the contact has lines.
+        Read the rows, in one query.
 
         :param switched_on: give the contact back when the switch is off.
         :raises LeaseLost: when somebody else has the lease.
         :raises BasketSwitchedOff: when the switch's own row says so: waffle's
             cache can be behind it, by a race or after a ``QuerySet.update()``.
         """
-        rows = list(
-            Subscription.objects.filter(
-                contact=self.lease.contact_id,
-                contact__lease=self.lease.serial,
-                contact__leased_until__isnull=False,
-            )
-            .select_related("contact")
-            .annotate(**_circumstances("contact_id", "contact__email"))
-        )
-        row: Any = rows[0] if rows else None
-        if row is None:
-            row = (
-                Contact.objects.filter(
-                    pk=self.lease.contact_id,
-                    lease=self.lease.serial,
-                    leased_until__isnull=False,
-                )
-                .annotate(**_circumstances("pk", "email"))
-                .first()
-            )
-        if row is None:
+        found = statements.read(self.lease)
+        if found is None:
             raise LeaseLost(self.lease.contact_id)
-        if row.switched_on:
+        contact, lines, circumstances = found
+        if circumstances["switched_on"]:
             note_row_is_on()
         elif switched_on:
             release(self.lease)
             raise BasketSwitchedOff
-        self._take(rows[0].contact if rows else row, rows)
-        self.troubled, self.shared, self.ordered = row.troubled, row.shared, row.ordered
+        self._take(contact, lines)
+        self.troubled = circumstances["troubled"]
+        self.shared = circumstances["shared"]
+        self.ordered = circumstances["ordered"]
         return self
+
+    def take(self) -> Self:
+        """
+        Make the lease one that only this worker knows, and open the sheet.
+
+        So a message that is delivered twice is carried out once.
+
+        :raises LeaseLost: as :meth:`open`.
+        :raises BasketSwitchedOff: as :meth:`open`.
+        """
+        if statements.update_contact(self.lease, {"leased_until": end_of_lease()}, keep=True):
+            self.lease = self.lease.prolonged
+        return self.open()
 
     def _take(self, contact: Contact, lines: Iterable[Subscription]) -> None:
         self.contact = contact
@@ -162,54 +161,38 @@ class Sheet:
                 lines[tuple(differences.items())].append(line.pk)
         if not (changes or lines or self.events or self.more or keep):
             return True
-        mine = Contact.objects.filter(
-            pk=self.lease.contact_id,
-            lease=self.lease.serial,
-            leased_until__isnull=False,
-            revision=self.contact.revision,
-        )
         if keep:
-            mine = mine.filter(row_is_on())
-            changes |= {"lease": F("lease") + 1, "leased_until": end_of_lease()}
+            changes["leased_until"] = end_of_lease()
         if not (lines or self.events or self.more):
-            written = mine.update(**changes) > 0
+            written = self._write_contact(changes, keep=keep)
         else:
             with transaction.atomic():
                 # Counts the row, and locks it against all other writers.
-                written = mine.update(**(changes or {"lease": F("lease")})) > 0
+                written = self._write_contact(changes, keep=keep)
                 if written:
                     self._write_rest(lines)
         if not written:
             return False
         if keep:
             note_row_is_on()
-            self.lease = Lease(self.lease.contact_id, self.lease.serial + 1)
+            self.lease = self.lease.prolonged
         self._remember()
         return True
 
+    def _write_contact(self, changes: dict[str, Any], *, keep: bool) -> bool:
+        revision = self.contact.revision
+        return statements.update_contact(self.lease, changes, revision=revision, keep=keep)
+
     def _write_rest(self, lines: dict[tuple[tuple[str, Any], ...], list[int]]) -> None:
         for differences, keys in lines.items():
-            Subscription.objects.filter(pk__in=keys).update(**dict(differences))
+            statements.update_lines(keys, dict(differences))
         for write in self.more:
             write()
         if len(self.events) == 1:
-            self.events[0].save(force_insert=True)
+            values = {name: getattr(self.events[0], name) for name in EVENT_FIELDS}
+            statements.insert(Event, values)
         else:
             Event.objects.bulk_create(self.events)
-
-
-def _circumstances(key: str, email: str) -> dict[str, Any]:
-    others = Contact.objects.exclude(pk=OuterRef(key))
-    pulse = Pulse.objects.filter(pk=1)
-    return {
-        "switched_on": row_is_on(),
-        "troubled": Exists(pulse.filter(Q(failures__gt=0) | Q(opened_at__isnull=False))),
-        "shared": Exists(others.filter(email__iexact=OuterRef(email)))
-        | Exists(others.filter(wanted_email__iexact=OuterRef(email))),
-        "ordered": Exists(
-            BatchItem.objects.filter(contact=OuterRef(key), state=BatchItem.State.PENDING)
-        ),
-    }
 
 
 def _values(row: Model, names: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
+from mozillians_basket.ledger import statements
 from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
 from mozillians_basket.ledger.leases import Lease
 from mozillians_basket.models import Contact, Pulse, Touch
@@ -40,15 +41,18 @@ def touch(
     :param email: the member's address before the event, where it is known.
     :return: the touch's key, for a hint to the worker.
     """
-    row = Touch.objects.create(
-        source=source,
-        cause=cause,
-        member_id=member_id,
-        source_key=str(source_key),
-        path=path,
-        email=email,
+    return statements.insert(
+        Touch,
+        {
+            "source": source,
+            "cause": cause,
+            "member_id": member_id,
+            "source_key": str(source_key),
+            "path": path,
+            "email": email,
+            "created_at": timezone.now(),
+        },
     )
-    return row.pk
 
 
 @dataclass(slots=True)

@@ -122,6 +122,15 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="last reconciliation"),
                 ),
                 (
+                    "tallied_to",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Events before this moment are in the tallies.",
+                        null=True,
+                        verbose_name="counted up to",
+                    ),
+                ),
+                (
                     "paced_until",
                     models.DateTimeField(
                         blank=True,
@@ -597,6 +606,7 @@ class Migration(migrations.Migration):
                     "actor",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
@@ -608,6 +618,7 @@ class Migration(migrations.Migration):
                     "batch",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         to="mozillians_basket.batch",
@@ -630,7 +641,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "event",
-                "verbose_name_plural": "events",
+                "verbose_name_plural": "history",
             },
         ),
         migrations.CreateModel(
@@ -802,6 +813,53 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Tally",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hour", models.DateTimeField(help_text="Its beginning.", verbose_name="hour")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("decided", "an admin decided"),
+                            ("subscribed", "subscribed"),
+                            ("unsubscribed", "unsubscribed"),
+                            ("moved", "address changed"),
+                            ("opted_out", "opted out"),
+                            ("returned", "subscribed again on their own"),
+                            ("renamed", "has another address at Basket"),
+                            ("refused", "refused"),
+                            ("postponed", "postponed"),
+                            ("parked", "parked"),
+                            ("erased", "erased"),
+                            ("retried", "an admin asked to try again"),
+                            ("dismissed", "an admin dismissed a problem"),
+                            ("ordered", "bulk request ordered"),
+                            ("cancelled", "bulk request cancelled"),
+                            ("released", "a brake was released"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="number")),
+            ],
+            options={
+                "verbose_name": "tally",
+                "verbose_name_plural": "tallies",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("hour", "kind"), name="basket_one_tally_per_hour_and_kind"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Touch",
             fields=[
                 (
@@ -964,6 +1022,42 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["-created_at", "-id"], name="basket_event_newest"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["kind", "-created_at", "-id"], name="basket_event_kind"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["cause", "-created_at", "-id"], name="basket_event_cause"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("outcome__gt", "")),
+                fields=["outcome", "-created_at", "-id"],
+                name="basket_event_outcome",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("actor__isnull", False)),
+                fields=["actor", "-created_at", "-id"],
+                name="basket_event_actor",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("batch__isnull", False)),
+                fields=["batch", "-created_at", "-id"],
+                name="basket_event_batch",
+            ),
         ),
         migrations.AddIndex(
             model_name="subscription",

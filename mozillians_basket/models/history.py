@@ -207,17 +207,44 @@ class Event(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,
     )
     batch = models.ForeignKey(
-        Batch, verbose_name=_("batch"), null=True, blank=True, on_delete=models.SET_NULL
+        Batch,
+        verbose_name=_("batch"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        db_index=False,
     )
     task_id = models.CharField(_("task"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta:
         verbose_name = _("event")
-        verbose_name_plural = _("events")
-        indexes = [models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact")]
+        verbose_name_plural = _("history")
+        # Each ends with the order of the history page, so that a filtered page is read off it.
+        indexes = [
+            models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
+            models.Index(fields=["-created_at", "-id"], name="basket_event_newest"),
+            models.Index(fields=["kind", "-created_at", "-id"], name="basket_event_kind"),
+            models.Index(fields=["cause", "-created_at", "-id"], name="basket_event_cause"),
+            models.Index(
+                fields=["outcome", "-created_at", "-id"],
+                name="basket_event_outcome",
+                condition=Q(outcome__gt=""),
+            ),
+            models.Index(
+                fields=["actor", "-created_at", "-id"],
+                name="basket_event_actor",
+                condition=Q(actor__isnull=False),
+            ),
+            models.Index(
+                fields=["batch", "-created_at", "-id"],
+                name="basket_event_batch",
+                condition=Q(batch__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"

@@ -50,6 +50,12 @@ class Pulse(models.Model):
     )
     verified_at = models.DateTimeField(_("last verification"), null=True, blank=True)
     reconciled_at = models.DateTimeField(_("last reconciliation"), null=True, blank=True)
+    tallied_to = models.DateTimeField(
+        _("counted up to"),
+        null=True,
+        blank=True,
+        help_text=_("Events before this moment are in the tallies."),
+    )
     paced_until = models.DateTimeField(
         _("paced until"), null=True, blank=True, help_text=_("Up to when starts are used up.")
     )

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
-from mozillians_basket.sandbox.models import BlockedDomain
+from mozillians_basket.sandbox import known
 
 
 @lru_cache(maxsize=4096)
@@ -52,7 +52,4 @@ def _masked_word(word: str) -> str:
 
 def is_blocked(address: str) -> bool:
     """Tell whether the address ends in a blocked domain."""
-    return any(
-        address.endswith(domain)
-        for domain in BlockedDomain.objects.values_list("domain", flat=True)
-    )
+    return any(address.endswith(domain) for domain in known.domains.now())

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from mozillians_basket.sandbox import sources, store
+from mozillians_basket.sandbox import known, sources, store
 from mozillians_basket.sandbox.countries import short_code
-from mozillians_basket.sandbox.models import Newsletter, NewsletterGroup, Person, Subscription
+from mozillians_basket.sandbox.models import Newsletter, Person, Subscription
+from mozillians_basket.sandbox.writing import writing
 
 
 class Change(StrEnum):
@@ -78,11 +79,11 @@ def apply(change: Change, fields: Mapping[str, str], *, optin: bool = False) -> 
     """
     store.is_written()
     try:
-        with transaction.atomic():
+        with writing():
             return _apply(change, fields, optin=optin)
     except IntegrityError:
         # Another call has just created the same person: now they exist.
-        with transaction.atomic():
+        with writing():
             return _apply(change, fields, optin=optin)
 
 
@@ -141,7 +142,7 @@ def _apply(change: Change, fields: Mapping[str, str], *, optin: bool) -> Outcome
     person.optout = _optout(person, change, fields)
     current = set() if created else {n.slug for n in person.newsletters.all()}
     wanted = _wanted(change, slugs, current)
-    added = list(Newsletter.objects.filter(slug__in=wanted - current))
+    added = [row for slug, row in known.newsletters.now().items() if slug in wanted - current]
     source = fields.get("source_url", "").strip()
     if added and source and not sources.is_url(source):
         raise UnacceptableError
@@ -151,7 +152,8 @@ def _apply(change: Change, fields: Mapping[str, str], *, optin: bool) -> Outcome
         person.optin = True
     person.mofo_relevant = person.mofo_relevant or any(newsletter.is_mofo for newsletter in added)
     person.save()
-    person.subscriptions.filter(newsletter__slug__in=current - wanted).delete()
+    if current - wanted:
+        person.subscriptions.filter(newsletter__slug__in=current - wanted).delete()
     _add(person, added, welcome_due=not person.optin and fields.get("trigger_welcome") != "N")
     return Outcome(
         person,
@@ -182,7 +184,7 @@ def _wanted(change: Change, slugs: Collection[str], current: set[str]) -> set[st
         return current | _without_groups(slugs)
     if change is Change.UNSUBSCRIBE:
         return current - set(slugs)
-    newsletters = Newsletter.objects.all()
+    newsletters = known.newsletters.now().values()
     private = {newsletter.slug for newsletter in newsletters if newsletter.private}
     inactive = {newsletter.slug for newsletter in newsletters if not newsletter.active}
     return (set(slugs) - private) | (current & inactive)
@@ -190,9 +192,10 @@ def _wanted(change: Change, slugs: Collection[str], current: set[str]) -> set[st
 
 def _without_groups(slugs: Collection[str]) -> set[str]:
     expanded = set(slugs)
-    for group in NewsletterGroup.objects.filter(slug__in=slugs, active=True):
-        expanded.remove(group.slug)
-        expanded.update(group.newsletters.values_list("slug", flat=True))
+    for group, newsletters in known.groups.now().items():
+        if group in slugs:
+            expanded.remove(group)
+            expanded.update(newsletters)
     return expanded
 
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from mozillians_basket.sandbox import authorization, calls, catalogue, journal, profiles
+from mozillians_basket.sandbox.counts import counts as counters
 from mozillians_basket.sandbox.models import (
     Fault,
     HeldCall,
@@ -104,6 +105,14 @@ def requests(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @control("GET", "DELETE")
+def counts(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """Tell how many requests each endpoint and how many connections there were, or begin anew."""
+    if request.method == "DELETE":
+        counters.clear()
+    return {"counts": counters.now()}
+
+
+@control("GET", "DELETE")
 def messages(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """List the messages sent so far, oldest first, or forget them."""
     if request.method == "DELETE":
@@ -134,6 +143,7 @@ def reset(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
             model.objects.all().delete()
         for fault in Fault.objects.all():
             fault.delete()
+    counters.clear()
     return {"status": "ok"}
 
 

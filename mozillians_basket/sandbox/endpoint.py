@@ -25,6 +25,7 @@ from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.models import Fault
 from mozillians_basket.sandbox.rounds import rounds
 from mozillians_basket.sandbox.store import StoreTroubleError
+from mozillians_basket.sandbox.writing import writing
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ def _altered(fault: Fault, kind: Fault.Kind, serve: Callable[[], HttpResponse]) 
             response["Retry-After"] = fault.retry_after
         return response
     if kind is Fault.Kind.IGNORE:
-        with transaction.atomic():
+        with writing():
             response = serve()
             transaction.set_rollback(True)
         return response

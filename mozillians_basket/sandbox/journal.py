@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from mozillians_basket.sandbox.conf import sandbox_settings
+from mozillians_basket.sandbox.counts import counts
 from mozillians_basket.sandbox.models import ReceivedRequest
 
 TOKEN_IN_PATH = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -21,10 +22,11 @@ def record(
     code: int | None,
     seconds: float,
 ) -> None:
-    """Write down a request and how it was answered; ``status`` None is no answer at all."""
+    """Count a request, and write down how it was answered; ``status`` None is no answer at all."""
+    connection = request.META.get("basket_sandbox.connection")
+    counts.note(endpoint, is_new_connection=connection is not None and connection.is_new)
     if not sandbox_settings.JOURNAL:
         return
-    connection = request.META.get("basket_sandbox.connection")
     entry = ReceivedRequest.objects.create(
         method=_storable(request.method or "", 8),
         path=_storable(TOKEN_IN_PATH.sub("<token>", request.path), 255),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-from mozillians_basket.sandbox.models import Newsletter
+from mozillians_basket.sandbox import known
 
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(?:-[a-z]{2})?", re.IGNORECASE)
 ACCEPTED_LANGUAGE = re.compile(r"([a-z]{2,3})(?:-([a-z]{2})(?:-[a-z0-9]+)?)?", re.IGNORECASE)
@@ -15,7 +15,7 @@ DEFAULT = "en"
 def offered() -> list[str]:
     """Return the languages that any newsletter is written in."""
     found: set[str] = set()
-    for newsletter in Newsletter.objects.all():
+    for newsletter in known.newsletters.now().values():
         found.update(newsletter.language_list)
     return sorted(found)
 

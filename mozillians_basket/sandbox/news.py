@@ -10,6 +10,7 @@ from mozillians_basket.sandbox import (
     authorization,
     calls,
     contacts,
+    known,
     languages,
     lookups,
     maintenance,
@@ -22,7 +23,7 @@ from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.contacts import Change, UnacceptableError
 from mozillians_basket.sandbox.endpoint import endpoint
-from mozillians_basket.sandbox.models import Newsletter, NewsletterGroup
+from mozillians_basket.sandbox.models import Newsletter
 from mozillians_basket.sandbox.store import StoreTroubleError
 
 NEEDLESS = {"1", "true", "y", "yes"}
@@ -108,14 +109,13 @@ def _suggested(fields: dict[str, str], email: str) -> str | None:
 
 
 def _refusal(request: HttpRequest, change: Change, fields: dict[str, str]) -> HttpResponse | None:
-    private = dict(Newsletter.objects.values_list("slug", "private"))
-    known = set(private)
-    if change is Change.SUBSCRIBE:
-        known.update(NewsletterGroup.objects.filter(active=True).values_list("slug", flat=True))
+    newsletters = known.newsletters.now()
+    groups = known.groups.now() if change is Change.SUBSCRIBE else {}
     for slug in contacts.parse_slugs(fields.get("newsletters")):
-        if slug not in known:
+        if slug not in newsletters and slug not in groups:
             return answers.error(400, Code.INVALID_NEWSLETTER, "invalid newsletter")
-        needs_key = change is Change.SUBSCRIBE and private.get(slug, False)
+        is_private = slug in newsletters and newsletters[slug].private
+        needs_key = change is Change.SUBSCRIBE and is_private
         if needs_key and not authorization.has_valid_key(request):
             return answers.key_required("subscribing to a private newsletter")
     return None

@@ -16,7 +16,10 @@ class Rounds:
     """Counts the resets, and knows which requests began before the last one."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        # Apart, so that the end of a request does not wake all those that a fault makes wait.
+        self._done = threading.Condition(self._lock)
         self._under_way: Counter[int] = Counter()
         self._is_stopping = False
         self.number = 0
@@ -24,7 +27,7 @@ class Rounds:
     @contextmanager
     def request(self, received_in: int | None = None) -> Iterator[None]:
         """Let a request be under way, in the round in which it was received or in this one."""
-        with self._changed:
+        with self._lock:
             number = self.number if received_in is None else received_in
             self._under_way[number] += 1
         token = _own.set(number)
@@ -32,9 +35,9 @@ class Rounds:
             yield
         finally:
             _own.reset(token)
-            with self._changed:
+            with self._lock:
                 self._under_way -= Counter({number: 1})
-                self._changed.notify_all()
+                self._done.notify_all()
 
     def is_over(self) -> bool:
         """Tell whether the round of the request under way is over; then it leaves no trace."""
@@ -51,7 +54,7 @@ class Rounds:
         with self._changed:
             self.number += 1
             self._changed.notify_all()
-            self._changed.wait_for(self._is_alone, PATIENCE)
+            self._done.wait_for(self._is_alone, PATIENCE)
 
     def stop(self) -> None:
         """Let no request go on waiting, as the server ends."""

@@ -49,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fast", action="store_true", help="many requests a second: no journal, two processes"
     )
     parser.add_argument(
-        "--threads", type=int, default=THREADS, help="requests served at once, in each process"
+        "--threads", type=int, default=0, help="requests served at once, in each process"
     )
-    parser.add_argument("--processes", type=int, default=1, help="processes that share the work")
+    parser.add_argument("--processes", type=int, default=0, help="processes that share the work")
     parser.add_argument(
         "--end-with-input", action="store_true", help="end when standard input is closed"
     )
@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.environ.setdefault("BASKET_SANDBOX_REQUIRE_SSL", "1")
         if options.fast:
             os.environ["BASKET_SANDBOX_JOURNAL"] = "0"
-            options.processes, options.threads = FAST_PROCESSES, FAST_THREADS
+        options.processes = options.processes or (FAST_PROCESSES if options.fast else 1)
+        options.threads = options.threads or (FAST_THREADS if options.fast else THREADS)
         try:
             _prepare(options)
             listener = _listen(options)
@@ -126,6 +127,9 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from django.core.wsgi import get_wsgi_application
 
     from mozillians_basket.sandbox.connections import droppable
+    from mozillians_basket.sandbox.counts import counts
+
+    counts.clear()  # made here, before the processes that share it
 
     application = droppable(StaticFilesHandler(get_wsgi_application()))
     place = f"http://{_in_url(options.host)}:{listener.getsockname()[1]}"

@@ -1,6 +1,7 @@
 """Domains that are most likely misspelled, and what was meant."""
 
 from difflib import get_close_matches
+from functools import lru_cache
 
 WELL_KNOWN = (
     "aol.com",
@@ -42,5 +43,11 @@ def suggestion(address: str) -> str | None:
         return None
     if domain.startswith(OF_A_COUNTRY):
         return None
+    meant = _meant(domain)
+    return f"{local}@{meant}" if meant else None
+
+
+@lru_cache(maxsize=4096)
+def _meant(domain: str) -> str | None:
     found = get_close_matches(domain, WELL_KNOWN, n=1, cutoff=LIKENESS)
-    return f"{local}@{found[0]}" if found else None
+    return found[0] if found else None

@@ -37,13 +37,21 @@ class SandboxServer:
         database: str = "",
         mail: str = "",
         fast: bool = False,
+        threads: int = 0,
+        processes: int = 0,
         start_timeout: float = 30,
     ) -> None:
         self._arguments = ["--port", "0", "--api-key", api_key, "--end-with-input"]
-        options = {"newsletters": newsletters, "database": database, "mail": mail}
+        options = {
+            "newsletters": newsletters,
+            "database": database,
+            "mail": mail,
+            "threads": threads,
+            "processes": processes,
+        }
         for name, value in options.items():
             if value:
-                self._arguments += [f"--{name}", value]
+                self._arguments += [f"--{name}", str(value)]
         if fast:
             self._arguments.append("--fast")
         self._start_timeout = start_timeout
@@ -109,6 +117,13 @@ class SandboxServer:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """The process that was started; others that share its work are its children."""
+        if self._process is None:
+            raise RuntimeError("the sandbox Basket is not running")
+        return self._process.pid
+
+    @property
     def people(self) -> dict[str, SandboxPerson]:
         """Everybody whom Basket knows, by address."""
         people = self._ask("GET", "people")["people"]
@@ -143,6 +158,16 @@ class SandboxServer:
     def clear_requests(self) -> None:
         """Forget the requests received so far."""
         self._ask("DELETE", "requests")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many requests each endpoint got so far, and how many ``connections`` there were."""
+        numbers: dict[str, int] = self._ask("GET", "counts")["counts"]
+        return numbers
+
+    def clear_counts(self) -> None:
+        """Count anew."""
+        self._ask("DELETE", "counts")
 
     @property
     def messages(self) -> list[SandboxMessage]:

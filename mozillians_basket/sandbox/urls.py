@@ -25,6 +25,7 @@ urlpatterns = [
     path("newsletter/existing/<uuid:token>/", pages.existing, name="existing"),
     path("sandbox/people/", control.people),
     path("sandbox/requests/", control.requests),
+    path("sandbox/counts/", control.counts),
     path("sandbox/faults/", control.faults),
     path("sandbox/messages/", control.messages),
     path("sandbox/newsletters/", control.newsletters),

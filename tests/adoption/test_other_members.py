@@ -75,7 +75,7 @@ Person.objects.create(mail="hidden@example.com")
 client = Client()
 client.force_login(User.objects.create_superuser("root"))
 from mozillians_basket import hints
-hints.publish = lambda *arguments: None  # a worker, which has seen no page, finds it
+hints.send = lambda *arguments: None  # a worker, which has seen no page, finds it
 action = {"action": "subscribe_user_to_basket", "_selected_action": [], "select_across": "1"}
 action["_selected_action"] = [str(Person.objects.get(mail="ana1@example.com").pk)]
 draft = client.post("/office/members/mozillian/?q=a", action)

@@ -1,8 +1,9 @@
 """What the tests of the app can ask for."""
 
 import pytest
+from django.contrib.auth.models import Permission
 
-from tests.factories import VouchFactory
+from tests.factories import UserFactory, VouchFactory
 
 
 @pytest.fixture
@@ -17,3 +18,17 @@ def vouched(basket, commit):
     with commit():
         vouch = VouchFactory()
     return vouch.vouchee
+
+
+@pytest.fixture
+def client_with(client, db):
+    """A client logged in as an admin with these permissions only."""
+
+    def logged_in(*codenames):
+        user = UserFactory(is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        assert user.user_permissions.count() == len(codenames)
+        client.force_login(user)
+        return client
+
+    return logged_in

@@ -79,3 +79,8 @@ def opt_outs():
     """The newsletters that the history calls opted out."""
     events = Event.objects.filter(kind=Event.Kind.OPTED_OUT)
     return [name for event in events for name in event.newsletters]
+
+
+def queries(captured):
+    """The queries that a page made, without those that waffle's cache may save it."""
+    return [query["sql"] for query in captured if "waffle" not in query["sql"]]

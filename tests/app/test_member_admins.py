@@ -16,7 +16,7 @@ from tests.factories import UserProfileFactory
 CHANGELIST = "/office/people/userprofile/"
 
 
-class Office(ModelAdmin):
+class Office(ModelAdmin):  # type: ignore[type-arg]
     list_display = ("full_name", "country")
     list_filter = ("country",)
     actions = ("greet",)
@@ -34,11 +34,11 @@ class MemberOffice(BasketMemberAdmin, Office):
 
 
 class QuietOffice(MemberOffice):
-    actions = None
+    actions = None  # type: ignore[assignment]
 
 
 class BrazilianOffice(MemberOffice):
-    basket_actions = (SUBSCRIBE,)
+    basket_actions = (SUBSCRIBE,)  # type: ignore[assignment]
 
 
 office = AdminSite(name="office")

@@ -37,7 +37,7 @@ def test_every_label_has_words_and_can_be_filtered_by(error):
         ("refused", BLOCKED, "Basket takes no addresses of this domain: it is blocked there."),
         ("refused", 77, "Basket refuses this person."),
         ("unavailable", 15, "Basket is in maintenance."),
-        ("unavailable", None, "Basket did not answer, or is broken."),
+        ("unavailable", None, "Basket is broken: it gave no usable answer."),
         ("no address", None, "They have no e-mail address."),
         ("of a later version", 3, "of a later version"),
     ],

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from waffle.models import Switch
 
-from mozillians_basket import hints
+from mozillians_basket import hints, sending
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Touch
 from project.celery import app
@@ -20,7 +20,7 @@ def messages(monkeypatch, db):
     """The messages that the broker was handed, in place of a broker."""
     sent = []
     monkeypatch.setattr(
-        hints, "publish", lambda task, *args: sent.append((task.name.rpartition(".")[2], *args))
+        hints, "send", lambda task, *args: sent.append((task.name.rpartition(".")[2], *args))
     )
     return sent
 
@@ -221,13 +221,14 @@ def test_a_broker_that_is_down_delays_no_request_twice(
         attempts.append(args)
         raise ConnectionRefusedError("somewhere secret")
 
-    monkeypatch.setattr(hints, "_quiet_until", 0.0)
+    monkeypatch.setattr(sending, "_quiet_until", 0.0)
     monkeypatch.setattr(app.amqp, "send_task_message", refuse)
 
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             VouchFactory(vouchee=profile)
 
+    assert sending.flush(10)
     assert len(attempts) == 1
     assert Touch.objects.filter(source="people.Vouch").count() == 2
     assert "ConnectionRefusedError" in caplog.text

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from mozillians_basket import ledger, tasks
+from mozillians_basket.exceptions import BasketUnavailable
 from mozillians_basket.ledger import repairs
 from mozillians_basket.models import Contact, Event, Repair, Subscription
 from mozillians_basket.states import State
@@ -108,14 +109,18 @@ def test_what_is_no_problem_any_more_is_not_retried(vouched, admin_user):
     assert not Event.objects.filter(kind=Event.Kind.RETRIED).exists()
 
 
-def test_a_retry_while_a_sync_runs_is_not_lost(basket, vouched, admin_user):
+@pytest.mark.parametrize("action", [RETRY, DISMISS])
+def test_an_order_while_a_sync_runs_is_not_lost(basket, vouched, admin_user, action):
     Contact.objects.update(settled_at=None, failing_since=timezone.now(), error="unavailable")
-    lease = claimed(vouched)
+    sheet = ledger.Sheet(claimed(vouched)).open()
 
-    ledger.repair(RETRY, [lease.contact_id], actor=admin_user)
-    due_again = ledger.settle(lease)
+    ledger.repair(action, [sheet.lease.contact_id], actor=admin_user)
+    ledger.postpone(sheet, BasketUnavailable(503))
 
-    assert due_again
+    contact = contact_of(vouched)
+    assert (contact.dismissed_at is not None) == (action == DISMISS)
+    assert contact.verify == (action == RETRY)
+    assert contact.attempts == 1
 
 
 def test_a_clock_that_was_set_back_does_not_hide_a_retry(vouched, admin_user):

@@ -39,6 +39,7 @@ def test_a_setting_has_a_row_with_type_default_and_example(name):
         ("BRAKE_SHARE", 0.1),
         ("BRAKE_FLOOR", 50),
         ("VERIFY_PER_MINUTE", 60),
+        ("HISTORY_DAYS", 730),
         ("WAIT_FACTOR", 1),
         ("OPTIN", True),
         ("TRIGGER_WELCOME", False),

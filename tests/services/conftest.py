@@ -10,7 +10,7 @@ from django.db import connection
 from kombu import pools
 from waffle.models import Switch
 
-from mozillians_basket import hints
+from mozillians_basket import sending
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
@@ -80,8 +80,9 @@ def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     )
     app.conf.update(broker_url=server.url, broker_transport_options=options)
     forget_connections()
-    monkeypatch.setattr(hints, "_quiet_until", 0.0)
+    monkeypatch.setattr(sending, "_quiet_until", 0.0)
     yield server
+    sending.flush(10)
     if server.is_running:
         server.resume()
     forget_connections()

@@ -106,6 +106,12 @@ class Process:
         """Whether it answers."""
         raise NotImplementedError
 
+    @property
+    def pid(self) -> int:
+        """The process that was started, which leads its group."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> Self:
         """Start it and wait until it is ready."""
         self.launch()

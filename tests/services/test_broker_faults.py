@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mozillians_basket import hints, ledger, tasks
+from mozillians_basket import ledger, sending, tasks
 from mozillians_basket.models import Touch
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
@@ -38,11 +38,11 @@ def test_a_vouch_while_the_broker_is_down_is_saved_at_once_and_sent_when_it_is_b
     settle()
 
     assert touched
-    assert took < 5
+    assert took < 1
     assert newsletters_of(basket, profile) == {"mozilla-phone"}
 
 
-def test_a_broker_that_hangs_holds_a_request_for_seconds_at_the_most(
+def test_a_broker_that_hangs_holds_no_request(
     worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
     first, second, third = members(3)
@@ -60,7 +60,7 @@ def test_a_broker_that_hangs_holds_a_request_for_seconds_at_the_most(
     broker.resume()
     settle()
 
-    assert with_connection < 15
+    assert with_connection < 1
     assert right_after < 1
     assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in (first, second, third))
 
@@ -102,7 +102,7 @@ def test_the_sweeper_goes_on_after_the_broker_was_away(
     broker.start()
     # A worker that had messages of a Redis which is gone may end; a supervisor starts the next.
     start_worker()
-    monkeypatch.setattr(hints, "_quiet_until", float("inf"))
+    monkeypatch.setattr(sending, "_quiet_until", float("inf"))
     vouch(profile)
     settle()
 
@@ -117,6 +117,7 @@ def test_messages_that_were_purged_are_not_needed(
 ) -> None:
     profile = member()
     vouch(profile)
+    sending.flush(10)
 
     purged = app.control.purge()
     start_worker()
@@ -135,7 +136,7 @@ def test_a_message_that_comes_twice_subscribes_once(
     touches = list(Touch.objects.values_list("pk", flat=True))
 
     for _ in range(3):
-        hints.publish(tasks.sync_touched, touches)
+        sending.send(tasks.sync_touched, touches)
     start_worker()
     start_worker()
     settle()
@@ -149,6 +150,7 @@ def test_a_step_that_is_delivered_twice_is_carried_out_once(
 ) -> None:
     profile = member()
     vouch(profile)
+    sending.flush(10)
     app.control.purge()
     ledger.drain()
     (lease,) = ledger.claim()

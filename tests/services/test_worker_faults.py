@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from mozillians_basket import hints, tasks
+from mozillians_basket import sending, tasks
 from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.services.conftest import StartBeat, StartWorker
@@ -96,7 +96,7 @@ def test_two_workers_and_two_sweepers_subscribe_each_member_once(
     for worker in [start_worker(wait=False) for _ in range(2)]:
         worker.wait_ready()
     for _ in range(20):
-        hints.publish(tasks.sweep)
+        sending.send(tasks.sweep)
         time.sleep(0.05)
     settle(120)
 

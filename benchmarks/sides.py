@@ -1,0 +1,19 @@
+"""The sites that are compared: with this app, the plain way, and without newsletters at all."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Side:
+    """One site: its settings and its Celery app."""
+
+    name: str
+    title: str
+    settings: str
+    celery: str
+    has_beat: bool = False
+
+
+APP = Side("app", "this app", "project.settings.prod", "project", has_beat=True)
+PLAIN = Side("plain", "the plain way", "benchmarks.plain.settings", "benchmarks.plain")
+BARE = Side("bare", "without newsletters", "benchmarks.bare", "benchmarks.plain")

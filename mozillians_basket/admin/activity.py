@@ -1,0 +1,116 @@
+"""Throughput and failures as the overview shows them: charts, and the same in tables."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext, gettext_lazy
+
+from mozillians_basket import tallies
+from mozillians_basket.admin.charts import Chart, Series, draw
+from mozillians_basket.models import Event
+from mozillians_basket.tallies import Numbers
+
+Kind = Event.Kind
+
+#: Events that say that Basket now has what was wanted.
+CARRIED = (Kind.SUBSCRIBED, Kind.UNSUBSCRIBED, Kind.MOVED)
+
+#: Events that say that it was not possible.
+FAILED = (Kind.POSTPONED, Kind.REFUSED, Kind.PARKED)
+
+#: What the tables show, each with its heading.
+COLUMNS: tuple[tuple[Event.Kind, Any], ...] = (
+    (Kind.SUBSCRIBED, gettext_lazy("Subscribed")),
+    (Kind.UNSUBSCRIBED, gettext_lazy("Unsubscribed")),
+    (Kind.MOVED, gettext_lazy("Address changed")),
+    (Kind.OPTED_OUT, gettext_lazy("Opted out")),
+    (Kind.POSTPONED, gettext_lazy("Postponed")),
+    (Kind.REFUSED, gettext_lazy("Refused")),
+    (Kind.PARKED, gettext_lazy("Parked")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One hour or day of a table."""
+
+    when: str
+    query: str
+    """The history page's parameters for this time."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A chart with its table."""
+
+    key: str
+    """What its ids in the page begin with."""
+
+    title: str
+    description: str
+    chart: Chart
+    headings: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def activities() -> tuple[Activity, ...]:
+    """The last 24 hours by hour, and the last 30 days by day."""
+    latest = tallies.not_tallied()
+    hours = tallies.by_hour(24, latest)
+    days = tallies.by_day(30, latest)
+    return (
+        _activity(
+            "hours",
+            gettext("The last 24 hours"),
+            hours,
+            [date_format(timezone.localtime(hour), "H:i") for hour in hours],
+            [hour + timedelta(hours=1) for hour in hours],
+        ),
+        _activity(
+            "days",
+            gettext("The last 30 days"),
+            days,
+            [date_format(day, "MONTH_DAY_FORMAT") for day in days],
+            [*list(days)[1:], timezone.now() + timedelta(days=1)],
+        ),
+    )
+
+
+def _activity(
+    key: str, title: str, numbers: Numbers, names: list[str], ends: Iterable[datetime]
+) -> Activity:
+    carried = [sum(counted[kind] for kind in CARRIED) for counted in numbers.values()]
+    failed = [sum(counted[kind] for kind in FAILED) for counted in numbers.values()]
+    return Activity(
+        key=key,
+        title=title,
+        description=gettext(
+            "%(carried)d carried to Basket, %(failed)d failed. The numbers are in the table below."
+        )
+        % {"carried": sum(carried), "failed": sum(failed)},
+        chart=draw(
+            names,
+            [
+                Series(gettext("Carried to Basket"), "basket-carried", carried),
+                Series(gettext("Postponed, refused or parked"), "basket-failed", failed),
+            ],
+        ),
+        headings=tuple(str(heading) for _kind, heading in COLUMNS),
+        rows=tuple(
+            Row(
+                name,
+                urlencode(
+                    {"created_at__gte": start.isoformat(), "created_at__lt": end.isoformat()}
+                ),
+                tuple(counted[kind] for kind, _heading in COLUMNS),
+            )
+            for name, end, (start, counted) in zip(names, ends, numbers.items(), strict=True)
+        ),
+    )

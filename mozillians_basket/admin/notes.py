@@ -1,0 +1,17 @@
+"""What an admin is asked before problems are put aside."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class NoteForm(forms.Form):
+    """Why."""
+
+    remark = forms.CharField(
+        label=_("Note"),
+        max_length=200,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "Why nothing is to be done, for the next one who looks. Addresses in it are left out."
+        ),
+    )

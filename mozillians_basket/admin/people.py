@@ -1,0 +1,57 @@
+"""Members as the app's pages name them: with a link and a name only for who may see them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin.exceptions import NotRegistered
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext
+
+from mozillians_basket.site import get_site
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member on a page."""
+
+    name: str
+    url: str
+    """The member's own page in the admin; empty where there is none for this admin."""
+
+
+def admin_of(site: AdminSite, model: type[Any]) -> "ModelAdmin[Any] | None":
+    """By what an admin site shows a model, if it does."""
+    try:
+        return site.get_model_admin(model)
+    except NotRegistered:
+        return None
+
+
+def members(request: HttpRequest, site: AdminSite, keys: Iterable[Any]) -> Mapping[Any, Person]:
+    """
+    The members with these keys, by one query; without those who are gone.
+
+    A name can be an address: who may not view members is told their keys only.
+    """
+    wanted = {key for key in keys if key is not None}
+    model = get_site().member_model
+    page = admin_of(site, model)
+    if page is None or not page.has_view_permission(request):
+        names = {key: gettext("member %(key)s") % {"key": key} for key in wanted}
+        return {key: Person(name, "") for key, name in names.items()}
+    if not wanted:
+        return {}
+    rows = page.get_queryset(request).filter(pk__in=wanted)
+    return {row.pk: Person(str(row), url_of(site, row)) for row in rows}
+
+
+def url_of(site: AdminSite, row: Any) -> str:
+    """The page of a row in the admin; empty where there is none."""
+    name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
+    try:
+        return reverse(name, args=[row.pk], current_app=site.name)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,53 @@
+"""Delete the part of the history that is older than it is to reach back."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from mozillians_basket import retention
+
+
+def days(text: str) -> int:
+    """A number of days, at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number of days above zero")
+    return int(text)
+
+
+class Command(BaseCommand):
+    """Beat does the same once a day; this says beforehand what would go, or does it now."""
+
+    help = (
+        "Deletes events older than BASKET_HISTORY_DAYS, and bulk requests that were finished "
+        "before then. The numbers behind the overview's charts stay."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add what may follow the command's name."""
+        parser.add_argument(
+            "--days", type=days, help="keep so many days instead of BASKET_HISTORY_DAYS"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Count or delete, and say how much it was."""
+        before = retention.horizon(options["days"])
+        if before is None:
+            self.stdout.write("BASKET_HISTORY_DAYS is None: the whole history is kept.")
+            return
+        if options["dry_run"]:
+            numbers, done = retention.count(before), "would be deleted"
+        else:
+            numbers, done = self._prune_all(before), "deleted"
+        self.stdout.write(
+            f"{numbers['events']} events, {numbers['batches']} bulk requests and their "
+            f"{numbers['items']} items from before {before:%Y-%m-%d %H:%M} UTC {done}."
+        )
+
+    def _prune_all(self, before: Any) -> dict[str, int]:
+        total = {"events": 0, "batches": 0, "items": 0}
+        while any((numbers := retention.prune(before)).values()):
+            for name, number in numbers.items():
+                total[name] += number
+        return total

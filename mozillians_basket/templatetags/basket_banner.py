@@ -1,0 +1,15 @@
+"""The banner, for pages whose view is Django's own."""
+
+from typing import Any
+
+from django import template
+
+from mozillians_basket.admin.pages import standing_of_basket
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/mozillians_basket/banner.html", takes_context=True)
+def basket_banner(context: dict[str, Any]) -> dict[str, Any]:
+    """What is wrong between the site and Basket, if anything is."""
+    return {**standing_of_basket(), "request": context["request"]}

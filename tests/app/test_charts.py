@@ -1,0 +1,72 @@
+"""Where the bars of a chart go."""
+
+from mozillians_basket.admin.charts import PANEL, WIDTH, WORDS, Series, draw
+
+
+def test_the_highest_bar_fills_its_panel_and_the_others_are_in_proportion():
+    (panel,) = draw(["a", "b", "c"], [Series("Carried", "css", [10, 5, 0])]).panels
+
+    tall, half = panel.bars
+    assert float(tall.height) == PANEL - 8
+    assert float(half.height) == (PANEL - 8) / 2
+    assert {float(bar.y) + float(bar.height) for bar in panel.bars} == {float(panel.base_y)}
+    assert (panel.highest, panel.total) == (10, 15)
+
+
+def test_each_bar_stands_at_its_moment_and_within_the_chart():
+    chart = draw(["a", "b", "c", "d"], [Series("Carried", "css", [1, 1, 1, 1])])
+
+    lefts = [float(bar.x) for bar in chart.panels[0].bars]
+    assert [bar.when for bar in chart.panels[0].bars] == ["a", "b", "c", "d"]
+    assert lefts == sorted(lefts)
+    assert all(left >= 0 and left + float(bar.width) <= WIDTH for left, bar in zip(
+        lefts, chart.panels[0].bars, strict=True
+    ))  # fmt: skip
+
+
+def test_a_single_failure_is_seen_beside_a_thousand_that_went_well():
+    chart = draw(["a", "b"], [Series("Carried", "x", [1000, 0]), Series("Failed", "y", [0, 1])])
+
+    carried, failed = chart.panels
+    assert float(failed.bars[0].height) == PANEL - 8
+    assert float(failed.base_y) > float(carried.base_y)
+    assert (carried.css, failed.css) == ("x", "y")
+
+
+def test_a_small_number_is_still_a_bar():
+    (panel,) = draw(["a", "b"], [Series("Carried", "css", [100_000, 1])]).panels
+
+    assert float(panel.bars[1].height) == 2
+
+
+def test_without_any_number_there_are_no_bars_and_nothing_is_divided_by_zero():
+    chart = draw(["a", "b"], [Series("Carried", "css", [0, 0])])
+
+    assert chart.panels[0].bars == ()
+    assert chart.panels[0].highest == 0
+
+
+def test_no_moment_at_all_is_a_chart_too():
+    assert draw([], [Series("Carried", "css", [])]).words == ()
+
+
+def test_the_words_below_are_few_enough_not_to_run_into_each_other():
+    chart = draw([str(hour) for hour in range(30)], [Series("Carried", "css", [1] * 30)])
+
+    assert len(chart.words) <= WORDS
+    assert chart.words[0].text == "0"
+    gaps = [
+        float(right.x) - float(left.x)
+        for left, right in zip(chart.words, chart.words[1:], strict=False)
+    ]
+    assert min(gaps) > 60
+
+
+def test_coordinates_are_text_that_no_language_changes():
+    (panel,) = draw(["a", "b", "c"], [Series("Carried", "css", [3, 1, 2])]).panels
+
+    assert all(
+        isinstance(value, str) and "," not in value
+        for bar in panel.bars
+        for value in (bar.x, bar.y, bar.width, bar.height)
+    )

@@ -1,0 +1,166 @@
+"""What one change costs, from the request to the settled contact: exact, lest it creep."""
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from celery.signals import task_prerun
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from mozillians_basket import tasks
+from project.groups.models import Membership
+from project.people.models import UserProfile
+from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
+
+#: What the names of the app's tables begin with. Waffle answers from its cache.
+OURS = "mozillians_basket_"
+
+
+@dataclass
+class Cost:
+    statements: int = 0
+    messages: Counter[str] = field(default_factory=Counter)
+    calls: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def cost(basket, commit):
+    """What happens from a request's first statement to the end of the last task it led to."""
+    tasks.sweep()  # waffle and what is put together once per process are warm from here on
+
+    @contextmanager
+    def measured():
+        found = Cost()
+        basket.clear_requests()
+
+        def count(task, **kwargs):
+            found.messages[task.name.rpartition(".")[2]] += 1
+
+        task_prerun.connect(count, weak=False, dispatch_uid="cost")
+        try:
+            with CaptureQueriesContext(connection) as captured, commit():
+                yield found
+        finally:
+            task_prerun.disconnect(dispatch_uid="cost")
+        found.statements = sum(OURS in query["sql"] for query in captured.captured_queries)
+        found.calls = [request.endpoint for request in basket.requests]
+
+    return measured
+
+
+@pytest.fixture
+def profile(basket, commit):
+    """A member whom the ledger knows and Basket does not."""
+    with commit():
+        return UserProfileFactory()
+
+
+@pytest.fixture
+def voucher(commit):
+    with commit():
+        return UserProfileFactory()
+
+
+@pytest.fixture
+def nda(commit):
+    with commit():
+        return GroupFactory(slug="nda")
+
+
+def test_a_vouch(cost, profile, voucher):
+    with cost() as spent:
+        VouchFactory(vouchee=profile, voucher=voucher)
+
+    assert spent.calls == ["lookup", "subscribe"]
+    assert spent.messages == {"sync_touched": 1, "lookup_user_task": 1, "subscribe_user_task": 1}
+    assert spent.statements == 15
+
+
+def test_a_vouch_of_somebody_who_is_vouched_for_already(cost, vouched, voucher):
+    with cost() as spent:
+        VouchFactory(vouchee=vouched, voucher=voucher)
+
+    assert spent.calls == []
+    assert spent.messages == {"sync_touched": 1}
+    assert spent.statements == 5
+
+
+def test_a_member_who_joins_the_nda_group(cost, vouched, nda):
+    with cost() as spent:
+        MembershipFactory(profile=vouched, group=nda, status=Membership.Status.MEMBER)
+
+    assert spent.calls == ["lookup", "subscribe"]
+    assert spent.messages.total() == 3
+    assert spent.statements == 16
+
+
+def test_the_last_vouch_taken_back(cost, vouched):
+    with cost() as spent:
+        vouched.vouches_received.get().delete()
+
+    assert spent.calls == ["lookup", "unsubscribe"]
+    assert spent.messages == {"sync_touched": 1, "lookup_user_task": 1, "unsubscribe_user_task": 1}
+    assert spent.statements == 17
+
+
+def test_a_changed_address(cost, vouched):
+    vouched.user.email = "moved@example.com"
+
+    with cost() as spent:
+        vouched.user.save()
+
+    assert spent.calls == ["lookup", "lookup", "subscribe", "unsubscribe"]
+    assert spent.messages.total() == 4
+    assert spent.statements == 26
+
+
+def test_a_deleted_member(cost, vouched):
+    with cost() as spent:
+        vouched.user.delete()
+
+    assert spent.calls == ["lookup", "unsubscribe"]
+    assert spent.messages.total() == 3
+    assert spent.statements == 22
+
+
+def test_a_save_of_what_does_not_matter_is_one_insert_and_no_message(cost, vouched):
+    user = User.objects.get(pk=vouched.user.pk)
+    user.first_name = "Another"
+
+    with cost() as spent:
+        user.save()
+
+    assert (spent.calls, spent.messages, spent.statements) == ([], {}, 1)
+
+
+def test_a_login(cost, vouched, client):
+    with cost() as spent:
+        client.force_login(vouched.user)
+
+    assert (spent.calls, spent.messages, spent.statements) == ([], {}, 0)
+
+
+def test_a_profile_saved_as_it_is(cost, vouched):
+    profile = UserProfile.objects.get(pk=vouched.pk)
+
+    with cost() as spent:
+        profile.save()
+
+    assert (spent.calls, spent.messages, spent.statements) == ([], {}, 1)
+
+
+def test_many_vouches_in_one_transaction_cost_the_less_each(cost, basket, commit, voucher):
+    with commit():
+        profiles = UserProfileFactory.create_batch(20)
+
+    with cost() as spent:
+        for profile in profiles:
+            VouchFactory(vouchee=profile, voucher=voucher)
+
+    assert len(spent.calls) == 40
+    assert spent.messages == {"sync_touched": 1, "lookup_user_task": 20, "subscribe_user_task": 20}
+    # One INSERT and eight statements of its sync for each; draining is shared.
+    assert spent.statements == 20 * 9 + 6

@@ -1,0 +1,200 @@
+"""The history is found by member, address, kind, outcome, newsletter, actor, cause, batch, date."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_results.models import TaskResult
+
+from mozillians_basket.models import Batch, Contact, Event
+from tests.factories import UserFactory, UserProfileFactory, VouchFactory
+
+HISTORY = reverse("admin:mozillians_basket_event_changelist")
+
+
+@pytest.fixture
+def staff(client, db):
+    """Log an admin in who may do what is named, and nothing else."""
+
+    def log_in(*codenames):
+        user = UserFactory(is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def people(db):
+    """Two members, each with a contact and one event."""
+    profiles = []
+    for name in ("ada", "bob"):
+        profile = UserProfileFactory(user__username=name, user__email=f"{name}@example.com")
+        contact = Contact.objects.create(member=profile, email=f"{name}@example.com")
+        Event.objects.create(kind="subscribed", contact=contact, newsletters=["mozilla-phone"])
+        profiles.append(profile)
+    return profiles
+
+
+def listed(client, query="", **params):
+    """The contacts' members of the events on the page."""
+    page = client.get(HISTORY + query, params or None)
+    assert page.status_code == 200
+    return [event.contact and event.contact.member_id for event in page.context["cl"].result_list]
+
+
+def kinds(client, **params):
+    page = client.get(HISTORY, params)
+    assert page.status_code == 200
+    return [event.kind for event in page.context["cl"].result_list]
+
+
+def test_the_newest_comes_first(admin_client, people):
+    Event.objects.create(kind="parked", created_at=timezone.now() - timedelta(days=1))
+
+    assert listed(admin_client) == [people[1].pk, people[0].pk, None]
+
+
+def test_an_empty_history_is_a_page_too(admin_client):
+    page = admin_client.get(HISTORY)
+
+    assert "0 events" in page.content.decode()
+
+
+@pytest.mark.parametrize("text", ["ada", "ada@example.com", "ADA@Example.com", " ada "])
+def test_a_member_is_found_by_what_the_site_searches_them_by(admin_client, people, text):
+    assert listed(admin_client, q=text) == [people[0].pk]
+
+
+def test_a_member_is_found_by_key(admin_client, people):
+    assert listed(admin_client, q=str(people[1].pk)) == [people[1].pk]
+
+
+@pytest.mark.parametrize("text", ["ad", "nobody@example.com", str(10**30), "%"])
+def test_what_is_not_exactly_a_member_finds_nothing(admin_client, people, text):
+    assert listed(admin_client, q=text) == []
+
+
+def test_a_member_is_found_by_the_address_that_basket_has(admin_client, people):
+    Contact.objects.filter(member=people[0]).update(email="Old@example.com", wanted_email="x@e.org")
+
+    assert listed(admin_client, q="old@example.COM") == [people[0].pk]
+    assert listed(admin_client, q="x@e.org") == [people[0].pk]
+
+
+def test_nobody_finds_out_by_searching_what_they_may_not_see(staff, people):
+    client = staff("view_event")
+
+    assert listed(client, q="ada@example.com") == []
+    assert listed(client, q="ada") == []
+    assert listed(client, q=str(people[0].pk)) == [people[0].pk]
+
+
+def test_members_are_named_and_linked_for_those_who_may_view_them(staff, people):
+    link = reverse("admin:people_userprofile_change", args=[people[0].pk])
+
+    named = staff("view_event", "view_userprofile").get(HISTORY).content.decode()
+    unnamed = staff("view_event").get(HISTORY).content.decode()
+
+    assert f'<a href="{link}">ada</a>' in named
+    assert link not in unnamed
+    assert "ada" not in unnamed
+    assert f"member {people[0].pk}" in unnamed
+
+
+def test_events_without_a_member_say_what_they_are_about(admin_client, people):
+    Event.objects.create(kind="released")
+    bare = Contact.objects.create(email="bare@example.com")
+    Event.objects.create(kind="unsubscribed", contact=bare)
+    people[0].delete()
+
+    html = admin_client.get(HISTORY).content.decode()
+
+    assert "the whole site" in html
+    assert f"contact {bare.pk}" in html
+    assert "gone</td>" in html
+    assert "bare@example.com" not in html
+
+
+def test_filters_narrow_it_down(admin_client, admin_user, people):
+    batch = Batch.objects.create(action="subscribe")
+    Event.objects.create(kind="decided", actor=admin_user, batch=batch, outcome="subscribe")
+    Event.objects.create(kind="postponed", outcome="unavailable", cause="reconcile", error_code=1)
+    Event.objects.create(kind="opted_out", newsletters=["mozilla-phone", "mozillians-nda"])
+    Event.objects.create(kind="moved", created_at=timezone.now() - timedelta(days=40))
+
+    yesterday = (timezone.now() - timedelta(days=1)).isoformat()
+
+    assert kinds(admin_client, kind__exact="decided") == ["decided"]
+    assert kinds(admin_client, actor=admin_user.pk) == ["decided"]
+    assert kinds(admin_client, batch=batch.pk) == ["decided"]
+    assert kinds(admin_client, outcome="unavailable") == ["postponed"]
+    assert kinds(admin_client, cause="reconcile") == ["postponed"]
+    assert kinds(admin_client, newsletter="mozillians-nda") == ["opted_out"]
+    assert kinds(admin_client, newsletter="mozilla-phone") == ["opted_out", *["subscribed"] * 2]
+    assert kinds(admin_client, newsletter="mozilla") == []
+    assert "moved" not in kinds(admin_client, created_at__gte=yesterday)
+    assert kinds(admin_client, kind__exact="decided", cause="reconcile") == []
+
+
+@pytest.mark.parametrize("name", ["actor", "batch"])
+@pytest.mark.parametrize("value", ["x", str(10**30), "-1"])
+def test_a_filter_written_by_hand_finds_nothing_and_breaks_nothing(
+    admin_client, people, name, value
+):
+    assert kinds(admin_client, **{name: value}) == []
+
+
+def test_filters_offer_who_acted_and_what_can_be_a_cause(admin_client, admin_user, people):
+    Event.objects.create(kind="decided", actor=admin_user)
+
+    html = admin_client.get(HISTORY).content.decode()
+
+    assert f'<a href="?actor={admin_user.pk}">admin</a>' in html
+    assert "?cause=people.Vouch+created" in html
+    assert "?cause=verification" in html
+    assert "?newsletter=mozillians-nda" in html
+
+
+def test_an_outcome_is_in_plain_words_with_basket_s_code_beside_it(admin_client):
+    Event.objects.create(kind="refused", outcome="refused", error_code=2)
+    Event.objects.create(kind="postponed", outcome="unavailable")
+    Event.objects.create(kind="dismissed", remark="asked them by mail")
+
+    html = admin_client.get(HISTORY).content.decode()
+
+    assert "Basket says the address is invalid (code 2)" in html
+    assert "Basket is out of reach or broken" in html
+    assert "asked them by mail" in html
+
+
+def test_an_event_leads_to_celery_s_result_where_there_is_one(staff, db):
+    result = TaskResult.objects.create(task_id="kept")
+    for task_id in ("kept", "not-kept", ""):
+        Event.objects.create(kind="subscribed", task_id=task_id)
+    link = reverse("admin:django_celery_results_taskresult_change", args=[result.pk])
+
+    may = staff("view_event", "view_taskresult").get(HISTORY).content.decode()
+    may_not = staff("view_event").get(HISTORY).content.decode()
+
+    assert may.count(link) == 1
+    assert ">result<" not in may_not
+
+
+def test_it_can_be_read_but_not_changed(admin_client, people):
+    event = Event.objects.latest("pk")
+    page = reverse("admin:mozillians_basket_event_change", args=[event.pk])
+
+    assert admin_client.get(page).status_code == 200
+    assert admin_client.post(page, {"kind": "moved"}).status_code == 403
+    assert b'name="action"' not in admin_client.get(HISTORY).content
+
+
+def test_an_event_of_a_sync_is_in_it(basket, admin_client, commit):
+    with commit():
+        profile = VouchFactory().vouchee
+
+    assert listed(admin_client, q=str(profile.pk)) == [profile.pk]

@@ -1,0 +1,188 @@
+"""A member's newsletters on the member's page in the admin."""
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from waffle.testutils import override_switch
+
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.models import Event, Pulse, Subscription
+from mozillians_basket.states import State
+from project.people.models import UserProfile
+from tests.app.steps import queries
+from tests.factories import UserFactory, UserProfileFactory, VouchFactory
+
+
+def page_of(client, profile, name="change"):
+    url = reverse(f"admin:people_userprofile_{name}", args=[profile.pk])
+    response = client.get(url)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.mark.parametrize("name", ["change", "basket"])
+def test_the_page_shows_what_they_get_and_why(vouched, admin_client, name):
+    page = page_of(admin_client, vouched, name)
+
+    assert "They get mozilla-phone." in page
+    assert "the policy means it for them." in page
+    assert "mozillians-nda: The policy does not mean it for them" in page
+    assert "subscribed</td>" in page
+    assert "people.Vouch created" in page
+
+
+def test_a_member_of_whom_nothing_is_known_is_explained(admin_client, switch_on):
+    page = page_of(admin_client, UserProfileFactory())
+
+    assert "The ledger knows nothing of this member yet" in page
+    assert "Sync now" in page
+
+
+def test_a_waiting_contact_shows_problem_and_next_attempt(basket, admin_client, vouched, commit):
+    basket.fail("lookup", status=503)
+    with commit():
+        vouched.vouches_received.all().delete()
+
+    page = page_of(admin_client, vouched)
+
+    assert "Basket is broken: it gave no usable answer. (unavailable)" in page
+    assert "Not sent yet: unsubscribe from mozilla-phone. Next attempt: at " in page
+    assert f'href="/admin/mozillians_basket/problem/{vouched.basket_contact.pk}/change/"' in page
+
+
+def test_switch_and_breaker_are_named_on_the_page(vouched, admin_client):
+    Pulse.objects.update_or_create(
+        pk=1, defaults={"opened_at": vouched.basket_contact.created_at, "reason": "unavailable"}
+    )
+    with override_switch(SWITCH, active=False):
+        page = page_of(admin_client, vouched)
+
+    assert "The switch BASKET_SWITCH_ENABLED is off" in page
+    assert "The breaker has been open since" in page
+
+
+def test_others_with_the_same_address_are_mentioned(vouched, admin_client, commit):
+    with commit():
+        VouchFactory(vouchee__user__email=vouched.user.email.upper())
+
+    assert "1 other member has the same address" in page_of(admin_client, vouched)
+
+
+def test_the_last_twenty_events_are_shown_and_lead_to_all(vouched, admin_client):
+    contact = vouched.basket_contact
+    Event.objects.bulk_create(
+        Event(contact=contact, kind=Event.Kind.POSTPONED, remark=f"note {number:02}")
+        for number in range(30)
+    )
+
+    page = page_of(admin_client, vouched)
+
+    assert "note 29" in page
+    assert "note 10" in page
+    assert "note 09" not in page
+    assert f"/admin/mozillians_basket/event/?contact__id__exact={contact.pk}" in page
+
+
+def test_who_may_only_view_members_sees_the_panel_without_buttons(vouched, client_with):
+    client = client_with("view_userprofile")
+
+    for name in ("change", "basket"):
+        page = page_of(client, vouched, name)
+        assert "They get mozilla-phone." in page
+        assert vouched.user.email in page
+        assert 'name="order"' not in page
+        assert "Ask Basket" not in page
+        assert "/admin/mozillians_basket/event/" not in page
+
+
+def test_who_may_order_sees_the_buttons(vouched, client_with):
+    page = page_of(client_with("view_userprofile", "sync_members"), vouched)
+
+    assert 'aria-label="Unsubscribe from mozilla-phone"' in page
+    assert 'aria-label="Subscribe to mozilla-phone"' not in page
+    assert 'aria-label="Subscribe to mozillians-nda"' in page
+    assert "Sync now" in page
+
+
+def test_an_opted_out_newsletter_needs_a_tick(vouched, admin_client):
+    before = page_of(admin_client, vouched)
+    Subscription.objects.update(state=State.OPTED_OUT, wanted=False)
+
+    page = page_of(admin_client, vouched)
+
+    assert "although they opted out" not in before
+    assert 'name="despite_opt_out"' in page
+    assert "although they opted out" in page
+
+
+@pytest.mark.parametrize("name", ["basket", "basket_ask"])
+def test_who_may_not_view_members_sees_nothing(vouched, client_with, name):
+    client = client_with("sync_members", "view_contact")
+
+    response = client.post(reverse(f"admin:people_userprofile_{name}", args=[vouched.pk]))
+
+    assert response.status_code == 403
+
+
+def test_a_member_who_does_not_exist_has_no_page(admin_client):
+    assert admin_client.get("/admin/people/userprofile/12345/basket/").status_code == 404
+
+
+def test_the_form_is_one_and_no_other_is_inside_it(vouched, admin_client):
+    page = page_of(admin_client, vouched)
+
+    depth = 0
+    for part in page.split("<")[1:]:
+        depth += part.startswith("form") - part.startswith("/form")
+        assert depth in (0, 1)
+    assert page.index('id="basket"') > page.index("_continue")
+
+
+def test_adding_a_member_and_popups_show_no_panel(vouched, admin_client):
+    change = reverse("admin:people_userprofile_change", args=[vouched.pk])
+
+    added = admin_client.get(reverse("admin:people_userprofile_add")).content.decode()
+    popup = admin_client.get(change, {"_popup": "1"}).content.decode()
+
+    assert 'id="basket"' not in added
+    assert 'id="basket"' not in popup
+
+
+def test_a_template_of_the_site_s_own_is_kept(
+    vouched, admin_client, monkeypatch, tmp_path, settings
+):
+    (tmp_path / "ours.html").write_text(
+        '{% extends "admin/change_form.html" %}{% block form_top %}OUR OWN{% endblock %}'
+    )
+    engine = settings.TEMPLATES[0]
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path]}]
+    model_admin = admin.site.get_model_admin(UserProfile)
+    monkeypatch.setattr(model_admin, "change_form_template", "ours.html")
+
+    page = page_of(admin_client, vouched)
+
+    assert "OUR OWN" in page
+    assert "They get mozilla-phone." in page
+
+
+def test_the_panel_costs_a_fixed_number_of_queries(basket, admin_client, vouched, commit):
+    url = reverse("admin:people_userprofile_change", args=[vouched.pk])
+    admin_client.get(url)  # warms up content types
+    with CaptureQueriesContext(connection) as few:
+        admin_client.get(url)
+    with commit():
+        VouchFactory.create_batch(3, vouchee__user__email=vouched.user.email)
+    actor = UserFactory()
+    Event.objects.bulk_create(
+        Event(contact=vouched.basket_contact, kind=Event.Kind.DECIDED, actor=actor)
+        for _ in range(30)
+    )
+
+    with CaptureQueriesContext(connection) as many:
+        admin_client.get(url)
+
+    ours = [query for query in queries(many) if "mozillians_basket" in query]
+    assert len(queries(many)) == len(queries(few))
+    assert len(ours) == 5

@@ -1,0 +1,72 @@
+"""The pages on an admin site that is not Django's own."""
+
+from types import ModuleType
+
+import pytest
+from django.contrib import admin
+from django.urls import path
+
+from mozillians_basket.admin import BasketMemberAdmin
+from mozillians_basket.models import Event
+from project.people.models import UserProfile
+from tests.app.steps import contact_of
+
+
+class StaffMemberAdmin(BasketMemberAdmin, admin.ModelAdmin):  # type: ignore[type-arg]
+    pass
+
+
+@pytest.fixture
+def staff_site(settings):
+    """A second admin site, below ``/staff/``."""
+    site = admin.AdminSite(name="staff")
+    site.register(UserProfile, StaffMemberAdmin)
+    urls = ModuleType("urls_of_two_sites")
+    urls.urlpatterns = [path("admin/", admin.site.urls), path("staff/", site.urls)]
+    settings.ROOT_URLCONF = urls
+    return site
+
+
+def test_each_link_and_order_stays_on_the_site(basket, vouched, admin_client, staff_site):
+    contact = contact_of(vouched)
+    change = f"/staff/people/userprofile/{vouched.pk}/change/"
+
+    page = admin_client.get(change).content.decode()
+    own = admin_client.get(f"/staff/people/userprofile/{vouched.pk}/basket/").content.decode()
+    asked = admin_client.post(f"/staff/people/userprofile/{vouched.pk}/basket/ask/")
+    ordered = admin_client.post(
+        f"/staff/people/userprofile/{vouched.pk}/basket/", {"order": "sync"}
+    )
+
+    assert f'action="/staff/people/userprofile/{vouched.pk}/basket/"' in page
+    assert f"/staff/mozillians_basket/event/?contact__id__exact={contact.pk}" in page
+    assert asked.status_code == 200
+    assert ordered.headers["Location"] == f"{change}#basket"
+    for text in (page, own, asked.content.decode()):
+        assert '"/admin/' not in text
+
+
+def test_the_list_of_problems_stays_on_the_site(basket, vouched, admin_client, staff_site):
+    contact = contact_of(vouched)
+    type(contact).objects.update(failing_since=contact.created_at, error="unavailable")
+
+    listed = admin_client.get("/staff/mozillians_basket/problem/").content.decode()
+    problem = admin_client.get(f"/staff/mozillians_basket/problem/{contact.pk}/change/")
+    asked = admin_client.post(
+        "/staff/mozillians_basket/problem/", {"action": "dismiss", "_selected_action": contact.pk}
+    )
+
+    for text in (listed, problem.content.decode(), asked.content.decode()):
+        assert '"/admin/' not in text
+        assert "/staff/" in text
+
+
+def test_where_the_history_is_not_registered_there_is_no_link_to_it(
+    basket, vouched, admin_client, staff_site
+):
+    staff_site.unregister(Event)
+
+    page = admin_client.get(f"/staff/people/userprofile/{vouched.pk}/change/").content.decode()
+
+    assert "All that happened" not in page
+    assert "They get mozilla-phone." in page

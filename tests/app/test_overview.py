@@ -1,0 +1,262 @@
+"""The overview says how it stands, by a number of queries that does not grow."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.cache import cache, caches
+from django.urls import reverse
+from django.utils import timezone
+from waffle.models import Switch
+from waffle.testutils import override_switch
+
+from mozillians_basket import gauges, tasks
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.models import Batch, Contact, Event, Pulse, Subscription, Tally, Touch
+from tests.factories import UserFactory, VouchFactory
+
+OVERVIEW = reverse("admin:mozillians_basket_pulse_changelist")
+#: Session, user, switch and its page, pulse, queue and touches, newsletters, charts, batches;
+#: and a savepoint around it all.
+QUERIES = 20
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches():
+    for cached in caches.all(initialized_only=True):
+        cached.clear()
+
+
+@pytest.fixture
+def staff(client, db):
+    """Log an admin in who may do what is named, and nothing else."""
+
+    def log_in(*codenames):
+        user = UserFactory(is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+def text_of(response):
+    """What is to be read, without tags."""
+    html = re.sub(r"<(script|style).*?</\1>", "", response.content.decode(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def row_of(response, heading):
+    """The cells beside a row's heading."""
+    rows = re.findall(
+        r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', response.content.decode(), re.DOTALL
+    )
+    found = [cells for name, cells in rows if re.sub(r"<[^>]+>", "", name).strip() == heading]
+    return re.findall(r"<td[^>]*>(.*?)</td>", found[0], re.DOTALL)
+
+
+def test_a_site_on_which_nothing_has_happened_has_an_overview(admin_client, switch_on):
+    page = admin_client.get(OVERVIEW)
+
+    text = text_of(page)
+    assert "On: changes are sent to Basket." in text
+    assert "Closed: Basket answers." in text
+    assert "Nobody waits." in text
+    assert "The sweeper has never run" in text
+    assert row_of(page, "mozilla-phone") == ["0"] * 7
+
+
+def test_it_is_read_with_the_permission_only(staff):
+    assert staff("view_event").get(OVERVIEW).status_code == 403
+    assert staff("view_pulse").get(OVERVIEW).status_code == 200
+
+
+def test_subscriptions_are_counted_by_newsletter(basket, admin_client, commit):
+    with commit():
+        VouchFactory.create_batch(3)
+    lines = Subscription.objects.order_by("pk")
+    lines.filter(pk=lines[0].pk).update(state="opted_out", wanted=False)
+    lines.filter(pk=lines[1].pk).update(missing_at=timezone.now())
+    Event.objects.create(
+        kind=Event.Kind.OPTED_OUT, cause="verification", newsletters=["mozilla-phone"]
+    )
+
+    page = admin_client.get(OVERVIEW)
+
+    assert row_of(page, "mozilla-phone") == ["2", "2", "0", "1", "0", "1", "1"]
+    assert row_of(page, "mozillians-nda") == ["0"] * 7
+    assert "as of" in text_of(page)
+
+
+def test_counts_over_all_subscriptions_are_kept_for_a_minute(basket, admin_client, commit):
+    admin_client.get(OVERVIEW)
+    with commit():
+        VouchFactory()
+
+    soon = admin_client.get(OVERVIEW)
+    cache.clear()
+    later = admin_client.get(OVERVIEW)
+
+    assert row_of(soon, "mozilla-phone")[0] == "0"
+    assert row_of(later, "mozilla-phone")[0] == "1"
+
+
+def test_a_cache_that_is_away_does_not_take_the_overview_along(admin_client, settings):
+    settings.CACHES = {
+        **settings.CACHES,
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1",
+        },
+    }
+
+    assert admin_client.get(OVERVIEW).status_code == 200
+
+
+def test_the_queue_is_told_apart_by_what_it_waits_for(admin_client, db):
+    now = timezone.now()
+    hour = timedelta(hours=1)
+    due = {"touched_at": now - hour, "settled_at": now - 2 * hour}
+    Contact.objects.create(**due)
+    Contact.objects.create(**due, leased_until=now + hour)
+    Contact.objects.create(**due, not_before=now + hour, error="unavailable", failing_since=now)
+    Contact.objects.create(**due, not_before=now + hour)
+    Contact.objects.create(**due, parked_at=now, error="unavailable", failing_since=now)
+    Contact.objects.create(touched_at=now, settled_at=now, error="refused", failing_since=now)
+    Contact.objects.create(touched_at=now, settled_at=now)
+    Touch.objects.all().delete()
+    Touch.objects.create(source="people.Vouch", cause="created", created_at=now)
+
+    queue = gauges.queue()
+
+    assert (queue.due, queue.under_way, queue.failed, queue.resting) == (1, 1, 1, 1)
+    assert (queue.parked, queue.refused, queue.touches) == (1, 1, 1)
+    assert (queue.oldest, queue.oldest_touch) == (now - hour, now)
+    assert row_of(admin_client.get(OVERVIEW), "Due")[0] == "1"
+
+
+def test_the_charts_show_what_was_carried_and_what_failed_and_a_table_says_the_same(
+    basket, admin_client, commit
+):
+    with commit():
+        VouchFactory.create_batch(2)
+    Event.objects.create(kind=Event.Kind.PARKED)
+    hour = timezone.now() - timedelta(days=3)
+    Tally.objects.create(hour=hour, kind=Event.Kind.SUBSCRIBED, number=5)
+
+    html = admin_client.get(OVERVIEW).content.decode()
+
+    charts = re.findall(r'<svg class="basket-chart".*?</svg>', html, re.DOTALL)
+    assert len(charts) == 2
+    assert all('role="img"' in chart and "<desc" in chart for chart in charts)
+    assert "Carried to Basket: 2 in all" in charts[0]
+    assert "Postponed, refused or parked: 1 in all" in charts[0]
+    assert "Carried to Basket: 7 in all" in charts[1]
+    assert html.count("<details>") == html.count("<caption>The last") == 2
+    assert "style=" not in re.sub(r"<svg.*?</svg>", "", html.split("<main", 1)[1], flags=re.DOTALL)
+
+
+def test_the_switch_is_linked_for_those_who_may_turn_it(staff, db):
+    switch = Switch.objects.create(name=SWITCH, active=True)
+    link = reverse("admin:waffle_switch_change", args=[switch.pk])
+
+    may = staff("view_pulse", "change_switch").get(OVERVIEW).content.decode()
+    may_not = staff("view_pulse", "view_switch").get(OVERVIEW).content.decode()
+
+    assert link in may
+    assert "Turn the switch off" in may
+    assert link not in may_not
+
+
+def test_a_switch_that_was_never_made_can_be_made(admin_client):
+    with override_switch(SWITCH, active=False):
+        Switch.objects.all().delete()
+        html = admin_client.get(OVERVIEW)
+
+    assert reverse("admin:waffle_switch_add") in html.content.decode()
+    assert row_of(html, "Switch")[0].startswith("Off: nothing is sent to Basket.")
+
+
+def test_an_open_breaker_is_explained(admin_client, switch_on):
+    Pulse.now()
+    Pulse.objects.update(
+        opened_at=timezone.now(),
+        reason="misconfigured",
+        status=401,
+        error_code=7,
+        next_probe_at=timezone.now() + timedelta(minutes=1),
+        probes=3,
+    )
+
+    text = text_of(admin_client.get(OVERVIEW))
+
+    assert "The breaker has been open since" in text
+    assert "Basket refuses this site. HTTP 401. Basket's code 7." in text.replace("&#x27;", "'")
+    assert "after 3 so far" in text
+
+
+def test_a_sweeper_that_stopped_is_a_warning(admin_client, switch_on):
+    tasks.sweep()
+    well = text_of(admin_client.get(OVERVIEW))
+    Pulse.objects.update(swept_at=timezone.now() - timedelta(minutes=20))
+
+    ill = text_of(admin_client.get(OVERVIEW))
+
+    assert "no worker, or no beat, is running" not in well
+    assert "The sweeper last ran 20 minutes ago: no worker, or no beat, is running" in ill
+
+
+def test_reconciling_and_verifying_leave_their_moment(basket, admin_client):
+    assert row_of(admin_client.get(OVERVIEW), "Verification")[0] == "never"
+
+    tasks.reconcile()
+    tasks.verify()
+
+    assert row_of(admin_client.get(OVERVIEW), "Verification")[0] != "never"
+    assert row_of(admin_client.get(OVERVIEW), "Reconciler")[0] != "never"
+
+
+def test_open_bulk_requests_are_named_and_linked(staff, admin_user):
+    batch = Batch.objects.create(
+        action="subscribe", newsletters=["mozilla-phone"], actor=admin_user
+    )
+    Batch.objects.create(action="subscribe", state=Batch.State.FINISHED)
+
+    with_right = staff("view_pulse", "view_batch").get(OVERVIEW)
+    without = staff("view_pulse").get(OVERVIEW)
+
+    link = reverse("admin:mozillians_basket_batch_change", args=[batch.pk])
+    assert [row for row, _url in with_right.context["open_batches"]] == [batch]
+    assert link in with_right.content.decode()
+    assert link not in without.content.decode()
+
+
+def test_a_wrong_setting_is_named(admin_client, settings):
+    settings.BASKET_BRAKE_SHARE = "much"
+
+    assert "BASKET_BRAKE_SHARE = 'much'" in admin_client.get(OVERVIEW).content.decode().replace(
+        "&#x27;", "'"
+    )
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(
+    basket, admin_client, commit, django_assert_max_num_queries
+):
+    admin_client.get(OVERVIEW)
+    with commit():
+        VouchFactory.create_batch(12)
+    Batch.objects.bulk_create(Batch(action="subscribe") for _ in range(8))
+    cache.clear()
+
+    with django_assert_max_num_queries(QUERIES):
+        admin_client.get(OVERVIEW)
+
+
+def test_the_app_s_index_leads_to_it_under_the_banner(staff):
+    client = staff("view_pulse")
+    with override_switch(SWITCH, active=False):
+        index = client.get(reverse("admin:app_list", args=["mozillians_basket"]))
+
+    assert "BASKET_SWITCH_ENABLED is off" in index.content.decode()
+    assert index.content.decode().count(f'href="{OVERVIEW}"') >= 2

@@ -1,0 +1,62 @@
+"""What was measured is kept as it was, and what people wrote around it stays."""
+
+import json
+from pathlib import Path
+
+from benchmarks.report import Findings, as_text
+from benchmarks.results import BEGIN, END, Results
+
+MACHINE = {
+    "cores": 2,
+    "processor": "a processor",
+    "memory_mb": 8000,
+    "kernel": "6.1",
+    "versions": {"Python": "3.11"},
+}
+ABOUT = {"at": "now", "commit": "abc", "load": 0.5, "seconds": 3.0, "quick": False}
+
+
+def findings(rate: float) -> Findings:
+    found = Findings("Throughput")
+    found.table("Rates", "site", "changes/s").add("this app", rate)
+    found.expect("changes per second", rate, "≥ 100", rate >= 100)
+    return found
+
+
+def test_a_row_that_is_run_again_replaces_itself_and_leaves_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "performance.json"
+    Results(path).put("one", findings(50.0), MACHINE, **ABOUT)
+    Results(path).put("two", findings(60.0), MACHINE, **ABOUT)
+
+    Results(path).put("one", findings(120.0), MACHINE, **ABOUT)
+
+    rows = json.loads(path.read_text())["rows"]
+    assert rows["one"]["tables"][0]["rows"] == [["this app", 120.0]]
+    assert rows["two"]["tables"][0]["rows"] == [["this app", 60.0]]
+
+
+def test_the_page_keeps_what_people_wrote(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"# Before\n{BEGIN}\nold figures\n{END}\n## After\n")
+    results = Results(tmp_path / "performance.json")
+    results.put("one", findings(50.0), MACHINE, **ABOUT)
+
+    results.write_page(["one"], page)
+    results.write_page(["one"], page)
+
+    text = page.read_text()
+    assert text.startswith("# Before\n")
+    assert text.endswith(f"{END}\n## After\n")
+    assert text.count("| this app | 50.0 |") == 1
+    assert "old figures" not in text
+
+
+def test_a_goal_that_is_missed_is_called_missed(tmp_path: Path) -> None:
+    results = Results(tmp_path / "performance.json")
+
+    missed = results.put("one", findings(99.9), MACHINE, **ABOUT)
+    reached = results.put("two", findings(100.0), MACHINE, **ABOUT)
+
+    assert "MISSED   changes per second: 99.9 (goal: ≥ 100)" in as_text(missed)
+    assert "reached  changes per second: 100 (goal: ≥ 100)" in as_text(reached)
+    assert "| changes per second | 99.9 | ≥ 100 | **missed** |" in results.as_markdown(["one"])
