@@ -6,6 +6,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
 from waffle.models import Switch
 
 from benchmarks.filling import fill
@@ -34,6 +35,8 @@ def make(count: int) -> None:
         is_active="true",
     )
     fill(UserProfile, count, id="n", user_id=f"n + {FIRST_USER}", full_name="'Member ' || n")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
     adopt()
 
 
