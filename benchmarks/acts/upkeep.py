@@ -73,6 +73,17 @@ def plans_of_a_tick() -> dict[str, Any]:
     return {"statements": len(statements), "scanning": scanning}
 
 
+def prune(days: int) -> dict[str, Any]:
+    """Run ``basket_prune``: seconds, and how many events went."""
+    from mozillians_basket.models import Event
+
+    before = Event.objects.count()
+    began = time.perf_counter()
+    call_command("basket_prune", "--days", str(days), stdout=io.StringIO())
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "deleted": before - Event.objects.count()}
+
+
 def reconcile() -> dict[str, Any]:
     """Run ``basket_reconcile --apply``: seconds, and the most memory this process had."""
     connection.ensure_connection()

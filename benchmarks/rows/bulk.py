@@ -12,7 +12,7 @@ NEWSLETTER = "mozillians-nda"
 
 
 def run(bench: Bench) -> Findings:
-    """Both requests, and how soon the worker has written all decisions and made the first call."""
+    """Its requests, and how soon the worker has expanded it and made the first call."""
     found = Findings("A bulk request by “select all”")
     members = 500 if bench.options.quick else 100_000
     basket = bench.basket
@@ -33,38 +33,40 @@ def run(bench: Bench) -> Findings:
                 raise TimeoutError(f"first call: {first}, expansion: {expanded}")
             if not first and basket.counts.get("lookup"):
                 first = time.time() - ordered
-            if not expanded and not unexpanded(bench, database):
+            if not expanded and is_expanded(bench, database, members):
                 expanded = time.time() - ordered
             time.sleep(0.2)
+        bench.wait(lambda: basket.counts.get("subscribe"), 60, "the first subscribe")
         memory = max(peak_memory(worker.pid) for worker in workers)
         carried = basket.counts.get("subscribe", 0)
-        (written,) = bench.postgres.execute(
-            "SELECT count(*) FROM mozillians_basket_subscription WHERE wanted", database
-        )[0]
-    if written != members:
-        raise WrongOutcome(f"{written} of {members} decisions are in the ledger")
     strangers = [row for row in basket.people.values() if row.newsletters - {NEWSLETTER}]
-    if strangers or not carried:
+    if strangers:
         raise WrongOutcome("Basket holds something else")
     table = found.table(
         f"{members:,} members, Basket at 50 ms, a worker of {Pool()}",
-        "the question s", "the order s", "to the first call s", "to the last decision s",
-        "worker's peak memory MB", "carried meanwhile",
+        "selecting s", "the question s", "the order s", "to the first call s",
+        "to the last item s", "worker's peak memory MB", "carried meanwhile",
+        note="What a request expands to is one item for each member; decided and sent are as many "
+        "at a time as may be under way.",
     )  # fmt: skip
-    table.add(request["question"], request["order"], first, expanded, memory, carried)
-    slower = max(request["question"], request["order"])
-    found.expect("bulk: the slower of both requests", f"{slower:.2f} s", "< 1 s", slower < 1)
-    found.expect("bulk: all decisions written", f"{expanded:.0f} s", "< 60 s", expanded < 60)
+    requests = [float(request[name]) for name in ("selecting", "asking", "ordering")]
+    table.add(*requests, first, expanded, memory, carried)
+    slowest = max(requests)
+    found.expect("bulk: the slowest of its requests", f"{slowest:.2f} s", "< 1 s", slowest < 1)
+    found.expect("bulk: expansion", f"{expanded:.0f} s", "< 60 s", expanded < 60)
     found.expect("bulk: worker's peak memory", f"{memory:.0f} MB", "< 300 MB", memory < 300)
     found.expect("bulk: the first call to Basket", f"{first:.1f} s", "< 5 s", first < 5)
     return found
 
 
-def unexpanded(bench: Bench, database: str) -> bool:
-    """Whether members of the request still wait for their decision."""
-    rows = bench.postgres.execute(
-        "SELECT EXISTS (SELECT FROM mozillians_basket_batchitem "
-        "WHERE state = 'pending' AND contact_id IS NULL)",
+def is_expanded(bench: Bench, database: str, members: int) -> bool:
+    """Whether there is an item for each member, and nobody collects any more."""
+    (row,) = bench.postgres.execute(
+        "SELECT (SELECT count(*) FROM mozillians_basket_batchitem), "
+        "EXISTS (SELECT FROM mozillians_basket_batch WHERE state IN ('draft', 'expanding'))",
         database,
     )
-    return bool(rows[0][0])
+    items, collecting = int(str(row[0])), bool(row[1])
+    if not collecting and items != members:
+        raise WrongOutcome(f"{items} items for {members} members")
+    return not collecting
