@@ -17,7 +17,7 @@ def run(bench: Bench) -> Findings:
         f"One tick, {DUE:,} contacts due",
         "contacts", "ms with work", "the longest", "claimed and handed to the broker",
         "ms with nothing due", "statements", "large tables read whole",
-        note="In a warm process, as a worker's. With work: find, claim, and hand over to the workers.",
+        note="In a warm process, as a worker's. With work: find, claim, hand over to the workers.",
     )  # fmt: skip
     for size in sizes:
         with bench.large(size) as database:
