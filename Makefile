@@ -6,6 +6,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 SERVICES_READY := $(VENV)/.ready-services
+BROWSER_READY := $(VENV)/.ready-browser
 BENCH_READY := $(VENV)/.ready-bench
 MINUTES ?= 2
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
@@ -15,8 +16,8 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-services soak contract bench benchmark coverage lint format types check wheel \
-	requirements clean
+.PHONY: help demo run test test-services test-browser screenshots soak contract bench benchmark \
+	coverage lint format types check wheel requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,14 @@ test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
 test-services: $(SERVICES_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.services $(ARGS)
+
+test-browser: $(BROWSER_READY) ## the admin in headless Chromium, on the running site; apt-get installs what is missing
+	$(RUN) -m tests.browser.install
+	$(RUN) -m tests.browser $(ARGS)
+
+screenshots: $(BROWSER_READY) ## take the pictures of docs/admin.md anew
+	$(RUN) -m tests.browser.install
+	$(RUN) -m tests.browser.screenshots
 
 soak: $(SERVICES_READY) ## random changes, faults and kills: MINUTES=2, SEED=1 to repeat a run, ARGS="--members 5000"
 	$(RUN) -m tests.services.install
@@ -60,7 +69,7 @@ format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-types: $(READY) ## mypy, strict
+types: $(BROWSER_READY) ## mypy, strict
 	$(RUN) -m mypy mozillians_basket project tests benchmarks
 
 check: $(READY) ## missing migrations, and Django's checks for a deployment
@@ -75,7 +84,7 @@ wheel: $(READY) ## build the app's wheel into dist/ and check what is in it
 	$(RUN) -m pytest tests/project/test_wheel.py
 
 requirements: $(READY) ## pin requirements/*.in anew; ARGS=--upgrade for the latest of all
-	for name in base dev prod bench; do \
+	for name in base dev prod bench browser; do \
 		$(COMPILE) $(ARGS) requirements/$$name.in --output-file requirements/$$name.txt || exit; \
 	done
 
@@ -92,6 +101,10 @@ $(READY): requirements/dev.txt pyproject.toml
 
 $(SERVICES_READY): $(READY) requirements/prod.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/prod.txt
+	touch $@
+
+$(BROWSER_READY): $(SERVICES_READY) requirements/browser.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
 	touch $@
 
 $(BENCH_READY): $(SERVICES_READY) requirements/bench.txt

@@ -92,14 +92,19 @@ def find(newsletters: frozenset[str] | None = None) -> Report:
     :param newsletters: look at the policies for these only; ``None`` for all.
     """
     report = Report()
-    for kind in Kind:
+    policies = _policies(newsletters)
+    for kind in (Kind.ROWLESS, Kind.ADDRESS, Kind.UNSETTLED, Kind.DEPARTED):
         report.found[kind] = sum(rows.count() for rows, _key in _differing(kind, newsletters))
-    for policy in _policies(newsletters):
-        report.by_newsletter[policy.newsletter] = {
-            "gained": _gained(policy).count()
-            + _members().filter(_meets(policy), ~_has_row()).count(),
-            "lost": _lost(policy).count() + _of_departed(policy.newsletter).count(),
-        }
+    gained = {policy.newsletter: _gained(policy).count() for policy in policies}
+    lost = {policy.newsletter: _lost(policy).count() for policy in policies}
+    report.found[Kind.GAINED], report.found[Kind.LOST] = sum(gained.values()), sum(lost.values())
+    for policy in policies:
+        name = policy.newsletter
+        if report.found[Kind.ROWLESS]:
+            gained[name] += _members().filter(_meets(policy), ~_has_row()).count()
+        if report.found[Kind.DEPARTED]:
+            lost[name] += _of_departed(name).count()
+        report.by_newsletter[name] = {"gained": gained[name], "lost": lost[name]}
     report.brakes = _brakes(report)
     return report
 
@@ -130,7 +135,7 @@ def apply(
         if kind in REMOVING and report.brakes and not go:
             continue
         done = 0
-        for rows, key in _differing(kind, newsletters):
+        for rows, key in _differing(kind, newsletters) if report.found[kind] else ():
             for chunk in _keyset(rows, key):
                 with around(kind, chunk) if around else nullcontext():
                     done += _apply_chunk(kind, chunk)

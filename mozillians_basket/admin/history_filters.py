@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from mozillians_basket.admin.long_lists import valid, values_in_use
 from mozillians_basket.admin.outcomes import WORDS
 from mozillians_basket.ledger import VERIFICATION
+from mozillians_basket.ledger.repairs import ORDER, RETRY, SYNC
 from mozillians_basket.models import Batch, Event, Touch
 from mozillians_basket.site import get_site
 from mozillians_basket.verification import RESTORED
@@ -54,7 +55,7 @@ class OutcomeFilter(Exact):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """The words that the ledger knows."""
-        return [(key, words) for key, words in WORDS.items() if key != "refused by Basket"]
+        return list(WORDS.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """With the condition of the index beside it, by which SQLite knows that it may use it."""
@@ -74,7 +75,7 @@ class CauseFilter(Exact):
         models = {site.member_model._meta.label, *(trigger.model for trigger in site.triggers)}
         changes = [f"{model} {cause}" for model in sorted(models) for cause in Touch.Cause.values]
         own = ["subscribe_user_to_basket", "unsubscribe_from_basket_task", "update_email_in_basket"]
-        known = [*changes, "reconcile", VERIFICATION, RESTORED, *own]
+        known = [*changes, "reconcile", VERIFICATION, RESTORED, ORDER, SYNC, RETRY, *own]
         return self.with_chosen([(cause, cause) for cause in known])
 
 
@@ -102,7 +103,8 @@ class BatchFilter(Exact):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """The newest."""
-        newest = Batch.objects.order_by("-pk").values_list("pk", flat=True)[:OFFERED]
+        ordered = Batch.objects.exclude(state=Batch.State.DRAFT)
+        newest = ordered.order_by("-pk").values_list("pk", flat=True)[:OFFERED]
         return self.with_chosen([(str(key), str(key)) for key in newest])
 
 

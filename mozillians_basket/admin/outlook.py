@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
-from mozillians_basket.models import Subscription
+from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.site import get_site
 from mozillians_basket.states import HELD, State
 
@@ -45,27 +45,25 @@ class Outlook:
 
 def look_ahead(members: QuerySet[Any], *, subscribe: bool) -> Outlook:
     """
-    Count what a request for these members would do. Two queries, however many they are.
+    Count what a request for these members would do.
+
+    Two queries and one for each policy, however many members there are.
 
     :param members: any queryset of members, as an admin's list may make it.
     """
     site = get_site()
-    everybody = site.member_model._base_manager
-    chosen = everybody.filter(pk__in=members.order_by().values("pk"))
+    # Once each, though a list's own joins may repeat them.
+    chosen = site.member_model._base_manager.filter(pk__in=members.order_by().values("pk"))
     reachable = Q(**{f"{site.email}__gt": ""})
-    meets = {
-        policy.newsletter: Count(
-            "pk",
-            filter=reachable & Q(Exists(everybody.filter(policy.entitled, pk=OuterRef("pk")))),
-        )
+    counts = chosen.aggregate(selected=Count("pk"), reachable=Count("pk", filter=reachable))
+    # Not as one more filter above: that would ask about each member by itself.
+    entitled = {
+        policy.newsletter: chosen.filter(reachable, policy.entitled).aggregate(
+            number=Count("pk", distinct=True)
+        )["number"]
         for policy in site.policies
     }
-    aliases = {f"meets_{number}": count for number, count in enumerate(meets.values())}
-    counts = chosen.aggregate(
-        selected=Count("pk"), reachable=Count("pk", filter=reachable), **aliases
-    )
-    entitled = {name: counts[f"meets_{number}"] for number, name in enumerate(meets)}
-    lines = _count_lines(chosen.filter(reachable))
+    lines = _count_lines(members)
     with_address = counts["reachable"]
     prospects = {}
     for name in sorted(site.newsletters):
@@ -73,7 +71,7 @@ def look_ahead(members: QuerySet[Any], *, subscribe: bool) -> Outlook:
         met = entitled.get(name)
         against = 0 if met is None else with_address - met if subscribe else met
         prospects[name] = Prospect(
-            changing=with_address - held - opted_out if subscribe else wanted,
+            changing=max(with_address - held - opted_out, 0) if subscribe else wanted,
             subscribed=held,
             opted_out=opted_out,
             against_policy=against,
@@ -85,10 +83,12 @@ def look_ahead(members: QuerySet[Any], *, subscribe: bool) -> Outlook:
 def _count_lines(members: QuerySet[Any]) -> dict[str, tuple[int, int, int]]:
     """For each newsletter how many have it, have or are to have it, and turned it off."""
     held = Q(state__in=HELD)
+    contacts = Contact.objects.filter(
+        member__in=members.order_by().values("pk"), wanted_email__gt=""
+    )
+    # Of whatever newsletters: named, they would have SQLite read all lines of theirs.
     rows = (
-        Subscription.objects.filter(
-            contact__member__in=members.values("pk"), newsletter__in=get_site().newsletters
-        )
+        Subscription.objects.filter(contact__in=contacts.values("pk"))
         .values("newsletter")
         .annotate(
             held=Count("pk", filter=held & Q(wanted=True)),

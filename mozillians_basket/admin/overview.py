@@ -73,7 +73,7 @@ class PulseAdmin(BrakePages):
         page = admin_of(self.admin_site, Batch)
         if page is None or not page.has_view_permission(request):
             return []
-        rows = Batch.objects.filter(state__in=[Batch.State.EXPANDING, Batch.State.RUNNING])
+        rows = Batch.objects.filter(finished_at__isnull=True).exclude(state=Batch.State.DRAFT)
         return [
             (batch, url_of(self.admin_site, batch))
             for batch in rows.select_related("actor").order_by("-pk")[:OPEN_BATCHES]

@@ -80,7 +80,8 @@ class ProblemAdmin(ContactPages):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list; an action that was not offered is forged."""
-        if request.POST.get("action") in self.actions and not may_change_newsletters(request):
+        forged = set(request.POST.getlist("action")) & set(self.actions)
+        if forged and not may_change_newsletters(request):
             raise PermissionDenied
         return super().changelist_view(request, {"title": _("Problems"), **(extra_context or {})})
 

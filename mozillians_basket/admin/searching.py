@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from mozillians_basket.admin.addresses import may_see_addresses
 from mozillians_basket.admin.long_lists import valid
-from mozillians_basket.admin.people import admin_of
+from mozillians_basket.admin.people import member_admin
 from mozillians_basket.models import Contact
 from mozillians_basket.site import get_site
 
@@ -43,7 +43,7 @@ def _members_with_key(text: str) -> set[Any]:
 
 def _members_named(request: HttpRequest, site: AdminSite, text: str) -> set[Any]:
     """By one query for each of the fields, as no index serves an OR over several tables."""
-    page = admin_of(site, get_site().member_model)
+    page = member_admin(site)
     if page is None or not page.has_view_permission(request):
         return set()
     found: set[Any] = set()

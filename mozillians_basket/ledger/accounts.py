@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
 from mozillians_basket.conf import conf
+from mozillians_basket.ledger.matching import is_at
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.plan import NOTHING, Account, Line, Lookup, Plan, plan
 from mozillians_basket.site import get_site
@@ -70,8 +71,7 @@ def _wanted_by_others(contact: Contact) -> frozenset[str]:
     """Newsletters that other members with the same address want: Basket knows them as one."""
     return frozenset(
         Subscription.objects.filter(
-            Q(contact__email__iexact=contact.email)
-            | Q(contact__wanted_email__iexact=contact.email),
+            is_at("contact__email", contact.email) | is_at("contact__wanted_email", contact.email),
             contact__departed_at__isnull=True,
             wanted=True,
         )
@@ -83,6 +83,6 @@ def _wanted_by_others(contact: Contact) -> frozenset[str]:
 def _others_pass(contact: Contact) -> bool:
     """Whether an address has, or may have, newsletters of somebody who gave it up again."""
     # The condition on the empty string lets the database go by the partial index.
-    given_up = Q(moving_to__iexact=contact.email) & ~Q(moving_to="")
-    left = Q(email__iexact=contact.email, departed_at__isnull=False)
+    given_up = is_at("moving_to", contact.email) & ~Q(moving_to="")
+    left = is_at("email", contact.email) & Q(departed_at__isnull=False)
     return Contact.objects.filter(given_up | left).exclude(pk=contact.pk).exists()

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from mozillians_basket.ledger.choices import Choice, decide_all, make_all_due
 from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
+from mozillians_basket.ledger.matching import is_at
 from mozillians_basket.models import Contact
 from mozillians_basket.site import get_site
 
@@ -102,7 +103,7 @@ def _contacts_at(email: str, new_email: str = "") -> list[Contact]:
     if rowless:
         contacts, fresh = locked_contacts(rowless)
         evaluate(contacts, fresh=fresh, earlier=dict.fromkeys(rowless, email))
-    here = Q(email__iexact=email) | Q(wanted_email__iexact=email)
+    here = is_at("email", email) | is_at("wanted_email", email)
     found = list(
         Contact.objects.filter(here, departed_at__isnull=True).order_by("pk").select_for_update()
     )

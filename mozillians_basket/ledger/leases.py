@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -119,6 +119,8 @@ def release(lease: Lease, error: BasketError | None = None) -> None:
     if error is not None:
         shown = {"error": label_of(error), "error_code": getattr(error, "code", None)}
         shown["failing_since"] = Coalesce("failing_since", timezone.now())
+        same = When(error=shown["error"], then=F("dismissed_at"))
+        shown["dismissed_at"] = Case(same, default=None)
     Contact.objects.filter(pk=lease.contact_id, lease=lease.serial).update(
         leased_until=None, lookup=None, **shown
     )

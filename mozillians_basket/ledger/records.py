@@ -8,6 +8,7 @@ from django.utils import timezone
 from mozillians_basket.addresses import same_address
 from mozillians_basket.ledger.evaluation import later_than
 from mozillians_basket.ledger.leftovers import leave_unanswered
+from mozillians_basket.ledger.matching import is_at
 from mozillians_basket.ledger.problems import show_problem
 from mozillians_basket.ledger.settling import close
 from mozillians_basket.ledger.sheets import Sheet
@@ -52,7 +53,7 @@ def record_lookup(sheet: Sheet, lookup: Lookup) -> Plan | None:
 def _notice_removals_for_others(sheet: Sheet) -> None:
     """An unsubscribe for somebody who left with this address may still strike who has it now."""
     under_way = Subscription.objects.filter(
-        contact__email__iexact=sheet.contact.email,
+        is_at("contact__email", sheet.contact.email),
         contact__departed_at__isnull=False,
         newsletter__in=sheet.lines,
         removed_at__isnull=False,
@@ -126,7 +127,7 @@ def note_removal(sheet: Sheet, newsletters: frozenset[str]) -> None:
 def _note_removal_at_others(
     email: str, own: int, newsletters: frozenset[str], now: datetime
 ) -> None:
-    for other in Contact.objects.filter(email__iexact=email).exclude(pk=own):
+    for other in Contact.objects.filter(is_at("email", email)).exclude(pk=own):
         held = other.subscriptions.filter(newsletter__in=newsletters, state__in=HELD)
         struck = held.update(state=State.UNKNOWN, removed_at=now)
         Contact.objects.filter(pk=other.pk).update(

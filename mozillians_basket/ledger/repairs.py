@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
@@ -117,7 +118,7 @@ def repair(
 
 def work_off_repairs() -> None:
     """Carry out what was left to the worker, a chunk in each transaction. Sends nothing itself."""
-    while _work_off_one():
+    while Repair.objects.exists() and _work_off_one():
         pass
 
 
@@ -126,6 +127,8 @@ def _work_off_one() -> bool:
         order = Repair.objects.order_by("pk").select_for_update(skip_locked=True).first()
         if order is None:
             return False
+        users = get_user_model()._base_manager
+        order.actor = users.filter(pk__in=[order.actor_id]).first()  # they may be deleted by now
         _carry_out(order)
         order.delete()
         return True

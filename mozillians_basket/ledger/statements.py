@@ -14,6 +14,7 @@ from django.db.models import Exists, Field, Model, OuterRef, Q
 from waffle.utils import get_setting
 
 from mozillians_basket.ledger.leases import Lease
+from mozillians_basket.ledger.matching import is_at
 from mozillians_basket.models import BatchItem, Contact, Pulse, Subscription
 from mozillians_basket.switch import row_is_on
 
@@ -69,8 +70,8 @@ def _reading(using: str, *, switch_default: bool) -> tuple[str, tuple[Any, ...],
         .annotate(
             switched_on=row_is_on(),
             troubled=Exists(pulse.filter(Q(failures__gt=0) | Q(opened_at__isnull=False))),
-            shared=Exists(others.filter(email__iexact=OuterRef("email")))
-            | Exists(others.filter(wanted_email__iexact=OuterRef("email"))),
+            shared=Exists(others.filter(is_at("email", OuterRef("email"))))
+            | Exists(others.filter(is_at("wanted_email", OuterRef("email")))),
             ordered=Exists(waiting),
         )
         .order_by()

@@ -16,8 +16,6 @@ from mozillians_basket.models import Batch, BatchItem, Contact, Event, Subscript
 from mozillians_basket.plan import differs
 from mozillians_basket.states import HELD, Decider, State
 
-LINE_FIELDS = ["wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code"]
-
 
 def before_of(
     contact: Contact, lines: Mapping[str, Subscription], newsletters: Collection[str]
@@ -48,7 +46,7 @@ def before_of(
     return before
 
 
-def take_back(batch: Batch, *, after: int = 0, limit: int = 500) -> tuple[int, int | None]:
+def take_back(batch: Batch, *, after: int = 0, limit: int = 250) -> tuple[int, int | None]:
     """
     Put back what stood before in the contacts that wait for a cancelled request.
 
@@ -161,7 +159,7 @@ class _Undoing:
 
     def write(self) -> None:
         Subscription.objects.filter(pk__in=[line.pk for line in self.dropped]).delete()
-        Subscription.objects.bulk_update(self.restored, LINE_FIELDS)
+        _write_lines(self.restored)
         _rows(self.undone).update(revision=F("revision") + 1)
         _rows(self.idle).update(
             settled_at=F("touched_at"), verify=False, not_before=None, attempts=0
@@ -174,6 +172,17 @@ class _Undoing:
             event_of(contact, Event.Kind.CANCELLED, self.batch.newsletters, batch=self.batch)
             for contact in self.undone
         )
+
+
+def _write_lines(lines: Collection[Subscription]) -> None:
+    """Those that become alike in one statement, but for the moments, which differ."""
+    names = ("wanted", "decided_by", "despite_opt_out", "state", "error_code")
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for line in lines:
+        alike[tuple(getattr(line, name) for name in names)].append(line.pk)
+    for values, keys in alike.items():
+        Subscription.objects.filter(pk__in=keys).update(**dict(zip(names, values, strict=True)))
+    Subscription.objects.bulk_update(lines, ["decided_at"])
 
 
 def _rows(contacts: Collection[Contact]) -> QuerySet[Contact]:

@@ -27,7 +27,9 @@ class Repair(models.Model):
         verbose_name=_("actor"),
         null=True,
         blank=True,
-        on_delete=models.SET_NULL,
+        # A table more to be looked through would cost whoever deletes a user a statement.
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
         related_name="+",
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)

@@ -1,5 +1,6 @@
-"""Serves the site over HTTP at a free port of this machine."""
+"""Serves the site and its static files over HTTP at a free port of this machine."""
 
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from waitress.server import create_server
 
 from project.demo.table import say
@@ -8,7 +9,9 @@ from project.wsgi import application
 
 def main() -> None:
     """Serve until told to end."""
-    server = create_server(application, host="127.0.0.1", port=0, threads=4, ident=None)
+    server = create_server(
+        StaticFilesHandler(application), host="127.0.0.1", port=0, threads=4, ident=None
+    )
     say(f"site ready at http://127.0.0.1:{server.effective_port}")
     server.run()
 

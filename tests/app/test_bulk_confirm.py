@@ -28,7 +28,8 @@ def row_of(page, slug):
 
 def line(profile, state, newsletter="mozilla-phone", *, wanted=None):
     """What the ledger says of a member and a newsletter."""
-    contact, _ = Contact.objects.get_or_create(member=profile)
+    email = profile.user.email
+    contact, _ = Contact.objects.get_or_create(member=profile, defaults={"wanted_email": email})
     wanted = state == State.SUBSCRIBED if wanted is None else wanted
     Subscription.objects.create(contact=contact, newsletter=newsletter, state=state, wanted=wanted)
 

@@ -123,7 +123,7 @@ def test_a_deleted_member(cost, vouched):
 
     assert spent.calls == ["lookup", "unsubscribe"]
     assert spent.messages.total() == 3
-    assert spent.statements == 22
+    assert spent.statements == 21
 
 
 def test_a_save_of_what_does_not_matter_is_one_insert_and_no_message(cost, vouched):

@@ -166,8 +166,8 @@ def test_an_outcome_is_in_plain_words_with_basket_s_code_beside_it(admin_client)
 
     html = admin_client.get(HISTORY).content.decode()
 
-    assert "Basket says the address is invalid (code 2)" in html
-    assert "Basket is out of reach or broken" in html
+    assert "Basket says the address is invalid. (refused, code 2)" in html
+    assert "Basket is broken: it gave no usable answer. (unavailable)" in html
     assert "asked them by mail" in html
 
 

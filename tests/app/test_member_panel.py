@@ -82,7 +82,10 @@ def test_the_last_twenty_events_are_shown_and_lead_to_all(vouched, admin_client)
     assert "note 29" in page
     assert "note 10" in page
     assert "note 09" not in page
-    assert f"/admin/mozillians_basket/event/?contact__id__exact={contact.pk}" in page
+    history = f"/admin/mozillians_basket/event/?contact__id__exact={contact.pk}"
+    assert history in page
+    listed = admin_client.get(history).context["cl"].result_list
+    assert {event.contact_id for event in listed} == {contact.pk}
 
 
 def test_who_may_only_view_members_sees_the_panel_without_buttons(vouched, client_with):

@@ -221,7 +221,8 @@ def test_open_bulk_requests_are_named_and_linked(staff, admin_user):
     batch = Batch.objects.create(
         action="subscribe", newsletters=["mozilla-phone"], actor=admin_user
     )
-    Batch.objects.create(action="subscribe", state=Batch.State.FINISHED)
+    Batch.objects.create(action="subscribe", state="finished", finished_at=timezone.now())
+    Batch.objects.create(action="subscribe", state="draft")
 
     with_right = staff("view_pulse", "view_batch").get(OVERVIEW)
     without = staff("view_pulse").get(OVERVIEW)

@@ -11,7 +11,7 @@ from mozillians_basket.ledger import repairs
 from mozillians_basket.models import Contact, Event, Repair, Subscription
 from mozillians_basket.states import State
 from tests.app.steps import claimed, contact_of, drain_everything, held
-from tests.factories import UserProfileFactory, VouchFactory
+from tests.factories import UserFactory, UserProfileFactory, VouchFactory
 
 RETRY, DISMISS = Repair.Action.RETRY, Repair.Action.DISMISS
 
@@ -158,6 +158,22 @@ def test_more_than_a_chunk_is_left_to_the_worker(basket, admin_user, monkeypatch
     assert (done, waiting, Repair.objects.count()) == (False, 3, 0)
     assert Event.objects.filter(kind=Event.Kind.RETRIED, actor=admin_user).count() == 5
     assert not ledger.due().exists()
+
+
+def test_what_a_deleted_admin_ordered_is_carried_out(basket, monkeypatch):
+    monkeypatch.setattr(repairs, "CHUNK", 1)
+    UserProfileFactory.create_batch(2)
+    drain_everything()
+    Contact.objects.update(failing_since=timezone.now(), error="refused")
+    keys = list(Contact.objects.values_list("pk", flat=True))
+    admin = UserFactory()
+    ledger.repair(DISMISS, keys, actor=admin)
+
+    admin.delete()
+    ledger.work_off_repairs()
+
+    assert not Contact.objects.filter(pk__in=keys, dismissed_at=None).exists()
+    assert [event.actor for event in Event.objects.filter(contact__in=keys)] == [None, None]
 
 
 def test_a_dismissed_problem_keeps_the_note_without_addresses(vouched, admin_user):

@@ -1,6 +1,6 @@
 """Servers, the site's processes on them, and a Basket, for each test anew or emptied."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -15,33 +15,19 @@ from mozillians_basket.conf import SWITCH
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
 from project.settings.brokers import transport_options
+from tests.services.reports import PROCESSES, pytest_runtest_makereport
 from tests.services.servers import Broker, PostgreSQL, RabbitMQ, Redis, Running
-from tests.services.worker import Beat, SiteProcess, Worker
+from tests.services.worker import Beat, Worker
+
+__all__ = ["pytest_runtest_makereport"]
 
 StartBeat = Callable[[], Beat]
-
-#: The running test's.
-PROCESSES: list[SiteProcess] = []
 
 
 class StartWorker(Protocol):
     """Start a worker; other arguments are variables of its environment."""
 
     def __call__(self, *, wait: bool = True, **environment: str) -> Worker: ...
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the site's processes said last."""
-    report = yield
-    if report.failed:
-        for process in PROCESSES:
-            report.sections.append((f"{type(process).__name__} said", process.log[-5000:]))
-    if call.when == "teardown":
-        PROCESSES.clear()
-    return report
 
 
 @pytest.fixture(scope="session")

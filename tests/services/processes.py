@@ -39,6 +39,20 @@ def wait_until(condition: Callable[[], Any], *, timeout: float, what: str) -> No
         time.sleep(0.05)
 
 
+def commands(text: str) -> list[str]:
+    """What is known of the processes with a text in command line, environment or folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            line += bytes((process / "cwd").readlink())
+        except OSError:
+            continue
+        if text.encode() in line:
+            found.append(line.decode(errors="replace"))
+    return found
+
+
 class Guard:
     """The process that clears up if this one is killed. Started with the first report to it."""
 

@@ -18,8 +18,8 @@ import amqp
 from tests.services.processes import Process, free_port
 
 
-class MissingServer(Exception):
-    """A server's program is not installed."""
+class MissingProgram(Exception):
+    """A program is not installed."""
 
 
 def version(path: Path) -> list[int]:
@@ -31,14 +31,14 @@ def program(name: str, *folders: str) -> str:
     """
     Where a program is: in one of these folders, the highest version first, or in PATH.
 
-    :raises MissingServer: when it is in none.
+    :raises MissingProgram: when it is in none.
     """
     found = [path for pattern in folders for path in Path("/").glob(f"{pattern[1:]}/{name}")]
     if found:
         return str(max(found, key=version))
     in_path = shutil.which(name)
     if in_path is None:
-        raise MissingServer(name)
+        raise MissingProgram(name)
     return in_path
 
 

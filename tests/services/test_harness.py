@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.processes import wait_until
+from tests.services.processes import commands, wait_until
 from tests.services.servers import PostgreSQL, RabbitMQ, Redis
 from tests.services.worker import ROOT
 
@@ -55,17 +55,3 @@ def test_a_run_that_is_cut_off_leaves_nothing_behind(
     assert said
     wait_until(lambda: not commands(folder), timeout=20, what="the end of the server")
     wait_until(lambda: not Path(folder).exists(), timeout=20, what="the removal of its folder")
-
-
-def commands(folder: str) -> list[str]:
-    """What is known of the processes that have something to do with a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-            line += bytes((process / "cwd").readlink())
-        except OSError:
-            continue
-        if folder.encode() in line:
-            found.append(line.decode(errors="replace"))
-    return found

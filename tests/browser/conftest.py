@@ -1,0 +1,161 @@
+"""The running site, its worker, a Basket, and a browser that is logged in as an admin."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import pytest
+from django.conf import settings as site_settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page
+from waffle.models import Switch
+
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.browser import past, pictures
+from tests.browser.chromium import chromium
+from tests.browser.servers import HASTE, Servers, Web
+from tests.browser.watch import Watch
+from tests.services import reports
+from tests.services.reports import PROCESSES
+from tests.services.worker import Beat, SiteProcess, Worker
+
+
+class Start(Protocol):
+    """Start processes together; other arguments are variables of their environment."""
+
+    def __call__(self, *kinds: type[SiteProcess], **environment: str) -> list[SiteProcess]: ...
+
+
+#: Seconds that a page may take to come up or to change.
+PATIENCE = 15.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have failures say what can be known of them."""
+    for plugin in (reports, pictures):
+        config.pluginmanager.register(plugin)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def browser() -> Iterator[Browser]:
+    """The browser. Before all else: connections to the database belong to its event loop."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> Servers:
+    """The database and the broker."""
+    for plugin in pytestconfig.pluginmanager.get_plugins():
+        if isinstance(plugin, Servers):
+            return plugin
+    pytest.fail("These tests need servers: run them by `make test-browser`.")
+
+
+@pytest.fixture(scope="session")
+def site(
+    servers: Servers, basket_sandbox_server: SandboxServer, django_db_setup: None
+) -> dict[str, str]:
+    """The environment of the site's processes."""
+    return {
+        **servers.environment,
+        "DATABASE_URL": servers.postgres.database_url(connection.settings_dict["NAME"]),
+        "BASKET_URL": basket_sandbox_server.url,
+        "BASKET_API_KEY": basket_sandbox_server.api_key,
+        **HASTE,
+    }
+
+
+@pytest.fixture
+def basket(
+    basket_sandbox: SandboxServer, transactional_db: None, servers: Servers, settings: Any
+) -> SandboxServer:
+    """A Basket in which nothing has happened yet. The switch is on, nothing waits."""
+    servers.redis.clear()
+    Switch.objects.create(name=SWITCH, active=True)
+    settings.BASKET_URL = basket_sandbox.url
+    settings.BASKET_API_KEY = basket_sandbox.api_key
+    return basket_sandbox
+
+
+@pytest.fixture
+def start(site: dict[str, str], basket: SandboxServer) -> Iterator[Start]:
+    """Start processes of the site's, of this test's own."""
+    with ExitStack() as stack:
+
+        def start(*kinds: type[SiteProcess], **environment: str) -> list[SiteProcess]:
+            processes = [kind({**site, **environment}) for kind in kinds]
+            for process in processes:
+                PROCESSES.append(process)
+                stack.callback(process.stop)
+                process.launch()
+            for process in processes:
+                process.wait_ready()
+            return processes
+
+        yield start
+
+
+@pytest.fixture
+def web(start: Start) -> Web:
+    """The site over HTTP, which remembers nothing of a test before."""
+    (web,) = start(Web)
+    assert isinstance(web, Web)
+    return web
+
+
+@pytest.fixture
+def worker(start: Start) -> SiteProcess:
+    """A worker, with beat."""
+    return start(Worker, Beat)[0]
+
+
+@pytest.fixture
+def site_with_a_past(basket: SandboxServer, worker: SiteProcess) -> None:
+    """People who get their newsletter, and people who don't; nothing happens any more."""
+    past.happen(basket)
+    worker.stop()
+
+
+@pytest.fixture
+def admin(basket: SandboxServer) -> User:
+    """Somebody who may do everything."""
+    return User.objects.create_superuser("admin", "admin@example.com")
+
+
+@pytest.fixture
+def context(browser: Browser, web: Web) -> Iterator[BrowserContext]:
+    """A browser's window of a person who has never been here."""
+    context = browser.new_context(
+        base_url=web.url, locale="en-US", viewport={"width": 1280, "height": 900}
+    )
+    context.set_default_timeout(PATIENCE * 1000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def watch(context: BrowserContext, web: Web) -> Iterator[Watch]:
+    """Fails the test for whatever goes wrong on its pages unseen."""
+    watch = Watch(context, web.url)
+    yield watch
+    assert not watch.complaints, "\n".join(watch.complaints)
+
+
+@pytest.fixture
+def page(context: BrowserContext, watch: Watch) -> Page:
+    """A page of somebody who is not logged in."""
+    return context.new_page()
+
+
+@pytest.fixture
+def admin_page(page: Page, context: BrowserContext, admin: User, web: Web) -> Page:
+    """A page of the admin's. How one logs in is a test of its own."""
+    session = Client()
+    session.force_login(admin)
+    name = site_settings.SESSION_COOKIE_NAME
+    context.add_cookies([{"name": name, "value": session.cookies[name].value, "url": web.url}])
+    return page

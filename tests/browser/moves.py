@@ -1,0 +1,82 @@
+"""What an admin does on the admin's pages, in the words of who does it."""
+
+from collections.abc import Callable
+from re import Pattern
+
+from playwright.sync_api import Locator, Page, expect
+
+from project.people.models import UserProfile
+from tests.services.processes import wait_until
+
+#: Seconds that something may take which a worker has to do first.
+PATIENCE = 60.0
+
+
+def open_member(page: Page, email: str) -> None:
+    """Find a member in the list by their address, and open their page."""
+    profile = UserProfile.objects.get(user__email=email)
+    page.goto("/admin/people/userprofile/")
+    page.get_by_role("textbox", name="Search").fill(email)
+    page.keyboard.press("Enter")
+    page.get_by_role("rowheader").get_by_role("link", name=profile.user.username).click()
+    expect(page.get_by_role("heading", name="Newsletters", exact=True)).to_be_visible()
+
+
+def choose_action(page: Page, action: str) -> None:
+    """Run an action on what is ticked in a list."""
+    page.get_by_label("Action:").select_option(action)
+    page.get_by_role("button", name="Go").or_(page.get_by_role("button", name="Run")).click()
+
+
+def select_all(page: Page, count: int) -> None:
+    """Tick all members of the list that is shown, across all of its pages."""
+    page.get_by_label("Select all objects on this page for an action").check()
+    if count > 100:
+        page.get_by_text(f"Select all {count} profiles").click()
+
+
+def order_for_all(page: Page, count: int, newsletter: str, *, query: str = "") -> None:
+    """Subscribe the members of a list to a newsletter, up to the bulk request's own page."""
+    page.goto(f"/admin/people/userprofile/{query}")
+    select_all(page, count)
+    choose_action(page, "subscribe_user_to_basket")
+    expect(page.get_by_text(f"{count:,} members are selected")).to_be_visible()
+    choice(page, newsletter).check()
+    page.get_by_role("button", name="Subscribe", exact=True).click()
+    expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+
+
+def choice(page: Page, newsletter: str) -> Locator:
+    """The box of a newsletter on the page that asks which."""
+    return page.get_by_role("row").filter(has_text=newsletter).get_by_role("checkbox")
+
+
+def number(page: Page, name: str) -> Locator:
+    """A number on a bulk request's page."""
+    return page.locator(f"[data-basket-number={name}]")
+
+
+def row(page: Page, heading: str | Pattern[str]) -> Locator:
+    """The row of a table that begins with this."""
+    return page.get_by_role("row").filter(
+        has=page.get_by_role("rowheader", name=heading, exact=True)
+    )
+
+
+def reload_until(page: Page, is_shown: Callable[[], bool], what: str) -> None:
+    """Load the page again and again until it shows something."""
+
+    def shown_now() -> bool:
+        page.reload()
+        return is_shown()
+
+    wait_until(shown_now, timeout=PATIENCE, what=f"{what} on {page.url}")
+
+
+def turn_switch(page: Page) -> None:
+    """Turn the switch the other way, by the overview's link."""
+    page.goto("/admin/mozillians_basket/pulse/")
+    page.get_by_role("link", name="Turn the switch o").click()
+    page.get_by_label("Active").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()

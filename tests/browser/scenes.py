@@ -1,0 +1,158 @@
+"""What the pictures of docs/admin.md show: each page in a state that says something."""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.core.management import call_command
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from mozillians_basket import reconcile, tallies
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.models import Contact, Event, Problem
+from mozillians_basket.sandbox.testing import SandboxServer
+from project.people.management.commands.demo_data import ADMIN
+from project.people.models import UserProfile
+from tests.browser.crowd import COUNTRIES, address, crowd
+from tests.browser.moves import (
+    PATIENCE,
+    choice,
+    choose_action,
+    number,
+    open_member,
+    select_all,
+)
+from tests.browser.past import NDA
+from tests.services.processes import wait_until
+from tests.services.site import unsettled
+
+#: How many members there are besides those of the demo data.
+MANY = 600
+
+#: Whose address Basket does not accept, for whom Basket fails, who opted out.
+INVALID, FAILING, OPTED_OUT = (6, 30), (14,), (18, 24, 42)
+
+#: Who is refused only in the bulk request.
+REFUSED_LATER = (48, 54)
+
+
+def prepare() -> None:
+    """Fill an empty database; the switch is on."""
+    call_command("migrate", verbosity=0)
+    call_command("demo_data", verbosity=0)
+    call_command("waffle_switch", SWITCH, "on", create=True)
+    crowd(MANY, is_vouched=lambda number: number % 2 == 0)
+
+
+class Scenes:
+    """The scenes, in an order in which each one finds what the one before has left."""
+
+    def __init__(self, page: Page, basket: SandboxServer) -> None:
+        self.page = page
+        self.basket = basket
+
+    def play(self) -> Iterator[tuple[str, bool]]:
+        """Say when the page is as a picture is to show it: its name, and whether all of it."""
+        self.live()
+        self.log_in()
+        yield from self.bulk_request()
+        yield from self.somebody()
+        yield from self.lists()
+        yield from self.brake()
+
+    def live(self) -> None:
+        """Members get their newsletter, but for some."""
+        for who in OPTED_OUT:
+            self.basket.put_person(address(who), optout=True)
+        for who in INVALID:
+            self.basket.fail("subscribe", status=400, code=2, email=address(who))
+        for who in FAILING:
+            self.basket.fail("lookup", status=503, email=address(who))
+        reconcile.apply()
+        wait_until(
+            lambda: (
+                len(unsettled()) <= len(FAILING)
+                and Problem.objects.filter(failing_since__isnull=False).count() == 3
+            ),
+            timeout=600,
+            what="what the members get",
+        )
+        remember_weeks()
+
+    def log_in(self) -> None:
+        """As the demo data's admin."""
+        self.page.goto("/admin/")
+        self.page.get_by_label("Username").fill(ADMIN)
+        self.page.get_by_label("Password").fill(ADMIN)
+        self.page.get_by_role("button", name="Log in").click()
+
+    def bulk_request(self) -> Iterator[tuple[str, bool]]:
+        """Everyone who is vouched in one country."""
+        for who in REFUSED_LATER:
+            self.basket.fail("subscribe", status=400, code=2, email=address(who))
+        self.page.goto(f"/admin/people/userprofile/?is_vouched__exact=1&country={COUNTRIES[0]}")
+        select_all(self.page, MANY // 2 // len(COUNTRIES))
+        self.page.get_by_label("Action:").select_option("subscribe_user_to_basket")
+        yield "bulk-select", False
+        choose_action(self.page, "subscribe_user_to_basket")
+        choice(self.page, NDA).check()
+        yield "bulk-confirm", True
+        self.basket.latency = 0.4
+        self.page.get_by_role("button", name="Subscribe", exact=True).click()
+        expect(self.page.get_by_text("members a second")).to_be_visible(timeout=PATIENCE * 1000)
+        wait_until(
+            lambda: self.page.locator("progress").evaluate("bar => bar.value") >= 35,
+            timeout=PATIENCE,
+            what="a third of the members",
+        )
+        yield "bulk-progress", False
+        self.basket.latency = 0
+        expect(self.page.get_by_text("Finished:").first).to_be_visible(timeout=PATIENCE * 1000)
+        expect(number(self.page, "failed")).not_to_have_text("0")
+        self.page.reload()
+        yield "bulk-failures", False
+
+    def somebody(self) -> Iterator[tuple[str, bool]]:
+        """A member who gets nothing, and what Basket says of them."""
+        open_member(self.page, address(INVALID[0]))
+        self.page.get_by_role("button", name="Ask Basket").click()
+        expect(self.page.get_by_text("What Basket says now")).to_be_visible()
+        yield "member", True
+
+    def lists(self) -> Iterator[tuple[str, bool]]:
+        """Problems, overview and history."""
+        self.page.goto("/admin/mozillians_basket/problem/")
+        yield "problems", False
+        self.page.goto("/admin/mozillians_basket/pulse/")
+        yield "overview", True
+        self.page.goto("/admin/mozillians_basket/event/")
+        yield "history", False
+
+    def brake(self) -> Iterator[tuple[str, bool]]:
+        """Many would lose their newsletter at once."""
+        UserProfile.objects.filter(country=COUNTRIES[1]).update(is_vouched=False)
+        reconcile.apply()
+        self.page.goto("/admin/mozillians_basket/pulse/removals/")
+        yield "brake", True
+
+
+def remember_weeks() -> None:
+    """Events of the last thirty days, more in the daytime, with a bad day among them."""
+    chance = random.Random(1)
+    now = timezone.now()
+    contacts = list(Contact.objects.filter(failing_since__isnull=True).values_list("pk", flat=True))
+    events = []
+    for hour in range(2, 30 * 24):
+        moment = now - timedelta(hours=hour)
+        busy = 9 if 7 <= moment.hour <= 19 else 2
+        is_bad = 11 * 24 <= hour < 12 * 24
+        kinds = [Event.Kind.SUBSCRIBED] * chance.randint(0, busy)
+        kinds += [Event.Kind.UNSUBSCRIBED] * chance.randint(0, busy // 4)
+        kinds += [Event.Kind.POSTPONED] * chance.randint(0, busy if is_bad else busy // 8)
+        events += [
+            Event(contact_id=chance.choice(contacts), kind=kind, created_at=moment)
+            for kind in kinds
+        ]
+    Event.objects.bulk_create(events)
+    tallies.fill()

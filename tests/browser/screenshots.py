@@ -1,0 +1,67 @@
+"""Makes the pictures of docs/admin.md: ``python -m tests.browser.screenshots``."""
+
+import os
+import sys
+from contextlib import ExitStack
+
+import psycopg
+from playwright.sync_api import Browser, Page
+
+from mozillians_basket.sandbox.testing import SandboxServer
+from project.demo.table import say
+from tests.browser.chromium import chromium
+from tests.browser.servers import HASTE, Servers, Web
+from tests.services.worker import ROOT, Beat, Worker
+
+FOLDER = ROOT / "docs" / "images"
+
+
+def main() -> int:
+    """Start everything, live through some weeks in a minute, and take the pictures."""
+    with ExitStack() as stack:
+        servers = stack.enter_context(Servers())
+        basket = stack.enter_context(SandboxServer())
+        with psycopg.connect(servers.postgres.database_url("postgres"), autocommit=True) as root:
+            root.execute("CREATE DATABASE site")
+        site = {
+            **servers.environment,
+            "BASKET_URL": basket.url,
+            "BASKET_API_KEY": basket.api_key,
+            **HASTE,
+        }
+        # Demo data are for development only, so this process is one of it.
+        os.environ.update(site, DJANGO_SETTINGS_MODULE="project.settings.dev", DEBUG="1")
+        os.environ["PROJECT_VAR"] = str(servers.postgres.folder)
+
+        import django
+
+        django.setup()
+        from tests.browser.scenes import Scenes, prepare
+
+        prepare()
+        web = stack.enter_context(Web(site))
+        stack.enter_context(Worker(site))
+        stack.enter_context(Beat(site))
+        page = open_page(stack.enter_context(chromium()), web.url)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for name, full_page in Scenes(page, basket).play():
+            file = FOLDER / f"{name}.png"
+            page.screenshot(path=file, full_page=full_page, animations="disabled")
+            say(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1024:.0f} KiB")
+    return 0
+
+
+def open_page(browser: Browser, url: str) -> Page:
+    """A page 1280 pixels wide, in English and in the light theme, without the list of models."""
+    context = browser.new_context(
+        base_url=url,
+        locale="en-US",
+        color_scheme="light",
+        viewport={"width": 1280, "height": 860},
+    )
+    context.add_init_script("localStorage.setItem('django.admin.navSidebarIsOpen', 'false')")
+    return context.new_page()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""Bulk requests, from the member list to what Basket holds in the end."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from playwright.sync_api import Page, expect
+from waffle.models import Switch
+
+from mozillians_basket.models import Batch, BatchItem
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.browser import past
+from tests.browser.accessibility import assert_accessible, tab_to
+from tests.browser.conftest import Start
+from tests.browser.crowd import address, addresses, crowd, holders
+from tests.browser.moves import (
+    PATIENCE,
+    choice,
+    choose_action,
+    number,
+    order_for_all,
+    row,
+    select_all,
+)
+from tests.browser.past import NDA, PHONE
+from tests.services.processes import wait_until
+from tests.services.site import settle
+from tests.services.worker import Beat, SiteProcess, Worker
+
+pytestmark = pytest.mark.browser
+
+LIST = "/admin/people/userprofile/"
+
+#: Seconds for 5,000 members, also on a machine that is busy with other things.
+LONG = 1800.0
+
+
+def test_all_of_5000_members_are_subscribed_while_the_bar_is_watched(
+    admin_page: Page, start: Start, basket: SandboxServer
+) -> None:
+    start(Worker, Worker, Beat)
+    crowd(5000)
+    admin_page.goto(LIST)
+    assert_accessible(admin_page)
+    select_all(admin_page, 5000)
+    choose_action(admin_page, "subscribe_user_to_basket")
+    expect(admin_page.get_by_text("5,000 members are selected")).to_be_visible()
+    assert_accessible(admin_page)
+    tab_to(admin_page, choice(admin_page, PHONE))
+    admin_page.keyboard.press("Space")
+    tab_to(admin_page, admin_page.get_by_role("button", name="Subscribe", exact=True))
+    admin_page.keyboard.press("Enter")
+
+    bar = admin_page.get_by_role("progressbar", name="Progress")
+    expect(bar).to_be_visible()
+    admin_page.evaluate("window.neverReloaded = true")
+    expect(number(admin_page, "done")).not_to_have_text("0", timeout=LONG * 1000)
+    expect(admin_page.get_by_text("members a second")).to_be_visible(timeout=LONG * 1000)
+    assert_accessible(admin_page)
+    expect(bar).to_have_js_property("value", 100, timeout=LONG * 1000)
+    expect(admin_page.get_by_text("Finished: 5,000 of 5,000 members.").first).to_be_visible()
+    expect(number(admin_page, "done")).to_have_text("5,000")
+    assert admin_page.evaluate("window.neverReloaded")
+    assert_accessible(admin_page)
+    assert holders(basket, PHONE) == addresses(range(5000))
+
+
+def test_what_is_cancelled_before_it_began_changes_nothing_at_basket(
+    admin_page: Page, worker: SiteProcess, basket: SandboxServer
+) -> None:
+    crowd(400)
+    basket.latency = 0.2
+    order_for_all(admin_page, 400, PHONE)
+    expect(number(admin_page, "done")).not_to_have_text("0", timeout=PATIENCE * 1000)
+
+    tab_to(admin_page, admin_page.get_by_role("button", name="Cancel what is not begun"))
+    admin_page.keyboard.press("Enter")
+
+    expect(admin_page.get_by_text("Cancelled.", exact=True)).to_be_visible()
+    assert_accessible(admin_page)
+    basket.latency = 0
+    settle()
+    cancelled = BatchItem.objects.filter(state=BatchItem.State.CANCELLED)
+    untouched = set(cancelled.values_list("member__user__email", flat=True))
+    assert untouched
+    assert holders(basket, PHONE) == addresses(range(400)) - untouched
+    assert not untouched & basket.people.keys()
+    changed = {each.email for each in basket.requests if each.endpoint != "lookup"}
+    assert not untouched & changed
+    admin_page.reload()
+    expect(number(admin_page, "cancelled")).to_have_text(str(len(untouched)))
+    expect(number(admin_page, "waiting")).to_have_text("0")
+
+
+def test_a_failure_shows_its_reason_and_is_tried_again_once_its_cause_is_gone(
+    admin_page: Page, worker: SiteProcess, basket: SandboxServer
+) -> None:
+    crowd(5)
+    basket.fail("subscribe", status=400, code=2, email=address(1))
+    order_for_all(admin_page, 5, PHONE)
+
+    failure = row(admin_page, "Member 00001")
+    expect(failure).to_contain_text("Basket says the address is invalid", timeout=PATIENCE * 1000)
+    expect(failure).to_contain_text("code 2")
+    expect(number(admin_page, "done")).to_have_text("4", timeout=PATIENCE * 1000)
+    assert_accessible(admin_page)
+    basket.heal()
+    tab_to(admin_page, admin_page.get_by_role("button", name="Try the failed again"))
+    admin_page.keyboard.press("Enter")
+
+    expect(admin_page.get_by_text("What had failed is tried again.")).to_be_visible()
+    expect(number(admin_page, "done")).to_have_text("5", timeout=PATIENCE * 1000)
+    expect(failure).not_to_be_visible()
+    assert holders(basket, PHONE) == addresses(range(5))
+
+
+def test_with_the_switch_off_the_action_says_so_and_does_nothing(
+    admin_page: Page, worker: SiteProcess, basket: SandboxServer
+) -> None:
+    crowd(5)
+    Switch.objects.update(active=False)
+    admin_page.goto(LIST)
+    select_all(admin_page, 5)
+
+    choose_action(admin_page, "subscribe_user_to_basket")
+
+    expect(admin_page.get_by_text("Nothing was done: the switch")).to_be_visible()
+    assert_accessible(admin_page)
+    assert not Batch.objects.exists()
+    assert not basket.requests
+
+
+def test_who_opted_out_is_subscribed_only_when_the_box_is_ticked(
+    admin_page: Page, worker: SiteProcess, basket: SandboxServer
+) -> None:
+    past.happen(basket)
+    basket.heal()
+    opted_out = address(past.OPTED_OUT)
+    order_for_all(admin_page, past.MEMBERS, PHONE)
+    expect(number(admin_page, "skipped")).to_have_text("1", timeout=PATIENCE * 1000)
+    assert opted_out not in holders(basket, PHONE)
+
+    admin_page.goto(LIST)
+    select_all(admin_page, past.MEMBERS)
+    choose_action(admin_page, "subscribe_user_to_basket")
+    expect(choice(admin_page, PHONE)).not_to_be_checked()
+    despite = admin_page.get_by_label("Also those who opted out themselves")
+    expect(despite).not_to_be_checked()
+    choice(admin_page, PHONE).check()
+    despite.check()
+    admin_page.get_by_role("button", name="Subscribe", exact=True).click()
+
+    wait_until(lambda: opted_out in holders(basket, PHONE), timeout=PATIENCE, what="Basket")
+
+
+def test_no_newsletter_is_no_order(admin_page: Page) -> None:
+    crowd(5)
+    admin_page.goto(LIST)
+    select_all(admin_page, 5)
+    choose_action(admin_page, "unsubscribe_from_basket_task")
+
+    admin_page.get_by_role("button", name="Unsubscribe", exact=True).click()
+
+    expect(admin_page.get_by_role("alert")).to_have_text("Choose at least one newsletter.")
+    assert_accessible(admin_page)
+    assert not Batch.objects.exclude(state=Batch.State.DRAFT).exists()
+
+
+def test_basket_s_own_words_for_its_newsletters_are_shown_or_the_slugs_when_it_is_away(
+    admin_page: Page, basket: SandboxServer
+) -> None:
+    crowd(5)
+    basket.fail(kind="drop")
+    admin_page.goto(LIST)
+    select_all(admin_page, 5)
+    choose_action(admin_page, "subscribe_user_to_basket")
+    expect(admin_page.get_by_label(PHONE, exact=True)).to_be_visible()
+    expect(admin_page.get_by_label(NDA, exact=True)).to_be_visible()
+    assert_accessible(admin_page)
+
+
+def test_a_bulk_request_is_listed_logged_and_downloaded(
+    admin_page: Page, worker: SiteProcess, basket: SandboxServer
+) -> None:
+    crowd(5)
+    order_for_all(admin_page, 5, PHONE)
+    expect(number(admin_page, "done")).to_have_text("5", timeout=PATIENCE * 1000)
+
+    with admin_page.expect_download() as download:
+        admin_page.get_by_role("link", name="Download as CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    admin_page.goto("/admin/mozillians_basket/batch/")
+
+    assert len(lines) == 6
+    assert addresses(range(5)) == {
+        found[0] for line in lines if (found := re.search(r"[\w-]+@[\w.]+", line))
+    }
+    listed = row(admin_page, re.compile("subscribe"))
+    expect(listed).to_contain_text("5 of 5")
+    expect(listed).to_contain_text("admin")
+    assert LogEntry.objects.filter(object_id=str(Batch.objects.get().pk)).exists()

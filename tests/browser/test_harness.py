@@ -1,0 +1,127 @@
+"""What watches over the other tests notices what it is there for."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.accessibility import barriers, tab_to
+from tests.browser.servers import Web
+from tests.browser.watch import Watch
+from tests.services.processes import commands, wait_until
+from tests.services.worker import ROOT
+
+pytestmark = pytest.mark.browser
+
+START = """
+import time
+from tests.browser.chromium import chromium
+with chromium() as browser:
+    browser.new_page().set_content("<p>Here.")
+    print("open", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def guest(context: BrowserContext, web: Web) -> Page:
+    """A page of the site's whose complaints fail no test."""
+    page = context.new_page()
+    page.goto("/admin/login/")
+    return page
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        pytest.param("console.error('Oh no')", "console: Oh no", id="console-error"),
+        pytest.param(
+            "setTimeout(() => nobody())", "script error: nobody is not", id="script-error"
+        ),
+        pytest.param("fetch('/nowhere')", "status 404: GET", id="not-found"),
+        pytest.param(
+            "fetch('http://127.0.0.2:1/')", "other host: GET http://127.0.0.2:1/", id="other-host"
+        ),
+        pytest.param(
+            "fetch('http://127.0.0.2:1/')", "failed: GET http://127.0.0.2:1/", id="failed"
+        ),
+    ],
+)
+def test_what_goes_wrong_unseen_is_noticed(
+    guest: Page, web: Web, script: str, complaint: str
+) -> None:
+    watch = Watch(guest.context, web.url)
+
+    guest.evaluate(f"() => {{ {script}; }}")
+    guest.wait_for_timeout(500)
+
+    assert any(complaint in line for line in watch.complaints), watch.complaints
+
+
+def test_a_page_with_nothing_wrong_has_no_complaints(guest: Page, web: Web) -> None:
+    watch = Watch(guest.context, web.url)
+
+    guest.reload()
+
+    assert not watch.complaints
+
+
+def test_what_is_expected_has_to_come_up(guest: Page, web: Web) -> None:
+    watch = Watch(guest.context, web.url)
+    watch.expect("Oh no")
+
+    before = watch.complaints
+    guest.evaluate("() => console.error('Oh no')")
+    guest.wait_for_timeout(200)
+
+    assert before == ["expected, and did not come up: Oh no"]
+    assert not watch.complaints
+
+
+def test_a_barrier_is_found(guest: Page) -> None:
+    guest.set_content("<html lang='en'><title>A page</title><main><h1>A</h1><input></main>")
+
+    found = barriers(guest)
+
+    assert len(found) == 1
+    assert found[0].startswith("label (critical): <input>")
+
+
+def test_what_the_keyboard_does_not_reach_is_found(guest: Page) -> None:
+    guest.set_content("<button>One</button> <button tabindex=-1>Two</button>")
+
+    tab_to(guest, guest.get_by_text("One"))
+
+    with pytest.raises(AssertionError, match="is not reached by 5 times Tab"):
+        tab_to(guest, guest.get_by_text("Two"), most=5)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_cut_off_leaves_no_browser_behind(
+    browser: Browser, how: signal.Signals, tmp_path: Path
+) -> None:
+    mark = str(uuid.uuid4())
+    run = subprocess.Popen(
+        [sys.executable, "-c", START],
+        cwd=ROOT,
+        env={**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "open\n"
+    before = commands(mark)
+
+    run.send_signal(how)
+    run.wait()
+    run.stdout.close()
+
+    assert any("chromium" in line for line in before)
+    wait_until(lambda: not commands(mark), timeout=20, what="the end of the browser")
+    wait_until(lambda: not list(tmp_path.iterdir()), timeout=20, what="the end of its profile")

@@ -1,0 +1,106 @@
+"""How it stands: the switch, the breaker, what waits, what was done."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mozillians_basket import reconcile
+from mozillians_basket.models import Pulse
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.browser.accessibility import assert_accessible, tab_to
+from tests.browser.crowd import addresses, crowd, holders
+from tests.browser.moves import PATIENCE, reload_until, row, turn_switch
+from tests.browser.past import MEMBERS, PHONE
+from tests.services.processes import wait_until
+from tests.services.worker import SiteProcess
+
+pytestmark = pytest.mark.browser
+
+OVERVIEW = "/admin/mozillians_basket/pulse/"
+
+
+def test_the_overview_is_one_link_from_the_app_s_page(admin_page: Page) -> None:
+    admin_page.goto("/admin/")
+
+    admin_page.get_by_role("main").get_by_role("link", name="Basket newsletters").click()
+    admin_page.get_by_role("link", name="Overview: switch").click()
+
+    expect(admin_page.get_by_role("heading", name="How it stands")).to_be_visible()
+
+
+def test_the_overview_counts_what_was_done_and_what_waits(
+    admin_page: Page, site_with_a_past: None
+) -> None:
+    admin_page.goto(OVERVIEW)
+
+    newsletter = row(admin_page, PHONE).get_by_role("cell")
+    wanted, confirmed = str(MEMBERS - 1), str(MEMBERS - 3)
+    expect(newsletter).to_have_text([wanted, confirmed, "0", "1", "1", "0", "0"])
+    expect(row(admin_page, "Refused").get_by_role("cell").first).to_have_text("1")
+    expect(admin_page.get_by_role("img", name="24 hours")).to_be_visible()
+    expect(admin_page.get_by_role("img", name="30 days")).to_be_visible()
+    assert_accessible(admin_page)
+
+
+def test_the_charts_have_tables_that_the_keyboard_opens(
+    admin_page: Page, site_with_a_past: None
+) -> None:
+    admin_page.goto(OVERVIEW)
+    table = admin_page.get_by_role("table", name="24 hours")
+
+    tab_to(admin_page, admin_page.locator("summary").first)
+    expect(table).not_to_be_visible()
+    admin_page.keyboard.press("Enter")
+
+    expect(table).to_be_visible()
+    assert_accessible(admin_page)
+
+
+def test_everything_is_stopped_and_started_again(
+    admin_page: Page, basket: SandboxServer, worker: SiteProcess
+) -> None:
+    crowd(MEMBERS, is_vouched=lambda number: True)
+
+    turn_switch(admin_page)
+    admin_page.goto(OVERVIEW)
+    expect(row(admin_page, "Switch")).to_contain_text("Off: nothing is sent to Basket.")
+    expect(admin_page.get_by_text("BASKET_SWITCH_ENABLED is off")).to_be_visible()
+    reconcile.apply()
+    due = row(admin_page, "Due").get_by_role("cell").first
+    reload_until(admin_page, lambda: due.inner_text() == str(MEMBERS), "what waits")
+    assert_accessible(admin_page)
+    assert not basket.requests
+
+    turn_switch(admin_page)
+    admin_page.goto(OVERVIEW)
+
+    expect(admin_page.get_by_text("On: changes are sent to Basket.")).to_be_visible()
+    everybody = addresses(range(MEMBERS))
+    wait_until(lambda: holders(basket, PHONE) == everybody, timeout=PATIENCE, what="Basket")
+    reload_until(admin_page, lambda: due.inner_text() == "0", "that nothing waits")
+
+
+def test_an_open_breaker_is_said_on_the_overview_until_basket_answers_again(
+    admin_page: Page, basket: SandboxServer, worker: SiteProcess
+) -> None:
+    crowd(MEMBERS, is_vouched=lambda number: True)
+    basket.fail(status=401, code=7)
+    reconcile.apply()
+    wait_until(lambda: Pulse.now().opened_at is not None, timeout=PATIENCE, what="the breaker")
+
+    admin_page.goto(OVERVIEW)
+    expect(admin_page.get_by_text("The breaker has been open since")).to_be_visible()
+    expect(row(admin_page, "Breaker")).to_contain_text("Basket's code 7")
+    assert_accessible(admin_page)
+    basket.heal()
+
+    closed = admin_page.get_by_text("Closed: Basket answers.")
+    reload_until(admin_page, closed.is_visible, "a closed breaker")
+    everybody = addresses(range(MEMBERS))
+    wait_until(lambda: holders(basket, PHONE) == everybody, timeout=PATIENCE, what="Basket")
+
+
+def test_that_no_worker_runs_is_said(admin_page: Page) -> None:
+    admin_page.goto(OVERVIEW)
+
+    expect(admin_page.get_by_text("The sweeper has never run")).to_be_visible()
+    assert_accessible(admin_page)
