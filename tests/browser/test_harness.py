@@ -19,7 +19,9 @@ from tests.services.worker import ROOT
 pytestmark = pytest.mark.browser
 
 START = """
+import signal
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell put aside
 from tests.browser.chromium import chromium
 with chromium() as browser:
     browser.new_page().set_content("<p>Here.")

@@ -15,7 +15,9 @@ from tests.services.worker import ROOT
 pytestmark = pytest.mark.services
 
 START = """
+import signal
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell put aside
 from tests.services.servers import {name}
 server = {name}().start()
 print(server.folder, flush=True)
