@@ -69,7 +69,7 @@ class AdminSession:
         """
         Run a bulk action on these members: choose it in the list, then confirm it.
 
-        :raises AdminRefused: when there is nothing to confirm, or confirming fails.
+        :raises AdminRefused: when the page that asks does not come, or confirming fails.
         """
         address = urljoin(self._url, "/admin/people/userprofile/")
         token = self._session.cookies["csrftoken"]
@@ -79,14 +79,11 @@ class AdminSession:
             [("csrfmiddlewaretoken", token), ("action", action), ("index", "0"), *selected],
             timeout=_TIMEOUT,
         )
-        fields = _fields_of(page)
-        if not page.ok or len([name for name, _ in fields if name == "_selected_action"]) != len(
-            selected
-        ):
-            raise AdminRefused(f"The action led to status {page.status_code}, without a form.")
+        if not page.ok or not page.history:
+            raise AdminRefused(f"The action led to status {page.status_code}, without a question.")
         choice = [("newsletters", newsletter) for newsletter in newsletters]
-        answer = self._session.post(page.url, [*fields, *choice], timeout=_TIMEOUT)
-        if not answer.ok or not answer.history:
+        answer = self._session.post(page.url, [*_fields_of(page), *choice], timeout=_TIMEOUT)
+        if not answer.ok or answer.url == page.url:
             raise AdminRefused(f"Confirming led to status {answer.status_code}.")
 
 

@@ -31,6 +31,11 @@ def newsletters_at(sandbox: int, email: str) -> set[str]:
     return set(people[0]["newsletters"]) if people else set()
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_the_site_runs_with_demo_data_until_ctrl_c(tmp_path: Path) -> None:
     site, sandbox = free_port(), free_port()
     ports = {"SITE_PORT": str(site), "SANDBOX_PORT": str(sandbox), "BASKET_API_KEY": "sandbox"}
@@ -41,6 +46,8 @@ def test_the_site_runs_with_demo_data_until_ctrl_c(tmp_path: Path) -> None:
         while not newsletters_at(sandbox, "member-01@example.com") and time.monotonic() < end:
             time.sleep(0.2)
         held = newsletters_at(sandbox, "member-01@example.com")
+        while not listens(site) and time.monotonic() < end:
+            time.sleep(0.2)
         page = requests.get(f"http://127.0.0.1:{site}/admin/login/", timeout=20)
         ran = run.running
         run.interrupt(signal.SIGINT)
