@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from waffle.testutils import override_switch
 
+from mozillians_basket.admin import newsletters
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Batch, Contact, Pulse, Subscription
 from mozillians_basket.states import State
@@ -143,6 +144,19 @@ def test_while_basket_is_away_the_slugs_are_offered(basket, admin_client):
 
     assert page.status_code == 200
     assert row_of(page, "mozilla-phone").newsletter.name == "mozilla-phone"
+
+
+def test_a_slow_basket_is_not_waited_for_nor_asked_again_at_once(basket, admin_client, monkeypatch):
+    monkeypatch.setattr(newsletters, "PATIENCE", 0.1)
+    basket.fail("newsletters", kind="delay", seconds=1)
+    select(admin_client, [UserProfileFactory()])
+
+    page = confirmation(admin_client)
+    basket.heal()
+    again = confirmation(admin_client)
+
+    assert row_of(page, "mozilla-phone").newsletter.title == ""
+    assert row_of(again, "mozilla-phone").newsletter.title == ""
 
 
 def test_with_the_switch_off_or_the_breaker_open_basket_is_not_asked(basket, admin_client):
