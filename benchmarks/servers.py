@@ -3,12 +3,14 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
-
-import psycopg
-import redis
-from psycopg import sql
+from typing import TYPE_CHECKING
 
 from tests.services.servers import PostgreSQL, Redis
+
+# Where they are used: only this command and the tests on real servers have these packages.
+if TYPE_CHECKING:
+    import redis
+    from psycopg import sql
 
 #: Statements that begin and end transactions; they are counted apart.
 BRACKETS = "BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE"
@@ -53,6 +55,8 @@ class Database(PostgreSQL):
     def prepare(self) -> None:
         """Make what counting needs."""
         self.execute("CREATE EXTENSION pg_stat_statements")
+        from psycopg import sql
+
         for role in (WEB, WORKER):
             self.execute(
                 sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}").format(
@@ -65,9 +69,11 @@ class Database(PostgreSQL):
         return self.database_url(name).replace("//postgres:", f"//{role}:")
 
     def execute(
-        self, statement: str | sql.Composed, name: str = "postgres"
+        self, statement: "str | sql.Composed", name: str = "postgres"
     ) -> list[tuple[object, ...]]:
         """Run a statement as the superuser in one of the databases; return its rows."""
+        import psycopg
+
         query = statement.encode() if isinstance(statement, str) else statement
         with psycopg.connect(self.database_url(name), autocommit=True) as connection:
             cursor = connection.execute(query)
@@ -105,6 +111,8 @@ class Database(PostgreSQL):
 
     def most_frequent(self, role: str, limit: int = 40) -> list[tuple[int, str]]:
         """The statements that a role sent most often, for the profile."""
+        from psycopg import sql
+
         rows = self.execute(
             sql.SQL(
                 "SELECT s.calls, s.query FROM pg_stat_statements s "
@@ -120,6 +128,8 @@ class Broker(Redis):
 
     def ask(self) -> "redis.Redis":
         """A client."""
+        import redis
+
         return redis.Redis.from_url(self.url)
 
     def clear_counts(self) -> None:
