@@ -4,6 +4,7 @@ import pytest
 from django.contrib import admin
 from django.db import connection
 from django.test import RequestFactory
+from django.utils import timezone
 
 from mozillians_basket.admin.addresses import at_addresses
 from mozillians_basket.models import Contact, Problem
@@ -51,6 +52,13 @@ def test_an_address_is_found_by_the_indexes_on_addresses():
 
 
 def test_a_searched_address_is_found_so_too(page):
+    addresses = [f"{number}@example.com" for number in range(3000)]
+    Contact.objects.bulk_create(
+        Contact(email=each, wanted_email=each, failing_since=timezone.now()) for each in addresses
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
     plan = plan_of(page(q="fox@example.com").queryset)
 
     assert "basket_contact_email" in plan

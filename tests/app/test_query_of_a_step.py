@@ -11,7 +11,8 @@ from tests.app.steps import contact_of
 def test_it_reads_no_table_whole(vouched):
     ledger.make_due([contact_of(vouched).pk], "a test")
     (lease,) = ledger.claim()
-    Contact.objects.bulk_create(Contact(email=f"{n}@example.com") for n in range(2000))
+    addresses = [f"{number}@example.com" for number in range(3000)]
+    Contact.objects.bulk_create(Contact(email=each, wanted_email=each) for each in addresses)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     with CaptureQueriesContext(connection) as captured:
