@@ -160,7 +160,12 @@ class _Undoing:
     def write(self) -> None:
         Subscription.objects.filter(pk__in=[line.pk for line in self.dropped]).delete()
         _write_lines(self.restored)
-        _rows(self.undone).update(revision=F("revision") + 1)
+        _rows(self.undone).update(
+            revision=F("revision") + 1,
+            # Whoever was handed one of them and has not asked Basket yet need not.
+            lease=F("lease") + 1,
+            leased_until=None,
+        )
         _rows(self.idle).update(
             settled_at=F("touched_at"), verify=False, not_before=None, attempts=0
         )
