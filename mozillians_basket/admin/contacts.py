@@ -1,12 +1,12 @@
 """What the lists of contacts share: whose they are, and how they are searched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy
 from mozillians_basket.admin.addresses import at_addresses, may_see_addresses, shown
 from mozillians_basket.admin.dossier import circumstances
 from mozillians_basket.admin.explanations import Circumstances, next_attempt
-from mozillians_basket.admin.links import member_url
 from mozillians_basket.admin.pages import BasketPages
+from mozillians_basket.admin.people import Person, members
 from mozillians_basket.models import Contact
 from mozillians_basket.site import get_site
 
@@ -34,8 +34,7 @@ class ContactPages(BasketPages):
     """
     Lists of contacts, with each one's member.
 
-    The members of a page are read at once, by the site's own ``ModelAdmin``
-    of them where there is one: it knows what their names need.
+    The members of a page are read at once.
     """
 
     show_facets = admin.ShowFacets.NEVER
@@ -49,10 +48,10 @@ class ContactPages(BasketPages):
         """With what is shown of each row."""
         changelist: Any = super().get_changelist_instance(request)
         rows = list(changelist.result_list)
-        members = self._members_of(request, rows)
+        people = self._people(request, rows)
         now = circumstances()
         for row in rows:
-            row.shown = self._shown(request, row, members, now)
+            row.shown = self._shown(request, row, people, now)
         changelist.result_list = rows
         return changelist
 
@@ -85,40 +84,25 @@ class ContactPages(BasketPages):
         )
         return Q(Exists(members.filter(pk=OuterRef("member_id"))))
 
-    def _members_of(self, request: HttpRequest, rows: Iterable[Any]) -> dict[Any, Model]:
-        if not may_see_addresses(request):  # a name can be an address
-            return {}
-        keys = {row.member_id for row in rows} - {None}
-        model = get_site().member_model
-        members: QuerySet[Any] = model._base_manager.all()
-        if self.admin_site.is_registered(model):
-            page = self.admin_site.get_model_admin(model)
-            members = page.get_queryset(request)
-            related = page.get_list_select_related(request)
-            if related is True:
-                members = members.select_related()
-            elif related:
-                members = members.select_related(*related)
-        return dict(members.in_bulk(keys))
-
     def _shown(
-        self, request: HttpRequest, row: Any, members: dict[Any, Model], now: Circumstances
+        self, request: HttpRequest, row: Any, people: Mapping[Any, Person], now: Circumstances
     ) -> Shown:
+        person = people.get(row.member_id)
+        name = _name(row, person)
+        if person is not None and person.url:
+            name = format_html('<a href="{}">{}</a>', person.url, name)
         return Shown(
-            member=self._linked(request, row, members.get(row.member_id)),
+            member=name,
             address=shown(request, row.wanted_email or row.email),
             next_attempt=next_attempt(row, now),
         )
 
-    def _linked(self, request: HttpRequest, contact: Contact, member: Model | None) -> str:
-        name, url = _name(contact, member), ""
-        if contact.member_id is not None:
-            url = member_url(request, self.admin_site, contact.member_id)
-        return format_html('<a href="{}">{}</a>', url, name) if url else name
+    def _people(self, request: HttpRequest, rows: Iterable[Any]) -> Mapping[Any, Person]:
+        return members(request, self.admin_site, [row.member_id for row in rows])
 
     def whose(self, request: HttpRequest, contact: Contact) -> str:
         """Whose contact it is, for the title of its page."""
-        return _name(contact, self._members_of(request, [contact]).get(contact.member_id))
+        return _name(contact, self._people(request, [contact]).get(contact.member_id))
 
     @admin.display(description=gettext_lazy("member"))
     def member_shown(self, contact: Any) -> str:
@@ -136,10 +120,10 @@ class ContactPages(BasketPages):
         return str(contact.shown.next_attempt)
 
 
-def _name(contact: Contact, member: Model | None) -> str:
-    """A member's name; their key for who may not see names."""
-    if member is not None:
-        return str(member)
+def _name(contact: Contact, person: Person | None) -> str:
+    """Whose a row is: the member's name, or why it has none."""
+    if person is not None:
+        return person.name
     if contact.member_id is not None:
         return _("member %(key)s") % {"key": contact.member_id}
     if contact.departed_at is not None:

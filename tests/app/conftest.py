@@ -32,3 +32,16 @@ def client_with(client, db):
         return client
 
     return logged_in
+
+
+@pytest.fixture
+def staff(client, db):
+    """Log an admin in who may do what is named, and nothing else."""
+
+    def log_in(*codenames):
+        user = UserFactory(is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client.force_login(user)
+        return client
+
+    return log_in

@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 from waffle.testutils import override_switch
@@ -13,7 +12,7 @@ from mozillians_basket import held_back, tasks
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Event, Pulse, Subscription
 from project.people.models import UserProfile, Vouch
-from tests.factories import UserFactory, VouchFactory
+from tests.factories import VouchFactory
 
 REMOVALS = reverse("admin:mozillians_basket_pulse_removals")
 LOSSES = reverse("admin:mozillians_basket_pulse_losses")
@@ -51,19 +50,6 @@ def losing(basket, members):
         tasks.sweep()
     assert Pulse.now().losing_since is not None
     return members
-
-
-@pytest.fixture
-def staff(client, db):
-    """Log an admin in who may do what is named, and nothing else."""
-
-    def log_in(*codenames):
-        user = UserFactory(is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(user)
-        return client
-
-    return log_in
 
 
 def answer(client, url, commit=None, **fields):

@@ -3,28 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from mozillians_basket.models import Batch, Contact, Event
-from tests.factories import UserFactory, UserProfileFactory, VouchFactory
+from tests.factories import UserProfileFactory, VouchFactory
 
 HISTORY = reverse("admin:mozillians_basket_event_changelist")
-
-
-@pytest.fixture
-def staff(client, db):
-    """Log an admin in who may do what is named, and nothing else."""
-
-    def log_in(*codenames):
-        user = UserFactory(is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(user)
-        return client
-
-    return log_in
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.cache import cache, caches
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +13,7 @@ from waffle.testutils import override_switch
 from mozillians_basket import gauges, tasks
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Batch, Contact, Event, Pulse, Subscription, Tally, Touch
-from tests.factories import UserFactory, VouchFactory
+from tests.factories import VouchFactory
 
 OVERVIEW = reverse("admin:mozillians_basket_pulse_changelist")
 #: Session, user, switch and its page, pulse, queue and touches, newsletters, charts, batches;
@@ -26,19 +25,6 @@ QUERIES = 20
 def _empty_caches():
     for cached in caches.all(initialized_only=True):
         cached.clear()
-
-
-@pytest.fixture
-def staff(client, db):
-    """Log an admin in who may do what is named, and nothing else."""
-
-    def log_in(*codenames):
-        user = UserFactory(is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(user)
-        return client
-
-    return log_in
 
 
 def text_of(response):
