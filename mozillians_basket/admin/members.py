@@ -118,6 +118,12 @@ class BasketMemberAdmin(BasketPanel):
         members = selected(selection, request.user)
         total = members.count()
         same = members.query.sql_with_params() == queryset.query.sql_with_params()
-        if not same and total != queryset.count():
+        if not same and not _are_equal(members, queryset, total):
             raise SelectionLost("no list")
         return selection, total
+
+
+def _are_equal(rebuilt: QuerySet[Model], shown: QuerySet[Model], total: int) -> bool:
+    """Whether two lists, the first of which has ``total`` rows, have the same members."""
+    here = shown.order_by().values("pk")
+    return total == here.count() and not rebuilt.order_by().exclude(pk__in=here).exists()

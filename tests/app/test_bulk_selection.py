@@ -234,6 +234,23 @@ def test_a_list_that_the_worker_would_build_otherwise_cannot_be_selected_as_a_wh
     assert not Batch.objects.exists()
 
 
+def test_a_list_of_as_many_but_other_members_is_another_list(basket, admin_client, monkeypatch):
+    everybody = UserProfileAdmin.get_queryset
+
+    def of_the_host(self, request):
+        country = "BR" if request.META.get("HTTP_HOST") else "CL"
+        return everybody(self, request).filter(country=country)
+
+    monkeypatch.setattr(UserProfileAdmin, "get_queryset", of_the_host)
+    brazil = UserProfileFactory(country="BR")
+    UserProfileFactory(country="CL")
+
+    page = select(admin_client, [brazil], across=True, follow=True, headers={"host": "localhost"})
+
+    assert "this list depends on more than its URL" in text_of(page)
+    assert not Batch.objects.exists()
+
+
 def test_drafts_that_nobody_confirms_are_forgotten_after_a_day(basket, admin_client):
     now = timezone.now()
     for hours in (23, 25):
