@@ -143,9 +143,8 @@ def test_the_charts_show_what_was_carried_and_what_failed_and_a_table_says_the_s
     assert "style=" not in re.sub(r"<svg.*?</svg>", "", html.split("<main", 1)[1], flags=re.DOTALL)
 
 
-def test_the_switch_is_linked_for_those_who_may_turn_it(staff, db):
-    switch = Switch.objects.create(name=SWITCH, active=True)
-    link = reverse("admin:waffle_switch_change", args=[switch.pk])
+def test_the_switch_is_linked_for_those_who_may_turn_it(staff, switch_on):
+    link = reverse("admin:waffle_switch_change", args=[Switch.objects.get(name=SWITCH).pk])
 
     may = staff("view_pulse", "change_switch").get(OVERVIEW).content.decode()
     may_not = staff("view_pulse", "view_switch").get(OVERVIEW).content.decode()
