@@ -160,8 +160,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 1500
 CELERY_TASK_TIME_LIMIT = 1800
-# One message ahead per process: tasks wait for the network, and acks are late.
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# As many messages as are worked at, and one ahead for each: tasks are short, and a thread that
+# is done would wait for its acknowledgement and for the next message.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 2
 # After the broker was away, Celery would lower the prefetch count and raise it again from the
 # pool's threads. With RabbitMQ these then read from the consumer's socket, and the worker hangs.
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
@@ -219,5 +220,7 @@ LOGGING = {
             name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL}
             for name in ("amqp", "celery", "django.db", "kombu", "urllib3")
         },
+        # A line for each message that came; that it was carried out is another.
+        "celery.worker.strategy": {"level": "WARNING"},
     },
 }

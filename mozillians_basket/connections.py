@@ -1,0 +1,66 @@
+"""Keep the database connections of a worker's threads open from one task to the next."""
+
+import time
+from typing import Any
+
+from celery import Celery, Task
+from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: Seconds without a task after which a connection is closed, or given back to its pool: it may
+#: be dead by then, and a pool that checks its connections would see it.
+RESTED = 1.0
+
+_USED_AT = "_mozillians_basket_used_at"
+
+
+def fixup(app: Celery) -> DjangoFixup:
+    """
+    Celery's own fixup for Django, but for what it does to connections at each task.
+
+    It closes them before and after, so that each task, and a change is three,
+    connects anew, or is checked out of a pool anew. For the site's Celery app::
+
+        app = Celery("community", fixups=["mozillians_basket.connections:fixup"])
+
+    A thread then keeps its connection while it is busy. After an error, or
+    without a task for a second, it gets another one.
+    """
+    return Fixup(app).install()
+
+
+class Fixup(DjangoFixup):
+    """The part for all processes; at the start of a worker it makes that for workers."""
+
+    @property
+    def worker_fixup(self) -> DjangoWorkerFixup:
+        """Made when it is asked for: before, the app is not configured."""
+        if self._worker_fixup is None:
+            self._worker_fixup = KeptConnections(self.app)
+        return self._worker_fixup
+
+
+class KeptConnections(DjangoWorkerFixup):
+    """What happens to this thread's connections around a task."""
+
+    def on_task_prerun(self, sender: "Task[Any, Any]", **kwargs: Any) -> None:
+        """Part with what has rested for too long."""
+        if not sender.request.is_eager:
+            for connection in self._open():
+                if time.monotonic() - getattr(connection, _USED_AT, float("-inf")) > RESTED:
+                    connection.close()
+
+    def on_task_postrun(self, sender: "Task[Any, Any]", **kwargs: Any) -> None:
+        """Part with what failed, or was left within a transaction."""
+        if sender.request.is_eager:
+            return
+        for connection in self._open():
+            if connection.errors_occurred or connection.in_atomic_block:
+                connection.close()
+            else:
+                setattr(connection, _USED_AT, time.monotonic())
+        self.close_cache()
+
+    def _open(self) -> list[BaseDatabaseWrapper]:
+        found = self._db.connections.all(initialized_only=True)
+        return [each for each in found if each.connection is not None]
