@@ -181,17 +181,19 @@ def subscribe(sheet: Sheet) -> bool:
     :raises Superseded: begin again.
     :raises BasketError: any of its subclasses.
     """
-    sheet.open()
+    sheet.take(noted=True)
 
     def begin() -> tuple[Account, Lookup, Plan]:
         account, lookup, todo = _whats_left(sheet)
         if todo.subscribe:
             ledger.note_request(sheet, lookup, todo.subscribe)
-        elif not todo.unsubscribe:
-            ledger.close(sheet, lookup)
+        else:
+            sheet.contact.asked = None
+            if not todo.unsubscribe:
+                ledger.close(sheet, lookup)
         return account, lookup, todo
 
-    account, lookup, todo = sheet.change(begin, keep=True)
+    account, lookup, todo = sheet.change(begin, calls=True)
     if not todo.subscribe:
         return bool(todo.unsubscribe)
     try:
@@ -213,7 +215,7 @@ def unsubscribe(sheet: Sheet) -> bool:
     :raises Superseded: begin again.
     :raises BasketError: any of its subclasses.
     """
-    sheet.open()
+    sheet.take()
 
     def begin() -> tuple[Lookup, Plan]:
         account, lookup, todo = _whats_left(sheet)
@@ -225,7 +227,7 @@ def unsubscribe(sheet: Sheet) -> bool:
             ledger.close(sheet, lookup)
         return lookup, todo
 
-    lookup, todo = sheet.change(begin, keep=True)
+    lookup, todo = sheet.change(begin, calls=True)
     if todo.unsubscribe and lookup.current is not None:
         with _calling(sheet, Step.UNSUBSCRIBE):
             client.unsubscribe(lookup.current, todo.unsubscribe)

@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import router
 from django.db.models import F
 from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
+from mozillians_basket.ledger import statements
 from mozillians_basket.ledger.accounts import account_of
 from mozillians_basket.ledger.leases import Lease, end_of_lease
 from mozillians_basket.models import Contact, Subscription
@@ -22,6 +24,7 @@ DUE_FIELDS = [
     "touched_at", "priority", "not_before", "attempts", "parked_at", "cause", "leased_until",
     "claimed_touch", "lookup",
 ]  # fmt: skip
+NEW_LINE_FIELDS = [field.attname for field in Subscription._meta.concrete_fields[1:]]
 LINE_FIELDS = [
     "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
 ]  # fmt: skip
@@ -36,14 +39,18 @@ def later_than(moment: datetime) -> datetime:
     return max(timezone.now(), moment + INSTANT)
 
 
-def locked_contacts(member_ids: Collection[Any]) -> tuple[list[Contact], set[Any]]:
+def locked_contacts(
+    member_ids: Collection[Any], found: Mapping[Any, Contact] | None = None
+) -> tuple[list[Contact], set[Any]]:
     """
     The rows of these members, made where there is none, locked in order of their keys.
 
     Call it in a transaction. The second value names the members whose row is new.
+
+    :param found: what is locked already, by member, where all of them were tried.
     """
     locked = Contact.objects.filter(member__in=member_ids).order_by("pk").select_for_update()
-    rows = list(locked)
+    rows = list(locked) if found is None else [found[pk] for pk in member_ids if pk in found]
     missing = set(member_ids) - {row.member_id for row in rows}
     now = timezone.now()
     if missing:
@@ -151,9 +158,7 @@ def evaluate(
                 contact.lookup = None
         if changed:
             written.append(contact)
-    Subscription.objects.bulk_create(new_lines)
-    Subscription.objects.bulk_update(_distinct(changed_lines), LINE_FIELDS)
-    _write(written, as_read)
+    _write(written, as_read, new_lines, list({line.pk: line for line in changed_lines}.values()))
     if pointless:
         Contact.objects.filter(pk__in=pointless).delete()
     return waiting, [Lease(row.pk, row.lease) for row in claimed]
@@ -170,15 +175,34 @@ def _values(contact: Contact) -> dict[str, Any]:
     return {name: getattr(contact, name) for name in (*SITE_FIELDS, *DUE_FIELDS)}
 
 
-def _write(contacts: Iterable[Contact], as_read: Mapping[int, dict[str, Any]]) -> None:
+def _write(
+    contacts: Iterable[Contact],
+    as_read: Mapping[int, dict[str, Any]],
+    new_lines: Collection[Subscription],
+    changed_lines: Collection[Subscription],
+) -> None:
     """
-    Write locked contacts back, those that change alike in one statement.
+    Write locked contacts and their lines back, what changes alike in one statement.
 
     One statement for all, with a case for each row, takes the longer the more
-    rows there are: only those whose address changed need it.
+    rows there are: only those whose address changed need it, and lines that
+    become different from each other.
     """
-    alike: dict[tuple[tuple[str, Any], ...], list[Contact]] = defaultdict(list)
+    using = router.db_for_write(Contact)
+    writes: list[statements.Statement] = []
     moved: list[Contact] = []
+    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    if new_lines:
+        rows = [{name: getattr(line, name) for name in NEW_LINE_FIELDS} for line in new_lines]
+        writes.append(statements.insertion(using, Subscription, rows))
+    for line in changed_lines:
+        alike[tuple((name, getattr(line, name)) for name in LINE_FIELDS)].append(line.pk)
+    if len(alike) == 1:
+        ((values, keys),) = alike.items()
+        writes.append(statements.change(using, Subscription, keys, dict(values)))
+    else:
+        Subscription.objects.bulk_update(changed_lines, LINE_FIELDS)
+    alike.clear()
     for contact in contacts:
         before, after = as_read[contact.pk], _values(contact)
         changes = {name: value for name, value in after.items() if value != before[name]}
@@ -188,14 +212,12 @@ def _write(contacts: Iterable[Contact], as_read: Mapping[int, dict[str, Any]]) -
         if changes.keys() & SITE_FIELDS:
             moved.append(contact)
         else:
-            alike[("claimed", claimed), *changes.items()].append(contact)
-    for differences, rows in alike.items():
+            alike[("claimed", claimed), *changes.items()].append(contact.pk)
+    for differences, keys in alike.items():
         values = dict(differences)
-        if values.pop("claimed"):
-            values["lease"] = F("lease") + 1
-        Contact.objects.filter(pk__in=[row.pk for row in rows]).update(
-            revision=F("revision") + 1, **values
-        )
+        counted = ("revision", "lease") if values.pop("claimed") else ("revision",)
+        writes.append(statements.change(using, Contact, keys, values, counted=counted))
+    statements.execute_together(using, writes)
     names = [name.removesuffix("_id") for name in SITE_FIELDS]
     Contact.objects.bulk_update(moved, [*names, *DUE_FIELDS, "lease", "revision"])
 
@@ -297,7 +319,3 @@ def _apply_policies(
                 line.wanted, line.decided_at = False, moment
                 result.append(line)
     return result
-
-
-def _distinct(lines: Iterable[Subscription]) -> list[Subscription]:
-    return list({line.pk: line for line in lines}.values())

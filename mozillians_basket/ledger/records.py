@@ -45,6 +45,8 @@ def record_lookup(sheet: Sheet, lookup: Lookup) -> Plan | None:
         contact.lookup, contact.verified_at = lookup.as_json(), timezone.now()
         if not (todo.subscribe or todo.unsubscribe):
             close(sheet, lookup)
+        elif todo.subscribe and not account.moving:
+            note_request(sheet, lookup, todo.subscribe)  # so that the next step need not
         return todo
 
     return sheet.change(work, keep=True)
@@ -67,14 +69,16 @@ def note_request(sheet: Sheet, lookup: Lookup, newsletters: frozenset[str]) -> N
     Remember, before the call, that the target address may get these, however late.
 
     A call that nobody answered can be carried out long after it was given up.
-    For the length of the call it stands in the contact's row; the next worker
-    to open it finds it in the lines.
+    Until the answer it stands in the contact's row; whoever else opens it, as
+    that one did not get through, finds it in the lines.
     """
     contact = sheet.contact
     if sheet.account.moving and not same_address(contact.moving_to, lookup.target):
         leave_unanswered(sheet, contact.email, "address changed")
         contact.moving_to = lookup.target
-    contact.asked = {"at": timezone.now().isoformat(), "newsletters": sorted(newsletters)}
+    names = sorted(newsletters)
+    if contact.asked is None or contact.asked["newsletters"] != names:
+        contact.asked = {"at": timezone.now().isoformat(), "newsletters": names}
 
 
 def record_subscribed(
@@ -120,8 +124,9 @@ def note_removal(sheet: Sheet, newsletters: frozenset[str]) -> None:
     for line in sheet.lines.values():
         if line.newsletter in newsletters:
             line.state, line.removed_at = State.UNKNOWN, now
-    email, own = sheet.contact.email, sheet.contact.pk
-    sheet.more.append(lambda: _note_removal_at_others(email, own, newsletters, now))
+    if sheet.shared:
+        email, own = sheet.contact.email, sheet.contact.pk
+        sheet.more.append(lambda: _note_removal_at_others(email, own, newsletters, now))
 
 
 def _note_removal_at_others(

@@ -2,17 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import Model
 
 from mozillians_basket.exceptions import BasketSwitchedOff, LeaseLost
-from mozillians_basket.ledger import statements
+from mozillians_basket.ledger import reading, statements
 from mozillians_basket.ledger.accounts import account_of, current_plan
 from mozillians_basket.ledger.history import event_of
 from mozillians_basket.ledger.leases import Lease, end_of_lease, release
+from mozillians_basket.ledger.reading import Reading
 from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.plan import Account, Lookup, Plan
 from mozillians_basket.switch import note_row_is_on
@@ -89,39 +91,46 @@ class Sheet:
         :raises BasketSwitchedOff: when the switch's own row says so: waffle's
             cache can be behind it, by a race or after a ``QuerySet.update()``.
         """
-        found = statements.read(self.lease)
+        found = reading.read(self.lease)
         if found is None:
             raise LeaseLost(self.lease.contact_id)
-        contact, lines, circumstances = found
-        if circumstances["switched_on"]:
-            note_row_is_on()
-        elif switched_on:
+        if not found.switched_on and switched_on:
             release(self.lease)
             raise BasketSwitchedOff
-        self._take(contact, lines)
-        self.troubled = circumstances["troubled"]
-        self.shared = circumstances["shared"]
-        self.ordered = circumstances["ordered"]
+        self._receive(found)
+        self._leave_unanswered()
         return self
 
-    def take(self) -> Self:
+    def take(self, *, noted: bool = False) -> Self:
         """
         Make the lease one that only this worker knows, and open the sheet.
 
         So a message that is delivered twice is carried out once.
 
+        :param noted: the step before noted in ``asked`` what this one is to ask for.
         :raises LeaseLost: as :meth:`open`.
         :raises BasketSwitchedOff: as :meth:`open`.
         """
-        if statements.update_contact(self.lease, {"leased_until": end_of_lease()}, keep=True):
-            self.lease = self.lease.prolonged
-        return self.open()
+        found = reading.take(self.lease)
+        if found is None:
+            return self.open()
+        self.lease = self.lease.prolonged
+        self._receive(found)
+        if not noted:
+            self._leave_unanswered()
+        return self
 
-    def _take(self, contact: Contact, lines: Iterable[Subscription]) -> None:
-        self.contact = contact
-        self.lines = {line.newsletter: line for line in lines}
+    def _receive(self, found: Reading) -> None:
+        self.contact = found.contact
+        self.lines = {line.newsletter: line for line in found.lines}
+        self.troubled, self.shared, self.ordered = found.troubled, found.shared, found.ordered
         self._remember()
-        asked, contact.asked = contact.asked, None
+        if found.switched_on:
+            note_row_is_on()
+
+    def _leave_unanswered(self) -> None:
+        """A subscribe that nobody answered may be carried out yet: the lines say so from now on."""
+        asked, self.contact.asked = self.contact.asked, None
         for name in (asked or {}).get("newsletters", ()):
             if name in self.lines and asked is not None:
                 self.lines[name].requested_at = datetime.fromisoformat(asked["at"])
@@ -130,24 +139,27 @@ class Sheet:
         self._contact_as_read = _values(self.contact, CONTACT_FIELDS)
         self._lines_as_read = {line.pk: _values(line, LINE_FIELDS) for line in self.lines.values()}
 
-    def change(self, work: Callable[[], Result], *, keep: bool = False) -> Result:
+    def change(
+        self, work: Callable[[], Result], *, keep: bool = False, calls: bool = False
+    ) -> Result:
         """
         Write what ``work`` changes in memory, and the events and further writes that it adds.
 
         It is called again, on freshly read rows, when somebody else wrote
         meanwhile. What it raises leaves the database as it was.
 
-        :param keep: prolong the lease for the next call, unless ``work`` gives the
+        :param keep: prolong the lease for the next step, unless ``work`` gives the
             contact back; the lease before is void after that.
+        :param calls: a call follows at once, under the lease as it was just taken.
         :raises LeaseLost: when somebody else has the lease.
-        :raises BasketSwitchedOff: with ``keep``, when the switch is off.
+        :raises BasketSwitchedOff: with ``keep`` or ``calls``, when the switch is off.
         """
         while True:
             self.events, self.more = [], []
             result = work()
             if self._write(keep=keep and self.contact.leased_until is not None):
                 return result
-            self.open(switched_on=keep)
+            self.open(switched_on=keep or calls)
 
     def note(self, kind: Event.Kind, newsletters: Iterable[str] = (), **more: Any) -> None:
         """Add to the contact's history."""
@@ -163,36 +175,37 @@ class Sheet:
             return True
         if keep:
             changes["leased_until"] = end_of_lease()
-        if not (lines or self.events or self.more):
-            written = self._write_contact(changes, keep=keep)
-        else:
-            with transaction.atomic():
-                # Counts the row, and locks it against all other writers.
-                written = self._write_contact(changes, keep=keep)
-                if written:
-                    self._write_rest(lines)
-        if not written:
-            return False
+        with ExitStack() as stack:
+            if self.more:
+                stack.enter_context(transaction.atomic(router.db_for_write(Contact)))
+            if not self._write_rows(changes, lines, keep=keep):
+                return False
+            for write in self.more:
+                write()
+            if self.more:
+                Event.objects.bulk_create(self.events)
         if keep:
             note_row_is_on()
             self.lease = self.lease.prolonged
         self._remember()
         return True
 
-    def _write_contact(self, changes: dict[str, Any], *, keep: bool) -> bool:
-        revision = self.contact.revision
-        return statements.update_contact(self.lease, changes, revision=revision, keep=keep)
-
-    def _write_rest(self, lines: dict[tuple[tuple[str, Any], ...], list[int]]) -> None:
-        for differences, keys in lines.items():
-            statements.update_lines(keys, dict(differences))
-        for write in self.more:
-            write()
-        if len(self.events) == 1:
-            values = {name: getattr(self.events[0], name) for name in EVENT_FIELDS}
-            statements.insert(Event, values)
-        else:
-            Event.objects.bulk_create(self.events)
+    def _write_rows(
+        self,
+        changes: dict[str, Any],
+        lines: dict[tuple[tuple[str, Any], ...], list[int]],
+        *,
+        keep: bool,
+    ) -> bool:
+        events = [] if self.more else self.events
+        return statements.write(
+            self.lease,
+            changes,
+            revision=self.contact.revision,
+            keep=keep,
+            lines=[(keys, dict(differences)) for differences, keys in lines.items()],
+            events=[_values(event, EVENT_FIELDS) for event in events],
+        )
 
 
 def _values(row: Model, names: Iterable[str]) -> dict[str, Any]:

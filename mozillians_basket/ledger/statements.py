@@ -1,119 +1,140 @@
 """
-The statements that each step of a sync makes, put together once per process.
+The statements of each change and each step, put together once per process.
 
 To build and compile them anew each time is most of what they cost a worker.
+Each is a journey to the database and back, so what belongs together goes there
+together, where the database can: PostgreSQL takes several writes as one
+statement. Elsewhere they are made one after the other, in a transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from django.db import connections, router
-from django.db.models import Exists, Field, Model, OuterRef, Q
+from django.db import connections, router, transaction
+from django.db.models import CharField, Field, Model
 from waffle.utils import get_setting
 
 from mozillians_basket.ledger.leases import Lease
-from mozillians_basket.ledger.matching import is_at
-from mozillians_basket.models import BatchItem, Contact, Pulse, Subscription
+from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.switch import row_is_on
 
-#: Stand for a contact's key and its lease's serial while the query is compiled.
-_KEY, _SERIAL = 10**15 + 1, 10**15 + 2
-
-#: What is read besides the rows themselves.
-CIRCUMSTANCES = ("switched_on", "troubled", "shared", "ordered")
+#: What the write of the contact is called where others go by whether it found its row.
+HELD = "held"
 
 
-def _names(model: type[Model]) -> list[str]:
-    return [field.attname for field in model._meta.concrete_fields]
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL and its parameters."""
+
+    sql: str
+    parameters: list[Any]
 
 
-def read(lease: Lease) -> tuple[Contact, list[Subscription], dict[str, bool]] | None:
+def combines(using: str) -> bool:
+    """Whether a database takes several writes as one statement."""
+    return bool(connections[using].vendor == "postgresql")
+
+
+def execute(using: str, statement: Statement) -> int:
+    """Execute a write; return how many rows it found."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement.sql, statement.parameters)
+        return int(cursor.rowcount)
+
+
+def execute_together(using: str, statements: Sequence[Statement]) -> None:
     """
-    A leased contact, its lines and the circumstances of both, in one query.
+    Execute writes that do not build on each other, and are about different rows.
 
-    ``None`` when somebody else has the lease.
+    Call it in a transaction.
     """
-    using = router.db_for_write(Contact)  # a replica may not have the lease yet
-    sql, parameters, converters = _reading(using, switch_default=_switch_default())
-    given: dict[Any, Any] = {_KEY: lease.contact_id, _SERIAL: lease.serial}
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [given.get(each, each) for each in parameters])
-        rows = [list(row) for row in cursor.fetchall()]
-    if not rows:
-        return None
-    for row in rows:
-        for place, (functions, expression) in converters.items():
-            for convert in functions:
-                row[place] = convert(row[place], expression, connection)
-    names, line_names = _names(Contact), _names(Subscription)
-    start, end = len(names), len(names) + len(line_names)
-    contact = Contact.from_db(using, names, rows[0][:start])
-    lines = [
-        Subscription.from_db(using, line_names, row[start:end])
-        for row in rows
-        if row[start] is not None
-    ]
-    return contact, lines, dict(zip(CIRCUMSTANCES, map(bool, rows[0][end:]), strict=True))
+    if not statements:
+        return
+    if not combines(using):
+        for statement in statements:
+            execute(using, statement)
+        return
+    *first, last = statements
+    execute(using, _with({f"part_{n}": each for n, each in enumerate(first)}, last))
 
 
-@lru_cache(maxsize=8)
-def _reading(using: str, *, switch_default: bool) -> tuple[str, tuple[Any, ...], dict[int, Any]]:
-    """The query's SQL and parameters, and how its values become Python's, by their places."""
-    others = Contact.objects.exclude(pk=OuterRef("pk"))
-    pulse = Pulse.objects.filter(pk=1)
-    waiting = BatchItem.objects.filter(contact=OuterRef("pk"), state=BatchItem.State.PENDING)
-    rows = (
-        Contact.objects.filter(pk=_KEY, lease=_SERIAL, leased_until__isnull=False)
-        .annotate(
-            switched_on=row_is_on(),
-            troubled=Exists(pulse.filter(Q(failures__gt=0) | Q(opened_at__isnull=False))),
-            shared=Exists(others.filter(is_at("email", OuterRef("email"))))
-            | Exists(others.filter(is_at("wanted_email", OuterRef("email")))),
-            ordered=Exists(waiting),
-        )
-        .order_by()
-        .values_list(
-            *_names(Contact),
-            *(f"subscriptions__{name}" for name in _names(Subscription)),
-            *CIRCUMSTANCES,
-        )
-    )
-    compiler = rows.query.get_compiler(using=using)
-    sql, parameters = compiler.as_sql()
-    converters = compiler.get_converters([expression for expression, *_rest in compiler.select])
-    return sql, tuple(parameters), converters
+def _with(parts: Mapping[str, Statement], last: Statement) -> Statement:
+    if not parts:
+        return last
+    named = ", ".join(f'"{name}" AS ({part.sql})' for name, part in parts.items())
+    parameters = [value for part in (*parts.values(), last) for value in part.parameters]
+    return Statement(f"WITH {named} {last.sql}", parameters)
 
 
-def update_contact(
-    lease: Lease, changes: Mapping[str, Any], *, revision: int | None = None, keep: bool = False
+def write(
+    lease: Lease,
+    changes: Mapping[str, Any],
+    *,
+    revision: int | None = None,
+    keep: bool = False,
+    lines: Sequence[tuple[Collection[int], Mapping[str, Any]]] = (),
+    events: Sequence[Mapping[str, Any]] = (),
 ) -> bool:
     """
-    Change a leased contact in one statement; return whether the lease was still there to do so.
+    Change a leased contact and its lines, and add to its history: all of it, or nothing.
 
     :param revision: nobody else may have changed the contact since this one.
     :param keep: prolong the lease by a new serial, if the switch's row is on.
+    :param lines: keys of subscriptions, and what they have in common from now on.
+    :param events: values of all columns of the history but the key, by attribute.
+    :return: whether the lease was still there to do so.
     """
     using = router.db_for_write(Contact)
+    contact = change_of_contact(using, lease, changes, revision=revision, keep=keep)
+    if not (lines or events):
+        return bool(execute(using, contact))
+    given = HELD if combines(using) else ""
+    rest = [change(using, Subscription, keys, values, given=given) for keys, values in lines]
+    if events:
+        rest.append(insertion(using, Event, events, given=given))
+    if given:
+        found = Statement(f"{contact.sql} RETURNING 1", contact.parameters)
+        parts = {HELD: found} | {f"part_{number}": each for number, each in enumerate(rest)}
+        whole = _with(parts, Statement(f'SELECT COUNT(*) FROM "{HELD}"', []))  # noqa: S608
+        with connections[using].cursor() as cursor:
+            cursor.execute(whole.sql, whole.parameters)
+            return bool(cursor.fetchone()[0])
+    with transaction.atomic(using, savepoint=False):
+        # Counts the row, and locks it against all other writers.
+        if not execute(using, contact):
+            return False
+        for statement in rest:
+            execute(using, statement)
+    return True
+
+
+def change_of_contact(
+    using: str,
+    lease: Lease,
+    changes: Mapping[str, Any],
+    *,
+    revision: int | None = None,
+    keep: bool = False,
+) -> Statement:
+    """A change of a leased contact, as :func:`write` makes it."""
     connection = connections[using]
-    names = tuple(changes)
-    sql, parameters = _updating(using, names, keep=keep, switch_default=_switch_default())
+    sql, parameters = _changing_contact(
+        using, tuple(changes), keep=keep, switch_default=switch_default()
+    )
     values = _prepared(Contact, changes, connection)
     given = [*values, lease.contact_id, lease.serial, *parameters]
     if revision is not None:
         sql, given = f"{sql} AND {connection.ops.quote_name('revision')} = %s", [*given, revision]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, given)
-        return bool(cursor.rowcount)
+    return Statement(sql, given)
 
 
 @lru_cache(maxsize=256)
-def _updating(
+def _changing_contact(
     using: str, names: tuple[str, ...], *, keep: bool, switch_default: bool
 ) -> tuple[str, tuple[Any, ...]]:
-    connection = connections[using]
-    quoted = connection.ops.quote_name
+    quoted = connections[using].ops.quote_name
     settings = [f"{quoted(_column(Contact, name))} = %s" for name in names]
     if keep or not settings:
         settings.append(f"{quoted('lease')} = {quoted('lease')} + {int(keep)}")
@@ -130,18 +151,73 @@ def _updating(
     return sql, tuple(parameters)
 
 
-def update_lines(keys: list[int], changes: Mapping[str, Any]) -> None:
-    """Give the named subscriptions the same new values, in one statement."""
-    connection = connections[router.db_for_write(Subscription)]
-    quoted = connection.ops.quote_name
-    settings = ", ".join(f"{quoted(_column(Subscription, name))} = %s" for name in changes)
-    places = ", ".join("%s" for _key in keys)
+def change(
+    using: str,
+    model: type[Model],
+    keys: Collection[int],
+    changes: Mapping[str, Any],
+    *,
+    counted: Collection[str] = (),
+    given: str = "",
+) -> Statement:
+    """
+    Rows of a model that get the same new values.
+
+    :param counted: columns that grow by one.
+    :param given: the part of the same statement that must have found a row.
+    """
+    connection = connections[using]
+    sql = _changing(using, model, tuple(changes), tuple(counted), len(keys), given)
+    return Statement(sql, [*_prepared(model, changes, connection), *keys])
+
+
+@lru_cache(maxsize=256)
+def _changing(
+    using: str,
+    model: type[Model],
+    names: tuple[str, ...],
+    counted: tuple[str, ...],
+    keys: int,
+    given: str,
+) -> str:
+    quoted = connections[using].ops.quote_name
+    settings = [f"{quoted(_column(model, name))} = %s" for name in names]
+    settings += [f"{quoted(name)} = {quoted(name)} + 1" for name in counted]
+    places = ", ".join(["%s"] * keys)
     sql = (
-        f"UPDATE {quoted(Subscription._meta.db_table)} SET {settings} "  # noqa: S608
+        f"UPDATE {quoted(model._meta.db_table)} SET {', '.join(settings)} "  # noqa: S608
         f"WHERE {quoted('id')} IN ({places})"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*_prepared(Subscription, changes, connection), *keys])
+    return f'{sql} AND EXISTS (SELECT 1 FROM "{given}")' if given else sql  # noqa: S608
+
+
+def insertion(
+    using: str, model: type[Model], rows: Sequence[Mapping[str, Any]], *, given: str = ""
+) -> Statement:
+    """
+    New rows of a model; no signal is sent for them.
+
+    :param rows: the values of all columns but the key, by attribute, in the same order.
+    :param given: the part of the same statement that must have found a row.
+    """
+    connection = connections[using]
+    sql = _inserting(using, model, tuple(rows[0]), len(rows), given)
+    return Statement(sql, [value for row in rows for value in _prepared(model, row, connection)])
+
+
+@lru_cache(maxsize=256)
+def _inserting(
+    using: str, model: type[Model], names: tuple[str, ...], rows: int, given: str
+) -> str:
+    connection = connections[using]
+    quoted = connection.ops.quote_name
+    columns = ", ".join(quoted(_column(model, name)) for name in names)
+    # Below a SELECT the database does not know by the column which type is meant.
+    places = ", ".join(f"%s::{_type(model, name, connection)}" if given else "%s" for name in names)
+    values = f"VALUES {', '.join([f'({places})'] * rows)}"
+    if given:
+        values = f'SELECT "new".* FROM ({values}) AS "new" CROSS JOIN "{given}"'  # noqa: S608
+    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) {values}"
 
 
 def insert(model: type[Model], values: Mapping[str, Any]) -> int:
@@ -152,40 +228,37 @@ def insert(model: type[Model], values: Mapping[str, Any]) -> int:
     """
     using = router.db_for_write(model)
     connection = connections[using]
-    sql, returns = _inserting(using, model, tuple(values))
+    statement = insertion(using, model, [values])
+    returns = connection.features.can_return_columns_from_insert
+    returning = f" RETURNING {connection.ops.quote_name('id')}" if returns else ""
     with connection.cursor() as cursor:
-        cursor.execute(sql, _prepared(model, values, connection))
+        cursor.execute(statement.sql + returning, statement.parameters)
         if returns:
             return int(cursor.fetchone()[0])
         return int(connection.ops.last_insert_id(cursor, model._meta.db_table, "id"))
 
 
-@lru_cache(maxsize=8)
-def _inserting(using: str, model: type[Model], names: tuple[str, ...]) -> tuple[str, bool]:
-    """The statement, and whether it returns the key by itself."""
-    connection = connections[using]
-    quoted = connection.ops.quote_name
-    columns = ", ".join(quoted(_column(model, name)) for name in names)
-    places = ", ".join("%s" for _name in names)
-    sql = f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608
-    returns = connection.features.can_return_columns_from_insert
-    if returns:
-        sql = f"{sql} RETURNING {quoted('id')}"
-    return sql, returns
-
-
-def _switch_default() -> bool:
+def switch_default() -> bool:
     """Part of the key by which statements are kept, as the switch's condition depends on it."""
     return bool(get_setting("SWITCH_DEFAULT"))
 
 
+def _field(model: type[Model], name: str) -> "Field[Any, Any]":
+    return cast("Field[Any, Any]", model._meta.get_field(name))
+
+
+@lru_cache(maxsize=256)
 def _column(model: type[Model], name: str) -> str:
-    return str(cast("Field[Any, Any]", model._meta.get_field(name)).column)
+    return str(_field(model, name).column)
+
+
+def _type(model: type[Model], name: str, connection: Any) -> str:
+    """A column's type; of text without its length, to which a cast would cut it silently."""
+    field = _field(model, name)
+    return "varchar" if isinstance(field, CharField) else str(field.cast_db_type(connection))
 
 
 def _prepared(model: type[Model], changes: Mapping[str, Any], connection: Any) -> list[Any]:
-    fields = model._meta
     return [
-        cast("Field[Any, Any]", fields.get_field(name)).get_db_prep_save(value, connection)
-        for name, value in changes.items()
+        _field(model, name).get_db_prep_save(value, connection) for name, value in changes.items()
     ]

@@ -8,16 +8,15 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldError, ValidationError
-from django.db import transaction
-from django.db.models import Count, Exists, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db import router, transaction
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import statements
 from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
 from mozillians_basket.ledger.leases import Lease
-from mozillians_basket.models import Contact, Pulse, Touch
+from mozillians_basket.ledger.portions import take_portion
+from mozillians_basket.models import Contact, Touch
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -59,8 +58,8 @@ def touch(
 class Drained:
     """What a portion of touches led to."""
 
-    touches: int = 0
-    """How many were worked through."""
+    touch_ids: list[int] = field(default_factory=list)
+    """Those that were worked through."""
 
     contact_ids: list[int] = field(default_factory=list)
     """The contacts that Basket must hear of."""
@@ -82,51 +81,30 @@ def drain(touch_ids: Collection[int] | None = None, *, claim: bool = False) -> D
     :param claim: take leases on the contacts, as many as may be under way.
     """
     drained = Drained()
-    with transaction.atomic():
-        touches = _portion(touch_ids or ())
-        if not touches:
+    with transaction.atomic(router.db_for_write(Touch)):
+        portion = take_portion(touch_ids or ())
+        if not portion.touches:
             return drained
-        drained.touches = len(touches)
-        circumstances: Any = touches[0]
-        drained.held_back = claim and circumstances.breaker_open
-        room = conf.MAX_IN_FLIGHT - circumstances.under_way if claim else 0
+        drained.touch_ids = [row.pk for row in portion.touches]
+        drained.held_back = claim and portion.breaker_open
+        room = conf.MAX_IN_FLIGHT - portion.under_way if claim else 0
         room = 0 if drained.held_back else max(room, 0)
-        members = _members_of(touches)
+        members = _members_of(portion.touches)
         for chunk in _in_chunks(sorted(members, key=str), conf.DRAIN_SIZE):
-            waiting, leases = _evaluate_members(chunk, members, room - len(drained.leases))
+            locked = locked_contacts(chunk, portion.locked)
+            waiting, leases = _evaluate_members(locked, chunk, members, room - len(drained.leases))
             drained.contact_ids += [contact.pk for contact in waiting]
             drained.leases += leases
-        Touch.objects.filter(pk__in=[row.pk for row in touches]).delete()
     return drained
 
 
-def _portion(named: Collection[int]) -> list[Touch]:
-    """The oldest touches, locked, and the named ones where these are too many to be among them."""
-    leased = Contact.objects.filter(leased_until__gt=timezone.now()).order_by()
-    rows = (
-        Touch.objects.annotate(
-            breaker_open=Exists(Pulse.objects.filter(pk=1, opened_at__isnull=False)),
-            under_way=Coalesce(
-                Subquery(
-                    leased.annotate(one=Value(1)).values("one").annotate(n=Count("pk")).values("n")
-                ),
-                0,
-            ),
-        )
-        .order_by("pk")
-        .select_for_update(skip_locked=True)
-    )
-    oldest: list[Touch] = list(rows[: conf.DRAIN_SIZE])
-    later = {pk for pk in named if oldest and pk > oldest[-1].pk}
-    if later and len(oldest) == conf.DRAIN_SIZE:
-        oldest += rows.filter(pk__in=later)
-    return oldest
-
-
 def _evaluate_members(
-    chunk: list[Any], members: dict[Any, list[Touch]], claim: int
+    locked: tuple[list[Contact], set[Any]],
+    chunk: list[Any],
+    members: dict[Any, list[Touch]],
+    claim: int,
 ) -> tuple[list[Contact], list[Lease]]:
-    contacts, fresh = locked_contacts(chunk)
+    contacts, fresh = locked
     own = conf.MEMBER_MODEL.lower()
     newborn = {
         pk

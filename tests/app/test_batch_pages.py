@@ -127,7 +127,7 @@ def failing(number=1, **fields):
     batch = batch_of([])
     for _ in range(number):
         profile = UserProfileFactory(**fields)
-        while ledger.drain().touches:
+        while ledger.drain().touch_ids:
             pass
         contact = profile.__class__.objects.get(pk=profile.pk).basket_contact
         BatchItem.objects.create(

@@ -23,7 +23,7 @@ def work_off(number, action=Batch.Action.SUBSCRIBE, prepare=list):
     """How many statements it takes to decide on so many members."""
     profiles = UserProfileFactory.create_batch(number)
     prepare(profiles)
-    while ledger.drain().touches:
+    while ledger.drain().touch_ids:
         pass
     keys = [profile.pk for profile in profiles]
     batch = ledger.create_batch(action, ["mozilla-phone", "mozillians-nda"], keys, actor=None)
@@ -50,7 +50,7 @@ def test_deciding_on_thirty_members_takes_as_many_statements_as_on_four(db, acti
 
 def test_members_without_a_row_get_theirs_in_as_many_statements(db):
     def forget(_profiles):
-        while ledger.drain().touches:
+        while ledger.drain().touch_ids:
             pass
         Contact.objects.all().delete()
 
@@ -73,7 +73,7 @@ def test_taking_back_costs_the_same_whatever_the_number(db):
     costs = []
     for number in (3, 30):
         profiles = UserProfileFactory.create_batch(number)
-        while ledger.drain().touches:
+        while ledger.drain().touch_ids:
             pass
         keys = [profile.pk for profile in profiles]
         batch = ledger.create_batch("subscribe", ["mozilla-phone"], keys, actor=None)

@@ -16,7 +16,7 @@ def statements(number):
         VouchFactory(vouchee=profile, voucher=voucher)
         profile.user.save()
     with CaptureQueriesContext(connection) as captured:
-        while ledger.drain().touches:
+        while ledger.drain().touch_ids:
             pass
     return len(captured)
 
