@@ -2,9 +2,10 @@
 
 from mozillians_basket.ledger.accounts import target_of
 from mozillians_basket.ledger.batches import advance_batches, work_off_batches
+from mozillians_basket.ledger.claims import claim, claim_next
 from mozillians_basket.ledger.decisions import move_address, subscribe_member, unsubscribe_address
 from mozillians_basket.ledger.evaluation import evaluate_members, make_due
-from mozillians_basket.ledger.leases import Lease, claim, claim_next, due, most_urgent, release
+from mozillians_basket.ledger.leases import Lease, due, most_urgent, release
 from mozillians_basket.ledger.leftovers import leave_behind
 from mozillians_basket.ledger.orders import (
     cancel_batch,

@@ -1,21 +1,16 @@
 """Who may work on a contact: one lease each, and only its last holder writes."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, label_of
-from mozillians_basket.models import Contact, Pulse
-
-#: For how long unused starts are saved up; at least the time between two sweeps.
-BURST = timedelta(seconds=5)
+from mozillians_basket.models import Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,53 +55,6 @@ def due(now: datetime | None = None) -> QuerySet[Contact]:
 def most_urgent(limit: int = 100) -> list[int]:
     """Keys of due contacts, in the order in which they would be claimed."""
     return list(due().order_by("priority", "touched_at").values_list("pk", flat=True)[:limit])
-
-
-def claim(contact_ids: Iterable[int] | None = None, limit: int | None = None) -> list[Lease]:
-    """
-    Take leases on due contacts: removals, then the longest waiting first.
-
-    If any are named, on these only.
-    Contacts that another worker is claiming at this moment are passed over.
-    """
-    with transaction.atomic():
-        rows = due().order_by("priority", "touched_at").select_for_update(skip_locked=True)
-        if contact_ids is not None:
-            rows = rows.filter(pk__in=list(contact_ids))
-        leases = [
-            Lease(pk, serial + 1) for pk, serial in rows.values_list("pk", "lease")[: limit or None]
-        ]
-        if leases:
-            Contact.objects.filter(pk__in=[lease.contact_id for lease in leases]).update(
-                lease=F("lease") + 1,
-                leased_until=end_of_lease(),
-                claimed_touch=F("touched_at"),
-                lookup=None,
-            )
-    return leases
-
-
-def claim_next() -> list[Lease]:
-    """Claim as many due contacts as may be under way besides those that are."""
-    under_way = Contact.objects.filter(leased_until__gt=timezone.now()).count()
-    room = _paced(conf.MAX_IN_FLIGHT - under_way)
-    return claim(limit=room) if room > 0 else []
-
-
-def _paced(wanted: int) -> int:
-    """How many of these may start now, going by ``BASKET_MAX_PER_SECOND``, all workers together."""
-    rate = conf.MAX_PER_SECOND
-    if rate is None or wanted <= 0:
-        return wanted
-    with transaction.atomic():
-        Pulse.now()
-        pulse = Pulse.objects.select_for_update().get(pk=1)
-        now = timezone.now()
-        start = max(pulse.paced_until or now - BURST, now - BURST)
-        allowed = min(wanted, int((now - start).total_seconds() * rate))
-        pulse.paced_until = start + timedelta(seconds=allowed / rate)
-        pulse.save(update_fields=["paced_until"])
-    return allowed
 
 
 def release(lease: Lease, error: BasketError | None = None) -> None:
