@@ -51,11 +51,11 @@ class KeptConnections(DjangoWorkerFixup):
                     connection.close()
 
     def on_task_postrun(self, sender: "Task[Any, Any]", **kwargs: Any) -> None:
-        """Part with what failed, or was left within a transaction."""
+        """Part with what failed."""
         if sender.request.is_eager:
             return
         for connection in self._open():
-            if connection.errors_occurred or connection.in_atomic_block:
+            if connection.errors_occurred:
                 connection.close()
             else:
                 setattr(connection, _USED_AT, time.monotonic())

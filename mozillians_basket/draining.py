@@ -45,15 +45,15 @@ def drain(touch_ids: Collection[int], start: Callable[[Iterable[Lease]], None]) 
 
 def _drained(named: Collection[int]) -> list[Lease]:
     drained = ledger.drain(named, claim=True)
-    _remember(drained.touch_ids)
+    remember(drained.touch_ids)
     if not drained.held_back:
         return drained.leases
     probe = breaker.next_probe(ledger.most_urgent())
     return ledger.claim([probe]) if probe is not None else []
 
 
-def _remember(touch_ids: Iterable[int]) -> None:
-    """For the one thread that drains."""
+def remember(touch_ids: Iterable[int]) -> None:
+    """These are drained: :func:`news` leaves them out. For the one thread that drains."""
     _drained_here.update(dict.fromkeys(touch_ids))
     for key in list(islice(_drained_here, max(len(_drained_here) - REMEMBERED, 0))):
         del _drained_here[key]

@@ -192,9 +192,11 @@ def _write(
     writes: list[statements.Statement] = []
     moved: list[Contact] = []
     alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
-    if new_lines:
-        rows = [{name: getattr(line, name) for name in NEW_LINE_FIELDS} for line in new_lines]
-        writes.append(statements.insertion(using, Subscription, rows))
+    rows = [{name: getattr(line, name) for name in NEW_LINE_FIELDS} for line in new_lines]
+    size = statements.most_rows(using, Subscription, rows)
+    for start in range(0, len(rows), size):
+        portion = rows[start : start + size]
+        writes.append(statements.insertion(using, Subscription, portion))
     for line in changed_lines:
         alike[tuple((name, getattr(line, name)) for name in LINE_FIELDS)].append(line.pk)
     if len(alike) == 1:

@@ -205,6 +205,12 @@ def insertion(
     return Statement(sql, [value for row in rows for value in _prepared(model, row, connection)])
 
 
+def most_rows(using: str, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> int:
+    """How many of these new rows a database takes in one statement; at least one."""
+    fields = [_field(model, name) for name in rows[0]] if rows else []
+    return max(1, connections[using].ops.bulk_batch_size(fields, rows))
+
+
 @lru_cache(maxsize=256)
 def _inserting(
     using: str, model: type[Model], names: tuple[str, ...], rows: int, given: str

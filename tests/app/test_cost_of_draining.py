@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from mozillians_basket import ledger
+from mozillians_basket import draining, ledger, tasks
 from mozillians_basket.models import Touch
 from tests.factories import UserProfileFactory, VouchFactory
 
@@ -58,3 +58,27 @@ def test_an_address_set_on_a_row_that_had_not_read_it_is_a_change(user):
     partial.save()
 
     assert Touch.objects.filter(source="auth.User").count() == 1
+
+
+def test_a_message_about_touches_that_are_drained_here_already_asks_the_database_nothing(
+    basket, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(draining, "_drained_here", {})
+    vouch = VouchFactory()
+    touches = list(Touch.objects.values_list("pk", flat=True))
+    tasks.sync_touched(touches)
+
+    with django_assert_num_queries(0):
+        tasks.sync_touched(touches)
+
+    assert set(basket.people) == {vouch.vouchee.user.email}
+
+
+def test_only_the_latest_drained_touches_are_remembered(monkeypatch):
+    monkeypatch.setattr(draining, "_drained_here", {})
+    monkeypatch.setattr(draining, "REMEMBERED", 3)
+
+    draining.remember([1, 2])
+    draining.remember([3, 4, 5])
+
+    assert draining.news(range(1, 7)) == [1, 2, 6]
