@@ -27,7 +27,7 @@ from mozillians_basket.admin.filters import (
 from mozillians_basket.admin.journal import log_repairs
 from mozillians_basket.admin.links import links_from_problem
 from mozillians_basket.admin.notes import NoteForm
-from mozillians_basket.admin.pages import may_change_newsletters
+from mozillians_basket.admin.pages import may_change_newsletters, standing_of_basket
 from mozillians_basket.hints import hint_contacts, hint_sweep
 from mozillians_basket.models import Problem, Repair
 from mozillians_basket.switch import switch_is_on
@@ -144,6 +144,7 @@ class ProblemAdmin(ContactPages):
             return None
         context = {
             **self.admin_site.each_context(request),
+            **standing_of_basket(),
             "title": _("Put problems aside"),
             "opts": self.opts,
             "media": self.media,
