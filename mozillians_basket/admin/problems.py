@@ -60,9 +60,12 @@ class ProblemAdmin(ContactPages):
         return rows.filter(failing_since__isnull=False)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """With the newsletters of each row."""
+        """With the newsletters of each row; where there is none, with how many are put aside."""
         changelist = super().get_changelist_instance(request)
         prefetch_related_objects(changelist.result_list, "subscriptions")
+        if not changelist.result_count:
+            put_aside = self.get_queryset(request).filter(dismissed_at__isnull=False)
+            changelist.put_aside = put_aside.count()
         return changelist
 
     @admin.display(description=gettext_lazy("what is wrong"))

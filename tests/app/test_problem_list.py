@@ -38,6 +38,18 @@ def test_without_a_problem_all_is_well(vouched, admin_client):
     assert "All is well: nothing fails, is parked or refused." in page_of(admin_client)
 
 
+def test_where_all_problems_are_put_aside_not_all_is_well(switch_on, admin_client):
+    failing("fox", error="refused", dismissed_at=timezone.now())
+    failing("hare", error="refused", dismissed_at=timezone.now())
+
+    page = page_of(admin_client)
+
+    assert "Nothing is left to do: 2 problems are put aside." in page
+    assert '<a href="?dismissed=yes">Look at what is put aside</a>' in page
+    assert "All is well" not in page
+    assert "put aside." not in page_of(admin_client, error="unexpected")
+
+
 def test_a_problem_is_told_in_plain_words(switch_on, admin_client):
     waits = timezone.now() + timedelta(hours=1)
     profile = failing("fox", error="refused", error_code=2, not_before=waits)
