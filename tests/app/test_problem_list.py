@@ -242,3 +242,13 @@ def test_the_ledger_s_pages_lead_to_member_and_problem(switch_on, admin_client):
     assert f'href="/admin/mozillians_basket/problem/{contact.pk}/change/"' in page
     assert "Basket is broken: it gave no usable answer. (unavailable)" in page
     assert f'<a href="/admin/people/userprofile/{profile.pk}/change/">fox</a>' in listed
+
+
+def test_whom_basket_was_never_asked_about_is_not_said_to_be_verified_long_ago(admin_client, db):
+    contact = Contact.objects.create(member=UserProfileFactory())
+
+    url = reverse("admin:mozillians_basket_contact_change", args=[contact.pk])
+    page = admin_client.get(url).content.decode()
+
+    assert "1970" not in page
+    assert '<div class="readonly">never</div>' in page
