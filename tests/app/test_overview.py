@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.core.cache import cache, caches
@@ -161,6 +162,15 @@ def test_a_switch_that_was_never_made_can_be_made(admin_client):
 
     assert reverse("admin:waffle_switch_add") in html.content.decode()
     assert row_of(html, "Switch")[0].startswith("Off: nothing is sent to Basket.")
+
+
+def test_who_makes_the_switch_finds_its_name_filled_in(admin_client):
+    with override_switch(SWITCH, active=False):
+        Switch.objects.all().delete()
+        (link,) = re.findall(r'href="([^"]+)"', row_of(admin_client.get(OVERVIEW), "Switch")[0])
+        form = admin_client.get(unescape(link)).context["adminform"].form
+
+    assert (form.initial["name"], form["active"].value()) == (SWITCH, "on")
 
 
 def test_an_open_breaker_is_explained(admin_client, switch_on):
