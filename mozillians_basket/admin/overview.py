@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
@@ -58,6 +58,16 @@ class PulseAdmin(BrakePages):
         context["releases"] = self.words_given(pulse)
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/mozillians_basket/overview.html", context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The overview, to which the admin's log of what was released leads."""
+        return HttpResponseRedirect(self._url(self.model, "changelist"))
 
     def _switch_url(self, request: HttpRequest) -> str:
         """Where this admin can turn the switch, if they may."""
