@@ -69,8 +69,10 @@ class ContactAdmin(ContactPages):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One row, with links to whom and what it is about."""
+        """One row, with whose it is, and links to whom and what it is about."""
         contact = self.get_object(request, object_id or "")
-        links = [] if contact is None else links_from_ledger(request, self.admin_site, contact)
-        context = {"basket_links": links, **(extra_context or {})}
+        context = dict(extra_context or {})
+        if contact is not None:
+            context["subtitle"] = self.whose(request, contact)
+            context["basket_links"] = links_from_ledger(request, self.admin_site, contact)
         return super().changeform_view(request, object_id, form_url, context)

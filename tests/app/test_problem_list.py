@@ -241,6 +241,7 @@ def test_the_ledger_s_pages_lead_to_member_and_problem(switch_on, admin_client):
     assert f'href="/admin/people/userprofile/{profile.pk}/change/#basket"' in page
     assert f'href="/admin/mozillians_basket/problem/{contact.pk}/change/"' in page
     assert "Basket is broken: it gave no usable answer. (unavailable)" in page
+    assert "<h2>fox</h2>" in page
     assert f'<a href="/admin/people/userprofile/{profile.pk}/change/">fox</a>' in listed
 
 
