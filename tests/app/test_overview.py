@@ -144,6 +144,18 @@ def test_the_charts_show_what_was_carried_and_what_failed_and_a_table_says_the_s
     assert "style=" not in re.sub(r"<svg.*?</svg>", "", html.split("<main", 1)[1], flags=re.DOTALL)
 
 
+def test_thousands_are_told_apart(admin_client, switch_on):
+    hour = timezone.now() - timedelta(days=3)
+    Tally.objects.create(hour=hour, kind=Event.Kind.SUBSCRIBED, number=98765)
+    Batch.objects.create(action="subscribe", newsletters=["mozilla-phone"], total=100_000)
+
+    text = text_of(admin_client.get(OVERVIEW))
+
+    assert "Carried to Basket: 98,765 in all, 98,765 at the most" in text
+    assert "100,000 members" in text
+    assert "98765" not in text
+
+
 def test_the_switch_is_linked_for_those_who_may_turn_it(staff, switch_on):
     link = reverse("admin:waffle_switch_change", args=[Switch.objects.get(name=SWITCH).pk])
 
