@@ -41,7 +41,7 @@ def in_words(cause: str) -> str:
         return str(OWN[cause])
     what, _space, more = cause.rpartition(" ")
     if what == "batch":
-        return _("bulk request %(number)s") % {"number": more}
+        return _("batch %(number)s") % {"number": more}
     try:
         name = apps.get_model(what)._meta.verbose_name
     except (LookupError, ValueError):

@@ -168,7 +168,7 @@ def test_a_cause_is_in_words_that_need_no_knowledge_of_the_site_s_models(admin_c
 
     assert ">vouch: deleted<" in html
     assert ">comparison of policies and ledger<" in html
-    assert f">bulk request {batch.pk}<" in html
+    assert f">batch {batch.pk}<" in html
     assert ">other.Model changed<" in html
     assert ">what else<" in html
 
