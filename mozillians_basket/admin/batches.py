@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST
 
 from mozillians_basket.admin.drafts import DraftPages
 from mozillians_basket.admin.exports import csv_of
-from mozillians_basket.admin.failures import failures_of
+from mozillians_basket.admin.failures import failures_of, skipped_of
 from mozillians_basket.admin.pages import (
     BasketPages,
     may_change_newsletters,
@@ -140,6 +140,7 @@ class BatchAdmin(DraftPages, BasketPages):
                 "numbers": numbers_of(progress),
                 "stopped": self._stopped(batch),
                 "may_change": may_change_newsletters(request),
+                "skipped": skipped_of(batch) if progress.over and progress.skipped else [],
                 "failures": failures_of(batch, progress.failed, request, self.admin_site),
                 **(extra_context or {}),
             },
