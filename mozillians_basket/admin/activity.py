@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from mozillians_basket import tallies
 from mozillians_basket.admin.charts import Chart, Series, draw
+from mozillians_basket.admin.progress import shown
 from mozillians_basket.models import Event
 from mozillians_basket.tallies import Numbers
 
@@ -92,9 +93,9 @@ def _activity(
         key=key,
         title=title,
         description=gettext(
-            "%(carried)d carried to Basket, %(failed)d failed. The numbers are in the table below."
+            "%(carried)s carried to Basket, %(failed)s failed. The numbers are in the table below."
         )
-        % {"carried": sum(carried), "failed": sum(failed)},
+        % {"carried": shown(sum(carried)), "failed": shown(sum(failed))},
         chart=draw(
             names,
             [

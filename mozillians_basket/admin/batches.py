@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST
 
 from mozillians_basket.admin.drafts import DraftPages
 from mozillians_basket.admin.exports import csv_of
-from mozillians_basket.admin.failures import failures_of
+from mozillians_basket.admin.failures import failures_of, skipped_of
 from mozillians_basket.admin.pages import (
     BasketPages,
     may_change_newsletters,
@@ -34,6 +34,7 @@ from mozillians_basket.admin.progress import Progress, progress_of, progress_of_
 from mozillians_basket.hints import hint_sweep
 from mozillians_basket.ledger import cancel_batch, retry_failed, take_back
 from mozillians_basket.models import Batch, Event
+from mozillians_basket.switch import switch_is_on
 
 #: Why a request was cancelled though no admin wanted it, by the outcome that the history notes.
 REASONS = {
@@ -139,6 +140,7 @@ class BatchAdmin(DraftPages, BasketPages):
                 "numbers": numbers_of(progress),
                 "stopped": self._stopped(batch),
                 "may_change": may_change_newsletters(request),
+                "skipped": skipped_of(batch) if progress.over and progress.skipped else [],
                 "failures": failures_of(batch, progress.failed, request, self.admin_site),
                 **(extra_context or {}),
             },
@@ -191,7 +193,10 @@ class BatchAdmin(DraftPages, BasketPages):
     def retry_view(self, request: HttpRequest, batch_id: int) -> HttpResponse:
         """Have what failed start again."""
         batch = self._batch_to_change(request, batch_id)
-        if retry_failed(batch, actor=request.user):
+        if not switch_is_on():
+            off = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
+            self.message_user(request, off, messages.WARNING)
+        elif retry_failed(batch, actor=request.user):
             self._went_through(request, batch, _("What had failed is tried again."))
         else:
             self.message_user(request, _("There was nothing to try again."), messages.WARNING)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from mozillians_basket import held_back, releases, verification
 from mozillians_basket.admin.addresses import shown
+from mozillians_basket.admin.outcomes import DECISIONS
 from mozillians_basket.admin.pages import (
     BasketPages,
     may_change_newsletters,
@@ -122,7 +123,9 @@ class BrakePages(BasketPages):
         with transaction.atomic():
             releases.order(brake, answer, numbers, request.user)
             what = ", ".join(f"{name}: {number}/{of}" for name, (number, of) in numbers.items())
-            self.log_change(request, Pulse.now(), f"Released a brake ({answer}): {what}")
+            told = _("Released a brake: %(answer)s (%(numbers)s).")
+            told %= {"answer": DECISIONS[answer], "numbers": what}
+            self.log_change(request, Pulse.now(), told)
             hint_sweep()
         messages.success(request, _("Released. The worker carries it out in the background."))
         return True

@@ -16,7 +16,7 @@ from mozillians_basket.admin.addresses import at_addresses, may_see_addresses, s
 from mozillians_basket.admin.dossier import circumstances
 from mozillians_basket.admin.explanations import Circumstances, next_attempt
 from mozillians_basket.admin.pages import BasketPages
-from mozillians_basket.admin.people import Person, members
+from mozillians_basket.admin.people import Person, member_admin, members
 from mozillians_basket.models import Contact
 from mozillians_basket.site import get_site
 
@@ -75,10 +75,9 @@ class ContactPages(BasketPages):
         return queryset.filter(found), False
 
     def _as_the_site_finds(self, request: HttpRequest, term: str) -> Q:
-        model = get_site().member_model
-        if not self.admin_site.is_registered(model):
+        page = member_admin(self.admin_site)
+        if page is None:
             return Q(pk__in=[])
-        page = self.admin_site.get_model_admin(model)
         members, _duplicates = page.get_search_results(
             request, page.get_queryset(request).order_by(), term
         )

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mozillians_basket.admin.addresses import at_addresses, shown
+from mozillians_basket.admin.causes import in_words
 from mozillians_basket.admin.explanations import (
     Circumstances,
     explain,
@@ -19,8 +20,8 @@ from mozillians_basket.admin.explanations import (
     policy_of,
     problem,
 )
+from mozillians_basket.admin.outcomes import outcome_of
 from mozillians_basket.admin.pages import standing_of_basket
-from mozillians_basket.admin.plain_words import code_of, in_plain_words
 from mozillians_basket.admin.reasons import reason, to_be_sent
 from mozillians_basket.models import Contact, Event, Subscription
 from mozillians_basket.site import Standing, get_site
@@ -55,8 +56,8 @@ class Dossier:
     contact: Contact | None
     sentences: Sequence[str]
     entries: Sequence[Entry]
-    events: Sequence[tuple[Event, str]]
-    """The newest first, each with its outcome in plain words."""
+    events: Sequence[tuple[Event, str, str]]
+    """The newest first, each with its outcome and its cause in plain words."""
 
     problem: str = ""
     next_attempt: str = ""
@@ -149,15 +150,6 @@ def _entry(name: str, line: Subscription | None, policy: Any, *, ours: bool) -> 
     )
 
 
-def _events(contact: Contact) -> list[tuple[Event, str]]:
+def _events(contact: Contact) -> list[tuple[Event, str, str]]:
     newest = contact.events.select_related("actor").order_by("-created_at", "-pk")[:EVENTS]
-    return [(event, outcome_of(event)) for event in newest]
-
-
-def outcome_of(event: Event) -> str:
-    """An event's outcome in plain words, with the code beside it."""
-    if not event.outcome and event.error_code is None:
-        return ""
-    label, code = event.outcome, event.error_code
-    words = in_plain_words(label, code)
-    return words if words == label and code is None else f"{words} ({code_of(label, code)})"
+    return [(event, outcome_of(event), in_words(event.cause)) for event in newest]

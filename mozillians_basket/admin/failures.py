@@ -1,4 +1,4 @@
-"""The failed items of a bulk request, a page at a time and in plain words."""
+"""The failed items of a bulk request, a page at a time, and why others were skipped, in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core.paginator import Page, Paginator
+from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -48,6 +49,13 @@ def failures_of(batch: Batch, count: int, request: HttpRequest, site: AdminSite)
     people = members(request, site, [item.member_id for item in rows])
     page.object_list = [_failure(item, people, request) for item in rows]
     return page
+
+
+def skipped_of(batch: Batch) -> list[tuple[str, int]]:
+    """Why members were left out, and how many for each reason: one query."""
+    items = BatchItem.objects.filter(batch=batch, state=BatchItem.State.SKIPPED)
+    counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
+    return [(in_plain_words(reason), number) for reason, number in counted]
 
 
 def _failure(item: BatchItem, people: Mapping[Any, Person], request: HttpRequest) -> Failure:

@@ -7,10 +7,13 @@ from django.apps import apps
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mozillians_basket.admin.causes import in_words
 from mozillians_basket.admin.history_filters import (
     ActorFilter,
     BatchFilter,
@@ -30,9 +33,10 @@ class EventAdmin(BasketPages):
     """What happened, the newest first."""
 
     list_display = (
-        "created_at", "person", "kind", "shown_newsletters", "shown_outcome", "cause",
+        "created_at", "person", "kind", "shown_newsletters", "shown_outcome", "shown_cause",
         "shown_actor", "shown_batch", "task",
     )  # fmt: skip
+    fields = list_display
     list_filter = (
         "kind", OutcomeFilter, NewsletterFilter, ActorFilter, CauseFilter, "created_at",
         BatchFilter,
@@ -66,6 +70,15 @@ class EventAdmin(BasketPages):
             found = contacts_found(request, self.admin_site, search_term)
             queryset = queryset.filter(contact__in=found)
         return queryset, False
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """An event with its member and its task's result, as in the list."""
+        event: Event | None = super().get_object(request, object_id, from_field)
+        if event is not None:
+            self.complete(request, [event])
+        return event
 
     def complete(self, request: HttpRequest, events: Iterable[Event]) -> None:
         """Give the events of a page their members, and the entries of Celery's results."""
@@ -114,24 +127,33 @@ class EventAdmin(BasketPages):
         """What came of it, in words."""
         return words_of(event)
 
+    @admin.display(description=gettext_lazy("cause"))
+    def shown_cause(self, event: Event) -> str:
+        """What it began with, in words."""
+        return in_words(event.cause)
+
     @admin.display(description=gettext_lazy("actor"))
     def shown_actor(self, event: Event) -> str:
         """The admin who asked for it, with a link to what else they did."""
         if event.actor is None:
             return ""
-        return format_html('<a href="?actor={}">{}</a>', event.actor.pk, event.actor.get_username())
+        return self._narrowed("actor", event.actor.pk, event.actor.get_username())
 
     @admin.display(description=gettext_lazy("batch"))
     def shown_batch(self, event: Event) -> str:
         """The bulk request, with a link to what else happened in it."""
         if event.batch_id is None:
             return ""
-        return format_html('<a href="?batch={0}">{0}</a>', event.batch_id)
+        return self._narrowed("batch", event.batch_id, str(event.batch_id))
 
     @admin.display(description=gettext_lazy("task"))
     def task(self, event: Any) -> str:
         """The entry of Celery's results."""
         return _linked(event.basket_result, _("result")) if event.basket_result else ""
+
+    def _narrowed(self, name: str, value: Any, text: str) -> str:
+        url = reverse("admin:mozillians_basket_event_changelist", current_app=self.admin_site.name)
+        return _linked(f"{url}?{urlencode({name: value})}", text)
 
 
 def _linked(url: str, text: str) -> str:

@@ -9,13 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from mozillians_basket.admin.causes import known_causes
 from mozillians_basket.admin.long_lists import valid, values_in_use
 from mozillians_basket.admin.outcomes import WORDS
-from mozillians_basket.ledger import VERIFICATION
-from mozillians_basket.ledger.repairs import ORDER, RETRY, SYNC
-from mozillians_basket.models import Batch, Event, Touch
+from mozillians_basket.models import Batch, Event
 from mozillians_basket.site import get_site
-from mozillians_basket.verification import RESTORED
 
 #: How many actors and batches are offered; others are reached by a link from their rows.
 OFFERED = 20
@@ -71,12 +69,7 @@ class CauseFilter(Exact):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Changes of the watched models, and the app's own reasons."""
-        site = get_site()
-        models = {site.member_model._meta.label, *(trigger.model for trigger in site.triggers)}
-        changes = [f"{model} {cause}" for model in sorted(models) for cause in Touch.Cause.values]
-        own = ["subscribe_user_to_basket", "unsubscribe_from_basket_task", "update_email_in_basket"]
-        known = [*changes, "reconcile", VERIFICATION, RESTORED, ORDER, SYNC, RETRY, *own]
-        return self.with_chosen([(cause, cause) for cause in known])
+        return self.with_chosen(list(known_causes().items()))
 
 
 class ActorFilter(Exact):

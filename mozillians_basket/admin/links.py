@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
+from mozillians_basket.admin.people import member_admin
 from mozillians_basket.models import Contact, Event, Problem
-from mozillians_basket.site import get_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def history_url(request: HttpRequest, site: AdminSite, contact: Contact) -> str:
 
 def member_url(request: HttpRequest, site: AdminSite, member_id: Any) -> str:
     """A member's page; empty where there is none, or none for this admin."""
-    return url_of(request, site, get_site().member_model, "change", member_id)
+    page = member_admin(site)
+    return url_of(request, site, page.model, "change", member_id) if page is not None else ""
 
 
 def links_from_problem(request: HttpRequest, site: AdminSite, contact: Contact) -> list[Link]:

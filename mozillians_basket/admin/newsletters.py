@@ -44,24 +44,35 @@ def offered() -> list[Newsletter]:
     return [Newsletter(slug, *texts.get(slug, ("", ""))) for slug in sorted(get_site().newsletters)]
 
 
-def _texts() -> dict[str, tuple[str, str]]:
+Texts = dict[str, tuple[str, str]]
+
+
+def _texts() -> Texts:
     place = hashlib.sha256(conf.URL.encode()).hexdigest()[:16]
     key = f"mozillians_basket.catalogue.{place}"
-    known: dict[str, tuple[str, str]] | None = cache.get(key)
-    if known is not None:
-        return known
+    try:
+        known: Texts | None = cache.get(key)
+    except Exception:  # noqa: BLE001 - whatever a cache that is away raises: the page need not
+        return _asked()[0]
+    if known is None:
+        known, seconds = _asked()
+        if seconds:
+            cache.set(key, known, seconds)
+    return known
+
+
+def _asked() -> tuple[Texts, int]:
+    """What Basket says now, and for how many seconds that is to be kept."""
     if not switch_is_on() or Pulse.now().opened_at is not None:
-        return {}
+        return {}, 0
     try:
         with client.within(PATIENCE):
             catalogue = client.catalogue()
     except BasketError:
-        cache.set(key, {}, KEPT_AFTER_FAILURE)
-        return {}
+        return {}, KEPT_AFTER_FAILURE
     texts = {
         slug: (str(entry.get("title") or ""), str(entry.get("description") or ""))
         for slug, entry in catalogue.items()
         if isinstance(entry, dict)
     }
-    cache.set(key, texts, KEPT)
-    return texts
+    return texts, KEPT

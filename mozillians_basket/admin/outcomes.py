@@ -23,11 +23,14 @@ DECISIONS: dict[str, Any] = {
 WORDS: dict[str, Any] = {**CLASSES, **DECISIONS}
 
 
-def words_of(event: Event) -> str:
-    """The outcome of an event, with Basket's code and an admin's note where there are any."""
+def outcome_of(event: Event) -> str:
+    """The outcome of an event, with Basket's code beside it."""
     label = event.outcome
     if label in CLASSES:
-        text = f"{in_plain_words(label, event.error_code)} ({code_of(label, event.error_code)})"
-    else:
-        text = str(DECISIONS.get(label, label))
-    return " ".join(part for part in (text, event.remark) if part)
+        return f"{in_plain_words(label, event.error_code)} ({code_of(label, event.error_code)})"
+    return str(DECISIONS.get(label, label))
+
+
+def words_of(event: Event) -> str:
+    """The outcome of an event, with Basket's code and an admin's note where there are any."""
+    return " ".join(part for part in (outcome_of(event), event.remark) if part)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from waffle import get_waffle_switch_model
 
@@ -16,6 +17,7 @@ from mozillians_basket.admin.pages import standing_of_basket
 from mozillians_basket.admin.people import admin_of, url_of
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Batch, Contact, Event, Problem
+from mozillians_basket.switch import switch_is_on
 
 #: How many open bulk requests the overview names.
 OPEN_BATCHES = 10
@@ -57,6 +59,16 @@ class PulseAdmin(BrakePages):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/mozillians_basket/overview.html", context)
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The overview, to which the admin's log of what was released leads."""
+        return HttpResponseRedirect(self._url(self.model, "changelist"))
+
     def _switch_url(self, request: HttpRequest) -> str:
         """Where this admin can turn the switch, if they may."""
         model = get_waffle_switch_model()
@@ -66,7 +78,9 @@ class PulseAdmin(BrakePages):
         row = model.objects.filter(name=SWITCH).first()
         if row is not None:
             return url_of(self.admin_site, row) if page.has_change_permission(request, row) else ""
-        return self._url(model, "add") if page.has_add_permission(request) else ""
+        url = self._url(model, "add") if page.has_add_permission(request) else ""
+        turned = {} if switch_is_on() else {"active": "on"}
+        return f"{url}?{urlencode({'name': SWITCH, **turned})}" if url else ""
 
     def _open_batches(self, request: HttpRequest) -> list[tuple[Batch, str]]:
         """Bulk requests that are not through, with their pages."""

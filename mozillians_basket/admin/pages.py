@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest, HttpResponse
 
 from mozillians_basket.models import Pulse
@@ -25,6 +26,12 @@ def standing_of_basket() -> dict[str, Any]:
 def may_change_newsletters(request: HttpRequest) -> bool:
     """Whether this admin may order what is sent to Basket."""
     return request.user.has_perm("mozillians_basket.sync_members")
+
+
+#: Columns with addresses, tokens, and what an admin searched for: no page shows them to everybody.
+HIDDEN = frozenset(
+    {"email", "wanted_email", "moving_to", "refused_email", "token", "lookup", "selection"}
+)
 
 
 class ReadOnly:
@@ -49,6 +56,12 @@ class BasketPages(ReadOnly, AnyModelAdmin):
     change_list_template = "admin/mozillians_basket/change_list.html"
     change_form_template = "admin/mozillians_basket/change_form.html"
     show_full_result_count = False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Not by what is hidden, or who asks for ``?token__startswith=`` reads it off the list."""
+        if HIDDEN.intersection(lookup.split(LOOKUP_SEP)):
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

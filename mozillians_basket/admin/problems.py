@@ -27,7 +27,7 @@ from mozillians_basket.admin.filters import (
 from mozillians_basket.admin.journal import log_repairs
 from mozillians_basket.admin.links import links_from_problem
 from mozillians_basket.admin.notes import NoteForm
-from mozillians_basket.admin.pages import may_change_newsletters
+from mozillians_basket.admin.pages import may_change_newsletters, standing_of_basket
 from mozillians_basket.hints import hint_contacts, hint_sweep
 from mozillians_basket.models import Problem, Repair
 from mozillians_basket.switch import switch_is_on
@@ -60,9 +60,12 @@ class ProblemAdmin(ContactPages):
         return rows.filter(failing_since__isnull=False)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """With the newsletters of each row."""
+        """With the newsletters of each row; where there is none, with how many are put aside."""
         changelist = super().get_changelist_instance(request)
         prefetch_related_objects(changelist.result_list, "subscriptions")
+        if not changelist.result_count:
+            put_aside = self.get_queryset(request).filter(dismissed_at__isnull=False)
+            changelist.put_aside = put_aside.count()
         return changelist
 
     @admin.display(description=gettext_lazy("what is wrong"))
@@ -144,6 +147,7 @@ class ProblemAdmin(ContactPages):
             return None
         context = {
             **self.admin_site.each_context(request),
+            **standing_of_basket(),
             "title": _("Put problems aside"),
             "opts": self.opts,
             "media": self.media,

@@ -165,6 +165,7 @@ class _Undoing:
             # Whoever was handed one of them and has not asked Basket yet need not.
             lease=F("lease") + 1,
             leased_until=None,
+            lookup=None,
         )
         _rows(self.idle).update(
             settled_at=F("touched_at"), verify=False, not_before=None, attempts=0

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
@@ -247,4 +248,5 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"
+        moment = timezone.localtime(self.created_at)
+        return f"{self.get_kind_display()}, {date_format(moment, 'DATETIME_FORMAT')}"

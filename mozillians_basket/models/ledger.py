@@ -302,4 +302,4 @@ class Subscription(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.newsletter}: {self.state}"
+        return f"{self.newsletter}: {self.get_state_display()}"

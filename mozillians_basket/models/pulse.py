@@ -66,7 +66,7 @@ class Pulse(models.Model):
         verbose_name_plural = _("overview")
 
     def __str__(self) -> str:
-        return f"breaker open ({self.reason})" if self.opened_at else "breaker closed"
+        return str(self._meta.verbose_name)
 
     @classmethod
     def now(cls) -> "Pulse":

@@ -12,4 +12,5 @@ register = template.Library()
 @register.inclusion_tag("admin/mozillians_basket/banner.html", takes_context=True)
 def basket_banner(context: dict[str, Any]) -> dict[str, Any]:
     """What is wrong between the site and Basket, if anything is."""
-    return {**standing_of_basket(), "request": context["request"]}
+    asked = {name: context.get(name) for name in ("request", "perms")}
+    return {**standing_of_basket(), **asked}

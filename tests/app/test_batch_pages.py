@@ -187,6 +187,22 @@ def test_a_member_who_is_gone_is_named_by_key(basket, admin_client):
     assert f"member {key}" in text_of(admin_client.get(url_of("change", batch)))
 
 
+def test_who_was_skipped_is_told_by_reason_once_it_is_over(basket, admin_client):
+    batch = batch_of(["done", "skipped", "skipped", "skipped"])
+    items = list(BatchItem.objects.filter(state="skipped"))
+    BatchItem.objects.filter(state="skipped").update(reason="opted out")
+    BatchItem.objects.filter(pk=items[0].pk).update(reason="no address")
+    running = text_of(admin_client.get(url_of("change", batch)))
+    finished = {"finished_at": timezone.now(), "counts": {"done": 1, "skipped": 3}}
+    Batch.objects.update(state="finished", **finished)
+
+    over = text_of(admin_client.get(url_of("change", batch)))
+
+    assert "They opted out themselves." not in running
+    assert 'They opted out themselves.</th><td class="basket-number">2</td>' in over
+    assert 'They have no e-mail address.</th><td class="basket-number">1</td>' in over
+
+
 def test_the_list_says_who_what_when_and_how_far(basket, admin_client, admin_user):
     batch_of(["done", "failed", "pending"], actor=admin_user)
     finished = batch_of([], actor=admin_user)

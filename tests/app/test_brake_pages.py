@@ -14,6 +14,7 @@ from mozillians_basket.models import Event, Pulse, Subscription
 from project.people.models import UserProfile, Vouch
 from tests.factories import VouchFactory
 
+OVERVIEW = reverse("admin:mozillians_basket_pulse_changelist")
 REMOVALS = reverse("admin:mozillians_basket_pulse_removals")
 LOSSES = reverse("admin:mozillians_basket_pulse_losses")
 
@@ -103,7 +104,10 @@ def test_a_release_is_carried_to_basket_by_the_worker(
         admin_user, None, ["mozilla-phone"],
     )  # fmt: skip
     assert event.remark == "mozilla-phone: 4/8"
-    assert "mozilla-phone: 4/8" in LogEntry.objects.get().change_message
+    entry = LogEntry.objects.get()
+    assert entry.change_message == "Released a brake: they are to lose it (mozilla-phone: 4/8)."
+    assert entry.object_repr == "overview"
+    assert admin_client.get(entry.get_admin_url()).url == OVERVIEW
 
 
 def test_a_lost_message_loses_nothing(basket, braked, admin_client):

@@ -175,3 +175,18 @@ def test_it_leads_back_to_the_list_as_it_was(basket, admin_client):
     select(admin_client, [UserProfileFactory(country="BR")], query="country=BR&p=1")
 
     assert '?country=BR">Back to the list' in text_of(confirmation(admin_client))
+
+
+def test_a_cache_that_is_away_does_not_take_the_page_along(admin_client, members, settings):
+    select(admin_client, members)
+    settings.CACHES = {
+        **settings.CACHES,
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1",
+        },
+    }
+
+    page = confirmation(admin_client)
+
+    assert "Mozilla phone" in text_of(page)

@@ -6,7 +6,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from mozillians_basket import ledger, sync, tasks
 from mozillians_basket.models import Batch, BatchItem, Contact, Event
 from tests.app.bulk import UNSUBSCRIBE, order, text_of, url_of
-from tests.app.steps import claimed, contact_of, drain_everything, run
+from tests.app.steps import claimed, contact_of, drain_everything, expire_leases, run
 from tests.factories import MembershipFactory, UserProfileFactory, VouchFactory
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
@@ -92,6 +92,7 @@ def test_who_was_handed_to_a_worker_that_did_not_begin_is_left_out(basket, admin
     drain_everything()
     decided(admin_client, [profile])
     lease = claimed(profile)
+    basket.clear_requests()  # of which one is for the newsletters' titles, unless they are cached
 
     cancel(admin_client)
     wind_up()
@@ -119,6 +120,24 @@ def test_who_is_being_carried_out_ends_as_ordered(basket, admin_client):
     assert waiting is None
     assert basket.person(profile.user.email).newsletters == {PHONE}
     assert (batch.state, batch.counts) == (Batch.State.CANCELLED, {"done": 1})
+
+
+def test_what_basket_answered_is_not_kept_of_who_was_cancelled_after_a_worker_died(
+    basket, admin_client
+):
+    profile = UserProfileFactory()
+    drain_everything()
+    decided(admin_client, [profile])
+    run(claimed(profile), sync.look_up)
+    expire_leases()
+    assert profile.user.email in str(contact_of(profile).lookup)
+
+    cancel(admin_client)
+    wind_up()
+
+    assert BatchItem.objects.get().state == BatchItem.State.CANCELLED
+    assert contact_of(profile).lookup is None
+    assert not ledger.due().exists()
 
 
 def test_a_subscribe_that_nobody_answered_is_not_sent_again(basket, admin_client):

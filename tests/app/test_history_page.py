@@ -1,6 +1,7 @@
 """The history is found by member, address, kind, outcome, newsletter, actor, cause, batch, date."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -155,6 +156,43 @@ def test_an_outcome_is_in_plain_words_with_basket_s_code_beside_it(admin_client)
     assert "Basket says the address is invalid. (refused, code 2)" in html
     assert "Basket is broken: it gave no usable answer. (unavailable)" in html
     assert "asked them by mail" in html
+
+
+def test_a_cause_is_in_words_that_need_no_knowledge_of_the_site_s_models(admin_client, people):
+    batch = Batch.objects.create(action="subscribe")
+    causes = ["people.Vouch deleted", "reconcile", str(batch), "other.Model changed", "what else"]
+    for cause in causes:
+        Event.objects.create(kind="subscribed", cause=cause)
+
+    html = admin_client.get(HISTORY).content.decode()
+
+    assert ">vouch: deleted<" in html
+    assert ">comparison of policies and ledger<" in html
+    assert f">batch {batch.pk}<" in html
+    assert ">other.Model changed<" in html
+    assert ">what else<" in html
+
+
+def test_an_event_s_own_page_says_as_much_as_its_row(staff, people, settings):
+    settings.TIME_ZONE = "Asia/Kolkata"
+    batch = Batch.objects.create(action="subscribe")
+    event = Event.objects.create(
+        kind="refused", contact=Contact.objects.get(member=people[0]), outcome="refused",
+        error_code=2, cause="reconcile", batch=batch, newsletters=["mozilla-phone"],
+        created_at=datetime(2026, 11, 1, 20, 0, tzinfo=UTC),
+    )  # fmt: skip
+    page = reverse("admin:mozillians_basket_event_change", args=[event.pk])
+
+    seen = staff("view_event", "view_userprofile").get(page).content.decode()
+    masked = staff("view_event").get(page).content.decode()
+
+    assert "refused, Nov. 2, 2026, 1:30 a.m." in seen
+    assert f'<a href="/admin/people/userprofile/{people[0].pk}/change/">ada</a>' in seen
+    assert "Basket says the address is invalid. (refused, code 2)" in seen
+    assert "comparison of policies and ledger" in seen
+    assert f'<a href="{HISTORY}?batch={batch.pk}">{batch.pk}</a>' in seen
+    assert "ada" not in re.sub(r"<[^>]+>", " ", masked).split()
+    assert f"member {people[0].pk}" in masked
 
 
 def test_an_event_leads_to_celery_s_result_where_there_is_one(staff, db):

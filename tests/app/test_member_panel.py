@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from waffle.testutils import override_switch
 
+from mozillians_basket import ledger
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Event, Pulse, Subscription
 from mozillians_basket.states import State
@@ -30,7 +31,16 @@ def test_the_page_shows_what_they_get_and_why(vouched, admin_client, name):
     assert "the policy means it for them." in page
     assert "mozillians-nda: The policy does not mean it for them" in page
     assert "subscribed</td>" in page
-    assert "people.Vouch created" in page
+    assert "vouch: created" in page
+
+
+def test_what_an_admin_decided_is_told_in_words(vouched, admin_client, admin_user):
+    ledger.order_for_member(vouched.pk, ["mozillians-nda"], subscribe=True, actor=admin_user)
+
+    page = page_of(admin_client, vouched)
+
+    assert "<td>to be subscribed</td>" in page
+    assert "<td>subscribe</td>" not in page
 
 
 def test_a_member_of_whom_nothing_is_known_is_explained(admin_client, switch_on):

@@ -4,6 +4,7 @@ from types import ModuleType
 
 import pytest
 from django.contrib import admin
+from django.test.utils import isolate_apps
 from django.urls import path
 
 from mozillians_basket.admin import BasketMemberAdmin
@@ -70,3 +71,42 @@ def test_where_the_history_is_not_registered_there_is_no_link_to_it(
 
     assert "All that happened" not in page
     assert "They get mozilla-phone." in page
+
+
+@pytest.fixture
+def site_with_a_proxy(settings):
+    """An admin site on which members are shown as a proxy of their model."""
+    with isolate_apps():
+
+        class Mozillian(UserProfile):
+            class Meta:
+                app_label = "people"
+                proxy = True
+
+    class MozillianAdmin(StaffMemberAdmin):
+        search_fields = ("user__username",)
+
+    site = admin.AdminSite(name="staff")
+    site.register(Mozillian, MozillianAdmin)
+    urls = ModuleType("urls_of_a_site_with_a_proxy")
+    urls.urlpatterns = [path("admin/", admin.site.urls), path("staff/", site.urls)]
+    settings.ROOT_URLCONF = urls
+    return site
+
+
+def test_where_members_are_shown_as_a_proxy_they_are_found_and_linked(
+    basket, vouched, admin_client, site_with_a_proxy
+):
+    contact = contact_of(vouched)
+    type(contact).objects.update(failing_since=contact.created_at, error="unavailable")
+    problems, member = "/staff/mozillians_basket/problem/", f"/staff/people/mozillian/{vouched.pk}"
+
+    panel = admin_client.get(f"{member}/change/").content.decode()
+    found = admin_client.get(problems, {"q": vouched.user.username}).content.decode()
+    nobody = admin_client.get(problems, {"q": "nobody"}).content.decode()
+    problem = admin_client.get(f"{problems}{contact.pk}/change/").content.decode()
+
+    assert f'action="{member}/basket/"' in panel
+    assert f'<a href="{member}/change/">' in found
+    assert f'<a href="{member}/change/">' not in nobody
+    assert f'<a href="{member}/change/#basket">The member</a>' in problem

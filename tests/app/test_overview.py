@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.core.cache import cache, caches
@@ -143,6 +144,18 @@ def test_the_charts_show_what_was_carried_and_what_failed_and_a_table_says_the_s
     assert "style=" not in re.sub(r"<svg.*?</svg>", "", html.split("<main", 1)[1], flags=re.DOTALL)
 
 
+def test_thousands_are_told_apart(admin_client, switch_on):
+    hour = timezone.now() - timedelta(days=3)
+    Tally.objects.create(hour=hour, kind=Event.Kind.SUBSCRIBED, number=98765)
+    Batch.objects.create(action="subscribe", newsletters=["mozilla-phone"], total=100_000)
+
+    text = text_of(admin_client.get(OVERVIEW))
+
+    assert "Carried to Basket: 98,765 in all, 98,765 at the most" in text
+    assert "100,000 members" in text
+    assert "98765" not in text
+
+
 def test_the_switch_is_linked_for_those_who_may_turn_it(staff, switch_on):
     link = reverse("admin:waffle_switch_change", args=[Switch.objects.get(name=SWITCH).pk])
 
@@ -161,6 +174,15 @@ def test_a_switch_that_was_never_made_can_be_made(admin_client):
 
     assert reverse("admin:waffle_switch_add") in html.content.decode()
     assert row_of(html, "Switch")[0].startswith("Off: nothing is sent to Basket.")
+
+
+def test_who_makes_the_switch_finds_its_name_filled_in(admin_client):
+    with override_switch(SWITCH, active=False):
+        Switch.objects.all().delete()
+        (link,) = re.findall(r'href="([^"]+)"', row_of(admin_client.get(OVERVIEW), "Switch")[0])
+        form = admin_client.get(unescape(link)).context["adminform"].form
+
+    assert (form.initial["name"], form["active"].value()) == (SWITCH, "on")
 
 
 def test_an_open_breaker_is_explained(admin_client, switch_on):

@@ -128,7 +128,7 @@ def test_a_dismissed_problem_leaves_the_list_with_a_note(basket, failed, act, ad
     page = act("dismiss", [contact_of(failed)], **note)
 
     assert "1 problem was put aside." in page
-    assert "All is well" in page
+    assert "Nothing is left to do: 1 problem is put aside." in page
     event = Event.objects.get(kind=Event.Kind.DISMISSED)
     assert (event.remark, event.actor) == ("wrote to ***", admin_user)
     assert LogEntry.objects.get().get_change_message() == "Put aside. wrote to ***"

@@ -38,6 +38,18 @@ def test_without_a_problem_all_is_well(vouched, admin_client):
     assert "All is well: nothing fails, is parked or refused." in page_of(admin_client)
 
 
+def test_where_all_problems_are_put_aside_not_all_is_well(switch_on, admin_client):
+    failing("fox", error="refused", dismissed_at=timezone.now())
+    failing("hare", error="refused", dismissed_at=timezone.now())
+
+    page = page_of(admin_client)
+
+    assert "Nothing is left to do: 2 problems are put aside." in page
+    assert '<a href="?dismissed=yes">Look at what is put aside</a>' in page
+    assert "All is well" not in page
+    assert "put aside." not in page_of(admin_client, error="unexpected")
+
+
 def test_a_problem_is_told_in_plain_words(switch_on, admin_client):
     waits = timezone.now() + timedelta(hours=1)
     profile = failing("fox", error="refused", error_code=2, not_before=waits)
@@ -229,4 +241,15 @@ def test_the_ledger_s_pages_lead_to_member_and_problem(switch_on, admin_client):
     assert f'href="/admin/people/userprofile/{profile.pk}/change/#basket"' in page
     assert f'href="/admin/mozillians_basket/problem/{contact.pk}/change/"' in page
     assert "Basket is broken: it gave no usable answer. (unavailable)" in page
+    assert "<h2>fox</h2>" in page
     assert f'<a href="/admin/people/userprofile/{profile.pk}/change/">fox</a>' in listed
+
+
+def test_whom_basket_was_never_asked_about_is_not_said_to_be_verified_long_ago(admin_client, db):
+    contact = Contact.objects.create(member=UserProfileFactory())
+
+    url = reverse("admin:mozillians_basket_contact_change", args=[contact.pk])
+    page = admin_client.get(url).content.decode()
+
+    assert "1970" not in page
+    assert '<div class="readonly">never</div>' in page

@@ -2,8 +2,10 @@
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
+from waffle.testutils import override_switch
 
 from mozillians_basket import ledger, tasks
+from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Batch, BatchItem, Contact, Event
 from tests.app.bulk import UNSUBSCRIBE, order, text_of, url_of
 from tests.app.steps import contact_of, drain_everything
@@ -41,6 +43,16 @@ def test_a_refused_address_is_tried_anew_once_the_cause_is_gone(
     entry = LogEntry.objects.get(action_flag=CHANGE)
     assert (entry.user, entry.change_message) == (admin_user, "What had failed is tried again.")
     assert Event.objects.get(kind=Event.Kind.RETRIED).actor == admin_user
+
+
+def test_with_the_switch_off_it_says_so_and_does_nothing(basket, admin_client, refused):
+    with override_switch(SWITCH, active=False):
+        page = retry(admin_client)
+
+    batch = Batch.objects.get()
+    assert "Nothing was done: the switch BASKET_SWITCH_ENABLED is off." in text_of(page)
+    assert (batch.state, batch.counts) == (Batch.State.FINISHED, {"done": 1, "failed": 1})
+    assert not LogEntry.objects.filter(action_flag=CHANGE).exists()
 
 
 def test_what_is_refused_again_fails_again(basket, admin_client, refused):

@@ -1,102 +1,12 @@
 """No page of the app shows a token or a key, nor an address to who may not view members."""
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
+from django.urls import reverse
 
-from mozillians_basket.models import Batch, BatchItem, Contact, Event, Pulse
-from project.people.models import UserProfile
+from tests.app.all_pages import LOCAL_PARTS, TOKEN, walk
 from tests.app.steps import contact_of
 from tests.factories import UserFactory
-
-TOKEN = "0b7f3bb6-9a4c-4f3e-8d8e-2f0a7c1e5d90"
-LOCAL_PARTS = (
-    "first.address",
-    "second.address",
-    "third.address",
-    "fourth.address",
-    "fifth.address",
-)
-
-
-@pytest.fixture
-def everything(basket, vouched, admin_user):
-    """A member and somebody who left, in all states in which an address or token is stored."""
-    first, second, third, fourth, fifth = (f"{name}@example.com" for name in LOCAL_PARTS)
-    moment = timezone.now()
-    person = {"email": first, "token": TOKEN, "newsletters": ["mozilla-phone"]}
-    vouched.user.email = second
-    vouched.user.save()
-    Contact.objects.filter(member=vouched).update(
-        email=first,
-        wanted_email=second,
-        moving_to=third,
-        refused_email=fourth,
-        token=TOKEN,
-        lookup={"target": second, "current": person, "new": None},
-        error="refused",
-        error_code=2,
-        failing_since=moment,
-    )
-    left = Contact.objects.create(
-        email=fifth, token=TOKEN, departed_at=moment, error="unavailable", failing_since=moment
-    )
-    batch = Batch.objects.create(
-        action=Batch.Action.SUBSCRIBE, newsletters=["mozilla-phone"], actor=admin_user, total=1
-    )
-    BatchItem.objects.create(
-        batch=batch, member=vouched, contact=contact_of(vouched), state="failed", reason="refused"
-    )
-    for contact in (contact_of(vouched), left):
-        Event.objects.create(
-            contact=contact, kind=Event.Kind.REFUSED, outcome="refused", batch=batch
-        )
-    Pulse.now()
-    return vouched
-
-
-def addresses_of_pages():
-    """Every address of the app's pages in the admin, with each row's key where there is one."""
-    for model, page in admin.site._registry.items():
-        if model._meta.app_label != "mozillians_basket" and model is not UserProfile:
-            continue
-        for pattern in page.get_urls():
-            if pattern.name is None or not ("basket" in pattern.name or model is UserProfile):
-                continue
-            for arguments in ([], *([pk] for pk in model.objects.values_list("pk", flat=True))):
-                try:
-                    yield reverse(f"admin:{pattern.name}", args=arguments)
-                except NoReverseMatch:
-                    continue
-
-
-def walk(client, profile):
-    """All that the pages say to this admin, by address: read, asked for, and ordered."""
-    said = {}
-    for address in sorted(set(addresses_of_pages())):
-        response = client.get(address, follow=True)
-        assert response.status_code in (200, 403, 404, 405), address
-        if response.status_code == 200:
-            content = b"".join(response) if response.streaming else response.content
-            said[address] = content.decode()
-    posts = {
-        reverse("admin:people_userprofile_basket_ask", args=[profile.pk]): {},
-        reverse("admin:mozillians_basket_problem_changelist"): {
-            "action": "dismiss",
-            "_selected_action": [contact_of(profile).pk],
-        },
-        reverse("admin:people_userprofile_changelist"): {
-            "action": "subscribe_user_to_basket",
-            "_selected_action": [profile.pk],
-        },
-    }
-    for address, fields in posts.items():
-        response = client.post(address, fields, follow=True)
-        if response.status_code == 200:
-            said[f"POST {address}"] = response.content.decode()
-    return said
 
 
 def test_who_may_do_everything_sees_addresses_but_no_token_and_no_key(
@@ -132,3 +42,36 @@ def test_who_may_only_view_the_app_s_pages_sees_no_address(everything, basket, c
     for address, page in said.items():
         for secret in (*LOCAL_PARTS, TOKEN, basket.api_key):
             assert secret not in page, address
+
+
+@pytest.mark.parametrize("column", ["email", "wanted_email", "moving_to", "refused_email", "token"])
+@pytest.mark.parametrize("page", ["contact", "problem"])
+def test_nobody_finds_out_letter_by_letter_what_no_page_shows_them(
+    everything, client_with, page, column
+):
+    hidden = getattr(contact_of(everything), column)
+    url = reverse(f"admin:mozillians_basket_{page}_changelist")
+
+    answer = client_with(f"view_{page}").get(url, {f"{column}__startswith": hidden[:3]})
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("page", "lookup"),
+    [
+        ("contact", "lookup__current__token__startswith"),
+        ("contact", "member__user__email__startswith"),
+        ("event", "contact__token__startswith"),
+        ("event", "contact__email__startswith"),
+        ("event", "batch__selection__icontains"),
+        ("batch", "selection__icontains"),
+        ("batch", "actor__password__startswith"),
+    ],
+)
+def test_nor_by_way_of_another_row(everything, client_with, page, lookup):
+    url = reverse(f"admin:mozillians_basket_{page}_changelist")
+
+    answer = client_with(f"view_{page}").get(url, {lookup: "0"})
+
+    assert answer.status_code == 400

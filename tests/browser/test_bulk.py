@@ -139,6 +139,7 @@ def test_who_opted_out_is_subscribed_only_when_the_box_is_ticked(
     opted_out = address(past.OPTED_OUT)
     order_for_all(admin_page, past.MEMBERS, PHONE)
     expect(number(admin_page, "skipped")).to_have_text("1", timeout=PATIENCE * 1000)
+    expect(row(admin_page, "They opted out themselves.")).to_contain_text("1")
     assert opted_out not in holders(basket, PHONE)
 
     admin_page.goto(LIST)

@@ -62,10 +62,11 @@
     }
   }
 
-  // The list comes from the page itself, with the page of it that the address names.
-  async function showFailures(count) {
+  // The list comes from the page itself, with the page of it that the address names; in the end
+  // with the reasons of what was skipped.
+  async function showFailures(count, over) {
     const old = document.getElementById("basket-failures");
-    if (String(count) === old.dataset.count) {
+    if (String(count) === old.dataset.count && !over) {
       return;
     }
     if (old !== document.activeElement && old.contains(document.activeElement)) {
@@ -104,7 +105,7 @@
     }
     const data = await answer.json();
     show(data);
-    await showFailures(data.failed);
+    await showFailures(data.failed, data.over);
     return !data.over;
   }
 
