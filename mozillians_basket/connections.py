@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from celery import Celery, Task
-from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
+from celery.fixups.django import DjangoFixup, DjangoWorkerFixup  # type: ignore[attr-defined]
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 #: Seconds without a task after which a connection is closed, or given back to its pool: it may
@@ -26,21 +26,25 @@ def fixup(app: Celery) -> DjangoFixup:
     A thread then keeps its connection while it is busy. After an error, or
     without a task for a second, it gets another one.
     """
-    return Fixup(app).install()
+    found = Fixup(app)
+    found.install()
+    return found
 
 
 class Fixup(DjangoFixup):
     """The part for all processes; at the start of a worker it makes that for workers."""
 
+    _kept: DjangoWorkerFixup | None = None
+
     @property
     def worker_fixup(self) -> DjangoWorkerFixup:
         """Made when it is asked for: before, the app is not configured."""
-        if self._worker_fixup is None:
-            self._worker_fixup = KeptConnections(self.app)
-        return self._worker_fixup
+        if self._kept is None:
+            self._kept = KeptConnections(self.app)
+        return self._kept
 
 
-class KeptConnections(DjangoWorkerFixup):
+class KeptConnections(DjangoWorkerFixup):  # type: ignore[misc]
     """What happens to this thread's connections around a task."""
 
     def on_task_prerun(self, sender: "Task[Any, Any]", **kwargs: Any) -> None:

@@ -17,10 +17,10 @@ class Channel(redis.Channel):
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]
         pool = self.pool
         if self._kept is None or self._kept[0] is not pool:
-            self._kept = pool, super()._create_client()
+            self._kept = pool, super()._create_client()  # type: ignore[misc]
         return self._kept[1]
 
 

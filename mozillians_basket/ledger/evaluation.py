@@ -216,9 +216,9 @@ def _write(
         else:
             alike[("claimed", claimed), *changes.items()].append(contact.pk)
     for differences, keys in alike.items():
-        values = dict(differences)
-        counted = ("revision", "lease") if values.pop("claimed") else ("revision",)
-        writes.append(statements.change(using, Contact, keys, values, counted=counted))
+        own = dict(differences)
+        counted = ("revision", "lease") if own.pop("claimed") else ("revision",)
+        writes.append(statements.change(using, Contact, keys, own, counted=counted))
     statements.execute_together(using, writes)
     names = [name.removesuffix("_id") for name in SITE_FIELDS]
     Contact.objects.bulk_update(moved, [*names, *DUE_FIELDS, "lease", "revision"])

@@ -98,7 +98,9 @@ def _put_together(using: str, free: QuerySet[Touch]) -> Compiled:
     everything = _with_circumstances(Touch.objects.order_by(), _NOW)
     query = compiled(everything.values_list(*concrete_names(Touch), *CIRCUMSTANCES), using)
     chosen = compiled(free.values_list("pk"), using)
-    columns = ", ".join(f'"locked".{quoted(each.column)}' for each in Contact._meta.concrete_fields)
+    columns = ", ".join(
+        f'"locked".{quoted(str(each.column))}' for each in Contact._meta.concrete_fields
+    )
     # But for its first mention, the table's name stands for what was deleted from it.
     sql = (
         f"WITH {touches} AS (DELETE FROM {touches} WHERE id = ANY(ARRAY({chosen.sql})) "  # noqa: S608
@@ -130,4 +132,5 @@ def _portion_of(taking: Compiled, found: Sequence[Sequence[Any]]) -> Portion:
             values = contacts.read(row, start)
             locked[touch.member_id] = Contact.from_db(using, concrete_names(Contact), values)
     tried = all(touch.member_id is not None for touch in touches)
-    return Portion(touches, *rows[0][end:start], locked if tried else None)
+    breaker_open, under_way = rows[0][end:start]
+    return Portion(touches, breaker_open, under_way, locked if tried else None)
