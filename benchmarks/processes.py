@@ -84,13 +84,21 @@ class Beat(SideProcess):
 def tree(pid: int) -> Iterator[int]:
     """A process and its descendants that are alive."""
     yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    for task in _within(Path(f"/proc/{pid}/task")):
         try:
-            children = task.read_text().split()
+            children = (task / "children").read_text().split()
         except OSError:
             continue
         for child in children:
             yield from tree(int(child))
+
+
+def _within(folder: Path) -> list[Path]:
+    """What is in a folder of a process; nothing once that has ended."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def cpu_seconds(pid: int) -> float:
