@@ -25,7 +25,8 @@ def sampled(workers: list[Worker], raw: Path) -> Iterator[None]:
         [
             str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(workers[0].pid),
             "--rate", str(RATE), "--format", "raw", "--output", str(raw),
-            "--nonblocking", "--duration", "3600",
+            # Only who holds the interpreter's lock: who waits for it, or for a socket, uses no CPU.
+            "--gil", "--nonblocking", "--duration", "3600",
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,11 +1,7 @@
 """Basket over HTTP, through basket-client: the only module that knows that library."""
 
-import os
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from http.cookiejar import DefaultCookiePolicy
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +9,8 @@ import basket
 import basket.base
 import requests
 from basket import errors
-from requests.adapters import HTTPAdapter
 
+from mozillians_basket import transport
 from mozillians_basket.addresses import same_address
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import (
@@ -26,7 +22,6 @@ from mozillians_basket.exceptions import (
 )
 from mozillians_basket.plan import Person
 from mozillians_basket.redaction import protect_logs
-from mozillians_basket.switch import call_is_allowed
 
 #: This app's own code for a subscribe that Basket answers "ok" without a token:
 #: a blocked domain, for which it stores nothing (measured).
@@ -43,11 +38,6 @@ _CONFIGURATION_CODES = frozenset(
     {errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED, errors.BASKET_INVALID_NEWSLETTER}
 )
 _UNKNOWN_PERSON_CODES = frozenset({errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN})
-
-_ours: ContextVar[bool] = ContextVar("basket_call_of_this_app", default=False)
-_patience: ContextVar[float | None] = ContextVar("basket_patience", default=None)
-_lock = threading.Lock()
-_session: requests.Session | None = None
 
 
 def look_up(email: str) -> Person | None:
@@ -165,16 +155,6 @@ def catalogue() -> dict[str, dict[str, Any]]:
     return answer
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """For calls that a page waits for: a shorter timeout than ``BASKET_TIMEOUT``."""
-    mark = _patience.set(seconds)
-    try:
-        yield
-    finally:
-        _patience.reset(mark)
-
-
 class _Failure:
     """
     Carries an error out of the block in which the library's own one is alive.
@@ -194,17 +174,15 @@ class _Failure:
 def _translated_errors() -> Iterator[_Failure]:
     """Hold this app's error in place of basket-client's, requests' and urllib3's."""
     failure = _Failure()
-    mark = _ours.set(True)
     try:
-        yield failure
+        with transport.own_call():
+            yield failure
     except BasketSwitchedOff:
         failure.error = BasketSwitchedOff()
     except basket.BasketException as error:
         failure.error = _classified(int(error.status_code or 0), int(error.code))
     except Exception:  # noqa: BLE001 - a reply that no library foresaw: broken on Basket's side
         failure.error = BasketUnavailable()
-    finally:
-        _ours.reset(mark)
 
 
 def _classified(status: int, code: int) -> BasketError:
@@ -225,50 +203,10 @@ def _classified(status: int, code: int) -> BasketError:
     return BasketRefused(code)
 
 
-def _request(method: str, url: str, **kwargs: Any) -> requests.Response:
-    """
-    What basket-client calls in place of ``requests.request``.
-
-    The site's own use of the library is passed on as it is. The calls of this
-    app ask the switch at the last moment, reuse connections, follow no
-    redirect (it would carry the key elsewhere, and turn POST into GET), and
-    take URL and timeout from the settings as they are now.
-    """
-    if not _ours.get():
-        return requests.request(method, url, **kwargs)  # noqa: S113 - the caller's timeout is in kwargs
-    if not call_is_allowed():
-        raise BasketSwitchedOff
-    url = conf.URL + url.removeprefix(str(basket.base.BASKET_URL))
-    timeout = min(conf.TIMEOUT, _patience.get() or conf.TIMEOUT)
-    kwargs |= {"timeout": timeout, "allow_redirects": False}
-    return _pooled_session().request(method, url, **kwargs)
+def _request(method: str, url: str, **kwargs: Any) -> Any:
+    """Stands in basket-client where ``requests.request`` does."""
+    return transport.request(method, url, base=str(basket.base.BASKET_URL), **kwargs)
 
 
-def _pooled_session() -> requests.Session:
-    """This process's one session; a session is safe for threads as long as it keeps no cookies."""
-    global _session
-    if _session is None:
-        with _lock:
-            if _session is None:
-                session = requests.Session()
-                session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-                adapter = HTTPAdapter(pool_connections=2, pool_maxsize=conf.POOL_SIZE)
-                session.mount("https://", adapter)
-                session.mount("http://", adapter)
-                # Proxies and certificates of the environment: read once, not for each request.
-                found = session.merge_environment_settings(conf.URL, {}, None, None, None)
-                session.proxies, session.verify = found["proxies"], found["verify"]
-                session.trust_env = False
-                _session = session
-    return _session
-
-
-def _forget_session() -> None:
-    """A forked child must not share its parent's sockets, nor a lock that was held."""
-    global _session, _lock
-    _session, _lock = None, threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forget_session)
 basket.base.requests = SimpleNamespace(request=_request, exceptions=requests.exceptions)
 protect_logs()

@@ -41,10 +41,11 @@ def timed(
     """
     Do something for one member after the other; write the milliseconds to a file meanwhile.
 
-    The first one in a process, which opens connections, is among them.
+    The first one in a process is among them; its database connection is open by then.
 
     :return: milliseconds by the clock, and of the CPU of this process.
     """
+    connection.ensure_connection()
     times: dict[str, list[float]] = {"clock": [], "cpu": []}
     began = time.perf_counter()
     with Path(file).open("w") as lines:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from mozillians_basket import breaker, client
+from mozillians_basket import breaker, client, transport
 from mozillians_basket.admin.plain_words import code_of, in_plain_words
 from mozillians_basket.exceptions import BasketError, BasketSwitchedOff, label_of
 from mozillians_basket.models import Contact
@@ -69,7 +69,7 @@ def ask(addresses: Iterable[str]) -> tuple[str, list[Answer]]:
 
 def _ask(address: str) -> Answer:
     try:
-        with client.within(TIMEOUT):
+        with transport.within(TIMEOUT):
             return Answer(address, person=client.look_up(address))
     except BasketSwitchedOff:
         return Answer(address, _("The switch was turned off meanwhile: Basket was not asked."))

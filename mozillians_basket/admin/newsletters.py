@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.core.cache import cache
 
-from mozillians_basket import client
+from mozillians_basket import client, transport
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError
 from mozillians_basket.models import Pulse
@@ -66,7 +66,7 @@ def _asked() -> tuple[Texts, int]:
     if not switch_is_on() or Pulse.now().opened_at is not None:
         return {}, 0
     try:
-        with client.within(PATIENCE):
+        with transport.within(PATIENCE):
             catalogue = client.catalogue()
     except BasketError:
         return {}, KEPT_AFTER_FAILURE
