@@ -9,7 +9,6 @@ from kombu.transport import TRANSPORT_ALIASES
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
 
 TRANSPORT_ALIASES["filesystem"] = "project.broker:Transport"
-TRANSPORT_ALIASES["redis"] = "project.redis_broker:Transport"
 
 app = Celery("project", fixups=["mozillians_basket.connections:fixup"])
 app.config_from_object("django.conf:settings", namespace="CELERY")

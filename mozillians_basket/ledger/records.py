@@ -46,7 +46,7 @@ def record_lookup(sheet: Sheet, lookup: Lookup) -> Plan | None:
         if not (todo.subscribe or todo.unsubscribe):
             close(sheet, lookup)
         elif todo.subscribe and not account.moving:
-            note_request(sheet, lookup, todo.subscribe)  # so that the next step need not
+            note_request(sheet, lookup, todo.subscribe, ahead=True)
         return todo
 
     return sheet.change(work, keep=True)
@@ -64,13 +64,18 @@ def _notice_removals_for_others(sheet: Sheet) -> None:
         sheet.lines[name].removed_at = sheet.lines[name].removed_at or removed_at
 
 
-def note_request(sheet: Sheet, lookup: Lookup, newsletters: frozenset[str]) -> None:
+def note_request(
+    sheet: Sheet, lookup: Lookup, newsletters: frozenset[str], *, ahead: bool = False
+) -> None:
     """
     Remember, before the call, that the target address may get these, however late.
 
     A call that nobody answered can be carried out long after it was given up.
     Until the answer it stands in the contact's row; whoever else opens it, as
     that one did not get through, finds it in the lines.
+
+    :param ahead: it is for the next step, which need not write then. Nothing was
+        sent while the contact still has the lease that this one hands on.
     """
     contact = sheet.contact
     if sheet.account.moving and not same_address(contact.moving_to, lookup.target):
@@ -79,6 +84,8 @@ def note_request(sheet: Sheet, lookup: Lookup, newsletters: frozenset[str]) -> N
     names = sorted(newsletters)
     if contact.asked is None or contact.asked["newsletters"] != names:
         contact.asked = {"at": timezone.now().isoformat(), "newsletters": names}
+        if ahead:
+            contact.asked["lease"] = sheet.lease.prolonged.serial
 
 
 def record_subscribed(

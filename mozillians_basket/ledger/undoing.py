@@ -110,7 +110,9 @@ class _Undoing:
             return
         if any(self._is_begun(line, known.get(line.newsletter)) for line in mine):
             return
-        asked = set((contact.asked or {}).get("newsletters", ()))
+        noted = contact.asked or {}
+        begun = noted.get("lease") != contact.lease
+        asked = set(noted.get("newsletters", ())) if begun else set()
         for line in mine:
             sent = line.requested_at is not None or line.newsletter in asked
             self._restore(line, known.get(line.newsletter), sent=sent)

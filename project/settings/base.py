@@ -139,6 +139,8 @@ else:
 BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
 
 CELERY_BROKER_URL = BROKER_URL
+if BROKER_URL.startswith("redis://"):
+    CELERY_BROKER_TRANSPORT = "project.redis_broker:Transport"
 # How long a request may wait for a broker that neither answers nor refuses.
 BROKER_TIMEOUT = env.float("BROKER_TIMEOUT", default=2.0)
 CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(
