@@ -24,7 +24,8 @@ def fixup(app: Celery) -> DjangoFixup:
         app = Celery("community", fixups=["mozillians_basket.connections:fixup"])
 
     A thread then keeps its connection while it is busy. After an error, or
-    without a task for a second, it gets another one.
+    without a task for a second, it gets another one. Green threads live no
+    longer than their task: with gevent and eventlet all is as Celery has it.
     """
     found = Fixup(app)
     found.install()
@@ -49,13 +50,18 @@ class KeptConnections(DjangoWorkerFixup):  # type: ignore[misc]
 
     def on_task_prerun(self, sender: "Task[Any, Any]", **kwargs: Any) -> None:
         """Part with what has rested for too long."""
-        if not sender.request.is_eager:
+        if not self._threads_last:
+            super().on_task_prerun(sender, **kwargs)
+        elif not sender.request.is_eager:
             for connection in self._open():
                 if time.monotonic() - getattr(connection, _USED_AT, float("-inf")) > RESTED:
                     connection.close()
 
     def on_task_postrun(self, sender: "Task[Any, Any]", **kwargs: Any) -> None:
         """Part with what failed."""
+        if not self._threads_last:
+            super().on_task_postrun(sender, **kwargs)
+            return
         if sender.request.is_eager:
             return
         for connection in self._open():
@@ -64,6 +70,13 @@ class KeptConnections(DjangoWorkerFixup):  # type: ignore[misc]
             else:
                 setattr(connection, _USED_AT, time.monotonic())
         self.close_cache()
+
+    @property
+    def _threads_last(self) -> bool:
+        """Whether tasks run in threads that outlive them."""
+        pool = self.worker.pool_cls if self.worker is not None else ""
+        name = pool if isinstance(pool, str) else pool.__module__
+        return not any(green in name for green in ("gevent", "eventlet"))
 
     def _open(self) -> list[BaseDatabaseWrapper]:
         found = self._db.connections.all(initialized_only=True)

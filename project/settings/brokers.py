@@ -30,6 +30,9 @@ def transport_options(url: str, *, folder: Path, timeout: float) -> dict[str, An
             options |= {
                 # Longer than the longest task, or a running one is given out again.
                 "visibility_timeout": 3600,
+                # As many as tasks that end at the same time, where each acknowledges its own
+                # message, as with gevent. kombu's 10 let acknowledgements fail.
+                "max_connections": 200,
                 "socket_connect_timeout": timeout,
                 "socket_timeout": timeout,
                 "socket_keepalive": True,

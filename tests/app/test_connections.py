@@ -1,5 +1,7 @@
 """A worker's threads keep their database connections, as long as these are good."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.utils import ConnectionHandler
@@ -80,3 +82,14 @@ def test_a_task_that_runs_within_a_request_leaves_its_connection_alone(db):
         tasks.sweep.apply()
 
         assert connection.connection is not None
+
+
+@pytest.mark.parametrize("pool", ["celery.concurrency.gevent:TaskPool", "eventlet"])
+def test_green_threads_which_end_with_their_task_keep_nothing(worker, own, monkeypatch, pool):
+    monkeypatch.setattr(worker, "worker", SimpleNamespace(pool_cls=pool), raising=False)
+    parted = []
+    monkeypatch.setattr(worker, "close_database", lambda: parted.append(own))
+
+    run(worker, own)
+
+    assert parted == [own, own]  # before the task and after it, as Celery does
