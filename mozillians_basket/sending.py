@@ -6,14 +6,24 @@ import os
 import queue
 import threading
 import time
-from typing import Any
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 from celery import Task
 
+from mozillians_basket.conf import conf
+
 logger = logging.getLogger("mozillians_basket")
+
+Message: TypeAlias = "tuple[Task[Any, Any], tuple[object, ...]]"
+"""A task to be started, and its arguments."""
 
 #: Seconds without a message after one could not be handed over; the sweeper finds the work anyway.
 BROKER_PAUSE = 10.0
+
+#: Seconds for which the thread gathers what other transactions of this process lead to.
+GATHER = 0.01
 
 #: How many messages may wait for the thread; more are dropped, and the sweeper finds the work.
 LIMIT = 1000
@@ -45,7 +55,7 @@ class _Sender:
     """A queue, and a thread that is started with the first message."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[Task[Any, Any], tuple[object, ...]]] = queue.Queue(LIMIT)
+        self._waiting: queue.Queue[Message] = queue.Queue(LIMIT)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -70,11 +80,38 @@ class _Sender:
 
     def _send_all(self) -> None:
         while True:
-            task, args = self._waiting.get()
+            messages = [self._waiting.get()]
+            time.sleep(GATHER)
+            with suppress(queue.Empty):
+                while True:
+                    messages.append(self._waiting.get_nowait())
             try:
-                _send(task, args)
+                for task, args in joined(messages):
+                    _send(task, args)
             finally:
-                self._waiting.task_done()
+                for _message in messages:
+                    self._waiting.task_done()
+
+
+def joined(messages: Iterable[Message]) -> list[Message]:
+    """
+    As few messages as say the same: one for many lists of keys, up to ``BASKET_HINT_SIZE``.
+
+    What is said twice without keys, "sweep" that is, is said once.
+    """
+    result: list[Message] = []
+    lists: dict[Task[Any, Any], list[Any]] = {}
+    for task, args in messages:
+        match args:
+            case ([*keys],):
+                if task not in lists or len(lists[task]) + len(keys) > conf.HINT_SIZE:
+                    lists[task] = []
+                    result.append((task, (lists[task],)))
+                lists[task] += keys
+            case _:
+                if (task, args) not in result:
+                    result.append((task, args))
+    return result
 
 
 def _send(task: "Task[Any, Any]", args: tuple[object, ...]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Page, Paginator
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db import connections
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
@@ -74,6 +75,7 @@ def valid(field: Any, text: str) -> Any:
     target = field.target_field if field.is_relation else field
     value = target.to_python(text)
     target.run_validators(value)
+    ProhibitNullCharactersValidator()(text)  # PostgreSQL holds none
     return value
 
 
@@ -92,6 +94,8 @@ class LongList(ChangeList):
         newsletter = self.params.get("newsletter")
         if not newsletter:
             return rows
+        if "\x00" in newsletter:
+            return rows.none()
         edge = list(rows.values_list("created_at", flat=True)[LOOKED_THROUGH : LOOKED_THROUGH + 1])
         if edge:
             self.looked_back_to = edge[0]

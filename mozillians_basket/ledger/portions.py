@@ -39,22 +39,13 @@ class Portion:
     """The rows of all the members named, as far as there are any, locked; none if not tried."""
 
 
-def take_portion(named: Collection[int]) -> Portion:
+def take_portion(keys: Collection[int] | None = None) -> Portion:
     """
-    Take the oldest touches, and the named ones where these are too many to be among them.
+    Take the oldest touches, up to ``BASKET_DRAIN_SIZE`` of them, or those with the named keys.
 
     Touches that another worker has taken are passed over. Call it in a transaction.
     """
-    portion = _taken(limit=conf.DRAIN_SIZE)
-    last = portion.touches[-1].pk if len(portion.touches) == conf.DRAIN_SIZE else None
-    later = [pk for pk in named if last is not None and pk > last]
-    if later:
-        portion.touches += _taken(later).touches
-        portion.locked = None
-    return portion
-
-
-def _taken(keys: Sequence[int] | None = None, *, limit: int | None = None) -> Portion:
+    limit = conf.DRAIN_SIZE if keys is None else None
     using = router.db_for_write(Touch)
     if not combines(using):
         touches = list(_with_circumstances(_free(using, keys, limit), timezone.now()))
@@ -101,7 +92,7 @@ def _put_together(using: str, free: QuerySet[Touch]) -> Compiled:
     columns = ", ".join(
         f'"locked".{quoted(str(each.column))}' for each in Contact._meta.concrete_fields
     )
-    # But for its first mention, the table's name stands for what was deleted from it.
+    # Behind the part that deletes, the table's name stands for what was deleted.
     sql = (
         f"WITH {touches} AS (DELETE FROM {touches} WHERE id = ANY(ARRAY({chosen.sql})) "  # noqa: S608
         f'RETURNING *), "locked" AS (SELECT * FROM {contacts} '

@@ -81,21 +81,32 @@ def drain(touch_ids: Collection[int] | None = None, *, claim: bool = False) -> D
     :param claim: take leases on the contacts, as many as may be under way.
     """
     drained = Drained()
+    _drain_portion(drained, None, claim=claim)
+    if len(drained.touch_ids) == conf.DRAIN_SIZE:
+        # In a transaction of its own: in each, contacts are locked in one order.
+        later = [pk for pk in touch_ids or () if pk > drained.touch_ids[-1]]
+        if later:
+            _drain_portion(drained, later, claim=claim)
+    return drained
+
+
+def _drain_portion(drained: Drained, keys: Collection[int] | None, *, claim: bool) -> None:
     with transaction.atomic(router.db_for_write(Touch)):
-        portion = take_portion(touch_ids or ())
-        if not portion.touches:
-            return drained
-        drained.touch_ids = [row.pk for row in portion.touches]
-        drained.held_back = claim and portion.breaker_open
-        room = conf.MAX_IN_FLIGHT - portion.under_way if claim else 0
-        room = 0 if drained.held_back else max(room, 0)
+        portion = take_portion(keys)
         members = _members_of(portion.touches)
+        held_back = claim and portion.breaker_open
+        room = max(conf.MAX_IN_FLIGHT - portion.under_way, 0) if claim and not held_back else 0
+        contact_ids: list[int] = []
+        leases: list[Lease] = []
         for chunk in _in_chunks(sorted(members, key=str), conf.DRAIN_SIZE):
             locked = locked_contacts(chunk, portion.locked)
-            waiting, leases = _evaluate_members(locked, chunk, members, room - len(drained.leases))
-            drained.contact_ids += [contact.pk for contact in waiting]
-            drained.leases += leases
-    return drained
+            waiting, claimed = _evaluate_members(locked, chunk, members, room - len(leases))
+            contact_ids += [contact.pk for contact in waiting]
+            leases += claimed
+    drained.touch_ids += [row.pk for row in portion.touches]
+    drained.contact_ids += contact_ids
+    drained.leases += leases
+    drained.held_back = drained.held_back or held_back
 
 
 def _evaluate_members(

@@ -222,3 +222,10 @@ def test_an_event_of_a_sync_is_in_it(basket, admin_client, commit):
         profile = VouchFactory().vouchee
 
     assert listed(admin_client, q=str(profile.pk)) == [profile.pk]
+
+
+@pytest.mark.parametrize("name", ["cause", "outcome", "newsletter", "q"])
+def test_what_no_column_can_hold_finds_nothing(admin_client, people, name):
+    answer = admin_client.get(HISTORY, {name: "\x00"})
+
+    assert answer.status_code in {200, 302}

@@ -137,6 +137,7 @@ def test_a_message_that_comes_twice_subscribes_once(
 
     for _ in range(3):
         sending.send(tasks.sync_touched, touches)
+        sending.flush(10)  # or they were joined
     start_worker()
     start_worker()
     settle()
