@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from kombu import Connection
 
-from project.redis_broker import Channel, Transport
 from tests.services.servers import Redis
 
 pytestmark = [pytest.mark.services]
@@ -14,7 +13,9 @@ pytestmark = [pytest.mark.services]
 
 @pytest.fixture
 def channel() -> Iterator[Any]:
-    """A channel to a Redis."""
+    """A channel to a Redis. Without redis-py, as in ``make test``, it cannot be imported."""
+    from project.redis_broker import Channel, Transport
+
     with Redis() as server, Connection(server.url, transport=Transport) as connection:
         channel = connection.channel()
         assert isinstance(channel, Channel)
