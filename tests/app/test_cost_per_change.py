@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from mozillians_basket import tasks
+from mozillians_basket import client, tasks
 from project.groups.models import Membership
 from project.people.models import UserProfile
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
@@ -24,6 +24,7 @@ class Cost:
     statements: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     calls: list[str] = field(default_factory=list)
+    connections: int = 0
 
 
 def either(*, postgresql, sqlite):
@@ -35,7 +36,9 @@ def either(*, postgresql, sqlite):
 def cost(basket, commit, monkeypatch):
     """What happens from a request's first statement to the end of the last task it led to."""
     apply_async = Task.apply_async
-    tasks.sweep()  # waffle and what is put together once per process are warm from here on
+    # Waffle, what is put together once per process and the way to Basket are warm from here on.
+    tasks.sweep()
+    client.look_up("nobody@example.com")
 
     @contextmanager
     def measured():
@@ -52,6 +55,7 @@ def cost(basket, commit, monkeypatch):
                 yield found
         found.statements = sum(OURS in query["sql"] for query in captured.captured_queries)
         found.calls = [request.endpoint for request in basket.requests]
+        found.connections = sum(request.new_connection for request in basket.requests)
 
     return measured
 
@@ -80,6 +84,7 @@ def test_a_vouch(cost, profile, voucher):
         VouchFactory(vouchee=profile, voucher=voucher)
 
     assert spent.calls == ["lookup", "subscribe"]
+    assert spent.connections == 0
     assert spent.messages == {"sync_touched": 1, "lookup_user_task": 1}
     assert spent.statements == either(postgresql=8, sqlite=15)
 
@@ -107,6 +112,7 @@ def test_the_last_vouch_taken_back(cost, vouched):
         vouched.vouches_received.get().delete()
 
     assert spent.calls == ["lookup", "unsubscribe"]
+    assert spent.connections == 0
     assert spent.messages == {"sync_touched": 1, "lookup_user_task": 1}
     assert spent.statements == either(postgresql=9, sqlite=17)
 
@@ -118,6 +124,7 @@ def test_a_changed_address(cost, vouched):
         vouched.user.save()
 
     assert spent.calls == ["lookup", "lookup", "subscribe", "unsubscribe"]
+    assert spent.connections == 0
     assert spent.messages.total() == 2
     assert spent.statements == either(postgresql=20, sqlite=27)
 
@@ -127,6 +134,7 @@ def test_a_deleted_member(cost, vouched):
         vouched.user.delete()
 
     assert spent.calls == ["lookup", "unsubscribe"]
+    assert spent.connections == 0
     assert spent.messages.total() == 2
     assert spent.statements == either(postgresql=14, sqlite=21)
 
@@ -166,6 +174,7 @@ def test_many_vouches_in_one_transaction_cost_the_less_each(cost, basket, commit
             VouchFactory(vouchee=profile, voucher=voucher)
 
     assert len(spent.calls) == 40
+    assert spent.connections == 0
     assert spent.messages == {"sync_touched": 1, "lookup_user_task": 20}
     # One INSERT and the statements of its sync for each; draining is shared.
     assert spent.statements == either(postgresql=20 * 5 + 3, sqlite=20 * 9 + 6)
