@@ -18,8 +18,8 @@ def fixup(app: Celery) -> DjangoFixup:
     """
     Celery's own fixup for Django, but for what it does to connections at each task.
 
-    It closes them before and after, so that each task, and a change is three,
-    connects anew, or is checked out of a pool anew. For the site's Celery app::
+    It closes them before and after, so that each task connects anew, or checks
+    a connection out of a pool anew. For the site's Celery app::
 
         app = Celery("community", fixups=["mozillians_basket.connections:fixup"])
 

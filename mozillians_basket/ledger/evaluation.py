@@ -1,34 +1,20 @@
 """Write into the ledger what the site says about its members now."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import router
 from django.db.models import F
 from django.utils import timezone
 
 from mozillians_basket.addresses import same_address
-from mozillians_basket.ledger import statements
 from mozillians_basket.ledger.accounts import account_of
 from mozillians_basket.ledger.leases import Lease, end_of_lease
+from mozillians_basket.ledger.writing import values_of, write_back
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.plan import differs
 from mozillians_basket.site import Standing, get_site
 from mozillians_basket.states import HELD, Decider, State
-
-#: What an evaluation may change of a contact.
-SITE_FIELDS = ["member_id", "email", "wanted_email", "refused_email", "departed_at"]
-DUE_FIELDS = [
-    "touched_at", "priority", "not_before", "attempts", "parked_at", "cause", "leased_until",
-    "claimed_touch", "lookup",
-]  # fmt: skip
-NEW_LINE_FIELDS = [field.attname for field in Subscription._meta.concrete_fields[1:]]
-LINE_FIELDS = [
-    "entitled", "wanted", "decided_by", "decided_at", "despite_opt_out", "state", "error_code",
-]  # fmt: skip
-
 
 #: The least difference between two moments.
 INSTANT = timedelta(microseconds=1)
@@ -98,7 +84,7 @@ def evaluate(
     rows: dict[int, dict[str, Subscription]] = {row.pk: {} for row in contacts}
     for line in Subscription.objects.filter(contact__in=contacts):
         rows[line.contact_id][line.newsletter] = line
-    as_read = {row.pk: _values(row) for row in contacts}
+    as_read = {row.pk: values_of(row) for row in contacts}
     now, lease_ends = timezone.now(), end_of_lease()
     written: list[Contact] = []
     waiting: list[Contact] = []
@@ -158,7 +144,7 @@ def evaluate(
                 contact.lookup = None
         if changed:
             written.append(contact)
-    _write(written, as_read, new_lines, list({line.pk: line for line in changed_lines}.values()))
+    write_back(written, as_read, new_lines, changed_lines)
     if pointless:
         Contact.objects.filter(pk__in=pointless).delete()
     return waiting, [Lease(row.pk, row.lease) for row in claimed]
@@ -169,59 +155,6 @@ def _may_be_claimed(contact: Contact, now: datetime) -> bool:
     leased = contact.leased_until is not None and contact.leased_until > now
     waits = contact.not_before is not None and contact.not_before > now
     return not (leased or waits or contact.parked_at)
-
-
-def _values(contact: Contact) -> dict[str, Any]:
-    return {name: getattr(contact, name) for name in (*SITE_FIELDS, *DUE_FIELDS)}
-
-
-def _write(
-    contacts: Iterable[Contact],
-    as_read: Mapping[int, dict[str, Any]],
-    new_lines: Collection[Subscription],
-    changed_lines: Collection[Subscription],
-) -> None:
-    """
-    Write locked contacts and their lines back, what changes alike in one statement.
-
-    One statement for all, with a case for each row, takes the longer the more
-    rows there are: only those whose address changed need it, and lines that
-    become different from each other.
-    """
-    using = router.db_for_write(Contact)
-    writes: list[statements.Statement] = []
-    moved: list[Contact] = []
-    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
-    rows = [{name: getattr(line, name) for name in NEW_LINE_FIELDS} for line in new_lines]
-    size = statements.most_rows(using, Subscription, rows)
-    for start in range(0, len(rows), size):
-        portion = rows[start : start + size]
-        writes.append(statements.insertion(using, Subscription, portion))
-    for line in changed_lines:
-        alike[tuple((name, getattr(line, name)) for name in LINE_FIELDS)].append(line.pk)
-    if len(alike) == 1:
-        ((values, keys),) = alike.items()
-        writes.append(statements.change(using, Subscription, keys, dict(values)))
-    else:
-        Subscription.objects.bulk_update(changed_lines, LINE_FIELDS)
-    alike.clear()
-    for contact in contacts:
-        before, after = as_read[contact.pk], _values(contact)
-        changes = {name: value for name, value in after.items() if value != before[name]}
-        claimed = contact.leased_until != before["leased_until"]
-        contact.revision += 1
-        contact.lease += claimed
-        if changes.keys() & SITE_FIELDS:
-            moved.append(contact)
-        else:
-            alike[("claimed", claimed), *changes.items()].append(contact.pk)
-    for differences, keys in alike.items():
-        own = dict(differences)
-        counted = ("revision", "lease") if own.pop("claimed") else ("revision",)
-        writes.append(statements.change(using, Contact, keys, own, counted=counted))
-    statements.execute_together(using, writes)
-    names = [name.removesuffix("_id") for name in SITE_FIELDS]
-    Contact.objects.bulk_update(moved, [*names, *DUE_FIELDS, "lease", "revision"])
 
 
 def evaluate_members(member_ids: Collection[Any], cause: str) -> None:

@@ -39,11 +39,12 @@ def test_an_unexpected_error_in_a_step_shows_where_but_not_whom(due):
     assert contact_of(due).attempts == 1
 
 
-def test_the_stored_result_of_a_broken_step_shows_no_address(due, monkeypatch, caplog, eager):
+@pytest.mark.parametrize("step", ["look_up", "subscribe"])
+def test_the_stored_result_of_a_broken_step_shows_no_address(due, monkeypatch, caplog, eager, step):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(tasks.lookup_user_task, "store_eager_result", True)
     monkeypatch.setattr(tasks.lookup_user_task, "ignore_result", False)
-    monkeypatch.setattr(sync, "look_up", break_down)
+    monkeypatch.setattr(sync, step, break_down)
 
     tasks.lookup_user_task.apply((claimed(due).as_argument,), throw=False)
 
@@ -51,6 +52,8 @@ def test_the_stored_result_of_a_broken_step_shows_no_address(due, monkeypatch, c
     assert "StepFailed" in row
     assert EMAIL not in row
     assert EMAIL not in caplog.text
+    assert contact_of(due).leased_until is None
+    assert contact_of(due).attempts == 1
 
 
 def test_swapped_arguments_show_no_address(basket, monkeypatch, caplog):
