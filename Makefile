@@ -16,11 +16,12 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-services test-browser screenshots soak contract bench benchmark \
+.PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
+	contract bench benchmark \
 	coverage lint format types check wheel requirements clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## play the app's story on real processes, and check what Basket holds after it
 	$(RUN) -m project.demo
@@ -43,7 +44,13 @@ screenshots: $(BROWSER_READY) ## take the pictures of docs/admin.md anew
 	$(RUN) -m tests.browser.install
 	$(RUN) -m tests.browser.screenshots
 
-soak: $(SERVICES_READY) ## random changes, faults and kills: MINUTES=2, SEED=1 to repeat a run, ARGS="--members 5000"
+planted-faults: $(READY) ## how soon the state machine of the rules finds faults that are planted in them
+	$(RUN) -m tests.rules.planted_faults
+
+soak-rules: $(READY) ## new stories for the state machine of the rules: MINUTES=2
+	$(RUN) -m tests.rules.soak --minutes $(MINUTES)
+
+soak: $(SERVICES_READY) soak-rules ## random changes, faults and kills: MINUTES=2, SEED=1 to repeat a run, ARGS="--members 5000"
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 

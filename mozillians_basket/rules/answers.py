@@ -1,0 +1,397 @@
+"""What Basket's answers mean, and what they change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from mozillians_basket.rules.plan import RATE_LIMIT_CALLS, queued_since
+from mozillians_basket.rules.rows import (
+    Contact,
+    DecidedBy,
+    Rows,
+    State,
+    Subscription,
+    after,
+    held,
+    touch,
+    unseen,
+)
+from mozillians_basket.rules.vetoes import end_veto, opt_out_mailbox, opt_out_of_all
+
+#: The error code of a subscribe that Basket takes without storing anything: a blocked domain.
+BLOCKED_DOMAIN = "blocked domain"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as Basket's lookup shows them."""
+
+    email: str = field(repr=False)
+    token: str = field(repr=False)
+    newsletters: frozenset[str] = frozenset()
+    optout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """
+    Basket's answer about one contact.
+
+    ``person`` has the contact's address. Where there is nobody, ``by_token`` is
+    the person who has the contact's token: they changed their address at
+    Basket. ``elsewhere`` says that this new address is a contact with members.
+    """
+
+    began_at: datetime
+    person: Person | None = None
+    by_token: Person | None = None
+    elsewhere: bool = False
+
+
+class Kind(Enum):
+    """What kind of answer a call got."""
+
+    DONE = auto()
+    UNCLEAR = auto()
+    """No usable answer: the call may have been carried out."""
+    NOT_DONE = auto()
+    """Not carried out, and not for this contact's sake: rate limit, key, switch, slug."""
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    The answer to a subscribe or unsubscribe call, or to a lookup that failed.
+
+    ``token`` is what a subscribe returns; none came for a blocked domain.
+    ``wait`` is how long the contact waits after a failure of its own.
+    """
+
+    kind: Kind
+    code: str = ""
+    token: str = field(default="", repr=False)
+    wait: timedelta | None = None
+
+
+class Meaning(Enum):
+    """What a lookup means for one newsletter: the first that fits counts."""
+
+    OPTED_OUT = auto()  # the person is shown with optout, and no order is despite that
+    CAME_BACK = auto()  # shown after an opt-out that a lookup has seen, without our doing
+    WANTED = auto()  # shown and wanted
+    UNWANTED = auto()  # shown, decided (or the contact is cleared), and not wanted
+    LEFT_ALONE = auto()  # shown, and nobody who is or was there decided on it
+    REMOVED = auto()  # not shown, as we unsubscribed it, or as that was carried out late
+    UNANSWERED = auto()  # not shown, wanted, and a subscribe call is unanswered
+    QUEUED = auto()  # not shown, but a subscribe call may still be in Basket's queue
+    RENAMED = auto()  # nobody has the address, but somebody has the token
+    MISSING = auto()  # the person is there without it, though Basket had it
+    LOST = auto()  # nobody is there, neither by address nor by token, though Basket had it
+    LACKING = auto()  # not shown and wanted
+    ABSENT = auto()  # not shown and not wanted
+
+
+def ask_by_token(rows: Rows, contact_id: int, person: Person | None) -> bool:
+    """Whether the token must be looked up too: nobody has the address of a known person."""
+    contact = rows.contacts[contact_id]
+    known = any(held(rows.subscription(contact, name)) for name in rows.settings.newsletters)
+    return person is None and bool(contact.token) and (known or contact.renamed_at is not None)
+
+
+def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Meaning:
+    """Say what a lookup means for one newsletter."""
+    row, person = rows.record(contact, newsletter), lookup.person
+    found = person or lookup.by_token
+    wanted = rows.wanted(contact, newsletter)
+    despite = rows.despite_opt_outs(contact, newsletter)
+    vetoed = any(rows.veto(member, newsletter) for member in rows.at(contact))
+    if found and found.optout and not despite:
+        return Meaning.OPTED_OUT
+    if person and newsletter in person.newsletters and not person.optout:
+        if _came_back(rows, contact, row):
+            return Meaning.CAME_BACK
+        if wanted:
+            return Meaning.WANTED
+        decided = rows.decided(contact, newsletter) or contact.clear
+        return Meaning.UNWANTED if decided else Meaning.LEFT_ALONE
+
+    if lookup.by_token and row.confirmed_at and newsletter in lookup.by_token.newsletters:
+        return Meaning.RENAMED
+    if row.removal_pending or _struck(rows, row, lookup.began_at):
+        return Meaning.REMOVED if found or contact.clear or not vetoed else Meaning.QUEUED
+    if row.requested_at and wanted:
+        return Meaning.UNANSWERED
+    if row.requested_at or unseen(row):
+        if lookup.began_at - queued_since(row) < rows.settings.queue_time:
+            return Meaning.QUEUED
+        if not wanted:
+            return Meaning.ABSENT
+        if not found:
+            return Meaning.LACKING
+    if held(row) and row.state != State.OPTED_OUT:
+        doubts = rows.confirmed_during(row)
+        if despite or (doubts and all(asked.closed_at for asked in doubts)):
+            return Meaning.LACKING
+        if not found:
+            return Meaning.LOST
+        return Meaning.MISSING if person else Meaning.RENAMED
+    if wanted and row.state not in {State.REFUSED, State.LOST}:
+        return Meaning.LACKING
+    return Meaning.ABSENT
+
+
+def _came_back(rows: Rows, contact: Contact, row: Subscription) -> bool:
+    """Whether somebody opted out, a lookup has seen it, and they have it without our doing."""
+    if row.requested_at or row.confirmed_at or row.state == State.UNKNOWN:
+        return False
+    vetoes = [rows.veto(member, row.newsletter) for member in rows.at(contact)]
+    if row.state == State.OPTED_OUT:
+        vetoes.append(row.opted_out_at or contact.looked_up_at)
+    return any(after(contact.looked_up_at, veto) for veto in vetoes)
+
+
+def _struck(rows: Rows, row: Subscription, now: datetime) -> bool:
+    """Whether our last unsubscribe may have been carried out late, after a newer subscribe."""
+    if row.removed_at is None:
+        return False
+    until = row.removed_at + rows.settings.removal_grace
+    return bool(now < until or (unseen(row) and row.confirmed_at < until))
+
+
+def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
+    """Write down what Basket showed of some contacts."""
+    rows = rows.copy()
+    for contact_id, lookup in lookups.items():
+        contact = rows.contacts[contact_id]
+        if lookup.person:
+            contact.token = lookup.person.token
+            for name in rows.settings.newsletters if contact.renamed_at else ():
+                row = rows.record(contact, name)  # what the person had elsewhere
+                row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
+            contact.renamed_at = None
+        names = sorted(rows.settings.newsletters)
+        meanings = {name: meaning(rows, contact, name, lookup) for name in names}
+        if Meaning.OPTED_OUT in meanings.values():
+            opt_out_of_all(rows, contact, lookup.began_at)
+        elif lookup.by_token and (contact.renamed_at or Meaning.RENAMED in meanings.values()):
+            _rename(rows, contact, lookup, lookup.by_token)
+            meanings = {}
+        for name, meant in meanings.items():
+            _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
+        contact.looked_up_at = lookup.began_at
+        _adopt(rows, contact)
+    return rows
+
+
+def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: datetime) -> None:
+    """Write down what a lookup that began ``at`` means for one newsletter."""
+    match meant:
+        case Meaning.OPTED_OUT:
+            opt_out_mailbox(rows, contact, row.newsletter, at)
+            if row.requested_at and at - row.requested_at >= rows.settings.queue_time:
+                row.requested_at = None
+        case Meaning.CAME_BACK:
+            _come_back(rows, contact, row)
+            _show(row, at)
+        case Meaning.WANTED:
+            row.state, row.error_code = State.SUBSCRIBED, ""
+            _show(row, at)
+            if row.removed_at and at - row.removed_at >= rows.settings.removal_grace:
+                row.removal_pending = False
+            _end_orders(rows, contact, row.newsletter)
+        case Meaning.UNWANTED | Meaning.LEFT_ALONE:
+            _show(row, at)
+        case Meaning.REMOVED:
+            if unseen(row):  # the call may still be in Basket's queue
+                row.requested_at = row.confirmed_at
+            _gone(row)
+        case Meaning.MISSING:
+            row.missing_at, row.requested_at = row.missing_at or at, None
+        case Meaning.LOST:
+            row.state, row.missing_at = State.LOST, row.missing_at or at
+        case Meaning.LACKING:
+            row.requested_at = None
+            if held(row) or not rows.question(row.newsletter):
+                row.missing_at = None
+            _gone(row)
+        case Meaning.ABSENT:
+            row.requested_at = None
+            _gone(row)
+    if contact.clear and row.state == State.LOST:
+        row.state, row.missing_at = State.UNSUBSCRIBED, None
+        _gone(row)
+
+
+def _show(row: Subscription, at: datetime) -> None:
+    """Write down that a lookup showed it; an opt-out and a refusal to remove it stay."""
+    if row.state == State.REFUSED and not row.confirmed_at:  # what was refused was a subscribe
+        row.state, row.error_code = State.SUBSCRIBED, ""
+    if row.state not in {State.OPTED_OUT, State.REFUSED}:
+        row.state, row.missing_at = State.SUBSCRIBED, None
+    row.confirmed_at, row.seen_at, row.requested_at = row.confirmed_at or at, at, None
+
+
+def _gone(row: Subscription) -> None:
+    """Write down that Basket does not have it; an opt-out, a refusal and a loss stay."""
+    row.removal_pending = False
+    if row.state != State.LOST:
+        row.confirmed_at = row.seen_at = None
+    if row.state in {State.UNKNOWN, State.SUBSCRIBED}:
+        row.state = State.UNSUBSCRIBED
+    row.decided = row.decided and row.requested_at is not None
+
+
+def _come_back(rows: Rows, contact: Contact, row: Subscription) -> None:
+    """
+    End the vetoes of a newsletter that the person subscribed to again at Basket.
+
+    It is wanted as of the last lookup that did not show it; a later decision
+    supersedes that. What a member opted out of on the site since then stays.
+    """
+    name, since = row.newsletter, contact.looked_up_at
+    for member in rows.concerned(contact):
+        veto, here = rows.veto(member, name), member.contact_id == contact.id
+        if veto and veto != row.opted_out_at and not (here and after(since, veto)):
+            continue
+        if not veto and not (here and row.state == State.OPTED_OUT):
+            continue
+        end_veto(rows, member, name)
+        if not after(rows.decision(member, name).decided_at, since):
+            rows.decide(member, name, wanted=True, decided_by=DecidedBy.MEMBER, decided_at=since)
+    row.state, row.opted_out_at, row.missing_at = State.SUBSCRIBED, None, None
+
+
+def _rename(rows: Rows, contact: Contact, lookup: Lookup, person: Person) -> None:
+    """
+    Write down that the mailbox's owner has another address at Basket.
+
+    The mailbox counts as opted out, its members do not. What the person has at
+    the other address stays on record here, to be taken away by token; unless
+    that address is a contact with members, which looks after it.
+    """
+    contact.renamed_at = contact.renamed_at or lookup.began_at
+    for name in rows.settings.newsletters:
+        row = rows.record(contact, name)
+        if rows.despite_opt_outs(contact, name):
+            row.state, row.confirmed_at, row.seen_at = State.UNKNOWN, None, None
+            continue
+        if row.state != State.OPTED_OUT:
+            row.state, row.opted_out_at, row.missing_at = State.OPTED_OUT, None, None
+        if name in person.newsletters and not lookup.elsewhere:
+            _show(row, lookup.began_at)
+        else:
+            row.requested_at = None
+            _gone(row)
+
+
+def _adopt(rows: Rows, contact: Contact) -> None:
+    """Make what nobody decided on the own decision of each member there or moved away."""
+    for name in rows.settings.newsletters if rows.moves_from(contact) else ():
+        row, at = rows.subscription(contact, name), contact.looked_up_at
+        shown = held(row) and row.seen_at == at and row.state != State.OPTED_OUT
+        if shown and not rows.decided(contact, name):
+            row.decided = True
+            undecided = [
+                m for m in rows.concerned(contact) if not rows.decision(m, name).decided_by
+            ]
+            for member in undecided:
+                rows.decide(member, name, wanted=True, decided_by=DecidedBy.MEMBER, decided_at=at)
+
+
+def _end_orders(rows: Rows, contact: Contact, newsletter: str) -> None:
+    """End the orders despite opt-outs that Basket has confirmed; a later opt-out counts again."""
+    for member in rows.at(contact):
+        if rows.decision(member, newsletter).despite_opt_out:
+            rows.decide(member, newsletter, despite_opt_out=False)
+
+
+def fail_lookups(rows: Rows, answers: Mapping[int, Answer], began_at: datetime) -> Rows:
+    """
+    Write down lookups that failed.
+
+    One that Basket refuses is parked for an admin; it counts as looked up, so
+    nobody waits for it.
+    """
+    rows = rows.copy()
+    for contact_id, answer in answers.items():
+        contact = rows.contacts[contact_id]
+        if answer.kind == Kind.REFUSED:
+            contact.looked_up_at, contact.problem = began_at, answer.code
+            contact.parked = bool(rows.at(contact))
+            for move in rows.moves_from(contact):
+                if move.target_id is not None:
+                    touch(rows.contacts[move.target_id], rows.now)
+        _wait(rows, contact, answer)
+    return rows
+
+
+def _wait(rows: Rows, contact: Contact, answer: Answer) -> None:
+    """Let a contact wait after a failure of its own; after too many it is parked."""
+    if answer.wait is not None:
+        contact.attempts += 1
+        contact.not_before, contact.problem = rows.now + answer.wait, answer.code
+        contact.parked = contact.attempts >= rows.settings.max_attempts
+
+
+def begin_subscribe(rows: Rows, newsletters: Mapping[int, frozenset[str]]) -> Rows:
+    """Write down, before the calls, what each contact is about to be subscribed to."""
+    rows = rows.copy()
+    for contact_id, names in newsletters.items():
+        contact = rows.contacts[contact_id]
+        contact.subscribe_calls = [*contact.subscribe_calls, rows.now][1 - RATE_LIMIT_CALLS :]
+        for name in names:
+            rows.record(contact, name).requested_at = rows.now
+    return rows
+
+
+def end_subscribe(
+    rows: Rows, before: Rows, answers: Mapping[int, tuple[frozenset[str], Answer]]
+) -> Rows:
+    """Write down the answers to subscribe calls; ``before`` are the rows before they began."""
+    rows = rows.copy()
+    for contact_id, (names, answer) in answers.items():
+        contact = rows.contacts[contact_id]
+        _wait(rows, contact, answer)
+        for row in [rows.record(contact, name) for name in names]:
+            if answer.kind == Kind.NOT_DONE:
+                row.requested_at = before.subscription(contact, row.newsletter).requested_at
+            elif answer.kind != Kind.UNCLEAR:
+                row.requested_at = None
+            if answer.kind == Kind.DONE and answer.token:
+                contact.token, contact.renamed_at = answer.token, None
+                row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
+                row.state, row.error_code = State.SUBSCRIBED, ""
+                _end_orders(rows, contact, row.newsletter)
+            elif answer.kind in {Kind.DONE, Kind.REFUSED}:
+                row.state, row.error_code = State.REFUSED, answer.code or BLOCKED_DOMAIN
+    return rows
+
+
+def begin_unsubscribe(rows: Rows, newsletters: Mapping[int, frozenset[str]]) -> Rows:
+    """Write down, before the calls, what each contact is about to be unsubscribed from."""
+    rows = rows.copy()
+    for contact_id, names in newsletters.items():
+        for row in [rows.record(rows.contacts[contact_id], name) for name in names]:
+            row.removal_pending, row.removed_at, row.error_code = True, rows.now, ""
+    return rows
+
+
+def end_unsubscribe(
+    rows: Rows, before: Rows, answers: Mapping[int, tuple[frozenset[str], Answer]]
+) -> Rows:
+    """Write down the answers to unsubscribe calls; Basket only queued what it took."""
+    rows = rows.copy()
+    for contact_id, (names, answer) in answers.items():
+        contact = rows.contacts[contact_id]
+        _wait(rows, contact, answer)
+        for row in [rows.record(contact, name) for name in names]:
+            if answer.kind in {Kind.NOT_DONE, Kind.REFUSED}:
+                known = before.subscription(contact, row.newsletter)
+                row.removal_pending, row.removed_at = known.removal_pending, known.removed_at
+            if answer.kind == Kind.REFUSED and row.state != State.OPTED_OUT:
+                row.state = State.REFUSED
+            if answer.kind in {Kind.REFUSED, Kind.UNCLEAR}:
+                row.error_code = answer.code or answer.kind.name
+    return rows

@@ -1,0 +1,354 @@
+"""Who is at which address, and what is wanted there: policies, orders and members' choices."""
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from mozillians_basket.rules.brake import Brake
+from mozillians_basket.rules.rows import (
+    Contact,
+    DecidedBy,
+    Member,
+    Rows,
+    State,
+    held,
+    missing,
+    touch,
+)
+from mozillians_basket.rules.vetoes import end_mailbox_veto, end_veto, leave_behind, take_along
+
+#: The longest address that Basket takes.
+LONGEST_EMAIL = 254
+
+
+def contact_key(email: str) -> str:
+    """
+    Normalise an address: one mailbox has one key, however it is spelled.
+
+    Empty for an address that Basket cannot take: longer than 254 characters,
+    or without an @. It is never cut, as that would be somebody else's mailbox.
+    """
+    local, _, domain = email.strip().lower().rpartition("@")
+    with suppress(UnicodeError):  # no domain name: Basket refuses it
+        domain = domain.encode("idna").decode("ascii")
+    key = f"{local}@{domain}"
+    return key if local and domain and len(key) <= LONGEST_EMAIL else ""
+
+
+def suppression_hash(key: str, secret: bytes) -> str:
+    """Hash a contact's key, so that an erased mailbox is recognised and not stored."""
+    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """
+    What the site says about a member now.
+
+    ``contact_id`` is the contact of their address, ``None`` without a usable
+    one; ``passed`` are those of the addresses that their touches name, in
+    order; ``entitled`` is the outcome of each policy. Members and contacts
+    have rows before they are evaluated.
+    """
+
+    member_id: int
+    contact_id: int | None = None
+    email: str = field(default="", repr=False)
+    entitled: Mapping[str, bool] = field(default_factory=dict)
+    passed: tuple[int, ...] = ()
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The rows after an evaluation; the members it removed from newsletters or held back."""
+
+    rows: Rows
+    removed: Mapping[str, list[int]]
+    held_back: Mapping[str, list[int]]
+
+
+def evaluate(
+    rows: Rows,
+    standings: Iterable[Standing],
+    brakes: Mapping[str, Brake] | None = None,
+    approved: Collection[tuple[int, str]] = (),
+) -> Evaluated:
+    """
+    Bring members' places and decisions in line with what the site says about them.
+
+    A policy decides when its outcome changes. A removal that a brake holds back
+    is not applied: the member keeps row and decision, marked ``held_back_at``;
+    the rest of the change goes on. What is ``approved``, by member and
+    newsletter, passes the brake; a decision made since it was held back stays.
+    """
+    rows, spent = rows.copy(), Counter[str]()
+    removed: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
+    held_back: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
+    for standing in standings:
+        member = rows.members[standing.member_id]
+        goes = standing.deleted or (standing.contact_id is None and rows.home(member) is not None)
+        flips = {
+            name
+            for name, entitled in standing.entitled.items()
+            if rows.decision(member, name).entitled and not entitled
+        }
+        losses = rows.settings.newsletters if goes else flips
+        losses = {name for name in losses if _would_lose(rows, member, name, goes=goes)}
+        kept = set()
+        for name in losses:
+            brake = (brakes or {}).get(name, Brake())
+            lets_go = brake.lets_go(spent[name] + 1, rows.settings)
+            kept |= set() if lets_go or (member.id, name) in approved else {name}
+        if kept and goes:
+            goes, losses = False, losses & flips
+        spent.update(name for name in losses - kept if (member.id, name) not in approved)
+        if kept and (standing.deleted or standing.contact_id is None):
+            for contact in [rows.contacts[i] for i in standing.passed if i != member.contact_id]:
+                take_along(rows, member, contact)
+                _leave(rows, member, contact)
+        elif standing.deleted:
+            _delete(rows, member, standing.passed)
+        if not standing.deleted:
+            changed = _follow_policies(rows, member, standing.entitled, kept)
+            if goes or standing.contact_id is not None:
+                changed |= _place(rows, member, standing)
+            if changed:
+                _touch(rows, member)
+        member.held_back_at = (member.held_back_at or rows.now) if kept else None
+        for name in kept:
+            held_back[name].append(member.id)
+        for name in losses - kept:
+            removed[name].append(member.id)
+    return Evaluated(rows, removed, held_back)
+
+
+def _would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> bool:
+    """
+    Whether Basket has a newsletter because this member, and nobody else there, wants it.
+
+    A last member who goes has the contact cleared, also of what nobody decided.
+    """
+    contact = rows.home(member)
+    if contact is None:
+        return False
+    others = [other for other in rows.at(contact) if other.id != member.id]
+    if any(rows.wishes(other, newsletter) for other in others):
+        return False
+    cleared = goes and not any(other.key for other in others)
+    if not cleared and not rows.wishes(member, newsletter):
+        return False
+    places = [contact, *(rows.contacts[move.source_id] for move in rows.moves_of(member))]
+    there = [rows.subscription(place, newsletter) for place in places]
+    return any(held(row) or row.requested_at for row in there)
+
+
+def _follow_policies(
+    rows: Rows, member: Member, entitled: Mapping[str, bool], kept: Collection[str]
+) -> bool:
+    """Decide where the outcome of a policy changed; tell whether one did."""
+    changed = False
+    for name, outcome in entitled.items():
+        if name not in kept and outcome != rows.decision(member, name).entitled:
+            decision = rows.decide(member, name, entitled=outcome)
+            since = member.held_back_at or rows.now
+            if decision.decided_at is None or decision.decided_at <= since:
+                decision.wanted, decision.decided_by, decision.decided_at = (
+                    outcome,
+                    DecidedBy.POLICY,
+                    since,
+                )
+                decision.despite_opt_out &= outcome
+            changed = True
+    return changed
+
+
+def _place(rows: Rows, member: Member, standing: Standing) -> bool:
+    """Put a member at the contact of their address, with a move from each one left behind."""
+    target_id = standing.contact_id
+    if target_id is not None and standing.email:
+        rows.contacts[target_id].email = standing.email.strip()
+    passed = dict.fromkeys([member.contact_id, *standing.passed])
+    left = [rows.contacts[i] for i in passed if i not in {None, target_id}]
+    if not left and member.contact_id == target_id:
+        return False
+    for move in rows.moves_of(member):
+        move.target_id = target_id
+        if move.source_id == target_id:
+            rows.moves.remove(move)
+    rows.place(member, target_id)
+    open_from = {move.source_id for move in rows.moves_of(member)}
+    for contact in left:
+        take_along(rows, member, contact)
+        if contact.id not in open_from:
+            ends = {"source_id": contact.id, "target_id": target_id}
+            rows.moves.append(rows.new_move(member_id=member.id, moved_at=rows.now, **ends))
+        _leave(rows, member, contact)
+    if target_id is not None:
+        rows.contacts[target_id].clear = False
+        _forget_absence(rows, member, rows.contacts[target_id])
+    return True
+
+
+def _forget_absence(rows: Rows, member: Member, contact: Contact) -> None:
+    """Let only a later lookup say that a newsletter was gone before the person came back."""
+    for name in rows.settings.newsletters:
+        row = rows.subscription(contact, name)
+        if row.state == State.UNSUBSCRIBED and rows.veto(member, name):
+            row.state = State.UNKNOWN
+
+
+def _delete(rows: Rows, member: Member, passed: Iterable[int]) -> None:
+    """Delete a member; their opt-outs stay with the mailbox, and what they decided leaves it."""
+    sources = [move.source_id for move in rows.moves_of(member)]
+    *past, last = dict.fromkeys([*sources, member.contact_id, *passed])
+    left = [rows.contacts[i] for i in [*past, last] if i is not None]
+    for contact in left:
+        take_along(rows, member, contact)
+    for contact in [rows.contacts[last]] if last is not None else left:
+        leave_behind(rows, member, contact)
+    rows.place(member, None)
+    for contact in left:
+        _leave(rows, member, contact)
+    rows.remove(member)
+
+
+def _leave(rows: Rows, member: Member, contact: Contact) -> None:
+    """Note at a contact what a member who is gone from there had decided."""
+    for (member_id, name), decision in rows.decisions.items():
+        if member_id == member.id and decision.decided_by:
+            rows.record(contact, name).decided = True
+    if member.key and not any(other.key for other in rows.at(contact)):
+        contact.clear = True
+    _unpark(contact)
+    touch(contact, rows.now)
+
+
+def _touch(rows: Rows, member: Member) -> None:
+    """Make due where a member is, and where they are still moving away from."""
+    for contact_id in [member.contact_id, *(move.source_id for move in rows.moves_of(member))]:
+        if contact_id is not None:
+            touch(rows.contacts[contact_id], rows.now)
+
+
+class Result(StrEnum):
+    """What became of one newsletter of an order."""
+
+    DECIDED = "decided"
+    REFUSED = "refused"
+    """An opt-out stands against it; no decision is left behind."""
+    LEFT = "left"
+    """It is none of this site's newsletters."""
+
+
+def order(
+    rows: Rows,
+    member_ids: Iterable[int],
+    newsletters: Iterable[str],
+    *,
+    subscribe: bool,
+    despite_opt_out: bool = False,
+    by: DecidedBy = DecidedBy.ADMIN,
+) -> tuple[Rows, dict[tuple[int, str], Result]]:
+    """
+    Decide as an admin orders, for members whose touches were drained before.
+
+    ``despite_opt_out`` ends the opt-outs of these newsletters and lasts until
+    Basket has confirmed. Returns the rows, and a result by member and newsletter.
+    """
+    rows, results = rows.copy(), {}
+    for member in [rows.members[member_id] for member_id in member_ids]:
+        contact = rows.home(member)
+        for name in newsletters:
+            vetoed = bool(rows.veto(member, name))
+            vetoed |= contact is not None and rows.mailbox_opted_out(contact, name)
+            results[member.id, name] = Result.DECIDED
+            if name not in rows.settings.newsletters:
+                results[member.id, name] = Result.LEFT
+            elif subscribe and vetoed and not despite_opt_out:
+                results[member.id, name] = Result.REFUSED
+            else:
+                if contact:
+                    _ask_again(rows, contact, name, despite=subscribe and despite_opt_out)
+                    rows.record(contact, name).decided, contact.clear = True, False
+                if subscribe and despite_opt_out:
+                    end_veto(rows, member, name)
+                decision = rows.decide(member, name, wanted=subscribe, decided_by=by)
+                decision.despite_opt_out = subscribe and despite_opt_out
+                decision.decided_at = rows.now
+        _touch(rows, member)
+    return rows, results
+
+
+def opt_in(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
+    """Follow a member's own choice: it ends opt-outs, theirs and the mailbox's."""
+    choice = {"subscribe": True, "despite_opt_out": True}
+    return order(rows, [member_id], newsletters, **choice, by=DecidedBy.MEMBER)[0]
+
+
+def opt_out(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
+    """Follow a member's own choice: a veto of this member alone, beside what is wanted."""
+    rows = rows.copy()
+    member = rows.members[member_id]
+    contact = rows.home(member)
+    for name in rows.settings.newsletters.intersection(newsletters):
+        decision = rows.decide(member, name, opted_out_at=rows.now, despite_opt_out=False)
+        if not decision.decided_by:
+            decision.decided_by, decision.decided_at = DecidedBy.MEMBER, rows.now
+        if contact:
+            rows.record(contact, name).decided = True
+            _forget_absence(rows, member, contact)
+    _touch(rows, member)
+    return rows
+
+
+def retry(rows: Rows, contact_ids: Iterable[int]) -> Rows:
+    """Try again what Basket refused or lost, and what was parked, as an admin asks."""
+    rows = rows.copy()
+    for contact in [rows.contacts[contact_id] for contact_id in contact_ids]:
+        for name in rows.settings.newsletters:
+            _ask_again(rows, contact, name)
+        touch(contact, rows.now)
+    return rows
+
+
+def _ask_again(rows: Rows, contact: Contact, newsletter: str, *, despite: bool = False) -> None:
+    """Forget a refusal and a loss; while a question is open, the missing wait for its answer."""
+    _unpark(contact)
+    row = rows.subscription(contact, newsletter)
+    if despite:
+        end_mailbox_veto(rows, contact, newsletter)
+    if row.state == State.LOST or (despite and missing(row)):
+        row.confirmed_at = row.seen_at = None
+        row.missing_at = row.missing_at if rows.question(newsletter) else None
+    elif row.state != State.REFUSED and not row.error_code:
+        return
+    if row.state != State.OPTED_OUT:
+        row.state = State.UNKNOWN
+    row.error_code = ""
+
+
+def _unpark(contact: Contact) -> None:
+    contact.parked, contact.attempts, contact.problem, contact.not_before = False, 0, "", None
+
+
+def suppress_again(
+    rows: Rows, contact_id: int, newsletters: Iterable[str], erased_at: datetime
+) -> Rows:
+    """
+    Give a mailbox that was erased and comes back the opt-outs of its suppression.
+
+    It was erased because a lookup had shown that nothing was left.
+    """
+    rows = rows.copy()
+    contact = rows.contacts[contact_id]
+    contact.looked_up_at = erased_at
+    for name in newsletters:
+        row = rows.record(contact, name)
+        row.state, row.opted_out_at = State.OPTED_OUT, erased_at
+    return rows

@@ -1,0 +1,275 @@
+"""What is to be sent for a contact, in which order, and when to look at it again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mozillians_basket.rules.rows import (
+    Contact,
+    Member,
+    Move,
+    Rows,
+    State,
+    Subscription,
+    after,
+    held,
+    missing,
+    touch,
+    unseen,
+)
+
+#: Basket answers 429 to the fifth equal call within five minutes (measured).
+RATE_LIMIT_CALLS, RATE_LIMIT_WINDOW = 5, timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is left to send for a contact: the subscribe first, then the unsubscribe."""
+
+    subscribe: frozenset[str] = frozenset()
+    unsubscribe: frozenset[str] = frozenset()
+    by_token: bool = False
+    """Unsubscribe by token and without an address: the person has another one at Basket."""
+
+    fields_of: int | None = None
+    """The member whose ``fields`` are sent: the one whose decision is newest."""
+
+    def __bool__(self) -> bool:
+        return bool(self.subscribe or self.unsubscribe)
+
+
+def plan(rows: Rows, contact_id: int) -> Plan:
+    """
+    Say what is left to send for a contact, judged by the rows as they are now.
+
+    The first step of a sync looks the contact up, so the rows tell what Basket
+    has; each later step asks again, so that a newer change counts.
+    """
+    contact = rows.contacts[contact_id]
+    subscribe, unsubscribe, wishes = set(), set(), []
+    limited = rate_limited_until(rows, contact) is not None
+    for name in rows.settings.newsletters - rows.paused:
+        row = rows.subscription(contact, name)
+        askers = [m for m in rows.at(contact) if rows.wants(m, contact, name)]
+        askers = [member for member in askers if not _waits(rows, member, contact, name)]
+        blocked = row.state in {State.REFUSED, State.LOST} or row.missing_at
+        if askers and not (held(row) or blocked or limited):
+            subscribe.add(name)
+            wishes += [rows.decision(member, name) for member in askers]
+        if _removable(rows, contact, name):
+            unsubscribe.add(name)
+    if contact.renamed_at and unsubscribe:
+        subscribe.clear()  # a subscribe makes a new person; the other token would be forgotten
+    newest = max(wishes, key=lambda wish: (wish.decided_at, wish.member_id), default=None)
+    return Plan(
+        frozenset(subscribe),
+        frozenset(unsubscribe),
+        by_token=contact.renamed_at is not None,
+        fields_of=newest.member_id if newest and subscribe else None,
+    )
+
+
+def _waits(rows: Rows, member: Member, contact: Contact, newsletter: str) -> bool:
+    """
+    Whether a member's wish waits for the contact that they came from.
+
+    Until it was looked up after the move began, and while the newsletter is
+    missing there undecided: an opt-out made just before the move is found first.
+    """
+    for move in rows.moves_of(member):
+        source = rows.contacts[move.source_id]
+        if move.target_id == contact.id and (
+            not after(source.looked_up_at, move.moved_at)
+            or missing(rows.subscription(source, newsletter))
+        ):
+            return True
+    return False
+
+
+def _removable(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether a newsletter has to be unsubscribed, and may be now."""
+    row = rows.subscription(contact, newsletter)
+    shown = after(row.seen_at, contact.looked_up_at) or after(
+        row.confirmed_at, contact.looked_up_at
+    )
+    refused = row.error_code and not row.removal_pending
+    if not (held(row) and shown) or refused:
+        return False
+    if stays(rows, contact, newsletter) or not _may_leave(rows, contact, newsletter):
+        return False
+    if not row.removal_pending or row.error_code:  # or that call had no usable answer
+        return True
+    so_far = row.removed_at - min(contact.touched_at or rows.now, row.removed_at)
+    return bool(rows.now - row.removed_at >= max(rows.settings.removal_grace, so_far))
+
+
+def stays(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether a newsletter is wanted at a contact, or nobody there ever decided on it."""
+    if contact.renamed_at:
+        wanted = any(rows.wishes(member, newsletter) for member in rows.at(contact))
+    else:
+        wanted = rows.wanted(contact, newsletter)
+    return wanted or not (contact.clear or rows.decided(contact, newsletter))
+
+
+def _may_leave(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether each member who moved away has the newsletter at the target, or wants it not."""
+    return all(_arrived(rows, move, newsletter) for move in rows.moves_from(contact))
+
+
+def _arrived(rows: Rows, move: Move, newsletter: str) -> bool:
+    """Whether a member who moved has a newsletter at the target, or does not want it there."""
+    if move.target_id is None:
+        return True
+    target = rows.contacts[move.target_id]
+    row = rows.subscription(target, newsletter)
+    there = held(row) and not missing(row) and not row.removal_pending
+    return there or not rows.wants(rows.members[move.member_id], target, newsletter)
+
+
+def rate_limited_until(rows: Rows, contact: Contact) -> datetime | None:
+    """Say until when one more subscribe call could run into Basket's rate limit, if now."""
+    ends = [call + RATE_LIMIT_WINDOW for call in contact.subscribe_calls]
+    ends = sorted(end for end in ends if end > rows.now)[1 - RATE_LIMIT_CALLS :]
+    return ends[0] if len(ends) == RATE_LIMIT_CALLS - 1 else None
+
+
+def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
+    """
+    Say when a contact must be looked up again, although there is nothing to send now.
+
+    A subscribe that was answered is left to verification, unless a lookup has
+    missed it or only an order named the address. The waits grow with the time
+    since the call, so they double from one look to the next.
+    """
+    now, looks = rows.now, []
+    ordered = any(not member.key for member in rows.at(contact))
+    for name in rows.settings.newsletters:
+        row = rows.subscription(contact, name)
+        suspect = unseen(row) and (ordered or after(contact.looked_up_at, row.confirmed_at))
+        if missing(row) or (row.missing_at and rows.question(name)):
+            looks.append(_growing(rows, row.missing_at))
+        elif row.requested_at or suspect:
+            end = queued_since(row) + rows.settings.queue_time
+            look = _growing(rows, queued_since(row))
+            looks.append(min(look, end) if now < end else look)
+        if row.removed_at and (row.removal_pending or held(row)):
+            look, end = _growing(rows, row.removed_at), row.removed_at + rows.settings.removal_grace
+            if row.removal_pending:
+                looks.append(min(look, end) if now < end else look)
+            elif now < (last := end - rows.settings.recheck):
+                looks.append(min(look, last))  # Basket may carry it out twice, or late
+        wanted = rows.wanted(contact, name)
+        if name in rows.paused and (wanted or not _at_rest(rows, contact, name)):
+            looks.append(_growing(rows, contact.touched_at or now))
+        if wanted and not held(row) and (limited_until := rate_limited_until(rows, contact)):
+            looks.append(limited_until)
+    return min(looks, default=None)
+
+
+def queued_since(row: Subscription) -> datetime:
+    """Say when the last subscribe call was made that no lookup has shown."""
+    calls: list[datetime | None] = [row.requested_at, row.confirmed_at if unseen(row) else None]
+    return max(call for call in calls if call is not None)
+
+
+def _growing(rows: Rows, since: datetime) -> datetime:
+    return rows.now + max(rows.settings.recheck, rows.now - since)
+
+
+def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, frozenset[str]]]:
+    """
+    End the sync of some contacts that were looked up: all their calls are answered.
+
+    Closes moves, lets go of members that only an order named, and erases the
+    contacts where nobody is any more, once no removal of ours can strike late.
+    Returns the rows and, by contact that was erased, the newsletters that its
+    mailbox had opted out of.
+    """
+    rows = rows.copy()
+    erased = {}
+    for contact in [rows.contacts[contact_id] for contact_id in contact_ids]:
+        if contact.touched_at and not after(contact.looked_up_at, contact.touched_at):
+            contact.not_before = None  # touched since then: look again at once
+            continue
+        partners = _partners(rows, contact)
+        at_rest = all(_at_rest(rows, contact, name) for name in rows.settings.newsletters)
+        rows.moves = [
+            move
+            for move in rows.moves
+            if contact.id not in {move.source_id, move.target_id} or not _is_over(rows, move)
+        ]
+        for member in [member for member in rows.at(contact) if not member.key]:
+            if at_rest and _carried_out(rows, member, contact):
+                _let_go(rows, member, contact)
+        if not contact.parked:
+            contact.attempts, contact.problem, contact.not_before = 0, "", None
+        if at_rest and not rows.at(contact) and not _partners(rows, contact):
+            contact.not_before = _removals_end(rows, contact)
+            if contact.not_before is None:
+                erased[contact.id] = _erase(rows, contact)
+        elif not plan(rows, contact.id):
+            contact.not_before = look_again_at(rows, contact)
+            if contact.not_before is None:
+                contact.touched_at, contact.settled_at = None, rows.now
+        for partner in partners:
+            if plan(rows, partner.id):
+                touch(partner, rows.now)
+    return rows, erased
+
+
+def _partners(rows: Rows, contact: Contact) -> list[Contact]:
+    """List the contacts at the other end of a contact's moves."""
+    ends = [{move.source_id, move.target_id} for move in rows.moves]
+    ids = set().union(*(pair for pair in ends if contact.id in pair)) - {contact.id, None}
+    return [rows.contacts[contact_id] for contact_id in sorted(ids)]
+
+
+def _is_over(rows: Rows, move: Move) -> bool:
+    """Whether the source of a move has nothing left that has to go, or has to arrive first."""
+    source = rows.contacts[move.source_id]
+    return after(source.looked_up_at, move.moved_at) and all(
+        _at_rest(rows, source, name)
+        and (_arrived(rows, move, name) or not held(rows.subscription(source, name)))
+        for name in rows.settings.newsletters
+    )
+
+
+def _at_rest(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether Basket has a newsletter or not as it should, with no call and no question open."""
+    row = rows.subscription(contact, newsletter)
+    if row.requested_at or row.removal_pending or unseen(row) or missing(row):
+        return False
+    return not held(row) or stays(rows, contact, newsletter)
+
+
+def _carried_out(rows: Rows, member: Member, contact: Contact) -> bool:
+    """Whether a member that only an order named has what was ordered, or was refused it."""
+    for name in rows.settings.newsletters:
+        row = rows.subscription(contact, name)
+        refused = row.state == State.REFUSED or contact.parked
+        if rows.wants(member, contact, name) and not held(row) and not refused:
+            return False
+    return not rows.moves_of(member)
+
+
+def _let_go(rows: Rows, member: Member, contact: Contact) -> None:
+    """Remove a member that only an order named; the address keeps what it got."""
+    decided = [name for member_id, name in rows.decisions if member_id == member.id]
+    rows.remove(member)
+    for name in decided:
+        rows.record(contact, name).decided = False
+
+
+def _removals_end(rows: Rows, contact: Contact) -> datetime | None:
+    """Say until when a removal may strike late: what is erased cannot tell it from an opt-out."""
+    removals = [rows.subscription(contact, name).removed_at for name in rows.settings.newsletters]
+    ends = [moment + rows.settings.removal_grace for moment in removals if moment]
+    return max((end for end in ends if end > rows.now), default=None)
+
+
+def _erase(rows: Rows, contact: Contact) -> frozenset[str]:
+    """Delete a contact and its subscriptions; return what its mailbox opted out of."""
+    del rows.contacts[contact.id]
+    gone = [rows.subscriptions.pop(key) for key in [*rows.subscriptions] if key[0] == contact.id]
+    return frozenset(row.newsletter for row in gone if row.state == State.OPTED_OUT)

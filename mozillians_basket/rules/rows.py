@@ -1,0 +1,257 @@
+"""What the rules are told: the rows of some contacts, the settings and the time."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+# Rows are any objects with the columns of these tables: models, or dataclasses in tests.
+Member: TypeAlias = Any
+Decision: TypeAlias = Any
+Contact: TypeAlias = Any
+Subscription: TypeAlias = Any
+Move: TypeAlias = Any
+
+
+class State(StrEnum):
+    """What is known of a subscription."""
+
+    UNKNOWN = "unknown"
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
+    OPTED_OUT = "opted out"
+    REFUSED = "refused"
+    LOST = "missing at Basket"
+
+
+class DecidedBy(StrEnum):
+    """Where a decision comes from; empty for a veto that stands beside no decision."""
+
+    POLICY = "policy"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A possible loss. ``missing`` is the most that were missing; ``closed_at`` once over."""
+
+    newsletter: str
+    since: datetime
+    missing: int
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that the rules depend on."""
+
+    newsletters: frozenset[str]
+    """The newsletters of this site: nothing else is ever added or removed."""
+
+    removal_grace: timedelta = timedelta(hours=1)
+    """How long after an unsubscribe Basket may still carry it out."""
+
+    queue_time: timedelta = timedelta(days=1)
+    """How long Basket may keep a subscribe in its queue, as in read-only maintenance."""
+
+    recheck: timedelta = timedelta(minutes=1)
+    """The shortest time after which an open call is looked at again."""
+
+    max_attempts: int = 10
+    sample_size: int = 50
+    sample_minimum: int = 3
+    brake_ratio: float = 0.1
+    brake_floor: int = 50
+    reopened: timedelta = timedelta(days=1)
+    """How far back inferred opt-outs are reopened together with a question."""
+
+
+@dataclass
+class Rows:
+    """
+    All rows that bear on some contacts, as one transaction read them at ``now``.
+
+    These are the contacts, their members, the moves from and to them, the
+    members and contacts of those moves, and all decisions and subscriptions of
+    these. A rule that changes something returns a changed copy.
+    """
+
+    settings: Settings
+    now: datetime
+    new_decision: Callable[..., Decision]
+    new_subscription: Callable[..., Subscription]
+    new_move: Callable[..., Move]
+    members: dict[int, Member] = field(default_factory=dict)
+    contacts: dict[int, Contact] = field(default_factory=dict)
+    decisions: dict[tuple[int, str], Decision] = field(default_factory=dict)
+    subscriptions: dict[tuple[int, str], Subscription] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    questions: Sequence[Question] = ()
+    paused: frozenset[str] = frozenset()
+    """Newsletters that Basket does not know at the moment (code 9)."""
+
+    def __post_init__(self) -> None:
+        self._at: dict[int | None, list[Member]] = defaultdict(list)
+        for member in self.members.values():
+            self._at[member.contact_id].append(member)
+        self._no_decision = self.new_decision(member_id=0, newsletter="")
+        self._no_subscription = self.new_subscription(contact_id=0, newsletter="")
+
+    def copy(self) -> "Rows":
+        """Copy every row."""
+        rows = copy.copy(self)
+        rows.members = {key: copy.copy(row) for key, row in self.members.items()}
+        rows.contacts = {key: copy.copy(row) for key, row in self.contacts.items()}
+        rows.decisions = {key: copy.copy(row) for key, row in self.decisions.items()}
+        rows.subscriptions = {key: copy.copy(row) for key, row in self.subscriptions.items()}
+        rows.moves = [copy.copy(row) for row in self.moves]
+        rows.__post_init__()
+        return rows
+
+    def decision(self, member: Member, newsletter: str) -> Decision:
+        """Return a member's decision to read; an empty one where there is none."""
+        return self.decisions.get((member.id, newsletter), self._no_decision)
+
+    def decide(self, member: Member, newsletter: str, **values: Any) -> Decision:
+        """Change a member's decision, or make it."""
+        key = member.id, newsletter
+        if key not in self.decisions:
+            self.decisions[key] = self.new_decision(member_id=member.id, newsletter=newsletter)
+        for column, value in values.items():
+            setattr(self.decisions[key], column, value)
+        return self.decisions[key]
+
+    def subscription(self, contact: Contact, newsletter: str) -> Subscription:
+        """Return a contact's subscription to read; an empty one where there is none."""
+        return self.subscriptions.get((contact.id, newsletter), self._no_subscription)
+
+    def record(self, contact: Contact, newsletter: str) -> Subscription:
+        """Return a contact's subscription to write, made where there was none."""
+        key = contact.id, newsletter
+        if key not in self.subscriptions:
+            row = self.new_subscription(contact_id=contact.id, newsletter=newsletter)
+            self.subscriptions[key] = row
+        return self.subscriptions[key]
+
+    def at(self, contact: Contact) -> Sequence[Member]:
+        """List the members whose address this is."""
+        return self._at.get(contact.id, ())
+
+    def home(self, member: Member) -> Contact | None:
+        """Return a member's contact, if they have one."""
+        return None if member.contact_id is None else self.contacts[member.contact_id]
+
+    def place(self, member: Member, contact_id: int | None) -> None:
+        """Give a member another contact."""
+        self._at[member.contact_id].remove(member)
+        self._at[contact_id].append(member)
+        member.contact_id = contact_id
+
+    def remove(self, member: Member) -> None:
+        """Delete a member with their decisions and moves."""
+        self._at[member.contact_id].remove(member)
+        del self.members[member.id]
+        for key in [key for key in self.decisions if key[0] == member.id]:
+            del self.decisions[key]
+        self.moves = [move for move in self.moves if move.member_id != member.id]
+
+    def moves_of(self, member: Member) -> list[Move]:
+        """List the open moves of a member."""
+        return [move for move in self.moves if move.member_id == member.id]
+
+    def moves_from(self, contact: Contact) -> list[Move]:
+        """List the open moves away from a contact."""
+        return [move for move in self.moves if move.source_id == contact.id]
+
+    def concerned(self, contact: Contact) -> list[Member]:
+        """List the members there, and those with an open move away from there."""
+        left = [self.members[move.member_id] for move in self.moves_from(contact)]
+        return [*self.at(contact), *left]
+
+    def question(self, newsletter: str) -> Question | None:
+        """Return the open question about a newsletter, if there is one."""
+        asked = (q for q in self.questions if q.newsletter == newsletter and not q.closed_at)
+        return next(asked, None)
+
+    def confirmed_during(self, row: Subscription) -> list[Question]:
+        """
+        List the questions that were open when a subscription was confirmed.
+
+        The wrong Basket may have confirmed it, unless it was seen since they closed.
+        """
+        return [
+            asked
+            for asked in self.questions
+            if after(row.confirmed_at, asked.since)
+            and (asked.closed_at is None or after(asked.closed_at, row.confirmed_at))
+            and not after(row.seen_at, asked.closed_at)
+        ]
+
+    def veto(self, member: Member, newsletter: str) -> datetime | None:
+        """Return when a member opted out of a newsletter, or of everything."""
+        one: datetime | None = self.decision(member, newsletter).opted_out_at
+        everything: datetime | None = member.opted_out_at
+        return one or everything
+
+    def mailbox_opted_out(self, contact: Contact, newsletter: str) -> bool:
+        """Whether the mailbox opted out, or its owner took another address at Basket."""
+        opted_out = self.subscription(contact, newsletter).state == State.OPTED_OUT
+        return opted_out or contact.renamed_at is not None
+
+    def wishes(self, member: Member, newsletter: str) -> bool:
+        """Whether a member wants a newsletter and has not opted out of it."""
+        decision = self.decision(member, newsletter)
+        vetoed = self.veto(member, newsletter) and not decision.despite_opt_out
+        return bool(decision.wanted and not vetoed)
+
+    def wants(self, member: Member, contact: Contact, newsletter: str) -> bool:
+        """Whether a member wants a newsletter at this contact: its opt-outs count too."""
+        despite = self.decision(member, newsletter).despite_opt_out
+        vetoed = self.mailbox_opted_out(contact, newsletter) and not despite
+        return self.wishes(member, newsletter) and not vetoed
+
+    def wanted(self, contact: Contact, newsletter: str) -> bool:
+        """Whether a member at this address wants a newsletter: what Basket should have."""
+        return any(self.wants(member, contact, newsletter) for member in self.at(contact))
+
+    def despite_opt_outs(self, contact: Contact, newsletter: str) -> bool:
+        """Whether somebody there said explicitly that opt-outs do not count."""
+        decisions = [self.decision(member, newsletter) for member in self.at(contact)]
+        return any(decision.despite_opt_out for decision in decisions)
+
+    def decided(self, contact: Contact, newsletter: str) -> bool:
+        """Whether somebody who is or was there decided on a newsletter."""
+        members = self.at(contact)
+        there = any(self.decision(member, newsletter).decided_by for member in members)
+        return there or self.subscription(contact, newsletter).decided
+
+
+def held(row: Subscription) -> bool:
+    """Whether Basket has it, as far as a call or a lookup said."""
+    return row.confirmed_at is not None and row.state != State.LOST
+
+
+def unseen(row: Subscription) -> bool:
+    """Whether a call confirmed it and no later lookup has shown it."""
+    return held(row) and not after(row.seen_at, row.confirmed_at)
+
+
+def missing(row: Subscription) -> bool:
+    """Whether a lookup missed it, and it is open if that is an opt-out or a loss."""
+    return held(row) and row.missing_at is not None
+
+
+def touch(contact: Contact, now: datetime) -> None:
+    """Make a contact due; one that waits after a failure goes on waiting."""
+    contact.touched_at = now
+    if not contact.attempts:
+        contact.not_before = None
+
+
+def after(moment: datetime | None, other: datetime | None) -> bool:
+    """Whether a moment came at another or later; never when one of them never came."""
+    return moment is not None and other is not None and moment >= other

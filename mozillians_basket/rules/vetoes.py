@@ -1,0 +1,86 @@
+"""Opt-outs: vetoes beside what is wanted, of a mailbox and of its members."""
+
+from datetime import datetime
+
+from mozillians_basket.rules.rows import Contact, Member, Rows, State, unseen
+
+
+def opt_out_mailbox(
+    rows: Rows, contact: Contact, newsletter: str, at: datetime, *, inferred: bool = False
+) -> None:
+    """
+    Mark a mailbox, and the decisions of its members and of those who are moving away.
+
+    An opt-out that was inferred, and not shown by Basket, keeps its ``missing_at``.
+    """
+    row = rows.record(contact, newsletter)
+    if unseen(row):  # the call may still be in Basket's queue
+        row.requested_at = row.confirmed_at
+    if row.state != State.OPTED_OUT:
+        row.state, row.opted_out_at = State.OPTED_OUT, at
+    row.confirmed_at = row.seen_at = None
+    row.removal_pending, row.missing_at = False, at if inferred else None
+    for member in rows.concerned(contact):
+        decision = rows.decisions.get((member.id, newsletter))
+        if decision and not decision.despite_opt_out:
+            decision.opted_out_at = decision.opted_out_at or row.opted_out_at
+
+
+def opt_out_of_all(rows: Rows, contact: Contact, at: datetime) -> None:
+    """
+    Mark the members of a mailbox that turned everything off, for newsletters to come too.
+
+    Where somebody there has an order despite opt-outs they are marked newsletter
+    by newsletter, as the order would fall under the mark once it is carried out.
+    """
+    names = rows.settings.newsletters
+    there = {name for name in names if rows.despite_opt_outs(contact, name)}
+    for member in rows.concerned(contact):
+        ordered = there | {name for name in names if rows.decision(member, name).despite_opt_out}
+        if not ordered:
+            member.opted_out_at = member.opted_out_at or at
+        for name in names - ordered if ordered else ():
+            rows.decide(member, name, opted_out_at=rows.veto(member, name) or at)
+
+
+def end_veto(rows: Rows, member: Member, newsletter: str) -> None:
+    """End a member's opt-out of one newsletter; one of everything stays for all others."""
+    for name in rows.settings.newsletters if member.opted_out_at else ():
+        rows.decide(member, name, opted_out_at=rows.veto(member, name))
+    member.opted_out_at = None
+    rows.decide(member, newsletter, opted_out_at=None)
+
+
+def end_mailbox_veto(rows: Rows, contact: Contact, newsletter: str) -> None:
+    """End a mailbox's opt-out together with the marks that it made; a member's own stay."""
+    row = rows.record(contact, newsletter)
+    if row.state == State.OPTED_OUT:
+        for member in rows.concerned(contact) if row.opted_out_at else ():
+            if rows.veto(member, newsletter) == row.opted_out_at:
+                end_veto(rows, member, newsletter)
+        row.state, row.opted_out_at, row.missing_at = State.UNKNOWN, None, None
+
+
+def take_along(rows: Rows, member: Member, contact: Contact) -> None:
+    """
+    Give a member who leaves a mailbox a copy of its opt-outs.
+
+    Not of those without a date: these only say that the mailbox's owner has
+    another address at Basket.
+    """
+    for name in rows.settings.newsletters:
+        row = rows.subscription(contact, name)
+        if row.state == State.OPTED_OUT and row.opted_out_at:
+            rows.decide(member, name, opted_out_at=rows.veto(member, name) or row.opted_out_at)
+
+
+def leave_behind(rows: Rows, member: Member, contact: Contact) -> None:
+    """Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it."""
+    others = [other for other in rows.at(contact) if other.id != member.id]
+    for name in rows.settings.newsletters:
+        veto = rows.veto(member, name)
+        kept = any(rows.wants(other, contact, name) for other in others)
+        if veto and not kept and not rows.decision(member, name).despite_opt_out:
+            row = rows.record(contact, name)
+            if row.state != State.OPTED_OUT:
+                row.state, row.opted_out_at, row.missing_at = State.OPTED_OUT, veto, None

@@ -1,0 +1,177 @@
+"""
+Plant faults in the rules, one at a time, and show how soon the state machine finds each.
+
+``make planted-faults``. Each fault is tried on a copy of the rules, with the
+examples that the suite runs; the command fails if one is not found.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.rules.machine import Story
+from tests.rules.test_machine import SUITE
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A text of a module of the rules, and what it is replaced by."""
+
+    name: str
+    module: str
+    text: str
+    by: str
+
+
+FAULTS = (
+    Fault(
+        "the target of a move does not wait for its source",
+        "plan",
+        "if not _waits(rows, member, contact, name)",
+        "if True",
+    ),
+    Fault(
+        "a newsletter leaves the source before it arrived",
+        "plan",
+        "return there or not rows.wants(",
+        "return True or not rows.wants(",
+    ),
+    Fault(
+        "a pending removal is forgotten at the target",
+        "plan",
+        "and not row.removal_pending\n    return there",
+        "\n    return there",
+    ),
+    Fault(
+        "the rate limit is not counted",
+        "plan",
+        "contact.subscribe_calls]",
+        "()]",
+    ),
+    Fault(
+        "a member who moves takes no opt-outs along",
+        "evaluate",
+        "    for contact in left:\n        take_along(rows, member, contact)\n        if",
+        "    for contact in left:\n        if",
+    ),
+    Fault(
+        "a deleted member's opt-outs do not stay with the mailbox",
+        "evaluate",
+        "        leave_behind(rows, member, contact)\n",
+        "        pass\n",
+    ),
+    Fault(
+        "the contact of the last member who goes is not cleared",
+        "evaluate",
+        "        contact.clear = True\n",
+        "        pass\n",
+    ),
+    Fault(
+        "what somebody who was there decided is forgotten",
+        "evaluate",
+        "            rows.record(contact, name).decided = True\n    if member.key",
+        "            pass\n    if member.key",
+    ),
+    Fault(
+        "a person with optout is taken for one without newsletters",
+        "answers",
+        "if found and found.optout and not despite:",
+        "if False:",
+    ),
+    Fault(
+        "coming back is told before our own open calls",
+        "answers",
+        "if row.requested_at or row.confirmed_at or row.state",
+        "if row.state",
+    ),
+    Fault(
+        "a removal that is carried out late is not expected",
+        "answers",
+        "if row.removal_pending or _struck(",
+        "if row.removal_pending and not _struck(",
+    ),
+    Fault(
+        "a subscribe that was only queued is not waited for",
+        "answers",
+        "if row.requested_at or unseen(row):\n        if",
+        "if row.requested_at and not wanted and False:\n        if",
+    ),
+    Fault(
+        "a subscribe call is not written down before it is made",
+        "answers",
+        "rows.record(contact, name).requested_at = rows.now",
+        "pass",
+    ),
+    Fault(
+        "a loss is not told from opt-outs",
+        "sample",
+        "if too_many and",
+        "if False and",
+    ),
+)
+
+
+def examples_until_found() -> int:
+    """Run the suite's examples; return the number of the one that failed, or 0."""
+    count = 0
+
+    class Counted(Story):
+        def __init__(self) -> None:
+            nonlocal count
+            count += 1
+            super().__init__()
+
+    # The sequence of examples depends on the name of the class.
+    Counted.__name__, Counted.__qualname__ = Story.__name__, Story.__qualname__
+    try:
+        run_state_machine_as_test(
+            Counted, settings=settings(SUITE, phases=[Phase.generate], database=None)
+        )
+    except Exception:  # noqa: BLE001 - whatever way the fault shows
+        return count
+    return 0
+
+
+def try_out(fault: Fault) -> int:
+    """Run the state machine on a copy of the rules with this fault."""
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("mozillians_basket/rules", "tests/rules"):
+            shutil.copytree(ROOT / part, Path(folder, part))
+        for package in ("mozillians_basket", "tests"):
+            Path(folder, package, "__init__.py").touch()
+        module = Path(folder, "mozillians_basket/rules", f"{fault.module}.py")
+        source = module.read_text()
+        if source.count(fault.text) != 1:
+            raise SystemExit(f"{fault.name}: its text is not in {fault.module} exactly once")
+        module.write_text(source.replace(fault.text, fault.by))
+        program = [sys.executable, "-m", "tests.rules.planted_faults", "--count"]
+        done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=True)
+        return int(done.stdout.split()[-1])
+
+
+def main() -> int:
+    """Print for each fault after how many examples it was found; 1 if one was not."""
+    missed = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for fault, examples in zip(FAULTS, pool.map(try_out, FAULTS), strict=True):
+            missed += not examples
+            said = f"found by example {examples}" if examples else "NOT FOUND"
+            print(f"{fault.name:62} {said} of {SUITE.max_examples}", flush=True)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    if "--count" in sys.argv:
+        print(examples_until_found())
+    else:
+        sys.exit(main())

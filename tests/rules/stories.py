@@ -1,0 +1,32 @@
+"""What the stories share."""
+
+from mozillians_basket.rules.rows import State
+from tests.rules.world import World
+
+ANA, NEW, THIRD = "ana@example.com", "ana@new.example.com", "ana@third.example.com"
+BEN = "ben@example.com"
+
+
+def joined(world: World, *members: tuple[str, ...]) -> None:
+    """Have members with their newsletters at Basket, seen there by a lookup."""
+    for key, email, *newsletters in members:
+        world.join(key, email, *newsletters)
+    look(world)
+    look(world)
+
+
+def look(world: World, *emails: str) -> None:
+    """Look contacts up although nothing changed, and let the worker work for a minute."""
+    world.verify(*emails)
+    world.run(60)
+
+
+def opt_outs(world: World) -> int:
+    """Count the opt-outs of mailboxes that the ledger has."""
+    return sum(row.state == State.OPTED_OUT for row in world.rows.subscriptions.values())
+
+
+def calls(world: World, *kinds: str) -> list[tuple[str, str]]:
+    """List the write calls at Basket so far, or those of some kinds."""
+    wanted = kinds or ("subscribe", "unsubscribe")
+    return [(kind, who) for kind, who, _ in world.basket.calls if kind in wanted]

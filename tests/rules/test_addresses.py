@@ -1,0 +1,505 @@
+"""Addresses: one mailbox is one contact, and what happens when members move."""
+
+from datetime import timedelta
+
+import pytest
+
+from mozillians_basket.rules.evaluate import contact_key, suppression_hash
+from mozillians_basket.rules.rows import State
+from tests.rules.stories import ANA, BEN, NEW, THIRD, calls, joined, look, opt_outs
+from tests.rules.world import EXTRA, FOREIGN, NDA, PHONE, SECRET, World
+
+
+@pytest.mark.parametrize(
+    ("spelled", "key"),
+    [
+        ("Ana@Example.COM", "ana@example.com"),
+        ("  ana@example.com\t", "ana@example.com"),
+        ("ana@MÜLLER.example", "ana@xn--mller-kva.example"),
+        ("ana@xn--mller-kva.example", "ana@xn--mller-kva.example"),
+        ('"a@b"@example.com', '"a@b"@example.com'),
+        ("ana", ""),
+        ("ana@", ""),
+        ("@example.com", ""),
+        ("", ""),
+        ("a" * 242 + "@example.com", "a" * 242 + "@example.com"),
+        ("a" * 243 + "@example.com", ""),
+    ],
+)
+def test_address_is_normalised(spelled: str, key: str) -> None:
+    assert contact_key(spelled) == key
+
+
+def test_suppression_hash_depends_on_its_secret() -> None:
+    assert suppression_hash(ANA, b"one") != suppression_hash(ANA, b"two")
+    assert ANA not in suppression_hash(ANA, b"one")
+
+
+def test_change_of_case_changes_the_spelling_only(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    before = len(world.basket.calls)
+
+    world.change_email("ana", ANA.upper())
+    world.run(60)
+
+    assert world.contact(ANA).email == ANA.upper()
+    assert len(world.basket.calls) == before
+
+
+def test_move_subscribes_the_new_address_before_it_unsubscribes_the_old_one(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+
+    world.change_email("ana", NEW)
+    world.run(1)
+
+    assert [kind for kind, _ in calls(world)][-2:] == ["subscribe", "unsubscribe"]
+    assert world.basket.has(NEW) == {PHONE}
+
+
+@pytest.mark.parametrize("drained", [True, False])
+def test_move_leaves_nothing_at_each_address_it_passed(world: World, *, drained: bool) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_subscribe(NEW, NDA)
+
+    world.change_email("ana", NEW)
+    if drained:
+        world.drain()
+    world.change_email("ana", THIRD)
+    world.settle()
+
+    assert world.basket.has(THIRD) >= {PHONE}
+    assert world.basket.has(ANA) == world.basket.has(NEW) == set()
+    assert {contact.email for contact in world.rows.contacts.values()} == {THIRD}
+
+
+@pytest.mark.parametrize("drained", [True, False])
+def test_return_to_an_address_drops_the_move_away_from_it(world: World, *, drained: bool) -> None:
+    joined(world, ("ana", ANA, PHONE))
+
+    world.change_email("ana", NEW)
+    if drained:
+        world.drain()
+    world.change_email("ana", ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert "unsubscribe" not in [kind for kind, _ in calls(world)]
+
+
+def test_return_while_the_move_is_under_way_ends_at_the_old_address(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.change_email("ana", NEW)
+    world.crash_before = "unsubscribe"
+    world.run(1)
+
+    world.change_email("ana", ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.basket.has(NEW) == set()
+
+
+def test_members_who_swap_addresses_both_keep_what_they_want(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", BEN, PHONE))
+
+    world.change_email("ana", BEN)
+    world.change_email("ben", ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == world.basket.has(BEN) == {PHONE}
+    assert calls(world, "unsubscribe") == []
+
+
+def test_member_who_takes_over_an_address_does_not_get_the_former_owners_newsletters(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA, PHONE, NDA), ("ben", BEN, PHONE))
+
+    world.change_email("ana", NEW)
+    world.change_email("ben", ANA)
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE, NDA}
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.basket.has(BEN) == set()
+
+
+def test_deletion_drops_the_moves_of_a_member(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.change_email("ana", NEW)
+    world.drain()
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(ANA) == world.basket.has(NEW) == set()
+    assert not world.rows.contacts
+    assert not world.rows.moves
+
+
+def test_emptied_address_takes_the_newsletters_away(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+
+    world.change_email("ana", "")
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.member("ana").contact_id is None
+    assert not world.rows.contacts
+
+
+def test_opt_outs_go_along_over_an_emptied_address(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    look(world)
+
+    world.change_email("ana", "")
+    world.settle()
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(NEW) == set()
+
+
+def test_decisions_move_along_with_the_member(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.order("ana", EXTRA)
+    world.order("ana", PHONE, subscribe=False)
+    world.run(60)
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(NEW) == {EXTRA}
+
+
+def test_member_who_leaves_a_mailbox_takes_its_opt_outs_along(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    look(world)
+
+    world.change_email("ben", BEN)
+    world.run(60)
+    world.entitle("ben", PHONE)
+    world.settle()
+
+    assert world.basket.has(BEN) == set()
+
+
+def test_opt_outs_of_a_deleted_member_stay_with_the_mailbox(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA))
+    world.opt_out("ana", PHONE)
+    world.delete("ana")
+    world.settle()
+
+    world.entitle("ben", PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+
+
+def test_opt_outs_of_a_deleted_member_end_if_somebody_else_there_wants_it(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA, PHONE))
+    world.opt_out("ana", PHONE)
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+
+
+def test_deleted_members_opt_outs_stay_with_the_last_mailbox(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.opt_out("ana", PHONE)
+    world.run(60)
+
+    world.change_email("ana", NEW)
+    world.delete("ana")
+    world.settle()
+    world.join("ana again", NEW, PHONE)
+    world.settle()
+
+    assert world.basket.has(NEW) == set()
+
+
+def test_old_address_keeps_everything_if_the_new_one_is_refused(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE, NDA))
+    world.basket.refused.add(NEW)
+    world.change_email("ana", NEW)
+    world.settle()
+    assert world.basket.has(ANA) == {PHONE, NDA}
+
+    world.entitle("ana", NDA, entitled=False)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+
+
+def test_blocked_domain_of_the_new_address_counts_as_refused(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.blocked.add("new.example.com")
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.subscription(NEW, PHONE).state == State.REFUSED
+
+
+def test_old_address_is_cleared_once_a_refused_member_has_a_better_one(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.refused.add(NEW)
+    world.change_email("ana", NEW)
+    world.settle()
+
+    world.change_email("ana", THIRD)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.basket.has(THIRD) == {PHONE}
+    assert {contact.email for contact in world.rows.contacts.values()} == {THIRD}
+
+
+def test_member_at_a_refused_address_is_subscribed_at_a_corrected_one(world: World) -> None:
+    world.basket.refused.add(NEW)
+    joined(world, ("ana", NEW, PHONE))
+
+    world.change_email("ana", ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+
+
+def test_newsletter_leaves_only_once_all_who_moved_have_it(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA, PHONE))
+    world.basket.refused.add(BEN)
+
+    world.change_email("ana", NEW)
+    world.change_email("ben", BEN)
+    world.settle()
+    assert world.basket.has(ANA) == {PHONE}
+
+    world.basket.refused.clear()
+    world.retry()
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.basket.has(NEW) == world.basket.has(BEN) == {PHONE}
+
+
+def test_move_to_a_refused_address_outlasts_a_mate_who_wants_the_same(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA, PHONE))
+    world.basket.refused.add(NEW)
+    world.change_email("ana", NEW)
+    world.run(60)
+
+    world.entitle("ben", PHONE, entitled=False)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+
+
+def test_opt_out_made_just_before_the_move_is_found_first(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_unsubscribe(ANA, PHONE)
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert calls(world, "subscribe") == [("subscribe", ANA)]
+    assert world.basket.has(NEW) == set()
+
+
+def test_target_waits_while_the_source_cannot_be_looked_up(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.change_email("ana", NEW)
+    world.drain()
+    target = world.contact(NEW).id
+
+    world.sync([target])
+    assert world.basket.has(NEW) == set()
+    world.run(60)
+
+    assert world.basket.has(NEW) == {PHONE}
+
+
+def test_undecided_newsletter_of_the_source_moves_along(world: World) -> None:
+    joined(world, ("ana", ANA))
+    world.basket.own_subscribe(ANA, EXTRA, FOREIGN)
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(NEW) == {EXTRA}
+    assert world.basket.has(ANA) == {FOREIGN}
+    assert world.decision("ana", EXTRA).decided_by == "member"
+
+
+def test_undecided_newsletter_stays_with_a_mate_and_moves_along(world: World) -> None:
+    joined(world, ("ana", ANA), ("ben", ANA))
+    world.basket.own_subscribe(ANA, EXTRA)
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(ANA) == world.basket.has(NEW) == {EXTRA}
+
+
+def test_order_made_after_the_move_beats_what_the_source_has(world: World) -> None:
+    joined(world, ("ana", ANA))
+    world.basket.own_subscribe(ANA, EXTRA)
+    world.change_email("ana", NEW)
+    world.drain()
+
+    world.order("ana", EXTRA, subscribe=False)
+    world.settle()
+
+    assert world.basket.has(NEW) == set()
+
+
+def test_contact_of_a_deleted_member_is_cleared_of_everything_of_ours(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_subscribe(ANA, EXTRA, FOREIGN)
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(ANA) == {FOREIGN}
+    assert not world.rows.contacts
+    assert not world.rows.subscriptions
+
+
+def test_deletion_of_a_member_whom_only_a_touch_knew_clears_the_address(world: World) -> None:
+    world.basket.own_subscribe(ANA, PHONE)
+    world.join("ana", ANA)
+    world.touches.clear()
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert not world.rows.contacts
+
+
+def test_clearing_ends_when_somebody_arrives(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_subscribe(ANA, EXTRA)
+    world.delete("ana")
+    world.drain()
+
+    world.join("ben", ANA, PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE, EXTRA}
+
+
+def test_mailbox_that_opted_out_leaves_a_suppression(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    look(world)
+
+    world.delete("ana")
+    world.settle()
+
+    assert not world.rows.contacts
+    assert world.suppressions[suppression_hash(ANA, SECRET)][0] == {PHONE}
+
+
+def test_person_who_came_back_after_the_erasure_is_not_unsubscribed(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    look(world)
+    world.delete("ana")
+    world.settle()
+    world.basket.own_subscribe(ANA, PHONE)
+
+    world.join("ana again", ANA)
+    look(world, ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+
+
+def test_erasure_waits_for_a_subscribe_that_is_unanswered(world: World) -> None:
+    world.basket.read_only = True
+    world.join("ana", ANA, PHONE)
+    world.run(1)
+    world.delete("ana")
+    world.run(3 * 3600)
+    assert world.contact(ANA) is not None
+
+    world.basket.read_only = False
+    world.basket.work()
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.contact(ANA) is None
+
+
+def test_order_first_drains_the_touches_before_it(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.entitle("ana", PHONE, entitled=False)
+
+    world.order("ana", PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+
+
+# Addresses that only an order named.
+
+
+def test_address_without_a_member_keeps_what_an_order_gave_it(world: World) -> None:
+    world.order_address(ANA, EXTRA, subscribe=True)
+
+    world.settle()
+
+    assert world.basket.has(ANA) == {EXTRA}
+    assert not world.rows.members
+    assert not world.rows.contacts
+
+
+def test_unsubscribe_of_an_address_without_a_member_takes_only_what_it_names(world: World) -> None:
+    world.basket.own_subscribe(ANA, EXTRA, PHONE)
+
+    world.order_address(ANA, EXTRA, subscribe=False)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert not world.rows.contacts
+
+
+def test_address_without_a_member_moves_with_what_it_has(world: World) -> None:
+    world.basket.own_subscribe(ANA, EXTRA, FOREIGN)
+
+    world.update_address(ANA, NEW)
+    world.settle()
+
+    assert world.basket.has(ANA) == {FOREIGN}
+    assert world.basket.has(NEW) == {EXTRA}
+    assert not world.rows.contacts
+
+
+def test_refused_address_of_an_order_leaves_nothing_behind(world: World) -> None:
+    world.basket.refused.add(ANA)
+
+    world.order_address(ANA, PHONE, subscribe=True)
+    world.settle()
+
+    assert not world.rows.members
+    assert not world.rows.contacts
+
+
+def test_late_removal_at_a_source_does_not_count_as_an_opt_out_of_its_next_owner(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", BEN, PHONE))
+    world.basket.unsubscribe_delays = [timedelta(minutes=10)]
+    world.change_email("ana", NEW)
+    world.run(5)
+
+    world.change_email("ben", ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == world.basket.has(NEW) == {PHONE}
+    assert opt_outs(world) == 0

@@ -1,0 +1,185 @@
+"""The brake: policies remove no more than so many within an hour without approval."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mozillians_basket.rules.brake import Brake
+from mozillians_basket.rules.rows import Settings
+from tests.rules.stories import joined
+from tests.rules.world import EXTRA, NDA, PHONE, World
+
+Crowd = Callable[[int], list[str]]
+SETTINGS = Settings(newsletters=frozenset({PHONE}))
+
+
+@pytest.mark.parametrize(
+    ("brake", "more", "lets_go"),
+    [
+        (Brake(), 50, True),
+        (Brake(), 51, False),
+        (Brake(confirmed=1000), 100, True),
+        (Brake(confirmed=1000), 101, False),
+        (Brake(confirmed=1000, removed=99), 1, True),
+        (Brake(confirmed=1000, removed=100), 1, False),
+        (Brake(confirmed=1000, on=True), 1, False),
+    ],
+)
+def test_brake_lets_go_of_the_larger_of_floor_and_ratio(
+    brake: Brake, more: int, *, lets_go: bool
+) -> None:
+    assert brake.lets_go(more, SETTINGS) is lets_go
+
+
+def still_there(world: World, emails: list[str]) -> int:
+    return sum(PHONE in world.basket.has(email) for email in emails)
+
+
+@pytest.mark.parametrize("cause", ["unvouched", "deleted", "emptied", "invalid"])
+def test_removals_beyond_the_limit_are_held_back(world: World, crowd: Crowd, cause: str) -> None:
+    emails = crowd(80)
+
+    for number in range(80):
+        key = f"crowd{number}"
+        if cause == "unvouched":
+            world.entitle(key, PHONE, entitled=False)
+        elif cause == "deleted":
+            world.delete(key)
+        else:
+            world.change_email(key, "" if cause == "emptied" else "no address")
+    world.run(3600)
+
+    held_back = [member for member in world.rows.members.values() if member.held_back_at]
+    assert still_there(world, emails) == len(held_back) == 30
+    assert all(world.rows.decision(member, PHONE).wanted for member in held_back)
+
+
+def test_held_back_members_go_once_they_are_approved(world: World, crowd: Crowd) -> None:
+    emails = crowd(60)
+    for number in range(60):
+        world.delete(f"crowd{number}")
+    world.run(3600)
+    held_back = [member.id for member in world.rows.members.values() if member.held_back_at]
+
+    world.brakes = {PHONE: Brake(on=True)}
+    world.reconcile(approved=frozenset((member, PHONE) for member in held_back))
+    world.settle()
+
+    assert still_there(world, emails) == 0
+    assert not world.rows.members
+
+
+def test_brake_that_is_on_holds_back_until_an_admin_answers(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(confirmed=1000, on=True)}
+
+    world.entitle("ana", PHONE, entitled=False)
+    world.settle()
+    world.reconcile()
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE}
+
+
+def test_held_back_change_that_disappears_leaves_no_mark(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+    assert world.member("ana").held_back_at is not None
+
+    world.entitle("ana", PHONE)
+    world.run(60)
+
+    assert world.member("ana").held_back_at is None
+
+
+def test_additions_moves_orders_and_choices_go_on(world: World) -> None:
+    joined(
+        world,
+        ("ana", "ana@example.com", PHONE),
+        ("ben", "ben@example.com", PHONE),
+        ("cem", "cem@example.com", PHONE),
+        ("dee", "dee@example.com", PHONE),
+    )
+    world.brakes = {PHONE: Brake(on=True)}
+
+    world.entitle("ana", PHONE, entitled=False)
+    world.entitle("ana", NDA)
+    world.change_email("ben", "ben@new.example.com")
+    world.order("cem", PHONE, subscribe=False)
+    world.opt_out("dee", PHONE)
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE, NDA}
+    assert world.basket.has("ben@new.example.com") == {PHONE}
+    assert world.basket.has("ben@example.com") == set()
+    assert world.basket.has("cem@example.com") == world.basket.has("dee@example.com") == set()
+
+
+def test_approval_covers_only_the_newsletters_that_were_shown(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE, NDA))
+    world.brakes = {PHONE: Brake(on=True), NDA: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+
+    world.entitle("ana", NDA, entitled=False)
+    world.reconcile(approved=frozenset({(world.member("ana").id, PHONE)}))
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {NDA}
+
+
+@pytest.mark.parametrize("word", ["order", "opt in"])
+def test_decision_made_since_a_change_was_held_back_beats_it(world: World, word: str) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+
+    if word == "order":
+        world.order("ana", PHONE)
+    else:
+        world.opt_in("ana", PHONE)
+    world.reconcile(approved=frozenset({(world.member("ana").id, PHONE)}))
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE}
+
+
+def test_clearing_of_what_nobody_decided_counts_as_removal(world: World) -> None:
+    world.basket.own_subscribe("ana@example.com", EXTRA)
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {EXTRA: Brake(on=True)}
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE, EXTRA}
+
+
+def test_newsletter_that_a_mate_wants_is_not_removed_and_not_counted(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE), ("ben", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.member("ana") is None
+    assert world.basket.has("ana@example.com") == {PHONE}
+
+
+def test_addresses_passed_by_a_deletion_that_is_held_back_are_cleared_in_the_end(
+    world: World,
+) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.change_email("ana", "ana@new.example.com")
+    world.delete("ana")
+    world.run(3600)
+
+    world.reconcile(approved=frozenset({(world.member("ana").id, PHONE)}))
+    world.settle()
+
+    assert not world.rows.contacts
+    assert world.basket.has("ana@example.com") == set()

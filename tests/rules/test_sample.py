@@ -1,0 +1,247 @@
+"""The control sample: opt-outs and losses are told apart, at every size."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mozillians_basket.rules.rows import State
+from tests.rules.stories import joined, look, opt_outs
+from tests.rules.world import EXTRA, NDA, PHONE, World
+
+Crowd = Callable[[int], list[str]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 50, 300])
+def test_opt_out_of_one_person_is_concluded_within_two_minutes(
+    world: World, crowd: Crowd, size: int
+) -> None:
+    emails = crowd(size)
+    world.basket.own_unsubscribe(emails[0], PHONE)
+
+    world.verify(emails[0])
+    world.run(120)
+
+    assert world.subscription(emails[0], PHONE).state == State.OPTED_OUT
+    assert opt_outs(world) == 1
+
+
+@pytest.mark.parametrize("size", [5, 50, 300])
+@pytest.mark.parametrize("lost", ["people", "newsletter"])
+def test_total_loss_asks_admins_and_concludes_nothing(
+    world: World, crowd: Crowd, size: int, lost: str
+) -> None:
+    crowd(size)
+    if lost == "people":
+        world.basket.lose_people()
+    else:
+        world.basket.lose_newsletter(PHONE)
+
+    world.verify("crowd0@example.com")
+    world.run(60)
+    world.verify()
+    world.run(600)
+
+    question = world.rows.question(PHONE)
+    assert opt_outs(world) == 0
+    assert question is not None
+    assert question.missing == size
+
+
+def test_sample_looks_up_those_subscribed_nearest_in_time(world: World, crowd: Crowd) -> None:
+    crowd(60)
+    newest = [f"new{number}@example.com" for number in range(8)]
+    for email in newest:
+        world.join(email, email, PHONE)
+    world.run(60)
+    look(world)
+    world.basket.lose_newsletter(PHONE, *newest)
+
+    world.verify(newest[0])
+    world.run(120)
+
+    question = world.rows.question(PHONE)
+    assert opt_outs(world) == 0
+    assert question is not None
+    assert question.missing == 8
+
+
+def test_two_of_a_few_are_too_few_for_a_loss(world: World, crowd: Crowd) -> None:
+    emails = crowd(10)
+    world.basket.lose_newsletter(PHONE, *emails[:2])
+
+    look(world)
+    world.run(120)
+
+    assert opt_outs(world) == 2
+    assert world.rows.question(PHONE) is None
+
+
+def test_nothing_is_concluded_while_the_sample_cannot_be_looked_up(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(10)
+    world.basket.lose_newsletter(PHONE)
+    world.verify(emails[0])
+    world.sync(world.due())
+    world.conclude()
+
+    world.basket.out_of_reach = True
+    world.run(60)
+    assert opt_outs(world) == 0
+    world.basket.out_of_reach = False
+    world.run(600)
+
+    assert opt_outs(world) == 0
+    assert world.rows.question(PHONE) is not None
+
+
+def test_nothing_is_sent_for_what_is_missing_while_the_question_is_open(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(10)
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+
+    world.order("crowd0", PHONE)
+    world.opt_in("crowd1", PHONE)
+    world.entitle("crowd2", PHONE, entitled=False)
+    world.entitle("crowd3", NDA)
+    world.run(3600)
+
+    assert [world.basket.has(email) for email in emails[:4]] == [set(), set(), set(), {NDA}]
+
+
+def test_opt_outs_inferred_in_the_day_before_are_reopened(world: World, crowd: Crowd) -> None:
+    emails = crowd(40)
+    world.basket.lose_newsletter(PHONE, *emails[:2])
+    world.verify(*emails[:2])
+    world.run(120)
+    assert opt_outs(world) == 2
+
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    assert opt_outs(world) == 0
+    world.answer(PHONE, lost=True)
+    world.settle()
+
+    assert all(world.basket.has(email) == {PHONE} for email in emails)
+
+
+def test_opt_outs_that_basket_showed_are_not_reopened(world: World, crowd: Crowd) -> None:
+    emails = crowd(40)
+    world.basket.opt_out_of_all(emails[0])
+    world.verify(emails[0])
+    world.run(120)
+
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    world.answer(PHONE, lost=True)
+    world.settle()
+
+    assert world.basket.has(emails[0]) == set()
+    assert all(world.basket.has(email) == {PHONE} for email in emails[1:])
+
+
+def test_answer_that_basket_lost_them_subscribes_those_still_wanted(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(10)
+    world.basket.lose_people()
+    look(world)
+    world.entitle("crowd0", PHONE, entitled=False)
+    world.run(60)
+
+    world.answer(PHONE, lost=True)
+    world.settle()
+
+    assert world.basket.has(emails[0]) == set()
+    assert all(world.basket.has(email) == {PHONE} for email in emails[1:])
+
+
+def test_answer_that_they_opted_out_stands_but_for_what_was_asked_for_since(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(10)
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    world.wait(seconds=1)
+    world.opt_in("crowd0", PHONE)
+
+    world.answer(PHONE, lost=False)
+    world.settle()
+
+    assert world.basket.has(emails[0]) == {PHONE}
+    assert opt_outs(world) == 9
+
+
+@pytest.mark.parametrize("lost", ["people", "newsletter"])
+@pytest.mark.parametrize("share", [7, 60])
+def test_question_closes_by_itself_when_lookups_show_them_again(
+    world: World, crowd: Crowd, lost: str, share: int
+) -> None:
+    crowd(120)
+    world.share_size = share
+    people = world.basket.people
+    if lost == "people":
+        world.basket.people = []
+    else:
+        world.basket.lose_newsletter(PHONE)
+    look(world)
+    assert world.rows.question(PHONE) is not None
+
+    world.basket.people = people
+    for person in people:
+        person.newsletters.add(PHONE)
+    most = 0
+    for _ in range(100):
+        world.run(600)
+        most = max(most, opt_outs(world))
+
+    assert world.rows.question(PHONE) is None
+    assert most == 0
+
+
+def test_order_made_while_the_question_was_open_is_carried_out_when_it_closes(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(40)
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    world.wait(seconds=1)
+    world.order("crowd0", PHONE)
+
+    for person in world.basket.people:
+        if person.email != emails[0]:
+            person.newsletters.add(PHONE)
+    world.settle()
+
+    assert world.rows.question(PHONE) is None
+    assert world.basket.has(emails[0]) == {PHONE}
+
+
+def test_order_confirmed_by_the_wrong_basket_is_subscribed_again(
+    world: World, crowd: Crowd
+) -> None:
+    crowd(40)
+    right, world.basket.people = world.basket.people, []
+    look(world)
+    world.order("crowd0", EXTRA)
+    world.run(600)
+
+    world.basket.people = right
+    world.settle()
+
+    assert world.basket.has("crowd0@example.com") == {PHONE, EXTRA}
+    assert opt_outs(world) == 0
+
+
+def test_question_about_one_newsletter_leaves_another_alone(world: World, crowd: Crowd) -> None:
+    crowd(10)
+    joined(world, ("ana", "ana@example.com", NDA))
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+
+    world.entitle("ana", NDA, entitled=False)
+    world.run(120)
+
+    assert world.basket.has("ana@example.com") == set()
