@@ -11,6 +11,6 @@ and writes the copy that it returns. From a change to Basket:
 4. ``plan``, then ``begin_unsubscribe``, the calls, ``end_unsubscribe``.
 5. ``settle``: what is over, what is erased, and when to look again.
 
-Beside that ``conclude`` tells opt-outs from losses for each newsletter, and
-``answer`` follows an admin who was asked.
+``conclude`` tells opt-outs from losses, newsletter by newsletter, and ``answer``
+applies an admin's answer to a question.
 """

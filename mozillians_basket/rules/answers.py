@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from mozillians_basket.rules.plan import RATE_LIMIT_CALLS, queued_since
+from mozillians_basket.rules.plan import RATE_LIMIT_CALLS, queued_since, stays
 from mozillians_basket.rules.rows import (
     Contact,
     DecidedBy,
@@ -17,7 +17,7 @@ from mozillians_basket.rules.rows import (
     touch,
     unseen,
 )
-from mozillians_basket.rules.vetoes import end_veto, opt_out_mailbox, opt_out_of_all
+from mozillians_basket.rules.vetoes import end_veto, mark, opt_out_mailbox, opt_out_of_all
 
 #: The error code of a subscribe that Basket takes without storing anything: a blocked domain.
 BLOCKED_DOMAIN = "blocked domain"
@@ -56,7 +56,7 @@ class Kind(Enum):
     UNCLEAR = auto()
     """No usable answer: the call may have been carried out."""
     NOT_DONE = auto()
-    """Not carried out, and not for this contact's sake: rate limit, key, switch, slug."""
+    """Not carried out, for a reason that is not the contact's: rate limit, key, switch, slug."""
     REFUSED = auto()
 
 
@@ -78,12 +78,12 @@ class Answer:
 class Meaning(Enum):
     """What a lookup means for one newsletter: the first that fits counts."""
 
-    OPTED_OUT = auto()  # the person is shown with optout, and no order is despite that
-    CAME_BACK = auto()  # shown after an opt-out that a lookup has seen, without our doing
+    OPTED_OUT = auto()  # the person is shown with optout, and no order overrides it
+    CAME_BACK = auto()  # shown after an opt-out that a lookup has seen, and not by a call of ours
     WANTED = auto()  # shown and wanted
     UNWANTED = auto()  # shown, decided (or the contact is cleared), and not wanted
     LEFT_ALONE = auto()  # shown, and nobody who is or was there decided on it
-    REMOVED = auto()  # not shown, as we unsubscribed it, or as that was carried out late
+    REMOVED = auto()  # not shown, and our unsubscribe explains it, on time or late
     UNANSWERED = auto()  # not shown, wanted, and a subscribe call is unanswered
     QUEUED = auto()  # not shown, but a subscribe call may still be in Basket's queue
     RENAMED = auto()  # nobody has the address, but somebody has the token
@@ -94,7 +94,7 @@ class Meaning(Enum):
 
 
 def ask_by_token(rows: Rows, contact_id: int, person: Person | None) -> bool:
-    """Whether the token must be looked up too: nobody has the address of a known person."""
+    """Whether the token must be looked up too: the address of a known person shows nobody."""
     contact = rows.contacts[contact_id]
     known = any(held(rows.subscription(contact, name)) for name in rows.settings.newsletters)
     return person is None and bool(contact.token) and (known or contact.renamed_at is not None)
@@ -114,8 +114,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
             return Meaning.CAME_BACK
         if wanted:
             return Meaning.WANTED
-        decided = rows.decided(contact, newsletter) or contact.clear
-        return Meaning.UNWANTED if decided else Meaning.LEFT_ALONE
+        return Meaning.LEFT_ALONE if stays(rows, contact, newsletter) else Meaning.UNWANTED
 
     if lookup.by_token and row.confirmed_at and newsletter in lookup.by_token.newsletters:
         return Meaning.RENAMED
@@ -143,7 +142,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
 
 
 def _came_back(rows: Rows, contact: Contact, row: Subscription) -> bool:
-    """Whether somebody opted out, a lookup has seen it, and they have it without our doing."""
+    """Whether a person who opted out has subscribed again at Basket."""
     if row.requested_at or row.confirmed_at or row.state == State.UNKNOWN:
         return False
     vetoes = [rows.veto(member, row.newsletter) for member in rows.at(contact)]
@@ -198,8 +197,7 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
         case Meaning.WANTED:
             row.state, row.error_code = State.SUBSCRIBED, ""
             _show(row, at)
-            if row.removed_at and at - row.removed_at >= rows.settings.removal_grace:
-                row.removal_pending = False
+            _outlive_removal(rows, row, at)
             _end_orders(rows, contact, row.newsletter)
         case Meaning.UNWANTED | Meaning.LEFT_ALONE:
             _show(row, at)
@@ -231,6 +229,12 @@ def _show(row: Subscription, at: datetime) -> None:
     if row.state not in {State.OPTED_OUT, State.REFUSED}:
         row.state, row.missing_at = State.SUBSCRIBED, None
     row.confirmed_at, row.seen_at, row.requested_at = row.confirmed_at or at, at, None
+
+
+def _outlive_removal(rows: Rows, row: Subscription, at: datetime) -> None:
+    """End a removal that can strike no more, as a lookup after its grace still shows the row."""
+    if row.removed_at and at - row.removed_at >= rows.settings.removal_grace:
+        row.removal_pending = False
 
 
 def _gone(row: Subscription) -> None:
@@ -277,31 +281,31 @@ def _rename(rows: Rows, contact: Contact, lookup: Lookup, person: Person) -> Non
         if rows.despite_opt_outs(contact, name):
             row.state, row.confirmed_at, row.seen_at = State.UNKNOWN, None, None
             continue
-        if row.state != State.OPTED_OUT:
-            row.state, row.opted_out_at, row.missing_at = State.OPTED_OUT, None, None
+        mark(row, None)
         if name in person.newsletters and not lookup.elsewhere:
             _show(row, lookup.began_at)
+            if stays(rows, contact, name):
+                _outlive_removal(rows, row, lookup.began_at)
         else:
             row.requested_at = None
             _gone(row)
 
 
 def _adopt(rows: Rows, contact: Contact) -> None:
-    """Make what nobody decided on the own decision of each member there or moved away."""
+    """Give the members there, or moved away, an own decision where nobody had decided."""
     for name in rows.settings.newsletters if rows.moves_from(contact) else ():
         row, at = rows.subscription(contact, name), contact.looked_up_at
         shown = held(row) and row.seen_at == at and row.state != State.OPTED_OUT
         if shown and not rows.decided(contact, name):
             row.decided = True
-            undecided = [
-                m for m in rows.concerned(contact) if not rows.decision(m, name).decided_by
-            ]
-            for member in undecided:
-                rows.decide(member, name, wanted=True, decided_by=DecidedBy.MEMBER, decided_at=at)
+            choice = {"wanted": True, "decided_by": DecidedBy.MEMBER, "decided_at": at}
+            for member in rows.concerned(contact):
+                if not rows.decision(member, name).decided_by:
+                    rows.decide(member, name, **choice)
 
 
 def _end_orders(rows: Rows, contact: Contact, newsletter: str) -> None:
-    """End the orders despite opt-outs that Basket has confirmed; a later opt-out counts again."""
+    """Clear ``despite_opt_out`` once Basket has confirmed; a later opt-out counts again."""
     for member in rows.at(contact):
         if rows.decision(member, newsletter).despite_opt_out:
             rows.decide(member, newsletter, despite_opt_out=False)
@@ -311,8 +315,8 @@ def fail_lookups(rows: Rows, answers: Mapping[int, Answer], began_at: datetime) 
     """
     Write down lookups that failed.
 
-    One that Basket refuses is parked for an admin; it counts as looked up, so
-    nobody waits for it.
+    A contact whose lookup Basket refuses counts as looked up, so that nobody waits
+    for it; where a member is, it is parked for an admin.
     """
     rows = rows.copy()
     for contact_id, answer in answers.items():
@@ -336,7 +340,7 @@ def _wait(rows: Rows, contact: Contact, answer: Answer) -> None:
 
 
 def begin_subscribe(rows: Rows, newsletters: Mapping[int, frozenset[str]]) -> Rows:
-    """Write down, before the calls, what each contact is about to be subscribed to."""
+    """Write down, before the calls, the newsletters that each contact is subscribed to."""
     rows = rows.copy()
     for contact_id, names in newsletters.items():
         contact = rows.contacts[contact_id]
@@ -370,7 +374,7 @@ def end_subscribe(
 
 
 def begin_unsubscribe(rows: Rows, newsletters: Mapping[int, frozenset[str]]) -> Rows:
-    """Write down, before the calls, what each contact is about to be unsubscribed from."""
+    """Write down, before the calls, the newsletters that each contact is unsubscribed from."""
     rows = rows.copy()
     for contact_id, names in newsletters.items():
         for row in [rows.record(rows.contacts[contact_id], name) for name in names]:

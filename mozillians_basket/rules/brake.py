@@ -18,7 +18,7 @@ class Brake:
     on: bool = False
     """Whether removals are held back already and no admin has answered yet."""
 
-    def lets_go(self, more: int, settings: Settings) -> bool:
+    def allows(self, more: int, settings: Settings) -> bool:
         """
         Whether policies may remove so many more.
 

@@ -20,7 +20,13 @@ from mozillians_basket.rules.rows import (
     missing,
     touch,
 )
-from mozillians_basket.rules.vetoes import end_mailbox_veto, end_veto, leave_behind, take_along
+from mozillians_basket.rules.vetoes import (
+    end_mailbox_veto,
+    end_veto,
+    leave_behind,
+    mark,
+    take_along,
+)
 
 #: The longest address that Basket takes.
 LONGEST_EMAIL = 254
@@ -84,15 +90,15 @@ def evaluate(
 
     A policy decides when its outcome changes. A removal that a brake holds back
     is not applied: the member keeps row and decision, marked ``held_back_at``;
-    the rest of the change goes on. What is ``approved``, by member and
-    newsletter, passes the brake; a decision made since it was held back stays.
+    the rest of the change goes on. Removals in ``approved`` (member, newsletter)
+    pass the brake; a decision made since they were held back stays.
     """
     rows, spent = rows.copy(), Counter[str]()
     removed: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
     held_back: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
     for standing in standings:
         member = rows.members[standing.member_id]
-        goes = standing.deleted or (standing.contact_id is None and rows.home(member) is not None)
+        goes = standing.deleted or standing.contact_id is None
         flips = {
             name
             for name, entitled in standing.entitled.items()
@@ -100,26 +106,28 @@ def evaluate(
         }
         losses = rows.settings.newsletters if goes else flips
         losses = {name for name in losses if _would_lose(rows, member, name, goes=goes)}
-        kept = set()
-        for name in losses:
-            brake = (brakes or {}).get(name, Brake())
-            lets_go = brake.lets_go(spent[name] + 1, rows.settings)
-            kept |= set() if lets_go or (member.id, name) in approved else {name}
-        if kept and goes:
-            goes, losses = False, losses & flips
-        spent.update(name for name in losses - kept if (member.id, name) not in approved)
-        if kept and (standing.deleted or standing.contact_id is None):
+        counted = {name for name in losses if (member.id, name) not in approved}
+        kept = {
+            name
+            for name in counted
+            if not (brakes or {}).get(name, Brake()).allows(spent[name] + 1, rows.settings)
+        }
+        if kept and goes:  # the member stays where they are
+            losses &= flips
             for contact in [rows.contacts[i] for i in standing.passed if i != member.contact_id]:
-                take_along(rows, member, contact)
                 _leave(rows, member, contact)
+            if standing.deleted:
+                last = (member.contact_id, *standing.passed)[-1]
+                leave_behind(rows, member, rows.contacts[last])
         elif standing.deleted:
             _delete(rows, member, standing.passed)
         if not standing.deleted:
-            changed = _follow_policies(rows, member, standing.entitled, kept)
-            if goes or standing.contact_id is not None:
+            changed = _follow_policies(rows, member, standing.entitled, kept, approved)
+            if not (kept and goes):
                 changed |= _place(rows, member, standing)
             if changed:
                 _touch(rows, member)
+        spent.update(losses & counted - kept)
         member.held_back_at = (member.held_back_at or rows.now) if kept else None
         for name in kept:
             held_back[name].append(member.id)
@@ -132,7 +140,8 @@ def _would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> b
     """
     Whether Basket has a newsletter because this member, and nobody else there, wants it.
 
-    A last member who goes has the contact cleared, also of what nobody decided.
+    When the last member goes, the contact is cleared, also of newsletters that
+    nobody decided on.
     """
     contact = rows.home(member)
     if contact is None:
@@ -145,24 +154,26 @@ def _would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> b
         return False
     places = [contact, *(rows.contacts[move.source_id] for move in rows.moves_of(member))]
     there = [rows.subscription(place, newsletter) for place in places]
-    return any(held(row) or row.requested_at for row in there)
+    return any((held(row) and not row.removal_pending) or row.requested_at for row in there)
 
 
 def _follow_policies(
-    rows: Rows, member: Member, entitled: Mapping[str, bool], kept: Collection[str]
+    rows: Rows,
+    member: Member,
+    entitled: Mapping[str, bool],
+    kept: Collection[str],
+    approved: Collection[tuple[int, str]],
 ) -> bool:
     """Decide where the outcome of a policy changed; tell whether one did."""
     changed = False
     for name, outcome in entitled.items():
         if name not in kept and outcome != rows.decision(member, name).entitled:
             decision = rows.decide(member, name, entitled=outcome)
-            since = member.held_back_at or rows.now
+            since = member.held_back_at if (member.id, name) in approved else None
+            since = since or rows.now
             if decision.decided_at is None or decision.decided_at <= since:
-                decision.wanted, decision.decided_by, decision.decided_at = (
-                    outcome,
-                    DecidedBy.POLICY,
-                    since,
-                )
+                decision.wanted, decision.decided_by = outcome, DecidedBy.POLICY
+                decision.decided_at = since
                 decision.despite_opt_out &= outcome
             changed = True
     return changed
@@ -184,7 +195,6 @@ def _place(rows: Rows, member: Member, standing: Standing) -> bool:
     rows.place(member, target_id)
     open_from = {move.source_id for move in rows.moves_of(member)}
     for contact in left:
-        take_along(rows, member, contact)
         if contact.id not in open_from:
             ends = {"source_id": contact.id, "target_id": target_id}
             rows.moves.append(rows.new_move(member_id=member.id, moved_at=rows.now, **ends))
@@ -196,7 +206,7 @@ def _place(rows: Rows, member: Member, standing: Standing) -> bool:
 
 
 def _forget_absence(rows: Rows, member: Member, contact: Contact) -> None:
-    """Let only a later lookup say that a newsletter was gone before the person came back."""
+    """Forget that newsletters were absent: only a later lookup can show a return to them."""
     for name in rows.settings.newsletters:
         row = rows.subscription(contact, name)
         if row.state == State.UNSUBSCRIBED and rows.veto(member, name):
@@ -206,20 +216,19 @@ def _forget_absence(rows: Rows, member: Member, contact: Contact) -> None:
 def _delete(rows: Rows, member: Member, passed: Iterable[int]) -> None:
     """Delete a member; their opt-outs stay with the mailbox, and what they decided leaves it."""
     sources = [move.source_id for move in rows.moves_of(member)]
-    *past, last = dict.fromkeys([*sources, member.contact_id, *passed])
-    left = [rows.contacts[i] for i in [*past, last] if i is not None]
-    for contact in left:
-        take_along(rows, member, contact)
-    for contact in [rows.contacts[last]] if last is not None else left:
-        leave_behind(rows, member, contact)
+    places = [*sources, member.contact_id, *passed]
+    left = [rows.contacts[i] for i in dict.fromkeys(places) if i is not None]
     rows.place(member, None)
     for contact in left:
         _leave(rows, member, contact)
+    for contact in left if places[-1] is None else [rows.contacts[places[-1]]]:
+        leave_behind(rows, member, contact)
     rows.remove(member)
 
 
 def _leave(rows: Rows, member: Member, contact: Contact) -> None:
-    """Note at a contact what a member who is gone from there had decided."""
+    """Let a member leave a contact: note there what they had decided, and make it due."""
+    take_along(rows, member, contact)
     for (member_id, name), decision in rows.decisions.items():
         if member_id == member.id and decision.decided_by:
             rows.record(contact, name).decided = True
@@ -230,20 +239,20 @@ def _leave(rows: Rows, member: Member, contact: Contact) -> None:
 
 
 def _touch(rows: Rows, member: Member) -> None:
-    """Make due where a member is, and where they are still moving away from."""
+    """Make a member's contact and the sources of their moves due."""
     for contact_id in [member.contact_id, *(move.source_id for move in rows.moves_of(member))]:
         if contact_id is not None:
             touch(rows.contacts[contact_id], rows.now)
 
 
 class Result(StrEnum):
-    """What became of one newsletter of an order."""
+    """The outcome of an order for one newsletter."""
 
     DECIDED = "decided"
     REFUSED = "refused"
     """An opt-out stands against it; no decision is left behind."""
     LEFT = "left"
-    """It is none of this site's newsletters."""
+    """It is not one of this site's newsletters."""
 
 
 def order(
@@ -261,38 +270,37 @@ def order(
     ``despite_opt_out`` ends the opt-outs of these newsletters and lasts until
     Basket has confirmed. Returns the rows, and a result by member and newsletter.
     """
-    rows, results = rows.copy(), {}
+    rows, results, despite = rows.copy(), {}, subscribe and despite_opt_out
     for member in [rows.members[member_id] for member_id in member_ids]:
         contact = rows.home(member)
         for name in newsletters:
-            vetoed = bool(rows.veto(member, name))
-            vetoed |= contact is not None and rows.mailbox_opted_out(contact, name)
+            vetoed = rows.veto(member, name) or (contact and rows.mailbox_opted_out(contact, name))
             results[member.id, name] = Result.DECIDED
             if name not in rows.settings.newsletters:
                 results[member.id, name] = Result.LEFT
-            elif subscribe and vetoed and not despite_opt_out:
+            elif subscribe and vetoed and not despite:
                 results[member.id, name] = Result.REFUSED
             else:
                 if contact:
-                    _ask_again(rows, contact, name, despite=subscribe and despite_opt_out)
+                    _ask_again(rows, contact, name, despite=despite)
                     rows.record(contact, name).decided, contact.clear = True, False
-                if subscribe and despite_opt_out:
+                if despite:
                     end_veto(rows, member, name)
                 decision = rows.decide(member, name, wanted=subscribe, decided_by=by)
-                decision.despite_opt_out = subscribe and despite_opt_out
                 decision.decided_at = rows.now
+                decision.despite_opt_out = subscribe and (despite or decision.despite_opt_out)
         _touch(rows, member)
     return rows, results
 
 
 def opt_in(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
-    """Follow a member's own choice: it ends opt-outs, theirs and the mailbox's."""
+    """Subscribe a member by their own choice; it ends opt-outs, theirs and the mailbox's."""
     choice = {"subscribe": True, "despite_opt_out": True}
     return order(rows, [member_id], newsletters, **choice, by=DecidedBy.MEMBER)[0]
 
 
 def opt_out(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
-    """Follow a member's own choice: a veto of this member alone, beside what is wanted."""
+    """Record a member's own opt-out: a veto of this member alone, beside what is wanted."""
     rows = rows.copy()
     member = rows.members[member_id]
     contact = rows.home(member)
@@ -308,7 +316,7 @@ def opt_out(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
 
 
 def retry(rows: Rows, contact_ids: Iterable[int]) -> Rows:
-    """Try again what Basket refused or lost, and what was parked, as an admin asks."""
+    """Retry refused, lost and parked contacts, as an admin asks."""
     rows = rows.copy()
     for contact in [rows.contacts[contact_id] for contact_id in contact_ids]:
         for name in rows.settings.newsletters:
@@ -349,6 +357,5 @@ def suppress_again(
     contact = rows.contacts[contact_id]
     contact.looked_up_at = erased_at
     for name in newsletters:
-        row = rows.record(contact, name)
-        row.state, row.opted_out_at = State.OPTED_OUT, erased_at
+        mark(rows.record(contact, name), erased_at)
     return rows

@@ -1,4 +1,4 @@
-"""What is to be sent for a contact, in which order, and when to look at it again."""
+"""The calls to send for a contact, in which order, and when to look it up again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ RATE_LIMIT_CALLS, RATE_LIMIT_WINDOW = 5, timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is left to send for a contact: the subscribe first, then the unsubscribe."""
+    """The calls left for a contact: the subscribe first, then the unsubscribe."""
 
     subscribe: frozenset[str] = frozenset()
     unsubscribe: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class Plan:
 
 def plan(rows: Rows, contact_id: int) -> Plan:
     """
-    Say what is left to send for a contact, judged by the rows as they are now.
+    Name the calls left for a contact, judged by the rows as they are now.
 
     The first step of a sync looks the contact up, so the rows tell what Basket
     has; each later step asks again, so that a newer change counts.
@@ -95,7 +95,8 @@ def _removable(rows: Rows, contact: Contact, newsletter: str) -> bool:
     refused = row.error_code and not row.removal_pending
     if not (held(row) and shown) or refused:
         return False
-    if stays(rows, contact, newsletter) or not _may_leave(rows, contact, newsletter):
+    moves = rows.moves_from(contact)
+    if stays(rows, contact, newsletter) or not all(_arrived(rows, m, newsletter) for m in moves):
         return False
     if not row.removal_pending or row.error_code:  # or that call had no usable answer
         return True
@@ -110,11 +111,6 @@ def stays(rows: Rows, contact: Contact, newsletter: str) -> bool:
     else:
         wanted = rows.wanted(contact, newsletter)
     return wanted or not (contact.clear or rows.decided(contact, newsletter))
-
-
-def _may_leave(rows: Rows, contact: Contact, newsletter: str) -> bool:
-    """Whether each member who moved away has the newsletter at the target, or wants it not."""
-    return all(_arrived(rows, move, newsletter) for move in rows.moves_from(contact))
 
 
 def _arrived(rows: Rows, move: Move, newsletter: str) -> bool:
@@ -150,15 +146,14 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
         if missing(row) or (row.missing_at and rows.question(name)):
             looks.append(_growing(rows, row.missing_at))
         elif row.requested_at or suspect:
-            end = queued_since(row) + rows.settings.queue_time
-            look = _growing(rows, queued_since(row))
-            looks.append(min(look, end) if now < end else look)
+            since = queued_since(row)
+            looks.append(_growing(rows, since, since + rows.settings.queue_time))
         if row.removed_at and (row.removal_pending or held(row)):
-            look, end = _growing(rows, row.removed_at), row.removed_at + rows.settings.removal_grace
-            if row.removal_pending:
-                looks.append(min(look, end) if now < end else look)
-            elif now < (last := end - rows.settings.recheck):
-                looks.append(min(look, last))  # Basket may carry it out twice, or late
+            end = row.removed_at + rows.settings.removal_grace
+            if not row.removal_pending:
+                end -= rows.settings.recheck
+            if row.removal_pending or now < end:  # Basket may carry it out twice, or late
+                looks.append(_growing(rows, row.removed_at, end))
         wanted = rows.wanted(contact, name)
         if name in rows.paused and (wanted or not _at_rest(rows, contact, name)):
             looks.append(_growing(rows, contact.touched_at or now))
@@ -173,15 +168,17 @@ def queued_since(row: Subscription) -> datetime:
     return max(call for call in calls if call is not None)
 
 
-def _growing(rows: Rows, since: datetime) -> datetime:
-    return rows.now + max(rows.settings.recheck, rows.now - since)
+def _growing(rows: Rows, since: datetime, end: datetime | None = None) -> datetime:
+    """Wait as long again as has passed since then, but look once when ``end`` comes."""
+    look: datetime = rows.now + max(rows.settings.recheck, rows.now - since)
+    return min(look, end) if end and rows.now < end else look
 
 
 def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, frozenset[str]]]:
     """
     End the sync of some contacts that were looked up: all their calls are answered.
 
-    Closes moves, lets go of members that only an order named, and erases the
+    Closes moves, removes keyless members whose order is done, and erases the
     contacts where nobody is any more, once no removal of ours can strike late.
     Returns the rows and, by contact that was erased, the newsletters that its
     mailbox had opted out of.
@@ -201,7 +198,7 @@ def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, froz
         ]
         for member in [member for member in rows.at(contact) if not member.key]:
             if at_rest and _carried_out(rows, member, contact):
-                _let_go(rows, member, contact)
+                _remove_keyless(rows, member, contact)
         if not contact.parked:
             contact.attempts, contact.problem, contact.not_before = 0, "", None
         if at_rest and not rows.at(contact) and not _partners(rows, contact):
@@ -226,7 +223,7 @@ def _partners(rows: Rows, contact: Contact) -> list[Contact]:
 
 
 def _is_over(rows: Rows, move: Move) -> bool:
-    """Whether the source of a move has nothing left that has to go, or has to arrive first."""
+    """Whether a move can be closed: nothing is left to leave its source, or to arrive first."""
     source = rows.contacts[move.source_id]
     return after(source.looked_up_at, move.moved_at) and all(
         _at_rest(rows, source, name)
@@ -253,8 +250,8 @@ def _carried_out(rows: Rows, member: Member, contact: Contact) -> bool:
     return not rows.moves_of(member)
 
 
-def _let_go(rows: Rows, member: Member, contact: Contact) -> None:
-    """Remove a member that only an order named; the address keeps what it got."""
+def _remove_keyless(rows: Rows, member: Member, contact: Contact) -> None:
+    """Remove a keyless member; the address keeps what it got."""
     decided = [name for member_id, name in rows.decisions if member_id == member.id]
     rows.remove(member)
     for name in decided:
@@ -262,7 +259,7 @@ def _let_go(rows: Rows, member: Member, contact: Contact) -> None:
 
 
 def _removals_end(rows: Rows, contact: Contact) -> datetime | None:
-    """Say until when a removal may strike late: what is erased cannot tell it from an opt-out."""
+    """Say when the last removal's grace ends: an erased contact could not recognise it."""
     removals = [rows.subscription(contact, name).removed_at for name in rows.settings.newsletters]
     ends = [moment + rows.settings.removal_grace for moment in removals if moment]
     return max((end for end in ends if end > rows.now), default=None)

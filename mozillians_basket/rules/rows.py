@@ -1,9 +1,9 @@
-"""What the rules are told: the rows of some contacts, the settings and the time."""
+"""The rows, settings and time that the rules work on."""
 
-import copy
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class DecidedBy(StrEnum):
-    """Where a decision comes from; empty for a veto that stands beside no decision."""
+    """Where a decision comes from; a row without it only carries an opt-out."""
 
     POLICY = "policy"
     ADMIN = "admin"
@@ -103,14 +103,14 @@ class Rows:
 
     def copy(self) -> "Rows":
         """Copy every row."""
-        rows = copy.copy(self)
-        rows.members = {key: copy.copy(row) for key, row in self.members.items()}
-        rows.contacts = {key: copy.copy(row) for key, row in self.contacts.items()}
-        rows.decisions = {key: copy.copy(row) for key, row in self.decisions.items()}
-        rows.subscriptions = {key: copy.copy(row) for key, row in self.subscriptions.items()}
-        rows.moves = [copy.copy(row) for row in self.moves]
-        rows.__post_init__()
-        return rows
+        return replace(
+            self,
+            members={key: copy(row) for key, row in self.members.items()},
+            contacts={key: copy(row) for key, row in self.contacts.items()},
+            decisions={key: copy(row) for key, row in self.decisions.items()},
+            subscriptions={key: copy(row) for key, row in self.subscriptions.items()},
+            moves=[copy(row) for row in self.moves],
+        )
 
     def decision(self, member: Member, newsletter: str) -> Decision:
         """Return a member's decision to read; an empty one where there is none."""
@@ -137,8 +137,12 @@ class Rows:
             self.subscriptions[key] = row
         return self.subscriptions[key]
 
+    def of(self, newsletter: str) -> list[Subscription]:
+        """List the subscriptions of a newsletter."""
+        return [row for row in self.subscriptions.values() if row.newsletter == newsletter]
+
     def at(self, contact: Contact) -> Sequence[Member]:
-        """List the members whose address this is."""
+        """List the members at this address."""
         return self._at.get(contact.id, ())
 
     def home(self, member: Member) -> Contact | None:
@@ -219,7 +223,7 @@ class Rows:
         return any(self.wants(member, contact, newsletter) for member in self.at(contact))
 
     def despite_opt_outs(self, contact: Contact, newsletter: str) -> bool:
-        """Whether somebody there said explicitly that opt-outs do not count."""
+        """Whether a decision of somebody there overrides opt-outs."""
         decisions = [self.decision(member, newsletter) for member in self.at(contact)]
         return any(decision.despite_opt_out for decision in decisions)
 
@@ -241,7 +245,7 @@ def unseen(row: Subscription) -> bool:
 
 
 def missing(row: Subscription) -> bool:
-    """Whether a lookup missed it, and it is open if that is an opt-out or a loss."""
+    """Whether a lookup missed it, and it is undecided whether that is an opt-out or a loss."""
     return held(row) and row.missing_at is not None
 
 
@@ -253,5 +257,5 @@ def touch(contact: Contact, now: datetime) -> None:
 
 
 def after(moment: datetime | None, other: datetime | None) -> bool:
-    """Whether a moment came at another or later; never when one of them never came."""
+    """Whether a moment is another one or later; false if either is missing."""
     return moment is not None and other is not None and moment >= other

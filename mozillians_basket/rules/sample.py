@@ -39,13 +39,13 @@ class Sample:
 
 def sample(rows: Rows, newsletter: str) -> Sample | None:
     """
-    Say whom to look up before missing subscriptions count as opt-outs.
+    List the contacts to look up before missing subscriptions count as opt-outs.
 
     The contacts that were subscribed nearest in time to a missing one are the
-    sample, as a restored backup loses the newest. A few whose lookups fail are
-    left out. ``None`` while nothing is missing undecided.
+    sample, as a restored backup loses the newest. Parked contacts are skipped, and
+    failing ones if they are few. ``None`` while nothing is missing undecided.
     """
-    mine = [row for row in rows.subscriptions.values() if row.newsletter == newsletter]
+    mine = rows.of(newsletter)
     lost = [row for row in mine if row.state == State.LOST and row.missing_at > rows.now - RECENT]
     undecided = [row for row in mine if missing(row)] + lost
     if not undecided:
@@ -73,11 +73,11 @@ def sample(rows: Rows, newsletter: str) -> Sample | None:
 
 def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
     """
-    Conclude what the missing subscriptions of a newsletter are, as far as that is known.
+    Decide whether the missing subscriptions of a newsletter are opt-outs or a loss.
 
     They are opt-outs, or too many for that: then admins are asked, and what was
     inferred in the day before is open again. A question closes by itself when
-    lookups show them again. Returns the rows, and whom to look up first.
+    lookups show them again. Returns the rows and the contacts to look up first.
     """
     rows, settings = rows.copy(), rows.settings
     asked = rows.question(newsletter)
@@ -90,7 +90,7 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
             if _is_owed(rows, row, asked):
                 _subscribe_again(rows, row)
             elif row.state != State.LOST:
-                row.missing_at = None  # to be found missing again, and sampled anew
+                row.missing_at = None  # to be found missing again, and sampled again
             touch(rows.contacts[row.contact_id], rows.now)
         return rows, ()
     found = sample(rows, newsletter)
@@ -104,7 +104,7 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
         for row in _asked_about(rows, asked):
             touch(rows.contacts[row.contact_id], rows.now)
         return rows, ()
-    for row in [row for row in rows.subscriptions.values() if row.newsletter == newsletter]:
+    for row in rows.of(newsletter):
         if missing(row) and not rows.confirmed_during(row):
             contact = rows.contacts[row.contact_id]
             opt_out_mailbox(rows, contact, newsletter, row.missing_at, inferred=True)
@@ -116,8 +116,9 @@ def answer(rows: Rows, asked: Question, *, lost: bool) -> Rows:
     """
     Close a question as an admin answers: Basket lost them, or they opted out.
 
-    What is lost is subscribed again where it is still wanted. So is, whatever
-    the answer, what was confirmed or asked for since it went missing.
+    If Basket lost them, they are subscribed again where they are still wanted.
+    Subscriptions that were confirmed since the question began, or chosen since
+    they went missing, are subscribed again in either case.
     """
     rows = rows.copy()
     for row in _asked_about(rows, asked) + (_never_seen(rows, asked) if lost else []):
@@ -132,7 +133,7 @@ def answer(rows: Rows, asked: Question, *, lost: bool) -> Rows:
 
 
 def verify_rank(rows: Rows, row: Subscription) -> int | None:
-    """Rank what is looked up to see whether Basket still agrees: unseen ones first."""
+    """Rank a subscription for verification, unseen ones first; ``None`` if it needs none."""
     if held(row) or row.state == State.LOST:
         return 0 if unseen(row) else 1
     contact = rows.contacts[row.contact_id]
@@ -142,24 +143,17 @@ def verify_rank(rows: Rows, row: Subscription) -> int | None:
 
 def _asked_about(rows: Rows, asked: Question) -> list[Subscription]:
     """Find what a question is about: missing since it began, or reopened with it."""
-    return [
-        row
-        for row in rows.subscriptions.values()
-        if row.newsletter == asked.newsletter
-        and row.state != State.OPTED_OUT
-        and (missing(row) or after(row.missing_at, asked.since))
-    ]
+    found = (row for row in rows.of(asked.newsletter) if row.state != State.OPTED_OUT)
+    return [row for row in found if missing(row) or after(row.missing_at, asked.since)]
 
 
 def _never_seen(rows: Rows, asked: Question) -> list[Subscription]:
     """Find what a call had confirmed and no lookup has shown, also not during a question."""
-    mine = [row for row in rows.subscriptions.values() if row.newsletter == asked.newsletter]
     return [
         row
-        for row in mine
+        for row in rows.of(asked.newsletter)
         if unseen(row)
-        and after(rows.contacts[row.contact_id].looked_up_at, row.confirmed_at)
-        and after(rows.contacts[row.contact_id].looked_up_at, asked.since)
+        and after(rows.contacts[row.contact_id].looked_up_at, max(row.confirmed_at, asked.since))
     ]
 
 
@@ -170,7 +164,7 @@ def _subscribe_again(rows: Rows, row: Subscription) -> None:
 
 
 def _is_owed(rows: Rows, row: Subscription, asked: Question) -> bool:
-    """Whether it was confirmed during a question, or asked for since it went missing."""
+    """Whether it was confirmed since the question began, or chosen since it went missing."""
     members = rows.at(rows.contacts[row.contact_id])
     decisions = [rows.decision(member, row.newsletter) for member in members]
     return after(row.confirmed_at, asked.since) or any(
@@ -183,7 +177,7 @@ def _is_owed(rows: Rows, row: Subscription, asked: Question) -> bool:
 
 def _reopen(rows: Rows, newsletter: str, since: datetime) -> None:
     """Make the opt-outs undecided again that samples inferred since then."""
-    for row in [row for row in rows.subscriptions.values() if row.newsletter == newsletter]:
+    for row in rows.of(newsletter):
         moment = row.missing_at
         if row.state == State.OPTED_OUT and after(moment, since):
             end_mailbox_veto(rows, rows.contacts[row.contact_id], newsletter)

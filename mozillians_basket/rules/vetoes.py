@@ -2,7 +2,13 @@
 
 from datetime import datetime
 
-from mozillians_basket.rules.rows import Contact, Member, Rows, State, unseen
+from mozillians_basket.rules.rows import Contact, Member, Rows, State, Subscription, unseen
+
+
+def mark(row: Subscription, at: datetime | None) -> None:
+    """Mark a subscription as opted out; one that is marked already keeps its date."""
+    if row.state != State.OPTED_OUT:
+        row.state, row.opted_out_at, row.missing_at = State.OPTED_OUT, at, None
 
 
 def opt_out_mailbox(
@@ -11,13 +17,12 @@ def opt_out_mailbox(
     """
     Mark a mailbox, and the decisions of its members and of those who are moving away.
 
-    An opt-out that was inferred, and not shown by Basket, keeps its ``missing_at``.
+    An opt-out that was inferred, and not shown by Basket, has a ``missing_at``.
     """
     row = rows.record(contact, newsletter)
     if unseen(row):  # the call may still be in Basket's queue
         row.requested_at = row.confirmed_at
-    if row.state != State.OPTED_OUT:
-        row.state, row.opted_out_at = State.OPTED_OUT, at
+    mark(row, at)
     row.confirmed_at = row.seen_at = None
     row.removal_pending, row.missing_at = False, at if inferred else None
     for member in rows.concerned(contact):
@@ -31,7 +36,7 @@ def opt_out_of_all(rows: Rows, contact: Contact, at: datetime) -> None:
     Mark the members of a mailbox that turned everything off, for newsletters to come too.
 
     Where somebody there has an order despite opt-outs they are marked newsletter
-    by newsletter, as the order would fall under the mark once it is carried out.
+    by newsletter, as the mark would veto the order once it is carried out.
     """
     names = rows.settings.newsletters
     there = {name for name in names if rows.despite_opt_outs(contact, name)}
@@ -70,17 +75,16 @@ def take_along(rows: Rows, member: Member, contact: Contact) -> None:
     """
     for name in rows.settings.newsletters:
         row = rows.subscription(contact, name)
-        if row.state == State.OPTED_OUT and row.opted_out_at:
+        despite = rows.decision(member, name).despite_opt_out
+        if row.state == State.OPTED_OUT and row.opted_out_at and not despite:
             rows.decide(member, name, opted_out_at=rows.veto(member, name) or row.opted_out_at)
 
 
 def leave_behind(rows: Rows, member: Member, contact: Contact) -> None:
     """Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it."""
-    others = [other for other in rows.at(contact) if other.id != member.id]
     for name in rows.settings.newsletters:
-        veto = rows.veto(member, name)
+        veto, despite = rows.veto(member, name), rows.decision(member, name).despite_opt_out
+        others = [other for other in rows.at(contact) if other.id != member.id]
         kept = any(rows.wants(other, contact, name) for other in others)
-        if veto and not kept and not rows.decision(member, name).despite_opt_out:
-            row = rows.record(contact, name)
-            if row.state != State.OPTED_OUT:
-                row.state, row.opted_out_at, row.missing_at = State.OPTED_OUT, veto, None
+        if veto and not despite and not kept:
+            mark(rows.record(contact, name), veto)

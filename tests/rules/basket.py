@@ -43,6 +43,8 @@ class FakeBasket:
         self.unsubscribe_delays = [timedelta(seconds=1)]
         """When each copy of the next unsubscribe is carried out; two make it a double."""
         self.fault = Fault.NONE
+        self.fault_lasts = False
+        """Whether each write call meets the fault from now on, and not the next one alone."""
         self.read_only = False
         self.out_of_reach = False
         self.refused: set[str] = set()
@@ -111,7 +113,7 @@ class FakeBasket:
             return Answer(Kind.REFUSED, code="11")
         if contact_key(email).partition("@")[2] in self.blocked:
             return Answer(Kind.DONE)
-        fault, self.fault = self.fault, Fault.NONE
+        fault = self._meet_fault()
         if fault is Fault.LOST_BEFORE:
             return NO_ANSWER
         if self.read_only:
@@ -132,13 +134,18 @@ class FakeBasket:
             return NO_ANSWER
         if self.turned_away:
             return RATE_LIMITED
-        fault, self.fault = self.fault, Fault.NONE
+        fault = self._meet_fault()
         if fault is Fault.LOST_BEFORE:
             return NO_ANSWER
         for delay in self.unsubscribe_delays:
             self.queue.append((self.clock() + delay, lambda: self._unsubscribe(token, newsletters)))
         self.unsubscribe_delays = [timedelta(seconds=1)]
         return NO_ANSWER if fault is Fault.LOST_AFTER else Answer(Kind.DONE)
+
+    def _meet_fault(self) -> Fault:
+        fault = self.fault
+        self.fault = fault if self.fault_lasts else Fault.NONE
+        return fault
 
     def _shown(self, person: Record | None) -> Person | None:
         if person is None:

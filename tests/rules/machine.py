@@ -4,7 +4,7 @@ import copy
 from datetime import timedelta
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.rows import Settings, State, held, unseen
@@ -46,6 +46,8 @@ class Story(RuleBasedStateMachine):
         """Mailboxes' opt-outs that nothing made ambiguous, and that nobody took back."""
         self.marked: set[tuple[str, str]] = set()
         """Member and newsletter: they were at a mailbox when its clean opt-out was found."""
+        self.leaving: set[tuple[str, str]] = set()
+        """The same for members who left that mailbox before a lookup found it."""
         self.wishes: dict[tuple[str, str], bool] = {}
         self.entitled: dict[tuple[str, str], bool] = {}
         self.unsure: set[tuple[str, str]] = set()
@@ -56,13 +58,14 @@ class Story(RuleBasedStateMachine):
         self.foreign: dict[str, set[str]] = {}
         self.seen_calls = 0
         self.plain = True
-        """Whether Basket carried out so far what it answered, when it answered."""
+        """Whether Basket carries out what it answers, when it answers, and loses nothing."""
         self.renames = 0
         self.backup: list[Record] | None = None
         self.basket.on_unsubscribe = self.new_before_old
 
-    @initialize()
-    def crowd(self) -> None:
+    @initialize(plain=st.booleans(), share_size=st.sampled_from([1, 60]))
+    def crowd(self, plain: bool, share_size: int) -> None:
+        self.plain, self.world.share_size = plain, share_size
         for number in range(CROWD):
             self.world.join(f"crowd{number}", f"crowd{number}@example.com", *POLICIES)
         self.join("ana", MAILBOXES[0], set(POLICIES), None)
@@ -93,9 +96,20 @@ class Story(RuleBasedStateMachine):
     @rule(key=keys, mailbox=mailboxes, pause=pauses)
     def change_email(self, key: str, mailbox: str, pause: int | None) -> None:
         if key in self.world.site:
+            self._depart(key)
             self._arrive(key, mailbox)
             self.world.change_email(key, mailbox)
             self._work(pause)
+
+    def _depart(self, key: str) -> None:
+        """Expect that opt-outs of the mailbox are found although the member leaves it now."""
+        home, member = contact_key(self.world.site[key].email), self.world.member(key)
+        if member is not None and not self.world.touches and self.world.contact(home) is not None:
+            here = member.contact_id == self.world.contact(home).id
+            decided = {
+                name for name in NEWSLETTERS if (member.id, name) in self.world.rows.decisions
+            }
+            self.leaving |= {(key, n) for n in decided if here and (home, n) in self.clean}
 
     def _arrive(self, key: str, mailbox: str) -> None:
         home, member = contact_key(mailbox), self.world.member(key)
@@ -119,6 +133,8 @@ class Story(RuleBasedStateMachine):
         self.world.delete(key)
         self.clean = {pair for pair in self.clean if pair[0] != key} | left
         self.marked = {pair for pair in self.marked if pair[0] != key}
+        self.leaving = {pair for pair in self.leaving if pair[0] != key}
+        self.own = {pair for pair in self.own if pair[0] != home}
         self.drain()
 
     def drain(self) -> None:
@@ -185,8 +201,9 @@ class Story(RuleBasedStateMachine):
             self._really(mailbox, newsletter)
             if self._is_clear(mailbox, newsletter):
                 self.clean.add((contact_key(mailbox), newsletter))
-            self.world.verify(mailbox)
-            self._work(pause)
+            if pause is not None:
+                self.world.verify(mailbox)
+                self._work(pause)
 
     def _is_clear(self, mailbox: str, newsletter: str) -> bool:
         """Whether nothing but the person can have taken away what is missing now."""
@@ -230,6 +247,7 @@ class Story(RuleBasedStateMachine):
                 (key, newsletter) for key in KEYS if contact_key(mailbox) in self.homes[key]
             }
 
+    @precondition(lambda self: not self.plain)
     @rule(mailbox=mailboxes)
     def rename(self, mailbox: str) -> None:
         if self.basket.find(mailbox):
@@ -238,7 +256,6 @@ class Story(RuleBasedStateMachine):
             self.foreign.pop(contact_key(mailbox), None)
             self.opted_out |= {(contact_key(mailbox), name) for name in NEWSLETTERS}
             self.clean = {pair for pair in self.clean if pair[0] != contact_key(mailbox)}
-            self.plain = False
 
     def _really(self, mailbox: str, newsletter: str) -> None:
         self.opted_out.add((contact_key(mailbox), newsletter))
@@ -257,33 +274,36 @@ class Story(RuleBasedStateMachine):
         home = contact_key(self.world.site[key].email)
         self.clean.discard((key, newsletter))
         self.marked.discard((key, newsletter))
+        self.leaving.discard((key, newsletter))
         self._take_back(home, newsletter)
 
     def _take_back(self, mailbox: str, newsletter: str) -> None:
         """Forget a mailbox's opt-out, and the marks that it may have made."""
         self.clean.discard((mailbox, newsletter))
-        self.marked -= {(key, newsletter) for key in KEYS if mailbox in self.homes[key]}
+        there = {(key, newsletter) for key in KEYS if mailbox in self.homes[key]}
+        self.marked -= there
+        self.leaving -= there
 
     # Faults.
 
     @rule(
         kind=st.sampled_from(["lost before", "lost after", "off", "down", "read only", "calm"]),
+        lasts=st.booleans(),
         step=st.sampled_from(["", "lookup", "subscribe", "unsubscribe"]),
         after=st.booleans(),
     )
-    def trouble(self, kind: str, step: str, after: bool) -> None:
+    def trouble(self, kind: str, lasts: bool, step: str, after: bool) -> None:
         """An answer is lost, the worker is killed, the switch is off, Basket has trouble."""
         faults = {"lost before": Fault.LOST_BEFORE, "lost after": Fault.LOST_AFTER}
-        self.basket.fault = faults.get(kind, Fault.NONE)
+        self.basket.fault, self.basket.fault_lasts = faults.get(kind, Fault.NONE), lasts
         self.world.switch = kind != "off"
         self.basket.out_of_reach = kind == "down"
-        self.basket.read_only = kind == "read only"
-        self.plain = self.plain and kind != "read only"
+        self.basket.read_only = kind == "read only" and not self.plain
         self.world.crash_before, self.world.crash_after = ("", step) if after else (step, "")
 
+    @precondition(lambda self: not self.plain)
     @rule(delays=st.lists(st.sampled_from([1, 5, 20, 400, 1500]), min_size=1, max_size=2))
     def late_unsubscribes(self, delays: list[int]) -> None:
-        self.plain = False
         self.basket.unsubscribe_delays = [timedelta(seconds=delay) for delay in delays]
 
     @rule(mailbox=mailboxes, refused=st.booleans())
@@ -293,23 +313,23 @@ class Story(RuleBasedStateMachine):
         if refused and key and not self.basket.find(mailbox):
             self.basket.refused.add(key)
 
+    @precondition(lambda self: not self.plain and self.backup is None)
     @rule(everything=st.booleans(), newsletter=policies)
     def lose(self, everything: bool, newsletter: str) -> None:
         """Basket loses everybody, or everybody's subscriptions to one newsletter."""
-        if self.backup is None:
-            self.backup = copy.deepcopy(self.basket.people)
-            for name in NEWSLETTERS:
-                self._forget_opt_outs(name)
-            self.plain = False
-            if everything:
-                for person in self.basket.people:  # too few have it to tell that from opt-outs
-                    if EXTRA in person.newsletters:
-                        self._really(person.email, EXTRA)
-                self.basket.lose_people()
-                self.foreign.clear()
-            else:
-                self.basket.lose_newsletter(newsletter)
+        self.backup = copy.deepcopy(self.basket.people)
+        for name in NEWSLETTERS:
+            self._forget_opt_outs(name)
+        if everything:
+            for person in self.basket.people:  # too few have it to tell that from opt-outs
+                if EXTRA in person.newsletters:
+                    self._really(person.email, EXTRA)
+            self.basket.lose_people()
+            self.foreign.clear()
+        else:
+            self.basket.lose_newsletter(newsletter)
 
+    @precondition(lambda self: self.backup is not None)
     @rule()
     def restore(self) -> None:
         if self.backup is not None:
@@ -320,6 +340,7 @@ class Story(RuleBasedStateMachine):
             self.basket.people, self.backup = self.backup, None
             self.clean.clear()  # whoever is in the backup may count as somebody who came back
             self.marked.clear()
+            self.leaving.clear()
             self.foreign = {
                 contact_key(person.email): {FOREIGN}
                 for person in self.basket.people
@@ -372,6 +393,7 @@ class Story(RuleBasedStateMachine):
         """Expect nothing of mailboxes' opt-outs that may have been taken for a loss."""
         self.clean = {pair for pair in self.clean if pair[0] in KEYS or pair[1] != newsletter}
         self.marked = {pair for pair in self.marked if pair[1] != newsletter}
+        self.leaving = {pair for pair in self.leaving if pair[1] != newsletter}
 
     def teardown(self) -> None:
         if self.world.site:
@@ -451,6 +473,7 @@ class Story(RuleBasedStateMachine):
                 assert name not in self.basket.has(mailbox), "subscribed against an opt-out"
                 there = [k for k, m in self.world.site.items() if contact_key(m.email) == mailbox]
                 self.marked |= {(key, name) for key in there if key in KEYS}
+        self.marked, self.leaving = self.marked | self.leaving, set()
         known_keys = {contact.key for contact in rows.contacts.values()}
         for key in {contact_key(box) for box in MAILBOXES} - known_keys:
             ours = self.basket.has(key) & set(NEWSLETTERS)

@@ -503,3 +503,48 @@ def test_late_removal_at_a_source_does_not_count_as_an_opt_out_of_its_next_owner
 
     assert world.basket.has(ANA) == world.basket.has(NEW) == {PHONE}
     assert opt_outs(world) == 0
+
+
+@pytest.mark.parametrize("drained", [True, False])
+def test_opt_outs_of_a_member_who_returned_and_was_deleted_stay_with_that_mailbox(
+    world: World, *, drained: bool
+) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.opt_out("ana", PHONE)
+    world.run(60)
+    world.change_email("ana", NEW)
+    if drained:
+        world.drain()
+    world.change_email("ana", ANA)
+
+    world.delete("ana")
+    world.settle()
+    world.join("ana again", ANA, PHONE)
+    world.join("ben", NEW, PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.basket.has(NEW) == {PHONE}
+
+
+def test_address_that_a_member_without_one_passed_is_erased(world: World) -> None:
+    world.join("ana", ANA, PHONE)
+    world.change_email("ana", "")
+
+    world.settle()
+
+    assert not world.rows.contacts
+
+
+def test_order_despite_opt_outs_outlasts_a_mailbox_that_the_member_passes(world: World) -> None:
+    joined(world, ("ana", ANA), ("ben", BEN, PHONE))
+    world.basket.own_unsubscribe(BEN, PHONE)
+    look(world)
+    world.order("ana", PHONE, despite_opt_out=True)
+    world.change_email("ana", BEN)
+    world.drain()
+    world.change_email("ana", NEW)
+
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE}

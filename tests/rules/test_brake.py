@@ -14,7 +14,7 @@ SETTINGS = Settings(newsletters=frozenset({PHONE}))
 
 
 @pytest.mark.parametrize(
-    ("brake", "more", "lets_go"),
+    ("brake", "more", "allows"),
     [
         (Brake(), 50, True),
         (Brake(), 51, False),
@@ -26,9 +26,9 @@ SETTINGS = Settings(newsletters=frozenset({PHONE}))
     ],
 )
 def test_brake_lets_go_of_the_larger_of_floor_and_ratio(
-    brake: Brake, more: int, *, lets_go: bool
+    brake: Brake, more: int, *, allows: bool
 ) -> None:
-    assert brake.lets_go(more, SETTINGS) is lets_go
+    assert brake.allows(more, SETTINGS) is allows
 
 
 def still_there(world: World, emails: list[str]) -> int:
@@ -145,6 +145,37 @@ def test_decision_made_since_a_change_was_held_back_beats_it(world: World, word:
     world.settle()
 
     assert world.basket.has("ana@example.com") == {PHONE}
+
+
+def test_later_change_of_another_policy_is_not_dated_back(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+    world.order("ana", NDA, subscribe=False)
+    world.run(60)
+
+    world.entitle("ana", NDA)
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE, NDA}
+
+
+def test_site_opt_out_of_a_member_whose_deletion_is_held_back_stays(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE, NDA))
+    world.opt_out("ana", NDA)
+    world.run(60)
+    world.brakes = {PHONE: Brake(on=True)}
+    world.change_email("ana", "ana@new.example.com")
+    world.delete("ana")
+    world.run(60)
+
+    world.reconcile(approved=frozenset({(world.member("ana").id, PHONE)}))
+    world.settle()
+    world.join("ana again", "ana@new.example.com", NDA)
+    world.settle()
+
+    assert world.basket.has("ana@new.example.com") == set()
 
 
 def test_clearing_of_what_nobody_decided_counts_as_removal(world: World) -> None:

@@ -6,7 +6,7 @@ from tests.rules.machine import Story
 
 #: The examples do not change from run to run; ``make soak-rules`` looks for new ones.
 SUITE = settings(
-    max_examples=400,
+    max_examples=250,
     stateful_step_count=50,
     derandomize=True,
     deadline=None,

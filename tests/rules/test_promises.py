@@ -240,6 +240,18 @@ def test_opt_out_that_another_mailbox_undid_before_the_member_came_stands(world:
     assert world.basket.has(NEW) == set()
 
 
+def test_plain_order_does_not_undo_an_opt_in_that_is_under_way(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.opt_out_of_all(ANA)
+    look(world)
+    world.opt_in("ana", PHONE)
+
+    world.order("ana", PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+
+
 def test_only_the_difference_is_sent(world: World) -> None:
     world.basket.own_subscribe(ANA, PHONE)
 
