@@ -348,7 +348,9 @@ class World:
 
     def conclude(self) -> None:
         """Run the control sample of every newsletter, once what it asks for is looked up."""
-        for name in sorted(self.rows.settings.newsletters):
+        names = {row.newsletter for row in self.rows.subscriptions.values() if row.missing_at}
+        names |= {asked.newsletter for asked in self.rows.questions if not asked.closed_at}
+        for name in sorted(names):
             self.rows, look_up = sample.conclude(self.rows, name)
             for contact_id in look_up:
                 touch(self.rows.contacts[contact_id], self.now)
