@@ -178,8 +178,8 @@ class Rows:
 
     def question(self, newsletter: str) -> Question | None:
         """Return the open question about a newsletter, if there is one."""
-        asked = (q for q in self.questions if q.newsletter == newsletter and not q.closed_at)
-        return next(asked, None)
+        about = [question for question in self.questions if question.newsletter == newsletter]
+        return next((question for question in about if not question.closed_at), None)
 
     def confirmed_during(self, row: Subscription) -> list[Question]:
         """
@@ -188,11 +188,11 @@ class Rows:
         The wrong Basket may have confirmed it, unless it was seen since they closed.
         """
         return [
-            asked
-            for asked in self.questions
-            if after(row.confirmed_at, asked.since)
-            and (asked.closed_at is None or after(asked.closed_at, row.confirmed_at))
-            and not after(row.seen_at, asked.closed_at)
+            question
+            for question in self.questions
+            if after(row.confirmed_at, question.since)
+            and (question.closed_at is None or after(question.closed_at, row.confirmed_at))
+            and not after(row.seen_at, question.closed_at)
         ]
 
     def veto(self, member: Member, newsletter: str) -> datetime | None:

@@ -80,14 +80,14 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
     lookups show them again. Returns the rows and the contacts to look up first.
     """
     rows, settings = rows.copy(), rows.settings
-    asked = rows.question(newsletter)
-    if asked:
-        still = _asked_about(rows, asked)
-        most = replace(asked, missing=max(asked.missing, len(still)))
+    question = rows.question(newsletter)
+    if question:
+        still = _missing_since(rows, question)
+        most = replace(question, missing=max(question.missing, len(still)))
         closed = len(still) <= settings.brake_ratio * most.missing
-        _put(rows, asked, replace(most, closed_at=rows.now) if closed else most)
+        _put(rows, question, replace(most, closed_at=rows.now) if closed else most)
         for row in still if closed else ():
-            if _is_owed(rows, row, asked):
+            if _is_owed(rows, row, question):
                 _subscribe_again(rows, row)
             elif row.state != State.LOST:
                 row.missing_at = None  # to be found missing again, and sampled again
@@ -98,10 +98,10 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
         return rows, found.look_up if found else ()
     too_many = found.missing > settings.brake_ratio * found.looked_up
     if too_many and found.missing >= settings.sample_minimum:
-        asked = Question(newsletter, found.since, found.missing)
-        rows.questions = [*rows.questions, asked]
+        question = Question(newsletter, found.since, found.missing)
+        rows.questions = [*rows.questions, question]
         _reopen(rows, newsletter, found.since - settings.reopened)
-        for row in _asked_about(rows, asked):
+        for row in _missing_since(rows, question):
             touch(rows.contacts[row.contact_id], rows.now)
         return rows, ()
     for row in rows.of(newsletter):
@@ -112,7 +112,7 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
     return rows, ()
 
 
-def answer(rows: Rows, asked: Question, *, lost: bool) -> Rows:
+def answer_question(rows: Rows, question: Question, *, lost: bool) -> Rows:
     """
     Close a question as an admin answers: Basket lost them, or they opted out.
 
@@ -121,14 +121,14 @@ def answer(rows: Rows, asked: Question, *, lost: bool) -> Rows:
     they went missing, are subscribed again in either case.
     """
     rows = rows.copy()
-    for row in _asked_about(rows, asked) + (_never_seen(rows, asked) if lost else []):
+    for row in _missing_since(rows, question) + (_never_seen(rows, question) if lost else []):
         contact = rows.contacts[row.contact_id]
-        if lost or _is_owed(rows, row, asked):
+        if lost or _is_owed(rows, row, question):
             _subscribe_again(rows, row)
         else:
             opt_out_mailbox(rows, contact, row.newsletter, row.missing_at)
         touch(contact, rows.now)
-    _put(rows, asked, replace(asked, closed_at=rows.now))
+    _put(rows, question, replace(question, closed_at=rows.now))
     return rows
 
 
@@ -141,19 +141,19 @@ def verify_rank(rows: Rows, row: Subscription) -> int | None:
     return 2 if opted_out or row.state == State.OPTED_OUT else None
 
 
-def _asked_about(rows: Rows, asked: Question) -> list[Subscription]:
+def _missing_since(rows: Rows, question: Question) -> list[Subscription]:
     """Find what a question is about: missing since it began, or reopened with it."""
-    found = (row for row in rows.of(asked.newsletter) if row.state != State.OPTED_OUT)
-    return [row for row in found if missing(row) or after(row.missing_at, asked.since)]
+    found = (row for row in rows.of(question.newsletter) if row.state != State.OPTED_OUT)
+    return [row for row in found if missing(row) or after(row.missing_at, question.since)]
 
 
-def _never_seen(rows: Rows, asked: Question) -> list[Subscription]:
+def _never_seen(rows: Rows, question: Question) -> list[Subscription]:
     """Find what a call had confirmed and no lookup has shown, also not during a question."""
     return [
         row
-        for row in rows.of(asked.newsletter)
+        for row in rows.of(question.newsletter)
         if unseen(row)
-        and after(rows.contacts[row.contact_id].looked_up_at, max(row.confirmed_at, asked.since))
+        and after(rows.contacts[row.contact_id].looked_up_at, max(row.confirmed_at, question.since))
     ]
 
 
@@ -163,11 +163,11 @@ def _subscribe_again(rows: Rows, row: Subscription) -> None:
     row.confirmed_at = row.seen_at = row.missing_at = row.requested_at = None
 
 
-def _is_owed(rows: Rows, row: Subscription, asked: Question) -> bool:
+def _is_owed(rows: Rows, row: Subscription, question: Question) -> bool:
     """Whether it was confirmed since the question began, or chosen since it went missing."""
     members = rows.at(rows.contacts[row.contact_id])
     decisions = [rows.decision(member, row.newsletter) for member in members]
-    return after(row.confirmed_at, asked.since) or any(
+    return after(row.confirmed_at, question.since) or any(
         decision.wanted
         and decision.decided_by in {DecidedBy.ADMIN, DecidedBy.MEMBER}
         and after(decision.decided_at, row.missing_at)
@@ -186,4 +186,4 @@ def _reopen(rows: Rows, newsletter: str, since: datetime) -> None:
 
 
 def _put(rows: Rows, old: Question, new: Question) -> None:
-    rows.questions = [new if asked is old else asked for asked in rows.questions]
+    rows.questions = [new if question is old else question for question in rows.questions]

@@ -248,9 +248,9 @@ class World:
         self.wait(milliseconds=1)
 
     def answer(self, newsletter: str, *, lost: bool) -> None:
-        asked = self.rows.question(newsletter)
-        assert asked is not None
-        self.rows = sample.answer(self.rows, asked, lost=lost)
+        question = self.rows.question(newsletter)
+        assert question is not None
+        self.rows = sample.answer_question(self.rows, question, lost=lost)
 
     def retry(self) -> None:
         """Try everything again, as an admin may."""
@@ -349,7 +349,7 @@ class World:
     def conclude(self) -> None:
         """Run the control sample of every newsletter, once what it asks for is looked up."""
         names = {row.newsletter for row in self.rows.subscriptions.values() if row.missing_at}
-        names |= {asked.newsletter for asked in self.rows.questions if not asked.closed_at}
+        names |= {question.newsletter for question in self.rows.questions if not question.closed_at}
         for name in sorted(names):
             self.rows, look_up = sample.conclude(self.rows, name)
             for contact_id in look_up:
