@@ -294,14 +294,16 @@ def test_lost_answer_of_a_subscribe_is_repeated_without_harm(world: World) -> No
 
 def test_fifth_equal_subscribe_waits_for_the_window(world: World) -> None:
     world.join("ana", ANA, PHONE)
+    world.basket.fault, world.basket.fault_lasts = Fault.LOST_BEFORE, True
 
     for _ in range(12):
-        world.basket.fault = Fault.LOST_BEFORE
         world.retry()
         world.run(20)
+    sent = len(calls(world, "subscribe"))
     world.basket.fault = Fault.NONE
     world.run(600)
 
+    assert sent == 4
     assert world.basket.rate_limited == 0
     assert world.basket.has(ANA) == {PHONE}
 
