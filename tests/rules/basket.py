@@ -1,4 +1,4 @@
-"""A Basket in memory, with the habits of the real one (shared/BASKET.md) and its faults."""
+"""A Basket in memory, with the habits of the real one and its faults."""
 
 import itertools
 from collections.abc import Callable

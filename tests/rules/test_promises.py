@@ -308,6 +308,22 @@ def test_worker_that_dies_in_a_move_loses_nothing(
     assert len(world.rows.contacts) == (1 if home else 0)
 
 
+def test_subscribe_that_was_queued_before_the_worker_died_is_taken_back(world: World) -> None:
+    world.basket.read_only = True
+    world.join("ana", ANA, PHONE)
+    world.crash_after = "subscribe"
+    world.drain()
+    world.sync(world.due())
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(3600)
+
+    world.basket.read_only = False
+    world.basket.work()
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+
+
 def test_change_between_two_steps_counts(world: World) -> None:
     joined(world, ("ana", ANA, PHONE))
     plain = world.between_steps
