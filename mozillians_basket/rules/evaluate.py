@@ -1,4 +1,4 @@
-"""Who is at which address, and what is wanted there: policies, orders and members' choices."""
+"""Place members at addresses and decide what is wanted: policies, orders, members' choices."""
 
 import hashlib
 import hmac

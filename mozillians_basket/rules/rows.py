@@ -17,7 +17,7 @@ Move: TypeAlias = Any
 
 
 class State(StrEnum):
-    """What is known of a subscription."""
+    """The state of a subscription, as far as the ledger knows it."""
 
     UNKNOWN = "unknown"
     SUBSCRIBED = "subscribed"
