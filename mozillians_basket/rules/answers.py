@@ -1,4 +1,4 @@
-"""What Basket's answers mean, and what they change."""
+"""The meaning of Basket's answers, and the changes that follow from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
