@@ -2,9 +2,15 @@
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
+
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest
 
 from mozillians_basket.sandbox import contacts, mail, maintenance
 from mozillians_basket.sandbox.contacts import Change, Outcome, UnacceptableError
+from mozillians_basket.sandbox.store import StoreTroubleError
+from mozillians_basket.sandbox.writing import writing
 
 CONFIRM = "confirm"
 RECOVER = "recover"
@@ -12,14 +18,20 @@ DETAILS = "details"
 
 
 def change(
-    what: Change, fields: Mapping[str, str], *, optin: bool = False, site: str = ""
+    what: Change,
+    fields: Mapping[str, str],
+    *,
+    optin: bool = False,
+    site: str = "",
+    new_token: uuid.UUID | None = None,
 ) -> Outcome:
     """
     Subscribe, unsubscribe or set, and send the messages that follow from it.
 
-    ``site`` is where the links in messages lead. Raises UnacceptableError.
+    ``site`` is where the links in messages lead. A person who is created gets ``new_token``, if
+    it is given. Raises UnacceptableError.
     """
-    outcome = contacts.apply(what, fields, optin=optin)
+    outcome = contacts.apply(what, fields, optin=optin, new_token=new_token)
     if outcome.person is None:
         return outcome
     if outcome.unconfirmed:
@@ -43,18 +55,58 @@ def recover(token: str, *, site: str = "") -> None:
         mail.lead_back(person, site)
 
 
+def queue(
+    request: HttpRequest, kind: str, fields: Mapping[str, str], *, optin: bool = False
+) -> None:
+    """
+    Carry out a change that Basket only queues: now, unless something holds it back.
+
+    A change that fails is lost, as it would fail in the background.
+    """
+    site = request.build_absolute_uri("/")
+    try:
+        if not maintenance.holds(request):
+            _carry_out(kind, fields, optin=optin, site=site)
+            return
+    except StoreTroubleError:
+        pass
+    maintenance.hold(kind, fields, optin=optin, site=site)
+
+
 def catch_up() -> None:
-    """Carry out what was held back in maintenance, once that is over."""
-    for call in maintenance.held_calls():
-        fields, site = call.data["fields"], call.data["site"]
-        if call.kind == CONFIRM:
-            confirm(fields["token"], site=site)
-        elif call.kind == RECOVER:
-            recover(fields["token"], site=site)
-        elif call.kind == DETAILS:
-            contacts.update_details(uuid.UUID(fields.pop("token")), fields)
-        else:
-            try:
-                change(Change(call.kind), fields, optin=call.data["optin"], site=site)
-            except UnacceptableError:
-                continue
+    """Carry out the changes that were held back, once nothing holds them back any more."""
+    if not maintenance.are_held.now() or not maintenance.is_over():
+        return
+    # One at a time, or two requests would share the changes and mix up their order.
+    with writing():
+        for call in maintenance.held_calls():
+            data = call.data
+            token = uuid.UUID(data["token"]) if "token" in data else None
+            # A change that the database refuses is lost, and the others are carried out.
+            with suppress(DatabaseError), transaction.atomic():
+                _carry_out(
+                    call.kind,
+                    data["fields"],
+                    optin=data["optin"],
+                    site=data["site"],
+                    new_token=token,
+                )
+
+
+def _carry_out(
+    kind: str,
+    fields: Mapping[str, str],
+    *,
+    optin: bool,
+    site: str,
+    new_token: uuid.UUID | None = None,
+) -> None:
+    if kind == CONFIRM:
+        confirm(fields["token"], site=site)
+    elif kind == RECOVER:
+        recover(fields["token"], site=site)
+    elif kind == DETAILS:
+        contacts.update_details(uuid.UUID(fields["token"]), fields)
+    else:
+        with suppress(UnacceptableError):
+            change(Change(kind), fields, optin=optin, site=site, new_token=new_token)

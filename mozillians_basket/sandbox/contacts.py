@@ -69,22 +69,29 @@ def parse_slugs(newsletters: str | None) -> list[str]:
     return [name.strip() for name in (newsletters or "").split(",") if name.strip()]
 
 
-def apply(change: Change, fields: Mapping[str, str], *, optin: bool = False) -> Outcome:
+def apply(
+    change: Change,
+    fields: Mapping[str, str],
+    *,
+    optin: bool = False,
+    new_token: uuid.UUID | None = None,
+) -> Outcome:
     """
     Carry out a call.
 
     ``fields`` holds ``email`` or ``token``, and whatever else the caller sent. ``optin`` says
-    that the address counts as confirmed. A token that nobody has, and a subscription to
-    nothing, change nothing. Raises UnacceptableError and StoreTroubleError.
+    that the address counts as confirmed. A person who is created gets ``new_token``, if it is
+    given. A token that nobody has, and a subscription to nothing, change nothing. Raises
+    UnacceptableError and StoreTroubleError.
     """
     store.is_written()
     try:
         with writing():
-            return _apply(change, fields, optin=optin)
+            return _apply(change, fields, optin=optin, new_token=new_token)
     except IntegrityError:
         # Another call has just created the same person: now they exist.
         with writing():
-            return _apply(change, fields, optin=optin)
+            return _apply(change, fields, optin=optin, new_token=new_token)
 
 
 def update_details(token: uuid.UUID, fields: Mapping[str, str]) -> None:
@@ -121,7 +128,9 @@ def confirm(token: uuid.UUID) -> tuple[Person | None, list[Newsletter]]:
     return person, welcomed
 
 
-def _apply(change: Change, fields: Mapping[str, str], *, optin: bool) -> Outcome:
+def _apply(
+    change: Change, fields: Mapping[str, str], *, optin: bool, new_token: uuid.UUID | None
+) -> Outcome:
     slugs = parse_slugs(fields.get("newsletters"))
     people = Person.objects.select_for_update()
     if "token" in fields:
@@ -134,7 +143,7 @@ def _apply(change: Change, fields: Mapping[str, str], *, optin: bool) -> Outcome
     if person is None:
         if change is not Change.SUBSCRIBE:
             return Outcome()
-        person = Person(email=fields["email"])
+        person = Person(email=fields["email"], token=new_token or uuid.uuid4())
     _copy_address(person, fields)
     _copy_details(person, fields)
     was_confirmed = person.optin

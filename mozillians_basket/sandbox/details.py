@@ -4,11 +4,10 @@ import uuid
 
 from django.http import HttpRequest, HttpResponse
 
-from mozillians_basket.sandbox import answers, calls, contacts, languages, maintenance, tokens
+from mozillians_basket.sandbox import answers, calls, languages, tokens
 from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.countries import SHORT
 from mozillians_basket.sandbox.endpoint import endpoint
-from mozillians_basket.sandbox.store import StoreTroubleError
 
 DETAILS = ("country", "first_name", "lang", "last_name", "source_url")
 
@@ -21,7 +20,8 @@ def user_meta(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     known = country in SHORT or country in {code.upper() for code in SHORT}
     if (country and not known) or (lang and not languages.LANGUAGE_CODE.fullmatch(lang)):
         return answers.error(400, Code.USAGE, "data is invalid")
-    _change(request, token, {name: value for name, value in fields.items() if value})
+    given = {name: value for name, value in fields.items() if value}
+    calls.queue(request, calls.DETAILS, {"token": str(token), **given})
     return answers.ok()
 
 
@@ -32,16 +32,6 @@ def custom_unsub_reason(request: HttpRequest) -> HttpResponse:
         return answers.error(400, Code.USAGE, "token and reason are required")
     token = tokens.parsed(request.POST["token"])
     if token:
-        _change(request, token, {"reason": request.POST["reason"]})
+        reason = request.POST["reason"]
+        calls.queue(request, calls.DETAILS, {"token": str(token), "reason": reason})
     return answers.ok()
-
-
-def _change(request: HttpRequest, token: uuid.UUID, fields: dict[str, str]) -> None:
-    try:
-        if not maintenance.applies_to(request):
-            contacts.update_details(token, fields)
-            return
-    except StoreTroubleError:
-        pass
-    held = {"token": str(token), **fields}
-    maintenance.hold(calls.DETAILS, held, optin=False, site="")

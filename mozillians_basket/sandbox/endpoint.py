@@ -120,8 +120,8 @@ def _with_faults(
     for fault in struck:
         if fault.kind == Fault.Kind.DELAY:
             faults.wait(fault)
-        elif fault.kind == Fault.Kind.MAINTENANCE:
-            request.META[maintenance.IN_MAINTENANCE] = True
+        elif fault.kind in maintenance.KINDS:
+            maintenance.begin(request, fault)
         else:
             decisive = fault
     if rounds.is_over():

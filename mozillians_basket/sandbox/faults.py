@@ -9,6 +9,9 @@ from mozillians_basket.sandbox.models import Fault
 from mozillians_basket.sandbox.remembered import Remembered
 from mozillians_basket.sandbox.rounds import rounds
 
+ACCOMPANYING = {Fault.Kind.DELAY, Fault.Kind.MAINTENANCE, Fault.Kind.READ_ONLY_MAINTENANCE}
+"""The kinds that go with others."""
+
 
 class FaultBoard:
     """The faults that are set, read from the database only when they may have changed."""
@@ -29,7 +32,7 @@ class FaultBoard:
         struck: list[Fault] = []
         decided = False
         for fault in self.current():
-            decides = fault.kind not in {Fault.Kind.DELAY, Fault.Kind.MAINTENANCE}
+            decides = fault.kind not in ACCOMPANYING
             if decides and decided:
                 continue
             if self._matches(fault, endpoint, email) and self._is_hit(fault) and self._use(fault):

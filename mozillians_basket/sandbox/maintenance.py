@@ -4,6 +4,7 @@ Changes that are accepted now and carried out later.
 In maintenance, and while the store of contacts is in trouble, Basket keeps them.
 """
 
+import uuid
 from collections.abc import Mapping
 
 from django.http import HttpRequest
@@ -13,16 +14,26 @@ from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.models import Fault, HeldCall
 from mozillians_basket.sandbox.remembered import Remembered
 
-IN_MAINTENANCE = "basket_sandbox.maintenance"
-HOLDING = {Fault.Kind.MAINTENANCE, *store.FOR_WRITING}
+KINDS = {Fault.Kind.MAINTENANCE, Fault.Kind.READ_ONLY_MAINTENANCE}
+HOLDING = {*KINDS, *store.FOR_WRITING}
 
 
 are_held = Remembered(HeldCall, HeldCall.objects.exists)
 
 
+def begin(request: HttpRequest, fault: Fault) -> None:
+    """Let this request be answered as in the maintenance that the fault asks for."""
+    request.META[f"basket_sandbox.{fault.kind}"] = True
+
+
 def applies_to(request: HttpRequest) -> bool:
-    """Tell whether this request is answered as in maintenance."""
-    return sandbox_settings.MAINTENANCE or IN_MAINTENANCE in request.META
+    """Tell whether this request is answered as in maintenance, where lookups are refused."""
+    return sandbox_settings.MAINTENANCE or "basket_sandbox.maintenance" in request.META
+
+
+def holds(request: HttpRequest) -> bool:
+    """Tell whether the changes of this request are kept for later."""
+    return applies_to(request) or "basket_sandbox.read_only_maintenance" in request.META
 
 
 def is_over() -> bool:
@@ -31,15 +42,24 @@ def is_over() -> bool:
     return not sandbox_settings.MAINTENANCE and not kinds & HOLDING
 
 
-def hold(kind: str, fields: Mapping[str, str], *, optin: bool, site: str) -> None:
-    """Keep a change for later."""
+def hold(
+    kind: str,
+    fields: Mapping[str, str],
+    *,
+    optin: bool,
+    site: str,
+    token: uuid.UUID | None = None,
+) -> None:
+    """Keep a change for later. A person created by it gets the token, if one is given."""
     data = {"fields": dict(fields), "optin": optin, "site": site}
+    if token:
+        data["token"] = str(token)
     HeldCall.objects.create(kind=kind, data=data)
 
 
 def held_calls() -> list[HeldCall]:
-    """Return the changes to be carried out now, none while maintenance lasts; they are gone."""
-    if not are_held.now() or not is_over():
-        return []
-    calls = list(HeldCall.objects.all())
-    return [call for call in calls if HeldCall.objects.filter(pk=call.pk).delete()[0]]
+    """Return the changes to be carried out now, in order; they are gone. Needs a transaction."""
+    calls = list(HeldCall.objects.select_for_update())
+    for call in calls:
+        call.delete()
+    return calls

@@ -16,7 +16,6 @@ from mozillians_basket.sandbox import (
 )
 from mozillians_basket.sandbox.codes import Code
 from mozillians_basket.sandbox.endpoint import endpoint
-from mozillians_basket.sandbox.store import StoreTroubleError
 
 NAMED_ADDRESS = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
 
@@ -26,7 +25,8 @@ def confirm(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     """Confirm the address of the person with this token; "ok" also if there is none."""
     if rates.is_exceeded("confirm", str(token)):
         return answers.rate_limited()
-    return _confirmed(request, token)
+    calls.queue(request, calls.CONFIRM, {"token": str(token)})
+    return answers.ok()
 
 
 @endpoint("confirm", "POST", refusal="Method not allowed")
@@ -36,7 +36,8 @@ def confirm_v1(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
         return answers.rate_limited()
     if maintenance.applies_to(request):
         return answers.maintenance()
-    return _confirmed(request, token)
+    calls.queue(request, calls.CONFIRM, {"token": str(token)})
+    return answers.ok()
 
 
 @endpoint("recover", "POST")
@@ -50,11 +51,7 @@ def recover(request: HttpRequest) -> HttpResponse:
     person = contacts.find(email=address)
     if person is None:
         return answers.error(404, Code.UNKNOWN_EMAIL, "Email address not known")
-    site = request.build_absolute_uri("/")
-    if maintenance.applies_to(request):
-        maintenance.hold(calls.RECOVER, {"token": str(person.token)}, optin=False, site=site)
-    else:
-        calls.recover(str(person.token), site=site)
+    calls.queue(request, calls.RECOVER, {"token": str(person.token)})
     return answers.ok()
 
 
@@ -78,17 +75,5 @@ def recover_v1(request: HttpRequest) -> HttpResponse:
     person = contacts.find(email=addresses.in_ascii(address))
     if person is None:
         return answers.unknown_email()
-    calls.recover(str(person.token), site=request.build_absolute_uri("/"))
-    return answers.ok()
-
-
-def _confirmed(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
-    site = request.build_absolute_uri("/")
-    try:
-        if not maintenance.applies_to(request):
-            calls.confirm(str(token), site=site)
-            return answers.ok()
-    except StoreTroubleError:
-        pass
-    maintenance.hold(calls.CONFIRM, {"token": str(token)}, optin=False, site=site)
+    calls.queue(request, calls.RECOVER, {"token": str(person.token)})
     return answers.ok()

@@ -24,7 +24,6 @@ from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.contacts import Change, UnacceptableError
 from mozillians_basket.sandbox.endpoint import endpoint
 from mozillians_basket.sandbox.models import Newsletter
-from mozillians_basket.sandbox.store import StoreTroubleError
 
 NEEDLESS = {"1", "true", "y", "yes"}
 
@@ -132,21 +131,23 @@ def _carry_out(
     language = languages.choose(fields, request.headers.get("Accept-Language", ""))
     if language:
         fields["lang"] = language
+    if not sync:
+        calls.queue(request, change, fields, optin=optin)
+        return answers.ok()
     site = request.build_absolute_uri("/")
     if maintenance.applies_to(request):
         maintenance.hold(change, fields, optin=optin, site=site)
-        return answers.maintenance() if sync else answers.ok()
+        return answers.maintenance()
+    if maintenance.holds(request) and contacts.parse_slugs(fields["newsletters"]):
+        # Read-only maintenance answers as if it were done.
+        person = contacts.find(email=fields["email"])
+        token = person.token if person else uuid.uuid4()
+        maintenance.hold(change, fields, optin=optin, site=site, token=token)
+        return answers.ok(token=str(token), created=person is None)
     try:
         outcome = calls.change(change, fields, optin=optin, site=site)
-    except StoreTroubleError:
-        if sync:
-            raise
-        maintenance.hold(change, fields, optin=optin, site=site)
-        return answers.ok()
     except UnacceptableError:
-        # Without sync the failure happens in the background, where nobody sees it.
-        return answers.page(500, "Server Error") if sync else answers.ok()
-    if not sync:
-        return answers.ok()
-    token = str(outcome.person.token) if outcome.person else None
-    return answers.ok(token=token, created=outcome.created)
+        return answers.page(500, "Server Error")
+    return answers.ok(
+        token=str(outcome.person.token) if outcome.person else None, created=outcome.created
+    )

@@ -190,8 +190,8 @@ class SandboxServer:
         and so on, or empty for all; ``times`` says how many requests, None for all to come.
         ``kind`` is ``answer`` (the default, with ``status`` and ``code``), ``delay``, ``hang``
         (both with ``seconds``), ``ignore``, ``drop``, ``malformed``, ``html``, ``rate_limit``
-        (with ``retry_after``) or ``maintenance``. ``email`` limits it to addresses of a
-        pattern, ``share`` and ``seed`` to some requests by chance.
+        (with ``retry_after``), ``maintenance`` or ``read_only_maintenance``. ``email`` limits it
+        to addresses of a pattern, ``share`` and ``seed`` to some requests by chance.
         """
         body = {"endpoint": endpoint, "remaining": times, **fault}
         return int(self._ask("POST", "faults", body)["fault"]["id"])
@@ -223,6 +223,20 @@ class SandboxServer:
     @maintenance.setter
     def maintenance(self, wanted: bool) -> None:
         self._replace("maintenance", wanted=wanted)
+
+    @property
+    def read_only_maintenance(self) -> bool:
+        """
+        Whether Basket is in read-only maintenance, where lookups go on and changes are queued.
+
+        A subscribe with ``sync=Y`` answers as if it were done, with a new token for a new
+        person. The queue is worked off, in order, when this is set to False.
+        """
+        return bool(self._everywhere("read_only_maintenance"))
+
+    @read_only_maintenance.setter
+    def read_only_maintenance(self, wanted: bool) -> None:
+        self._replace("read_only_maintenance", wanted=wanted)
 
     def reset(self) -> None:
         """Forget people, requests, faults and counters; keys and newsletters stay."""

@@ -49,3 +49,16 @@ def maintained(basket: Target) -> Iterator[Target]:
         yield basket
     else:
         pytest.skip("this Basket cannot be put into maintenance from here")
+
+
+@pytest.fixture
+def read_only(basket: Target) -> Iterator[Target]:
+    """Offer a Basket in read-only maintenance: a sandbox, or the one said to be in it."""
+    if basket.sandbox:
+        basket.sandbox.read_only_maintenance = True
+        yield basket
+        basket.sandbox.read_only_maintenance = False
+    elif os.environ.get("BASKET_CONTRACT_READ_ONLY_MAINTENANCE"):
+        yield basket
+    else:
+        pytest.skip("this Basket cannot be put into read-only maintenance from here")

@@ -19,6 +19,7 @@ class Fault(models.Model):
         HTML = "html", "answer a page of HTML instead"
         RATE_LIMIT = "rate_limit", "answer 429"
         MAINTENANCE = "maintenance", "behave as in maintenance"
+        READ_ONLY_MAINTENANCE = "read_only_maintenance", "look people up, but only queue changes"
         STORE_FAILS = "store_fails", "the store of contacts fails"
         STORE_REFUSES = "store_refuses", "the store of contacts refuses Basket"
         STORE_GONE = "store_gone", "the store of contacts is out of reach"
@@ -44,7 +45,7 @@ class Fault(models.Model):
         USER = "user", "user"
         USER_META = "user-meta", "user-meta"
 
-    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.ANSWER)
+    kind = models.CharField(max_length=32, choices=Kind.choices, default=Kind.ANSWER)
     endpoint = models.CharField(
         max_length=32,
         blank=True,
