@@ -7,8 +7,9 @@ from contextlib import suppress
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 
-from mozillians_basket.sandbox import contacts, mail, maintenance
+from mozillians_basket.sandbox import contacts, faults, mail, maintenance
 from mozillians_basket.sandbox.contacts import Change, Outcome, UnacceptableError
+from mozillians_basket.sandbox.models import Fault
 from mozillians_basket.sandbox.store import StoreTroubleError
 from mozillians_basket.sandbox.writing import writing
 
@@ -64,6 +65,11 @@ def queue(
     A change that fails is lost, as it would fail in the background.
     """
     site = request.build_absolute_uri("/")
+    struck = faults.board.striking_queued(*request.META[maintenance.ABOUT])
+    for fault in struck.values():
+        maintenance.hold(kind, fields, optin=optin, site=site, fault=fault)
+    if Fault.Kind.LATE in struck:
+        return
     try:
         if not maintenance.holds(request):
             _carry_out(kind, fields, optin=optin, site=site)
@@ -77,9 +83,11 @@ def catch_up() -> None:
     """Carry out the changes that were held back, once nothing holds them back any more."""
     if not maintenance.are_held.now() or not maintenance.is_over():
         return
+    if not maintenance.due_calls().exists():
+        return
     # One at a time, or two requests would share the changes and mix up their order.
     with writing():
-        for call in maintenance.held_calls():
+        for call in maintenance.take_due_calls():
             data = call.data
             token = uuid.UUID(data["token"]) if "token" in data else None
             # A change that the database refuses is lost, and the others are carried out.

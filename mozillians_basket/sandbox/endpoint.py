@@ -68,7 +68,9 @@ def endpoint(
             started = time.monotonic()
             email = request.POST.get("email") or request.GET.get("email") or ""
             calls.catch_up()
-            struck = faults.board.striking(name, email or _email_of(arguments, request))
+            about = name, email or _email_of(arguments, request)
+            request.META[maintenance.ABOUT] = about
+            struck = faults.board.striking(*about)
 
             def serve() -> HttpResponse:
                 asks_first = "Access-Control-Request-Method" in request.headers

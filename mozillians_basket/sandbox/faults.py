@@ -12,6 +12,9 @@ from mozillians_basket.sandbox.rounds import rounds
 ACCOMPANYING = {Fault.Kind.DELAY, Fault.Kind.MAINTENANCE, Fault.Kind.READ_ONLY_MAINTENANCE}
 """The kinds that go with others."""
 
+QUEUED = {Fault.Kind.LATE, Fault.Kind.DOUBLED}
+"""The kinds that strike a change in the queue, and not its request."""
+
 
 class FaultBoard:
     """The faults that are set, read from the database only when they may have changed."""
@@ -33,12 +36,24 @@ class FaultBoard:
         decided = False
         for fault in self.current():
             decides = fault.kind not in ACCOMPANYING
-            if decides and decided:
+            if fault.kind in QUEUED or (decides and decided):
                 continue
-            if self._matches(fault, endpoint, email) and self._is_hit(fault) and self._use(fault):
+            if self._strikes(fault, endpoint, email):
                 struck.append(fault)
                 decided = decided or decides
         return struck
+
+    def striking_queued(self, endpoint: str, email: str) -> dict[str, Fault]:
+        """Return by kind the faults that strike a queued change, and use them up by one."""
+        struck: dict[str, Fault] = {}
+        for fault in self.current():
+            is_first = fault.kind in QUEUED and fault.kind not in struck
+            if is_first and self._strikes(fault, endpoint, email):
+                struck[fault.kind] = fault
+        return struck
+
+    def _strikes(self, fault: Fault, endpoint: str, email: str) -> bool:
+        return self._matches(fault, endpoint, email) and self._is_hit(fault) and self._use(fault)
 
     def _matches(self, fault: Fault, endpoint: str, email: str) -> bool:
         if fault.endpoint and fault.endpoint != endpoint:
@@ -68,12 +83,15 @@ board = FaultBoard()
 
 def wait(fault: Fault, *, otherwise: float = 0) -> None:
     """Wait as the fault says, or else ``otherwise``; a reset or the server's end cuts it short."""
+    rounds.pause(seconds_of(fault, otherwise=otherwise))
+
+
+def seconds_of(fault: Fault, *, otherwise: float = 0) -> float:
+    """Return how long the fault lasts this time: its seconds, or else ``otherwise``, spread."""
     chance = random.SystemRandom()
     middle = fault.seconds or otherwise
     if fault.spread == Fault.Spread.UNIFORM:
-        seconds = chance.uniform(0, 2 * middle)
-    elif fault.spread == Fault.Spread.EXPONENTIAL:
-        seconds = chance.expovariate(1 / max(middle, 1e-9))
-    else:
-        seconds = middle
-    rounds.pause(seconds)
+        return chance.uniform(0, 2 * middle)
+    if fault.spread == Fault.Spread.EXPONENTIAL:
+        return chance.expovariate(1 / max(middle, 1e-9))
+    return middle

@@ -1,18 +1,25 @@
 """
 Changes that are accepted now and carried out later.
 
-In maintenance, and while the store of contacts is in trouble, Basket keeps them.
+In maintenance, and while the store of contacts is in trouble, Basket keeps them. Faults of the
+queue let it carry them out late, or twice.
 """
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from mozillians_basket.sandbox import faults, store
 from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.models import Fault, HeldCall
 from mozillians_basket.sandbox.remembered import Remembered
+
+ABOUT = "basket_sandbox.about"
+"""Where a request names its endpoint and address, as faults tell requests apart by."""
 
 KINDS = {Fault.Kind.MAINTENANCE, Fault.Kind.READ_ONLY_MAINTENANCE}
 HOLDING = {*KINDS, *store.FOR_WRITING}
@@ -49,17 +56,28 @@ def hold(
     optin: bool,
     site: str,
     token: uuid.UUID | None = None,
+    fault: Fault | None = None,
 ) -> None:
-    """Keep a change for later. A person created by it gets the token, if one is given."""
+    """
+    Keep a change for later: as long as the fault says, if one is given, and not beyond its end.
+
+    A person created by it gets the token, if one is given.
+    """
     data = {"fields": dict(fields), "optin": optin, "site": site}
     if token:
         data["token"] = str(token)
-    HeldCall.objects.create(kind=kind, data=data)
+    due = timezone.now() + timedelta(seconds=faults.seconds_of(fault) if fault else 0)
+    HeldCall.objects.create(kind=kind, data=data, due=due, fault=fault)
 
 
-def held_calls() -> list[HeldCall]:
-    """Return the changes to be carried out now, in order; they are gone. Needs a transaction."""
-    calls = list(HeldCall.objects.select_for_update())
+def due_calls() -> QuerySet[HeldCall]:
+    """Return the changes to be carried out now, in order."""
+    return HeldCall.objects.filter(Q(fault=None) | Q(due__lte=timezone.now()))
+
+
+def take_due_calls() -> list[HeldCall]:
+    """Take the changes to be carried out now out of the queue. Needs a transaction."""
+    calls = list(due_calls().select_for_update())
     for call in calls:
         call.delete()
     return calls

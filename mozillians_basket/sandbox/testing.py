@@ -190,14 +190,35 @@ class SandboxServer:
         and so on, or empty for all; ``times`` says how many requests, None for all to come.
         ``kind`` is ``answer`` (the default, with ``status`` and ``code``), ``delay``, ``hang``
         (both with ``seconds``), ``ignore``, ``drop``, ``malformed``, ``html``, ``rate_limit``
-        (with ``retry_after``), ``maintenance`` or ``read_only_maintenance``. ``email`` limits it
-        to addresses of a pattern, ``share`` and ``seed`` to some requests by chance.
+        (with ``retry_after``), ``maintenance`` or ``read_only_maintenance``; or, for what Basket
+        only queues, ``late`` or ``doubled`` (both with ``seconds``). ``email`` limits it to
+        addresses of a pattern, ``share`` and ``seed`` to some requests by chance.
         """
         body = {"endpoint": endpoint, "remaining": times, **fault}
         return int(self._ask("POST", "faults", body)["fault"]["id"])
 
+    def delay_queue(self, seconds: float, endpoint: str = "", **limits: Any) -> int:
+        """
+        Let queued changes be carried out ``seconds`` late: every unsubscribe, sync=N subscribes.
+
+        They are carried out at once when the fault is taken away. ``limits`` are those of
+        ``fail()``. Return the number of the fault, for ``heal()``.
+        """
+        return self.fail(endpoint, kind="late", seconds=seconds, **limits)
+
+    def double_queued(
+        self, seconds: float, endpoint: str = "", *, times: int | None = 1, **limits: Any
+    ) -> int:
+        """
+        Let the next queued change be carried out now and, ``seconds`` later, a second time.
+
+        The second time can undo a newer change. It comes at once when the fault is taken
+        away. ``limits`` are those of ``fail()``. Return the number of the fault, for ``heal()``.
+        """
+        return self.fail(endpoint, kind="doubled", seconds=seconds, times=times, **limits)
+
     def heal(self, fault: int | None = None) -> None:
-        """Take one fault away, or all of them."""
+        """Take one fault away, or all of them. What they held back is carried out."""
         self._ask("DELETE", "faults", query={} if fault is None else {"id": str(fault)})
 
     @property

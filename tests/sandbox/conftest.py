@@ -1,5 +1,6 @@
-"""A caller of the sandbox Basket, as any HTTP client would be."""
+"""A caller of the sandbox Basket, as any HTTP client would be, also of its admin."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,28 @@ def caller(basket_sandbox: SandboxServer) -> Iterator[Caller]:
     caller = Caller(basket_sandbox)
     with caller.session:
         yield caller
+
+
+@pytest.fixture
+def admin(caller: Caller) -> Caller:
+    """Somebody who has logged in."""
+    login = "/admin/login/?next=/admin/"
+    data = {"username": "admin", "password": caller.sandbox.api_key, **proof(caller, login)}
+    assert "Site administration" in caller.post(login, data).text
+    return caller
+
+
+def proof(caller: Caller, path: str) -> dict[str, str]:
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', caller.get(path).text)
+    assert found
+    return {"csrfmiddlewaretoken": found[1]}
+
+
+def set_fault(admin: Caller, **fields: str) -> None:
+    """Set a fault on its page."""
+    path = "/admin/basket_sandbox/fault/add/"
+    usual = {"status": "500", "seconds": "0", "spread": "fixed", "share": "1", "seed": "0"}
+    assert admin.post(path, {**usual, **fields, **proof(admin, path)}).url.endswith("/fault/")
 
 
 @pytest.fixture

@@ -1,33 +1,16 @@
 """The sandbox's own admin shows and changes what Basket holds."""
 
-import re
-
 import pytest
 import requests
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.sandbox.conftest import Caller
+from tests.sandbox.conftest import Caller, proof, set_fault
 
 EMAIL = "ada@example.com"
 PAGES = [
     "apikey", "blockeddomain", "fault", "newsletter", "newslettergroup", "person",
     "receivedrequest", "sentmessage",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def admin(caller: Caller) -> Caller:
-    """Somebody who has logged in."""
-    login = "/admin/login/?next=/admin/"
-    data = {"username": "admin", "password": caller.sandbox.api_key, **proof(caller, login)}
-    assert "Site administration" in caller.post(login, data).text
-    return caller
-
-
-def proof(caller: Caller, path: str) -> dict[str, str]:
-    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', caller.get(path).text)
-    assert found
-    return {"csrfmiddlewaretoken": found[1]}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -43,11 +26,7 @@ def test_every_list_opens(admin: Caller, page: str) -> None:
 
 
 def test_a_fault_is_set_on_its_page(admin: Caller) -> None:
-    path = "/admin/basket_sandbox/fault/add/"
-    fields = {"kind": "answer", "endpoint": "lookup", "status": "503", "seconds": "0"}
-    rest = {"spread": "fixed", "share": "1", "seed": "0"}
-
-    admin.post(path, {**fields, **rest, **proof(admin, path)})
+    set_fault(admin, kind="answer", endpoint="lookup", status="503")
 
     assert admin.get("/news/lookup-user/").status_code == 503
 

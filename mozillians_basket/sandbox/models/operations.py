@@ -2,6 +2,7 @@
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
 
 class Fault(models.Model):
@@ -20,6 +21,8 @@ class Fault(models.Model):
         RATE_LIMIT = "rate_limit", "answer 429"
         MAINTENANCE = "maintenance", "behave as in maintenance"
         READ_ONLY_MAINTENANCE = "read_only_maintenance", "look people up, but only queue changes"
+        LATE = "late", "carry out a queued change later"
+        DOUBLED = "doubled", "carry out a queued change now, and later once more"
         STORE_FAILS = "store_fails", "the store of contacts fails"
         STORE_REFUSES = "store_refuses", "the store of contacts refuses Basket"
         STORE_GONE = "store_gone", "the store of contacts is out of reach"
@@ -140,14 +143,21 @@ class RateCount(models.Model):
 
 
 class HeldCall(models.Model):
-    """A change that was accepted in maintenance and is carried out afterwards."""
+    """
+    A change that was accepted and is carried out later.
+
+    It waits for its time or for the end of the fault that holds it back, whichever is first,
+    and in any case for the end of maintenance.
+    """
 
     received = models.DateTimeField(auto_now_add=True)
+    due = models.DateTimeField(default=timezone.now)
+    fault = models.ForeignKey(Fault, null=True, on_delete=models.SET_NULL)
     kind = models.CharField(max_length=16)
     data = models.JSONField()
 
     class Meta:
-        ordering = ["pk"]
+        ordering = ["due", "pk"]
 
     def __str__(self) -> str:
         return self.kind
