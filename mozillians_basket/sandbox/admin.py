@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from mozillians_basket.sandbox import calls, faults
 from mozillians_basket.sandbox.models import (
     ApiKey,
     BlockedDomain,
@@ -86,10 +87,30 @@ class FaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = [
         (None, {"fields": ["kind"]}),
         ("Which requests it strikes", {"fields": ["endpoint", "email", "remaining"]}),
+        ("What a loss takes", {"fields": ["newsletter"]}),
         ("Only some of them", {"fields": ["share", "seed"], "classes": ["collapse"]}),
         ("What is answered", {"fields": ["status", "code", "desc", "retry_after"]}),
         ("How long it takes", {"fields": ["seconds", "spread"]}),
     ]
+
+    def has_change_permission(self, request: HttpRequest, obj: Fault | None = None) -> bool:
+        """A loss has struck: it can be taken away, and no longer changed."""
+        has_struck = obj is not None and obj.kind in Fault.LOSSES
+        return not has_struck and super().has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Fault, form: object, change: object) -> None:
+        """Set the fault, so that a loss strikes."""
+        faults.set_fault(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Fault) -> None:
+        """Take the fault away, and carry out what it held back."""
+        faults.take_away([obj])
+        calls.catch_up()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Fault]) -> None:
+        """Take the faults away, and carry out what they held back."""
+        faults.take_away(queryset)
+        calls.catch_up()
 
 
 class RecordAdmin:

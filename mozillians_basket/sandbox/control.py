@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from mozillians_basket.sandbox import authorization, calls, catalogue, journal, profiles
 from mozillians_basket.sandbox.counts import counts as counters
+from mozillians_basket.sandbox.faults import set_fault, take_away
 from mozillians_basket.sandbox.models import (
     Fault,
     HeldCall,
@@ -71,14 +72,13 @@ def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     if request.method == "POST":
         fault = Fault(**body)
         fault.full_clean()
-        fault.save()
+        set_fault(fault)
         return {"fault": _fault(fault)}
     if request.method == "DELETE":
         chosen = Fault.objects.all()
         if "id" in request.GET:
             chosen = chosen.filter(pk=request.GET["id"])
-        for fault in chosen:
-            fault.delete()
+        take_away(chosen)
         calls.catch_up()
     return {"faults": [_fault(fault) for fault in Fault.objects.all()]}
 

@@ -1,13 +1,16 @@
-"""Faults: which of them strikes a request."""
+"""Faults: how they are set and taken away, and which of them strikes a request."""
 
 import random
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from django.db.models import F
 
-from mozillians_basket.sandbox.models import Fault
+from mozillians_basket.sandbox import store
+from mozillians_basket.sandbox.models import Fault, Snapshot
 from mozillians_basket.sandbox.remembered import Remembered
 from mozillians_basket.sandbox.rounds import rounds
+from mozillians_basket.sandbox.writing import writing
 
 ACCOMPANYING = {Fault.Kind.DELAY, Fault.Kind.MAINTENANCE, Fault.Kind.READ_ONLY_MAINTENANCE}
 """The kinds that go with others."""
@@ -20,7 +23,7 @@ class FaultBoard:
     """The faults that are set, read from the database only when they may have changed."""
 
     def __init__(self) -> None:
-        self._faults = Remembered(Fault, lambda: list(Fault.objects.exclude(remaining=0)))
+        self._faults = Remembered(Fault, _striking_requests)
 
     def current(self) -> list[Fault]:
         """Return the faults that are set, in the order in which they were set."""
@@ -78,7 +81,28 @@ class FaultBoard:
         return False
 
 
+def _striking_requests() -> list[Fault]:
+    return list(Fault.objects.exclude(remaining=0).exclude(kind__in=Fault.LOSSES))
+
+
 board = FaultBoard()
+
+
+def set_fault(fault: Fault) -> None:
+    """Set a fault. A loss strikes at once."""
+    with writing():
+        fault.save()
+        if fault.kind in Fault.LOSSES:
+            store.lose(fault)
+
+
+def take_away(faults: Iterable[Fault]) -> None:
+    """Take faults away, the newest first. What a loss took is brought back."""
+    with writing():
+        for fault in sorted(faults, key=lambda fault: fault.pk, reverse=True):
+            for snapshot in Snapshot.objects.filter(fault=fault):
+                store.restore(snapshot)
+            fault.delete()
 
 
 def wait(fault: Fault, *, otherwise: float = 0) -> None:

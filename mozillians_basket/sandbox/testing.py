@@ -218,8 +218,39 @@ class SandboxServer:
         return self.fail(endpoint, kind="doubled", seconds=seconds, times=times, **limits)
 
     def heal(self, fault: int | None = None) -> None:
-        """Take one fault away, or all of them. What they held back is carried out."""
+        """
+        Take one fault away, or all of them.
+
+        Changes that they held back are carried out, and losses are restored.
+        """
         self._ask("DELETE", "faults", query={} if fault is None else {"id": str(fault)})
+
+    def lose_people(self, newsletter: str = "", **limits: Any) -> int:
+        """
+        Delete people: all, or those who get the newsletter. Return the number of the fault.
+
+        ``share`` and ``seed`` limit it to some of them by chance, ``email`` to addresses of a
+        pattern. ``restore()`` brings them back.
+        """
+        return self.fail(kind="people_vanish", newsletter=newsletter, **limits)
+
+    def lose_subscriptions(self, newsletter: str = "", **limits: Any) -> int:
+        """
+        Delete subscriptions of a newsletter, or of all, and let the people stay.
+
+        ``limits`` and the answer are those of ``lose_people()``.
+        """
+        return self.fail(kind="subscriptions_vanish", newsletter=newsletter, **limits)
+
+    def restore(self) -> None:
+        """
+        Bring all people and subscriptions back as they were before the first loss.
+
+        As with a backup, changes since then are undone, and people who came since are gone.
+        """
+        for fault in reversed(self.faults):
+            if fault["kind"] in {"people_vanish", "subscriptions_vanish"}:
+                self.heal(fault["id"])
 
     @property
     def faults(self) -> list[dict[str, Any]]:

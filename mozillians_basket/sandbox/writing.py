@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from django.db import transaction
+from django.db import connection, transaction
 
-_turn = threading.RLock()
+_turn = threading.Lock()
 
 
 @contextmanager
@@ -15,6 +15,7 @@ def writing() -> Iterator[None]:
     A transaction, in turn with those of other threads.
 
     SQLite lets one write at a time, and the others look again after up to a tenth of a second.
+    Within a transaction, the database is held already: waiting for a turn would be a deadlock.
     """
-    with _turn, transaction.atomic():
+    with nullcontext() if connection.in_atomic_block else _turn, transaction.atomic():
         yield

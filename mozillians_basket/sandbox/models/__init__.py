@@ -9,6 +9,7 @@ from mozillians_basket.sandbox.models.operations import (
     RateCount,
     ReceivedRequest,
     SentMessage,
+    Snapshot,
 )
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "RateCount",
     "ReceivedRequest",
     "SentMessage",
+    "Snapshot",
     "Subscription",
 ]

@@ -1,8 +1,11 @@
 """What the sandbox Basket keeps about its own working: faults, requests, counters."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+
+from mozillians_basket.sandbox.models.catalogue import Newsletter
 
 
 class Fault(models.Model):
@@ -23,6 +26,11 @@ class Fault(models.Model):
         READ_ONLY_MAINTENANCE = "read_only_maintenance", "look people up, but only queue changes"
         LATE = "late", "carry out a queued change later"
         DOUBLED = "doubled", "carry out a queued change now, and later once more"
+        PEOPLE_VANISH = "people_vanish", "people vanish, until this is taken away"
+        SUBSCRIPTIONS_VANISH = (
+            "subscriptions_vanish",
+            "subscriptions vanish, until this is taken away",
+        )
         STORE_FAILS = "store_fails", "the store of contacts fails"
         STORE_REFUSES = "store_refuses", "the store of contacts refuses Basket"
         STORE_GONE = "store_gone", "the store of contacts is out of reach"
@@ -48,6 +56,9 @@ class Fault(models.Model):
         USER = "user", "user"
         USER_META = "user-meta", "user-meta"
 
+    LOSSES = {Kind.PEOPLE_VANISH, Kind.SUBSCRIPTIONS_VANISH}
+    """The kinds that strike what Basket holds, once, and no request."""
+
     kind = models.CharField(max_length=32, choices=Kind.choices, default=Kind.ANSWER)
     endpoint = models.CharField(
         max_length=32,
@@ -58,7 +69,11 @@ class Fault(models.Model):
     email = models.CharField(
         max_length=254,
         blank=True,
-        help_text="Only requests about addresses like this, as in *@example.com.",
+        help_text="Only requests about addresses like this, or people at them: *@example.com.",
+    )
+    newsletter = models.SlugField(
+        blank=True,
+        help_text="Only people who get this newsletter, or only its subscriptions; none for all.",
     )
     status = models.PositiveSmallIntegerField(
         default=500, validators=[MinValueValidator(100), MaxValueValidator(599)]
@@ -71,7 +86,7 @@ class Fault(models.Model):
     share = models.FloatField(
         default=1,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="The share of matching requests that it strikes.",
+        help_text="The share of matching requests or people that it strikes.",
     )
     seed = models.IntegerField(default=0, help_text="Decides which ones a share strikes.")
     remaining = models.PositiveIntegerField(
@@ -83,7 +98,30 @@ class Fault(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
+        if self.kind in self.LOSSES:
+            return f"{self.get_kind_display()} ({self.newsletter or 'every newsletter'})"
         return f"{self.get_kind_display()} ({self.endpoint or 'every endpoint'})"
+
+    def clean(self) -> None:
+        """Refuse limits that have no meaning for this kind."""
+        if self.kind in self.LOSSES:
+            if self.endpoint or self.remaining is not None:
+                raise ValidationError("A loss strikes once, and no request.")
+            if self.newsletter and not Newsletter.objects.filter(slug=self.newsletter).exists():
+                raise ValidationError({"newsletter": "There is no such newsletter."})
+        elif self.newsletter:
+            raise ValidationError({"newsletter": "Only a loss can be limited to a newsletter."})
+
+
+class Snapshot(models.Model):
+    """All people and subscriptions from before a loss, as Django serializes them."""
+
+    fault = models.OneToOneField(Fault, on_delete=models.CASCADE)
+    taken = models.DateTimeField(auto_now_add=True)
+    content = models.TextField()
+
+    def __str__(self) -> str:
+        return f"people and subscriptions at {self.taken}"
 
 
 class ReceivedRequest(models.Model):
