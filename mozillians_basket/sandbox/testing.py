@@ -146,6 +146,16 @@ class SandboxServer:
                 fields[name] = list(fields[name])
         return records.person(self._ask("POST", "people", {"email": email, **fields})["person"])
 
+    def rename_person(self, email: str, new_email: str) -> SandboxPerson:
+        """Change a person's address, as they would at Basket: their token stays."""
+        return self._known(email, new_email=new_email)
+
+    def opt_out(self, email: str, newsletter: str = "") -> SandboxPerson:
+        """Let a person leave a newsletter, as they would at Basket, or opt out of everything."""
+        if newsletter:
+            return self._known(email, remove=[newsletter])
+        return self._known(email, newsletters=[], optout=True)
+
     def forget_people(self) -> None:
         """Delete everybody."""
         self._ask("DELETE", "people")
@@ -293,6 +303,11 @@ class SandboxServer:
     def reset(self) -> None:
         """Forget people, requests, faults and counters; keys and newsletters stay."""
         self._ask("POST", "reset")
+
+    def _known(self, email: str, **fields: Any) -> SandboxPerson:
+        if self.person(email) is None:
+            raise ValueError(f"Basket does not know {email}")
+        return self.put_person(email, **fields)
 
     def _everywhere(self, kind: str) -> list[dict[str, Any]]:
         return [

@@ -1,5 +1,7 @@
 """The sandbox's own admin shows and changes what Basket holds."""
 
+import re
+
 import pytest
 import requests
 
@@ -29,6 +31,23 @@ def test_a_fault_is_set_on_its_page(admin: Caller) -> None:
     set_fault(admin, kind="answer", endpoint="lookup", status="503")
 
     assert admin.get("/news/lookup-user/").status_code == 503
+
+
+def test_person_is_renamed_on_their_page(admin: Caller) -> None:
+    before = admin.sandbox.put_person(EMAIL, newsletters=["app-dev"])
+    path = admin.get("/admin/basket_sandbox/person/").text
+    path = re.findall(r'href="(/admin/basket_sandbox/person/\d+/change/)', path)[0]
+    fields = {"email": "ada@example.org", "token": before.token, "lang": "en", "format": "H"}
+    inline = {"subscriptions-TOTAL_FORMS": "0", "subscriptions-INITIAL_FORMS": "0"}
+
+    admin.post(path, {**fields, **inline, **proof(admin, path)})
+
+    (person,) = admin.sandbox.people.values()
+    assert (person.email, person.token) == ("ada@example.org", before.token)
+    assert person.newsletters == {"app-dev"}
+    lookup = {"email": person.email}
+    answer = admin.get("/api/v1/users/lookup/", params=lookup, headers=admin.key)
+    assert answer.status_code == 200
 
 
 def test_a_disabled_key_is_refused(admin: Caller) -> None:

@@ -19,6 +19,69 @@ def test_a_person_is_changed_bit_by_bit(basket_sandbox: SandboxServer) -> None:
     assert (person.optout, person.fields["lang"]) == (True, "de")
 
 
+def test_renamed_person_keeps_the_token(caller: Caller) -> None:
+    before = caller.sandbox.put_person(EMAIL, newsletters={"app-dev"}, optin=True)
+
+    caller.sandbox.rename_person("ADA@example.com", "Ada@example.org")
+
+    path = "/api/v1/users/lookup/"
+    old = caller.get(path, params={"email": EMAIL}, headers=caller.key)
+    by_token = caller.get(path, params={"token": before.token}, headers=caller.key)
+    by_email = caller.get(path, params={"email": "ada@example.org"}, headers=caller.key)
+    assert (old.status_code, old.json()["code"]) == (404, 3)
+    assert by_token.json() == by_email.json()
+    assert by_token.json()["email"] == "Ada@example.org"
+    assert by_token.json()["newsletters"] == ["app-dev"]
+
+
+def test_person_leaves_one_newsletter(caller: Caller) -> None:
+    caller.sandbox.put_person(EMAIL, newsletters={"app-dev", "mozilla-phone"})
+
+    caller.sandbox.opt_out(EMAIL, "app-dev")
+
+    found = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
+    assert (found.json()["newsletters"], found.json()["optout"]) == (["mozilla-phone"], False)
+
+
+def test_person_opts_out_of_everything(caller: Caller) -> None:
+    caller.sandbox.put_person(EMAIL, newsletters={"app-dev", "mozilla-phone"})
+
+    caller.sandbox.opt_out(EMAIL)
+
+    found = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
+    assert (found.json()["newsletters"], found.json()["optout"]) == ([], True)
+
+
+def test_unknown_person_neither_leaves_nor_is_renamed(basket_sandbox: SandboxServer) -> None:
+    with pytest.raises(ValueError, match="does not know"):
+        basket_sandbox.opt_out(EMAIL)
+    with pytest.raises(ValueError, match="does not know"):
+        basket_sandbox.rename_person(EMAIL, "ada@example.org")
+
+    assert basket_sandbox.people == {}
+
+
+def test_nobody_is_renamed_to_an_address_in_use(basket_sandbox: SandboxServer) -> None:
+    basket_sandbox.put_person(EMAIL)
+    basket_sandbox.put_person("eve@example.com")
+
+    with pytest.raises(ValueError, match=r"\w"):
+        basket_sandbox.rename_person(EMAIL, "Eve@example.com")
+
+    assert set(basket_sandbox.people) == {EMAIL, "eve@example.com"}
+
+
+def test_person_is_renamed_over_the_control_endpoint(caller: Caller) -> None:
+    before = caller.sandbox.put_person(EMAIL)
+    body = {"email": EMAIL, "new_email": "ada@example.org"}
+
+    path = f"{caller.sandbox.url}/sandbox/people/"
+    answer = caller.session.post(path, json=body, headers=caller.key)
+
+    assert answer.json()["person"]["token"] == before.token
+    assert set(caller.sandbox.people) == {"ada@example.org"}
+
+
 def test_nobody_is_none(basket_sandbox: SandboxServer) -> None:
     assert basket_sandbox.person(EMAIL) is None
 
