@@ -17,7 +17,7 @@ unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
-	contract bench benchmark \
+	contract bench benchmark size \
 	coverage lint format types check wheel requirements clean
 
 help: ## list the targets
@@ -63,6 +63,9 @@ bench: $(BENCH_READY) ## the app measured beside the plain way, about 25 minutes
 
 benchmark: $(READY) ## how many lookups a second the sandbox Basket answers
 	$(RUN) -m benchmarks.sandbox_lookups $(ARGS)
+
+size: $(READY) ## count files and lines of code, by part of the app
+	$(RUN) -m benchmarks.size
 
 coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest
