@@ -17,7 +17,7 @@ unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
-	contract bench benchmark size \
+	contract bench benchmark size walk \
 	coverage lint format types check wheel requirements clean
 
 help: ## list the targets
@@ -66,6 +66,9 @@ benchmark: $(READY) ## how many lookups a second the sandbox Basket answers
 
 size: $(READY) ## count files and lines of code, by part of the app
 	$(RUN) -m benchmarks.size
+
+walk: $(READY) ## follow one vouch through the app's functions; ARGS=--worker for a real worker
+	$(RUN) -m benchmarks.walk $(ARGS)
 
 coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest
