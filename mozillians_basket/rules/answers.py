@@ -31,6 +31,8 @@ class Person:
     token: str = field(repr=False)
     newsletters: frozenset[str] = frozenset()
     optout: bool = False
+    optin: bool = True
+    """False while Basket waits for the person's confirmation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Lookup:
 
 
 class Kind(Enum):
-    """What kind of answer a call got."""
+    """The kinds of answers to a call."""
 
     DONE = auto()
     UNCLEAR = auto()
@@ -76,7 +78,7 @@ class Answer:
 
 
 class Meaning(Enum):
-    """What a lookup means for one newsletter: the first that fits counts."""
+    """The meaning of a lookup for one newsletter: the first that fits counts."""
 
     OPTED_OUT = auto()  # the person is shown with optout, and no order overrides it
     CAME_BACK = auto()  # shown after an opt-out that a lookup has seen, and not by a call of ours
@@ -165,7 +167,7 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
     for contact_id, lookup in lookups.items():
         contact = rows.contacts[contact_id]
         if lookup.person:
-            contact.token = lookup.person.token
+            contact.token, contact.optin = lookup.person.token, lookup.person.optin
             for name in rows.settings.newsletters if contact.renamed_at else ():
                 row = rows.record(contact, name)  # what the person had elsewhere
                 row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
@@ -252,7 +254,7 @@ def _come_back(rows: Rows, contact: Contact, row: Subscription) -> None:
     End the vetoes of a newsletter that the person subscribed to again at Basket.
 
     It is wanted as of the last lookup that did not show it; a later decision
-    supersedes that. What a member opted out of on the site since then stays.
+    supersedes that. An opt-out that a member made on the site since then stays.
     """
     name, since = row.newsletter, contact.looked_up_at
     for member in rows.concerned(contact):
@@ -271,9 +273,9 @@ def _rename(rows: Rows, contact: Contact, lookup: Lookup, person: Person) -> Non
     """
     Write down that the mailbox's owner has another address at Basket.
 
-    The mailbox counts as opted out, its members do not. What the person has at
-    the other address stays on record here, to be taken away by token; unless
-    that address is a contact with members, which looks after it.
+    The mailbox counts as opted out, its members do not. Subscriptions at the other
+    address stay on record here, and are removed by token; unless that address is a
+    contact with members, which is synced by itself.
     """
     contact.renamed_at = contact.renamed_at or lookup.began_at
     for name in rows.settings.newsletters:

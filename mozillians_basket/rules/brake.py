@@ -20,7 +20,7 @@ class Brake:
 
     def allows(self, more: int, settings: Settings) -> bool:
         """
-        Whether policies may remove so many more.
+        Whether policies may remove ``more`` subscriptions now.
 
         Up to ``brake_floor`` an hour, or ``brake_ratio`` of the confirmed ones if
         that is more; once the brake is on, none until an admin approves.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import idna
+
 from mozillians_basket.rules.brake import Brake
 from mozillians_basket.rules.rows import (
     Contact,
@@ -38,12 +40,17 @@ def contact_key(email: str) -> str:
 
     Empty for an address that Basket cannot take: longer than 254 characters,
     or without an @. It is never cut, as that would be somebody else's mailbox.
+    International domains are encoded by IDNA 2008, as Basket does: Python's own
+    codec would take "straße" for "strasse", which is another domain.
     """
-    local, _, domain = email.strip().lower().rpartition("@")
-    with suppress(UnicodeError):  # no domain name: Basket refuses it
-        domain = domain.encode("idna").decode("ascii")
+    email = email.strip()
+    local, _, domain = email.lower().rpartition("@")
+    if not domain.isascii():
+        with suppress(idna.IDNAError):  # no domain name: Basket refuses it
+            domain = idna.encode(domain, uts46=True).decode("ascii")
     key = f"{local}@{domain}"
-    return key if local and domain and len(key) <= LONGEST_EMAIL else ""
+    usable = local and domain and len(key) <= LONGEST_EMAIL and len(email) <= LONGEST_EMAIL
+    return key if usable else ""
 
 
 def suppression_hash(key: str, secret: bytes) -> str:
@@ -125,7 +132,7 @@ def evaluate(
             changed = _follow_policies(rows, member, standing.entitled, kept, approved)
             if not (kept and goes):
                 changed |= _place(rows, member, standing)
-            if changed:
+            if changed and _concerns_basket(rows, member):
                 _touch(rows, member)
         spent.update(losses & counted - kept)
         member.held_back_at = (member.held_back_at or rows.now) if kept else None
@@ -243,6 +250,13 @@ def _touch(rows: Rows, member: Member) -> None:
     for contact_id in [member.contact_id, *(move.source_id for move in rows.moves_of(member))]:
         if contact_id is not None:
             touch(rows.contacts[contact_id], rows.now)
+
+
+def _concerns_basket(rows: Rows, member: Member) -> bool:
+    """Whether Basket has to be asked: not about a new member who should get nothing."""
+    names, contact = rows.settings.newsletters, rows.home(member)
+    known = contact and any((contact.id, name) in rows.subscriptions for name in names)
+    return bool(known or rows.moves_of(member) or any(rows.wishes(member, n) for n in names))
 
 
 class Result(StrEnum):

@@ -179,7 +179,7 @@ def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, froz
     End the sync of some contacts that were looked up: all their calls are answered.
 
     Closes moves, removes keyless members whose order is done, and erases the
-    contacts where nobody is any more, once no removal of ours can strike late.
+    contacts without members, once no removal of ours can take effect late.
     Returns the rows and, by contact that was erased, the newsletters that its
     mailbox had opted out of.
     """
@@ -200,7 +200,8 @@ def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, froz
             if at_rest and _carried_out(rows, member, contact):
                 _remove_keyless(rows, member, contact)
         if not contact.parked:
-            contact.attempts, contact.problem, contact.not_before = 0, "", None
+            contact.attempts, contact.not_before = 0, None
+            contact.problem = _lasting_problem(rows, contact)
         if at_rest and not rows.at(contact) and not _partners(rows, contact):
             contact.not_before = _removals_end(rows, contact)
             if contact.not_before is None:
@@ -210,9 +211,20 @@ def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, froz
             if contact.not_before is None:
                 contact.touched_at, contact.settled_at = None, rows.now
         for partner in partners:
-            if plan(rows, partner.id):
+            if plan(rows, partner.id) or _has_finished_order(rows, partner):
                 touch(partner, rows.now)
     return rows, erased
+
+
+def _lasting_problem(rows: Rows, contact: Contact) -> str:
+    """Name what Basket refused or lost: it stays until the address changes or an admin asks."""
+    for name in sorted(rows.settings.newsletters):
+        row = rows.subscription(contact, name)
+        if row.state == State.LOST:
+            return str(State.LOST)
+        if row.state == State.REFUSED:
+            return str(row.error_code)
+    return ""
 
 
 def _partners(rows: Rows, contact: Contact) -> list[Contact]:
@@ -238,6 +250,11 @@ def _at_rest(rows: Rows, contact: Contact, newsletter: str) -> bool:
     if row.requested_at or row.removal_pending or unseen(row) or missing(row):
         return False
     return not held(row) or stays(rows, contact, newsletter)
+
+
+def _has_finished_order(rows: Rows, contact: Contact) -> bool:
+    """Whether a keyless member there waited for nothing but the end of their move."""
+    return any(not member.key and not rows.moves_of(member) for member in rows.at(contact))
 
 
 def _carried_out(rows: Rows, member: Member, contact: Contact) -> bool:

@@ -1,12 +1,16 @@
 """The control sample: whether subscriptions that are missing are opt-outs or a mass loss."""
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, StrEnum, auto
 
 from mozillians_basket.rules.rows import (
+    Contact,
     DecidedBy,
     Question,
     Rows,
+    Settings,
     State,
     Subscription,
     after,
@@ -20,10 +24,13 @@ from mozillians_basket.rules.vetoes import end_mailbox_veto, opt_out_mailbox
 #: How long a subscription that was lost with its person can be the first of a mass loss.
 RECENT = timedelta(hours=1)
 
+#: The sample is taken around this number of missing ones: those that were found first.
+MOMENTS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the control sample of a newsletter shows so far."""
+    """The state of a newsletter's control sample."""
 
     since: datetime
     """When the first undecided one was found missing."""
@@ -37,97 +44,178 @@ class Sample:
     missing: int
 
 
+class Verdict(Enum):
+    """The conclusion of a control sample about the missing ones."""
+
+    LOOK_UP = auto()  # nothing yet: others must be looked up first
+    ASK = auto()  # too many are missing: only admins can tell
+    OPTED_OUT = auto()
+
+
+class Ending(StrEnum):
+    """How a question ends."""
+
+    OPTED_OUT = "opted out"
+    LOST = "lost"
+    ITSELF = "itself"
+    """Lookups showed most of them again."""
+
+
 def sample(rows: Rows, newsletter: str) -> Sample | None:
     """
     List the contacts to look up before missing subscriptions count as opt-outs.
 
     The contacts that were subscribed nearest in time to a missing one are the
-    sample, as a restored backup loses the newest. Parked contacts are skipped, and
-    failing ones if they are few. ``None`` while nothing is missing undecided.
+    sample, as a restored backup loses the newest. ``None`` while nothing is
+    missing undecided.
     """
     mine = rows.of(newsletter)
-    lost = [row for row in mine if row.state == State.LOST and row.missing_at > rows.now - RECENT]
-    undecided = [row for row in mine if missing(row)] + lost
+    recent = rows.now - RECENT
+    undecided = sorted(
+        (r for r in mine if missing(r) or (r.state == State.LOST and r.missing_at > recent)),
+        key=lambda row: (row.missing_at, row.contact_id),
+    )
     if not undecided:
         return None
-
-    moments: list[datetime] = [row.confirmed_at for row in undecided]
-
-    def distance(row: Subscription) -> float:
-        at: datetime = row.confirmed_at
-        return min(abs((moment - at).total_seconds()) for moment in moments)
-
-    since = min(row.missing_at for row in undecided)
+    since = undecided[0].missing_at
     gone = [row for row in mine if after(row.missing_at, since) and row.state != State.OPTED_OUT]
-    others = sorted((row for row in mine if held(row) and not missing(row)), key=distance)
-    contacts = [rows.contacts[row.contact_id] for row in others]
-    nearest = [contact for contact in contacts if not contact.parked][: rows.settings.sample_size]
-    look_up = [contact for contact in nearest if not after(contact.looked_up_at, since)]
-    failing = [contact for contact in look_up if contact.attempts]
-    if len(failing) <= rows.settings.brake_ratio * len(nearest):
-        look_up = [contact for contact in look_up if contact not in failing]
+    others = [row for row in mine if held(row) and not missing(row)]
     seen = [row for row in others if after(row.seen_at, since)]
-    ids = tuple(contact.id for contact in look_up)
-    return Sample(since, ids, len(seen) + len(gone), len(gone))
+    usable = [row for row in others if not rows.contacts[row.contact_id].parked]
+    moments = [row.confirmed_at for row in undecided[:MOMENTS]]
+    near = [(row.contact_id, row.confirmed_at) for row in usable]
+    contacts = [rows.contacts[pk] for pk in nearest(near, moments, rows.settings.sample_size)]
+    return control_sample(rows.settings, since, contacts, seen=len(seen), gone=len(gone))
+
+
+def nearest(
+    others: Iterable[tuple[int, datetime]], moments: Sequence[datetime], size: int
+) -> list[int]:
+    """Of some contacts, each with the time of its subscription, name those nearest in time."""
+    distances = [(min(abs(moment - at) for moment in moments), pk) for pk, at in others]
+    return [pk for _distance, pk in sorted(distances)[:size]]
+
+
+def control_sample(
+    settings: Settings, since: datetime, contacts: Sequence[Contact], *, seen: int, gone: int
+) -> Sample:
+    """
+    Describe the sample that consists of these contacts; failing ones are left out if they are few.
+
+    :param seen: how many others have been looked up ``since`` then, and were there.
+    :param gone: how many have been found missing since then.
+    """
+    look_up = [contact for contact in contacts if not after(contact.looked_up_at, since)]
+    failing = [contact for contact in look_up if contact.attempts]
+    if len(failing) <= settings.brake_ratio * len(contacts):
+        look_up = [contact for contact in look_up if contact not in failing]
+    return Sample(since, tuple(contact.id for contact in look_up), seen + gone, gone)
+
+
+def verdict(found: Sample, settings: Settings) -> Verdict:
+    """Judge a sample. A mass loss is told before all of a sample was looked up."""
+    too_many = found.missing > settings.brake_ratio * found.looked_up
+    if too_many and found.missing >= settings.sample_minimum:
+        enough = not found.look_up or found.looked_up > settings.sample_size
+        return Verdict.ASK if enough else Verdict.LOOK_UP
+    return Verdict.LOOK_UP if found.look_up else Verdict.OPTED_OUT
 
 
 def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
     """
     Decide whether the missing subscriptions of a newsletter are opt-outs or a loss.
 
-    They are opt-outs, or too many for that: then admins are asked, and what was
-    inferred in the day before is open again. A question closes by itself when
-    lookups show them again. Returns the rows and the contacts to look up first.
+    If too many are missing for opt-outs, admins are asked, and opt-outs inferred in
+    the day before are reopened. A question closes by itself when lookups show the
+    subscriptions again. Returns the rows and the contacts to look up first.
     """
     rows, settings = rows.copy(), rows.settings
     question = rows.question(newsletter)
     if question:
-        still = _missing_since(rows, question)
-        most = replace(question, missing=max(question.missing, len(still)))
-        closed = len(still) <= settings.brake_ratio * most.missing
-        _put(rows, question, replace(most, closed_at=rows.now) if closed else most)
-        for row in still if closed else ():
-            if _is_owed(rows, row, question):
-                _subscribe_again(rows, row)
-            elif row.state != State.LOST:
-                row.missing_at = None  # to be found missing again, and sampled again
-            touch(rows.contacts[row.contact_id], rows.now)
+        number = len(_missing_since(rows, question))
+        most = replace(question, missing=max(question.missing, number))
+        _put(rows, question, most)
+        if is_over(number, most, settings):
+            rows = end_question(rows, most, Ending.ITSELF)
+            _put(rows, most, replace(most, closed_at=rows.now))
         return rows, ()
     found = sample(rows, newsletter)
-    if found is None or found.look_up:
-        return rows, found.look_up if found else ()
-    too_many = found.missing > settings.brake_ratio * found.looked_up
-    if too_many and found.missing >= settings.sample_minimum:
-        question = Question(newsletter, found.since, found.missing)
-        rows.questions = [*rows.questions, question]
-        _reopen(rows, newsletter, found.since - settings.reopened)
-        for row in _missing_since(rows, question):
-            touch(rows.contacts[row.contact_id], rows.now)
+    if found is None:
         return rows, ()
-    for row in rows.of(newsletter):
+    match verdict(found, settings):
+        case Verdict.LOOK_UP:
+            return rows, found.look_up
+        case Verdict.ASK:
+            question = Question(newsletter, found.since, found.missing)
+            rows.questions = [*rows.questions, question]
+            rows = reopen(rows, question)
+            for row in _missing_since(rows, question):
+                touch(rows.contacts[row.contact_id], rows.now)
+        case Verdict.OPTED_OUT:
+            rows = opt_out_missing(rows, newsletter)
+    return rows, ()
+
+
+def is_over(number: int, question: Question, settings: Settings) -> bool:
+    """Whether a question closes by itself, as so few are still missing."""
+    return number <= settings.brake_ratio * question.missing
+
+
+def opt_out_missing(
+    rows: Rows, newsletter: str, contact_ids: Collection[int] | None = None
+) -> Rows:
+    """Record missing subscriptions as opt-outs; not what a wrong Basket may have confirmed."""
+    rows = rows.copy()
+    for row in _among(rows.of(newsletter), contact_ids):
         if missing(row) and not rows.confirmed_during(row):
             contact = rows.contacts[row.contact_id]
             opt_out_mailbox(rows, contact, newsletter, row.missing_at, inferred=True)
             touch(contact, rows.now)
-    return rows, ()
+    return rows
 
 
-def answer_question(rows: Rows, question: Question, *, lost: bool) -> Rows:
+def reopen(rows: Rows, question: Question, contact_ids: Collection[int] | None = None) -> Rows:
+    """Make the opt-outs undecided again that samples inferred in the day before a question."""
+    rows, since = rows.copy(), question.since - rows.settings.reopened
+    for row in _among(rows.of(question.newsletter), contact_ids):
+        moment = row.missing_at
+        if row.state == State.OPTED_OUT and after(moment, since):
+            contact = rows.contacts[row.contact_id]
+            end_mailbox_veto(rows, contact, question.newsletter)
+            row.state, row.missing_at = State.SUBSCRIBED, moment
+            row.confirmed_at = row.seen_at = moment
+            touch(contact, rows.now)
+    return rows
+
+
+def end_question(
+    rows: Rows, question: Question, ending: Ending, contact_ids: Collection[int] | None = None
+) -> Rows:
     """
-    Close a question as an admin answers: Basket lost them, or they opted out.
+    End a question for these contacts, or for all; the caller closes it afterwards.
 
     If Basket lost them, they are subscribed again where they are still wanted.
     Subscriptions that were confirmed since the question began, or chosen since
-    they went missing, are subscribed again in either case.
+    they went missing, are subscribed again however it ends.
     """
     rows = rows.copy()
-    for row in _missing_since(rows, question) + (_never_seen(rows, question) if lost else []):
+    found = _missing_since(rows, question)
+    found += _never_seen(rows, question) if ending == Ending.LOST else []
+    for row in _among(found, contact_ids):
         contact = rows.contacts[row.contact_id]
-        if lost or _is_owed(rows, row, question):
+        if ending == Ending.LOST or _is_owed(rows, row, question):
             _subscribe_again(rows, row)
-        else:
+        elif ending == Ending.OPTED_OUT:
             opt_out_mailbox(rows, contact, row.newsletter, row.missing_at)
+        elif row.state != State.LOST:
+            row.missing_at = None  # to be found missing again, and sampled again
         touch(contact, rows.now)
+    return rows
+
+
+def answer_question(rows: Rows, question: Question, *, lost: bool) -> Rows:
+    """Close a question as an admin answers: Basket lost them, or they opted out."""
+    rows = end_question(rows, question, Ending.LOST if lost else Ending.OPTED_OUT)
     _put(rows, question, replace(question, closed_at=rows.now))
     return rows
 
@@ -175,14 +263,8 @@ def _is_owed(rows: Rows, row: Subscription, question: Question) -> bool:
     )
 
 
-def _reopen(rows: Rows, newsletter: str, since: datetime) -> None:
-    """Make the opt-outs undecided again that samples inferred since then."""
-    for row in rows.of(newsletter):
-        moment = row.missing_at
-        if row.state == State.OPTED_OUT and after(moment, since):
-            end_mailbox_veto(rows, rows.contacts[row.contact_id], newsletter)
-            row.state, row.missing_at = State.SUBSCRIBED, moment
-            row.confirmed_at = row.seen_at = moment
+def _among(rows: Iterable[Subscription], contact_ids: Collection[int] | None) -> list[Subscription]:
+    return [row for row in rows if contact_ids is None or row.contact_id in contact_ids]
 
 
 def _put(rows: Rows, old: Question, new: Question) -> None:

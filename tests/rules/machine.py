@@ -35,10 +35,12 @@ pauses = st.sampled_from([None, 2, 100])
 class Story(RuleBasedStateMachine):
     """Members, admins, people at Basket and faults, in any order."""
 
+    world_class: type[World] = World
+
     def __init__(self) -> None:
         super().__init__()
         settings = Settings(newsletters=frozenset(NEWSLETTERS), sample_size=CROWD)
-        self.world = World(settings)
+        self.world = self.world_class(settings)
         self.basket = self.world.basket
         self.opted_out: set[tuple[str, str]] = set()
         """Mailbox or member, and newsletter: somebody really opted out."""

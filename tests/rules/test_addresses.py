@@ -548,3 +548,12 @@ def test_order_despite_opt_outs_outlasts_a_mailbox_that_the_member_passes(world:
     world.settle()
 
     assert world.basket.has(NEW) == {PHONE}
+
+
+def test_sharp_s_in_a_domain_is_another_domain_than_double_s() -> None:
+    assert contact_key("ana@straße.example") == "ana@xn--strae-oqa.example"
+    assert contact_key("ana@straße.example") != contact_key("ana@strasse.example")
+
+
+def test_address_that_is_too_long_before_its_domain_is_encoded_is_no_address() -> None:
+    assert contact_key(f"ana@exam{chr(0xAD) * 300}ple.com") == ""

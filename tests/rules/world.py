@@ -49,6 +49,7 @@ class Contact:
     key: str = ""
     token: str = ""
     renamed_at: datetime | None = None
+    optin: bool = True
     touched_at: datetime | None = None
     settled_at: datetime | None = None
     not_before: datetime | None = None
