@@ -32,7 +32,7 @@ run: $(READY) ## the site, the sandbox Basket and the worker, until Ctrl-C
 test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
 	$(RUN) -m pytest -n 2 $(ARGS)
 
-test-services: $(SERVICES_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
+test-services: $(BENCH_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.services $(ARGS)
 
@@ -40,7 +40,7 @@ test-browser: $(BROWSER_READY) ## the admin in headless Chromium, on the running
 	$(RUN) -m tests.browser.install
 	$(RUN) -m tests.browser $(ARGS)
 
-screenshots: $(BROWSER_READY) ## take the pictures of docs/admin.md anew
+screenshots: $(BROWSER_READY) ## take the pictures of docs/admin.md again
 	$(RUN) -m tests.browser.install
 	$(RUN) -m tests.browser.screenshots
 
@@ -96,7 +96,7 @@ wheel: $(READY) ## build the app's wheel into dist/ and check what is in it
 	$(RUN) -m build --wheel --no-isolation --outdir dist
 	$(RUN) -m pytest tests/project/test_wheel.py
 
-requirements: $(READY) ## pin requirements/*.in anew; ARGS=--upgrade for the latest of all
+requirements: $(READY) ## pin requirements/*.in again; ARGS=--upgrade for the latest of all
 	for name in base dev prod bench browser; do \
 		$(COMPILE) $(ARGS) requirements/$$name.in --output-file requirements/$$name.txt || exit; \
 	done

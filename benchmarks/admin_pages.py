@@ -56,7 +56,7 @@ def fill_all(members: int, events: int) -> None:
     from django.contrib.auth.models import User
     from django.db import connection
 
-    from mozillians_basket.models import Contact, Event, Subscription
+    from mozillians_basket.models import Contact, Decision, Event, Member, Subscription
     from project.people.models import UserProfile
 
     postgres = connection.vendor == "postgresql"
@@ -73,18 +73,21 @@ def fill_all(members: int, events: int) -> None:
          f"ELSE {true} END")  # fmt: skip
     address = "'member' || n || '@example.com'"
     now = "now()" if postgres else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    fill(
-        Contact, members, member_id="n", email=address, wanted_email=address, settled_at=now,
-        touched_at=now,
-    )  # fmt: skip
+    fill(Contact, members, email=address, key=address, settled_at=now)
+    fill(Member, members, site_member_id="n", contact_id="n")
     for newsletter in ("mozilla-phone", "mozillians-nda"):
         fill(
-            Subscription, members, contact_id="n", newsletter=f"'{newsletter}'", wanted=true,
-            entitled=true if newsletter == "mozilla-phone" else false, state="'subscribed'",
+            Decision, members, member_id="n", newsletter=f"'{newsletter}'", wanted=true,
+            entitled=true if newsletter == "mozilla-phone" else false,
+        )  # fmt: skip
+        fill(
+            Subscription, members, contact_id="n", newsletter=f"'{newsletter}'",
+            state="'subscribed'", confirmed_at=now, seen_at=now,
         )  # fmt: skip
     fill(
         Event, events, contact_id=f"1 + (n % {members}) * 7919 % {members}", created_at=when,
-        kind="CASE WHEN n % 50 = 0 THEN 'postponed' WHEN n % 100000 = 7 THEN 'parked' "
+        member_id=f"1 + (n % {members}) * 7919 % {members}",
+        kind="CASE WHEN n % 50 = 0 THEN 'refused' WHEN n % 100000 = 7 THEN 'parked' "
         "ELSE 'subscribed' END",
         outcome="CASE WHEN n % 50 = 0 THEN 'unavailable' ELSE '' END",
         newsletters=f"(CASE WHEN n % {RARE} = 0 THEN '[\"mozillians-nda\"]' "
@@ -117,12 +120,12 @@ def measure() -> None:
     from django.utils import timezone
 
     from mozillians_basket import tasks
-    from mozillians_basket.models import Pulse, Subscription
+    from mozillians_basket.models import Approval, Status
 
     client = Client()
     client.force_login(User.objects.create_superuser("admin"))
-    Pulse.now()
-    overview = reverse("admin:mozillians_basket_pulse_changelist")
+    Status.read()
+    overview = reverse("admin:mozillians_basket_status_changelist")
     history = reverse("admin:mozillians_basket_event_changelist")
 
     def page(name: str, url: str, *, cold: bool = False) -> None:
@@ -142,7 +145,7 @@ def measure() -> None:
         )
 
     start = time.perf_counter()
-    tasks.tally()
+    tasks.count_events()
     sys.stdout.write(f"counting all events: {time.perf_counter() - start:.1f} s\n")
     page("overview", overview)
     page("overview, nothing cached", overview, cold=True)
@@ -163,18 +166,16 @@ def measure() -> None:
     page(
         "history, a kind a year ago", f"{history}?kind__exact=parked&created_at__lte={quote(year)}"
     )
-    page("history, kind and cause", f"{history}?kind__exact=postponed&cause=verification")
+    page("history, kind and cause", f"{history}?kind__exact=refused&cause=verification")
     page("history, search by key", f"{history}?q=5000")
     page("history, search by name", f"{history}?q=member5000")
     page("history, search by address", f"{history}?q=Member5000@example.com")
     page("history, search for nobody", f"{history}?q=nobody@example.com")
-    Pulse.objects.update(brakes={"mozilla-phone": {"removals": 1, "of": 2}})
-    page("removals held back", reverse("admin:mozillians_basket_pulse_removals"))
-    Subscription.objects.filter(pk__lte=Subscription.objects.count() // 4).update(
-        missing_at=timezone.now()
-    )
-    Pulse.objects.update(losing_since=timezone.now())
-    page("losses at Basket", reverse("admin:mozillians_basket_pulse_losses"))
+    for kind, page_name in ((Approval.Kind.BRAKE, "removals"), (Approval.Kind.LOSS, "losses")):
+        Approval.objects.create(
+            newsletter="mozilla-phone", kind=kind, since=timezone.now(), number=1, total=2
+        )
+        page(str(kind.label), reverse(f"admin:mozillians_basket_status_{page_name}"))
 
 
 def main() -> None:

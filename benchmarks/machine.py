@@ -12,7 +12,7 @@ from tests.services.servers import PostgreSQL, program
 from tests.services.worker import ROOT
 
 PACKAGES = (
-    "django", "celery", "kombu", "redis", "psycopg", "psycopg-pool", "requests", "urllib3",
+    "django", "celery", "kombu", "redis", "psycopg", "requests", "urllib3",
     "basket-client", "django-waffle", "django-celery-results", "gevent",
 )  # fmt: skip
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-#: Beat keeps one connection to the broker. A site that turns ``task_publish_retry`` off for its
-#: requests' sake would have it keep a dead one for ever.
+#: Beat keeps one connection to the broker. Where a site turns ``task_publish_retry`` off for its
+#: requests, beat would keep a dead connection for ever.
 _SENDING = {"retry": True}
 
 
@@ -12,18 +12,19 @@ def basket_beat_schedule(
     sweep_every: float = 5.0,
     reconcile_every: float = 3600.0,
     verify_every: float = 60.0,
-    tally_every: float = 600.0,
+    count_every: float = 600.0,
     prune_every: float = 24 * 3600.0,
 ) -> dict[str, dict[str, Any]]:
     """
     Entries for Celery's ``beat_schedule``.
 
-    :param sweep_every: seconds between two sweeps. A sweep that nobody took by
-        then is dropped, so that none pile up while no worker runs.
+    :param sweep_every: seconds between two sweeps. A sweep that no worker took by
+        then expires, so that none pile up while no worker runs.
     :param reconcile_every: seconds between two comparisons of policies and ledger.
-    :param verify_every: seconds between two portions of ``BASKET_VERIFY_PER_MINUTE``
-        contacts that are looked up; another number than 60 makes it another portion.
-    :param tally_every: seconds between two counts of the events for the overview's charts.
+    :param verify_every: seconds between two verifications. Each looks up
+        ``BASKET_VERIFY_PER_MINUTE`` contacts, so with another value than 60 the number
+        of contacts a minute differs from the setting.
+    :param count_every: seconds between two counts of the events for the overview's charts.
     :param prune_every: seconds between two deletions of what is older than
         ``BASKET_HISTORY_DAYS``.
     """
@@ -43,10 +44,10 @@ def basket_beat_schedule(
             "schedule": verify_every,
             "options": {"expires": verify_every, **_SENDING},
         },
-        "mozillians_basket.tally": {
-            "task": "mozillians_basket.tasks.tally",
-            "schedule": tally_every,
-            "options": {"expires": tally_every, **_SENDING},
+        "mozillians_basket.count_events": {
+            "task": "mozillians_basket.tasks.count_events",
+            "schedule": count_every,
+            "options": {"expires": count_every, **_SENDING},
         },
         "mozillians_basket.prune": {
             "task": "mozillians_basket.tasks.prune",

@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def TRIGGER_WELCOME(self) -> bool:
-        """Whether Basket sends its welcome message to those whom this site subscribes."""
+        """Whether Basket sends its welcome message to people that this site subscribes."""
         return bool(getattr(settings, "BASKET_TRIGGER_WELCOME", False))
 
     @property
@@ -80,64 +80,70 @@ class Settings:
         return str(getattr(settings, "BASKET_SOURCE_URL", ""))
 
     @property
-    def POOL_SIZE(self) -> int:
-        """How many connections to Basket one process keeps open: at least one per thread."""
-        return int(getattr(settings, "BASKET_POOL_SIZE", 32))
+    def CONCURRENCY(self) -> int:
+        """How many calls to Basket a process makes side by side; read at its first calls."""
+        return int(getattr(settings, "BASKET_CONCURRENCY", 20))
 
     @property
     def LEASE_SECONDS(self) -> float:
-        """How long one step of a sync may take before another worker takes the contact over."""
-        return float(getattr(settings, "BASKET_LEASE_SECONDS", max(60.0, 3 * self.TIMEOUT)))
+        """
+        How long one step of a share may take before another worker takes its contacts over.
+
+        The default is the time that the calls take if each runs into the timeout, and
+        at least 60 s. A lookup may make two calls for each contact.
+        """
+        rounds = -(-self.SHARE_SIZE // self.CONCURRENCY)
+        longest = max(60.0, 2 * rounds * self.TIMEOUT)
+        return float(getattr(settings, "BASKET_LEASE_SECONDS", longest))
 
     @property
     def MAX_IN_FLIGHT(self) -> int:
-        """How many contacts the sweeper lets be under way at once."""
+        """How many contacts may be under way at once, when the sweeper starts shares."""
         return int(getattr(settings, "BASKET_MAX_IN_FLIGHT", 500))
 
     @property
     def MAX_PER_SECOND(self) -> float | None:
-        """How many contacts a second the sweeper starts, on average; ``None`` for no limit."""
+        """How many contacts a second workers claim, on average; ``None`` for no limit."""
         value = getattr(settings, "BASKET_MAX_PER_SECOND", None)
         return None if value is None else float(value)
 
     @property
     def DRAIN_SIZE(self) -> int:
-        """How many touches, or items of a batch, are worked through in one transaction."""
+        """How many touches, or members of a bulk request, one transaction works through."""
         return int(getattr(settings, "BASKET_DRAIN_SIZE", 200))
 
     @property
-    def HINT_SIZE(self) -> int:
-        """How many touches one message names; a larger transaction only says "sweep"."""
-        return int(getattr(settings, "BASKET_HINT_SIZE", 100))
+    def TOUCHES_PER_MESSAGE(self) -> int:
+        """How many touches one message names; for more, the message starts a sweep."""
+        return int(getattr(settings, "BASKET_TOUCHES_PER_MESSAGE", 100))
 
     @property
     def REMOVAL_GRACE_SECONDS(self) -> float:
         """
-        How long after an unsubscribe a missing newsletter counts as taken away by this site.
+        How long after an unsubscribe a missing newsletter counts as removed by this site.
 
         Basket queues unsubscribes and may carry one out late, after a newer
-        subscribe; that is no choice of the person's.
+        subscribe. The person has not chosen that.
         """
-        return float(getattr(settings, "BASKET_REMOVAL_GRACE_SECONDS", 24 * 3600))
+        return float(getattr(settings, "BASKET_REMOVAL_GRACE_SECONDS", 3600))
 
     @property
     def RECHECK_SECONDS(self) -> float:
         """
-        How long to wait before looking again whether a queued unsubscribe was carried out.
+        How long to wait before the next lookup of a contact whose call Basket may have queued.
 
-        For deleted members, whose address is erased only then, and for
-        removals that a newer decision overtook.
+        Later waits grow with the time since the call.
         """
         return float(getattr(settings, "BASKET_RECHECK_SECONDS", 60))
 
     @property
     def BREAKER_FAILURES(self) -> int:
-        """How many failures in a row, of whomever, stop all calls but single probes."""
+        """How many failures in a row, of any contacts, stop all calls but single probes."""
         return int(getattr(settings, "BASKET_BREAKER_FAILURES", 5))
 
     @property
     def WAIT_FACTOR(self) -> float:
-        """By what all waits after failures are multiplied: less than 1 to watch them in a test."""
+        """The factor of all waits after failures; less than 1 is for tests."""
         return float(getattr(settings, "BASKET_WAIT_FACTOR", 1))
 
     @property
@@ -146,18 +152,32 @@ class Settings:
         return int(getattr(settings, "BASKET_MAX_ATTEMPTS", 10))
 
     @property
-    def BRAKE_SHARE(self) -> float:
-        """Which share of a newsletter's subscriptions may go at once without an admin's word."""
-        return float(getattr(settings, "BASKET_BRAKE_SHARE", 0.1))
-
-    @property
     def BRAKE_FLOOR(self) -> int:
-        """How many may go at once, however few there are in all."""
+        """How many removals an hour need no approval, however few subscriptions there are."""
         return int(getattr(settings, "BASKET_BRAKE_FLOOR", 50))
 
     @property
+    def BRAKE_RATIO(self) -> float:
+        """Which part of a newsletter policies may remove within an hour without approval."""
+        return float(getattr(settings, "BASKET_BRAKE_RATIO", 0.1))
+
+    @property
+    def SHARE_SIZE(self) -> int:
+        """How many contacts a worker syncs together, at most; a multiple of the concurrency."""
+        return int(getattr(settings, "BASKET_SHARE_SIZE", 60))
+
+    @property
+    def SUPPRESSION_KEY(self) -> str:
+        """
+        The key of the hashes by which erased mailboxes are recognised; ``SECRET_KEY`` by default.
+
+        Opt-outs of erased mailboxes are forgotten when it changes.
+        """
+        return str(getattr(settings, "BASKET_SUPPRESSION_KEY", "") or settings.SECRET_KEY)
+
+    @property
     def VERIFY_PER_MINUTE(self) -> int:
-        """How many contacts a minute are looked up only to see whether Basket still agrees."""
+        """How many contacts each verification looks up; beat starts one a minute."""
         return int(getattr(settings, "BASKET_VERIFY_PER_MINUTE", 60))
 
     @property
@@ -168,7 +188,7 @@ class Settings:
 
     @property
     def MANAGERS(self) -> tuple[str, ...]:
-        """Who is told when Basket refuses the site; ``ADMINS`` when empty."""
+        """The addresses that are told when Basket refuses the site; ``ADMINS`` when empty."""
         return tuple(getattr(settings, "BASKET_MANAGERS", ()))
 
     @staticmethod

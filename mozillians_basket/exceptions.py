@@ -1,4 +1,4 @@
-"""What can go wrong between the app and Basket, and what to do next."""
+"""The errors between the app and Basket."""
 
 
 class BasketError(Exception):
@@ -30,7 +30,7 @@ class BasketUnavailable(BasketError):
 
 class BasketMisconfigured(BasketError):
     """
-    Basket refuses this site (key, TLS, URL or a newsletter's name): every call will fail.
+    Basket refuses this site (key, TLS or URL): every call will fail.
 
     ``status`` and ``code`` as in :class:`BasketUnavailable`.
     """
@@ -49,20 +49,16 @@ class BasketRefused(BasketError):
         self.code = code
 
 
-class LeaseLost(BasketError):
-    """Another worker has taken the contact over: write nothing, say nothing to Basket."""
+class NewsletterNotFound(BasketError):
+    """
+    Basket does not know one of the newsletters of a call, and has stored nothing.
+
+    It does not say which one: its catalogue does. All others go on.
+    """
 
 
 class BreakerOpen(BasketError):
-    """
-    Basket fails everybody: the contact stays due for a better time.
-
-    ``because`` is the failure of its own call, ``None`` when the call was not made.
-    """
-
-    def __init__(self, because: BasketError | None = None) -> None:
-        super().__init__()
-        self.because = because
+    """The breaker is open: the call was not made. The contact stays due."""
 
 
 class UnknownNewsletter(BasketError, ValueError):
@@ -71,14 +67,14 @@ class UnknownNewsletter(BasketError, ValueError):
 
 class StepFailed(BasketError):
     """
-    Something unexpected broke a step; the contact stays due.
+    An unexpected error ended a step; the contact stays due.
 
     The text names only the class of the error and the place in the code.
     """
 
 
 def label_of(error: BasketError) -> str:
-    """What an admin is shown of an error, beside Basket's code."""
+    """Return the label of an error for admins, who see it beside Basket's code."""
     if isinstance(error, BasketUnavailable) and error.status == 429:
         return "rate limit"
     if isinstance(error, BasketMisconfigured):

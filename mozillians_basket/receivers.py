@@ -1,21 +1,26 @@
-"""From the site's signals to touches: whose situation may have changed. They decide nothing."""
+"""Receivers of the site's signals, which write touches. They decide nothing."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Field, Model, Q
+from django.core.exceptions import ValidationError
+from django.db.models import Field, ForeignKey, Model, Q
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.signals import post_init, post_save, pre_delete
 from waffle import get_waffle_switch_model
 
+from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH, conf
-from mozillians_basket.hints import hint, hint_sweep
-from mozillians_basket.ledger import touch
+from mozillians_basket.ledger.share import alias
 from mozillians_basket.models import Touch
+from mozillians_basket.rules.evaluate import LONGEST_EMAIL, contact_key
 from mozillians_basket.site import BasketSite, get_site, site_path
+
+logger = logging.getLogger("mozillians_basket")
 
 _BEFORE = "_basket_before"
 
@@ -34,23 +39,19 @@ class Watch:
     tracked: tuple[str, ...]
     """Attributes whose values before a save are worth knowing."""
 
-    email: str = ""
+    email: str
     """The attribute that holds the member's address, if it is on this model."""
+
+    key: "ForeignKey[Any, Any] | None"
+    """The first step of the path, where the model itself holds the other row's primary key."""
+
+    direct: bool
+    """Whether that other row is the member."""
 
     @property
     def label(self) -> str:
         """The model as ``"app_label.Model"``."""
         return self.model._meta.label
-
-    @property
-    def foreign_key(self) -> "Field[Any, Any] | None":
-        """The first step of the path, where the model itself holds its value."""
-        if not self.path:
-            return None
-        first = self.model._meta.get_field(self.path.split(LOOKUP_SEP)[0])
-        if isinstance(first, Field) and first.concrete and first.is_relation:
-            return first if getattr(first, "target_field", None) is not None else None
-        return None
 
 
 def watches(site: BasketSite) -> list[Watch]:
@@ -59,28 +60,29 @@ def watches(site: BasketSite) -> list[Watch]:
     found = [("", conf.MEMBER_MODEL, _named_in_policies(site))]
     found += [(each.member, each.model, frozenset(each.fields)) for each in site.triggers]
     result = []
-    for path, label, fields in found:
+    for path, label, names in found:
         model = apps.get_model(label)
-        concrete = [model._meta.get_field(name) for name in fields]
+        fields = [model._meta.get_field(name) for name in names]
+        spellings = [(field.name, getattr(field, "attname", field.name)) for field in fields]
+        tracked = {field.attname for field in fields if isinstance(field, Field)}
         first = model._meta.get_field(path.split(LOOKUP_SEP)[0]) if path else None
-        tracked = {field.attname for field in concrete if isinstance(field, Field)}
+        key = first if isinstance(first, ForeignKey) and first.target_field.primary_key else None
         if isinstance(first, Field) and first.concrete:
             tracked.add(first.attname)
-        on_model = isinstance(email_field, Field) and issubclass(model, email_field.model)
-        names = frozenset(
-            name
-            for field in concrete
-            for name in (field.name, getattr(field, "attname", field.name))
-        )
+        email = ""
+        if isinstance(email_field, Field) and issubclass(model, email_field.model):
+            email = email_field.attname if email_field.attname in tracked else ""
         result.append(
             Watch(
                 model=model,
                 path=path,
-                names=names,
+                names=frozenset(name for both in spellings for name in both),
                 tracked=tuple(sorted(tracked)),
-                email=email_field.attname
-                if on_model and isinstance(email_field, Field) and email_field.attname in tracked
-                else "",
+                email=email,
+                key=key,
+                direct=key is not None
+                and key.name == path
+                and key.related_model is site.member_model,
             )
         )
     return result
@@ -88,15 +90,14 @@ def watches(site: BasketSite) -> list[Watch]:
 
 def _named_in_policies(site: BasketSite) -> frozenset[str]:
     """The member model's own fields that matter to address and policies; empty if unclear."""
-    fields = site.member_model._meta.concrete_fields
-    own = {name for field in fields for name in (field.name, field.attname)}
-    names = {site.email.split(LOOKUP_SEP)[0]}
+    named = {site.email.split(LOOKUP_SEP)[0]}
     for policy in site.policies:
         for lookup in _lookups(policy.entitled):
             if lookup is None:
                 return frozenset()
-            names.add(lookup.split(LOOKUP_SEP)[0])
-    return frozenset(names & own)
+            named.add(lookup.split(LOOKUP_SEP)[0])
+    fields = site.member_model._meta.concrete_fields
+    return frozenset(field.name for field in fields if {field.name, field.attname} & named)
 
 
 def _lookups(condition: Q) -> Iterator[str | None]:
@@ -110,7 +111,7 @@ def _lookups(condition: Q) -> Iterator[str | None]:
 
 
 def remember_values(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
-    """Keep what a row held when it was read, to tell a change by."""
+    """Keep the values of a row as it was read, so that a save can tell what it changes."""
     values = instance.__dict__
     values[_BEFORE] = values.get(_BEFORE, {}) | {
         name: values[name] for name in watch.tracked if name in values
@@ -127,102 +128,123 @@ def touch_saved(
     **kwargs: Any,
 ) -> None:
     """
-    Touch the members of a row that was saved.
+    Touch the members of a row that was saved, and the member that it belonged to before.
 
-    A save in which nothing that matters seems to have changed is noted too, as
-    the row may have been overwritten with what was read long ago, but nobody
-    is sent a message for it.
+    A save without an apparent change is noted too, because it may have overwritten
+    the row with values that were read long ago. It sends no message.
     """
     if raw or (watch.names and update_fields is not None and watch.names.isdisjoint(update_fields)):
         return
-    before = instance.__dict__.get(_BEFORE, {})
+    before, now = instance.__dict__.get(_BEFORE, {}), instance.__dict__
     changed = {
-        name
-        for name in watch.tracked
-        if name not in before or before[name] != instance.__dict__.get(name)
+        name for name in watch.tracked if name not in before or before[name] != now.get(name)
     }
     cause = Touch.Cause.CREATED if created else Touch.Cause.CHANGED
-    earlier = before.get(watch.email, "") if watch.email in changed and not created else ""
-    touch_id = _touch_members(watch, instance, cause, email=earlier or "")
-    key = watch.foreign_key
-    if key is not None and not created and key.attname in changed and before.get(key.attname):
-        former = _touch_members(watch, instance, cause, key_value=before[key.attname])
-        if former is not None:
-            hint(former)
-    if touch_id is not None and (created or changed or not watch.names):
-        hint(touch_id)
+    former: dict[str, Any] = {} if created else {name: before.get(name) for name in changed}
+    tell = bool(created or changed or not watch.names)
+    email = former.get(watch.email, "")
+    if watch.key is not None and watch.direct:
+        _touch(watch, cause, tell=tell, member_id=now.get(watch.key.attname), email=email)
+        _touch(watch, cause, tell=tell, member_id=former.get(watch.key.attname))
+    elif watch.path:
+        _touch(watch, cause, tell=tell, source_key=instance.pk, email=email)
+    else:
+        _touch(watch, cause, tell=tell, member_id=instance.pk, email=email)
     remember_values(watch=watch, instance=instance)
 
 
-def _touch_members(
-    watch: Watch, instance: Model, cause: Touch.Cause, *, email: str = "", key_value: Any = None
-) -> int | None:
+def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -> None:
     """
-    One INSERT; where the row does not hold the member's key, the worker follows the path.
+    Touch the members of a row that is being deleted, while the path still leads to them.
 
-    None where the key is empty: such a row concerns nobody.
+    The touch of a member holds the address too, which cannot be read later.
     """
-    key = watch.foreign_key
-    if not watch.path:
-        return touch(watch.label, cause, member_id=instance.pk, email=email)
-    if key is not None and LOOKUP_SEP not in watch.path and _points_at_member(key):
-        value = getattr(instance, key.attname) if key_value is None else key_value
-        if value is None:
-            return None
-        return touch(watch.label, cause, member_id=value, email=email)
-    return touch(watch.label, cause, source_key=instance.pk, path=watch.path, email=email)
-
-
-def _points_at_member(key: "Field[Any, Any]") -> bool:
-    return (
-        key.related_model is get_site().member_model and key.target_field.primary_key  # type: ignore[attr-defined]
-    )
-
-
-def touch_deleted_member(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
-    """Touch a member who is being deleted, with the address, which nobody could ask for later."""
-    site = get_site()
-    found = site.member_model._base_manager.filter(pk=instance.pk).values_list(
-        site.email, flat=True
-    )
-    hint(touch(watch.label, Touch.Cause.DELETED, member_id=instance.pk, email=found.first() or ""))
-
-
-def touch_deleted(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
-    """Touch the members of a row that is being deleted, while the path still leads to them."""
-    key = watch.foreign_key
-    if key is not None and LOOKUP_SEP not in watch.path and _points_at_member(key):
-        members = [getattr(instance, key.attname)]
+    found: list[tuple[Any, Any]]
+    if watch.key is not None and watch.direct:
+        found = [(getattr(instance, watch.key.attname), "")]
     else:
-        rows = watch.model._base_manager.filter(pk=instance.pk)
-        members = list(rows.values_list(f"{watch.path}__pk", flat=True).distinct())
-    for member in members:
-        if member is not None:
-            hint(touch(watch.label, Touch.Cause.DELETED, member_id=member))
+        rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
+        if watch.path:
+            keys = rows.values_list(f"{watch.path}__pk", flat=True).distinct()
+            found = [(key, "") for key in keys]
+        else:
+            found = [(instance.pk, rows.values_list(get_site().email, flat=True).first())]
+    for member_id, email in found:
+        _touch(watch, Touch.Cause.DELETED, tell=True, member_id=member_id, email=email)
 
 
-def wake_sweeper(*, instance: Model, raw: bool, **kwargs: Any) -> None:
-    """The switch was turned on: what happened while it was off need not wait for beat."""
+def _touch(
+    watch: Watch,
+    cause: Touch.Cause,
+    *,
+    tell: bool,
+    member_id: Any = None,
+    source_key: Any = None,
+    email: Any = "",
+) -> None:
+    """
+    Write a touch in the caller's transaction: one INSERT. Without a key, do nothing.
+
+    An unusual value in a row must not make the site's request fail. So the columns
+    are checked first, and a value that no column can hold is left to the reconciler.
+
+    :param tell: whether a worker is sent a message after the commit.
+    :param email: the address before. An address that Basket cannot take is ignored.
+    """
+    if member_id is None and source_key is None:
+        return
+    row = Touch(
+        source=watch.label,
+        cause=cause,
+        member_id=member_id,
+        source_key="" if source_key is None else str(source_key),
+        path="" if source_key is None else watch.path,
+        email=email.strip() if _could_be_at_basket(email) else "",
+    )
+    try:
+        row.clean_fields(exclude={"member"})
+        if member_id is not None:
+            member_key = get_site().member_model._meta.pk
+            row.member_id = member_key.to_python(member_id)
+            member_key.run_validators(row.member_id)
+    except ValidationError as error:
+        fields = ", ".join(getattr(error, "error_dict", {"member": error}))
+        logger.warning(
+            "A change of %s cannot be noted (%s); the reconciler will find it.", watch.label, fields
+        )
+        return
+    row.save(using=alias(), force_insert=True)
+    if tell:
+        dispatch.after_commit(int(row.pk))
+
+
+def _could_be_at_basket(email: Any) -> bool:
+    if not isinstance(email, str) or len(email.strip()) > LONGEST_EMAIL:
+        return False
+    return email.strip().isprintable() and bool(contact_key(email))
+
+
+def touch_switch(*, instance: Model, raw: bool, **kwargs: Any) -> None:
+    """Wake the sweeper when the switch is turned on, to send the changes made while it was off."""
     if not raw and getattr(instance, "name", "") == SWITCH and getattr(instance, "active", False):
-        hint_sweep()
+        dispatch.wake_sweeper()
 
 
 def connect_receivers() -> None:
     """Connect every watched model, its proxies and children, and the switch."""
     post_save.connect(
-        wake_sweeper,
+        touch_switch,
         sender=get_waffle_switch_model(),
-        dispatch_uid="mozillians_basket.wake_sweeper",
+        dispatch_uid="mozillians_basket.switch",
     )
     for number, watch in enumerate(watches(get_site())):
-        deleted = touch_deleted if watch.path else touch_deleted_member
         for model in apps.get_models(include_auto_created=True):
             if not issubclass(model, watch.model):
                 continue
             for signal, receiver in (
                 (post_init, remember_values),
                 (post_save, touch_saved),
-                (pre_delete, deleted),
+                (pre_delete, touch_deleted),
             ):
                 signal.connect(
                     partial(receiver, watch=watch),

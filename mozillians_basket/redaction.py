@@ -34,6 +34,7 @@ def protect_logs() -> None:
     """Attach the filters, once; filters do not reach child loggers, so each is named."""
     filters: dict[str, logging.Filter] = {
         "basket.base": DroppingFilter(),
+        "celery.pool": RedactingFilter(),
         "urllib3.connection": RedactingFilter(),
         "urllib3.connectionpool": RedactingFilter(),
         "urllib3.util.retry": RedactingFilter(),

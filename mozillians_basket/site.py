@@ -1,13 +1,14 @@
-"""How a consumer site describes itself: its members, their address, who should get what."""
+"""The description of a site: its members, their addresses, and policies for newsletters."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db.models import Exists, Field, ForeignObjectRel, Model, OuterRef, Q
+from django.db import router
+from django.db.models import Exists, Field, ForeignObjectRel, Model, OuterRef, Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.utils.module_loading import import_string
 
@@ -18,7 +19,7 @@ from mozillians_basket.redaction import redacted
 
 @dataclass(frozen=True)
 class Policy:
-    """Who should get a newsletter."""
+    """The members who should get a newsletter."""
 
     newsletter: str
     """The newsletter's slug in Basket."""
@@ -43,7 +44,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the site says about one member now."""
+    """The address of one member and the outcome of the policies, as the site has them now."""
 
     email: str = field(repr=False)
     """The address to write to; empty when the member has none."""
@@ -63,7 +64,10 @@ class BasketSite:
     """The path from the member model to the primary e-mail address."""
 
     policies: tuple[Policy, ...] = ()
-    """Who should get which newsletter; one policy per newsletter."""
+    """The policies, at most one for each newsletter."""
+
+    fields: Mapping[str, str] = {}
+    """Basket's fields that are sent at subscribe, each with the path from the member model."""
 
     triggers: tuple[Trigger, ...] = ()
     """Models whose changes matter, besides the member model, which is always watched."""
@@ -77,6 +81,33 @@ class BasketSite:
     def newsletters(self) -> frozenset[str]:
         """The newsletters that this site may change. All others are never touched."""
         return frozenset(policy.newsletter for policy in self.policies) | conf.NEWSLETTERS
+
+    @property
+    def _members(self) -> "QuerySet[Model]":
+        """All members, on the database that is written to: a replica may be behind."""
+        model = self.member_model
+        return model._base_manager.using(router.db_for_write(model))
+
+    def members_at(self, emails: Iterable[str]) -> list[Any]:
+        """The keys of the members who have one of these addresses, whatever its case."""
+        found = Q(pk__in=[])
+        for email in emails:
+            found |= Q(**{f"{self.email}__iexact": email.strip()})
+        return list(self._members.filter(found).values_list("pk", flat=True))
+
+    def fields_of(self, member_ids: Iterable[Any]) -> dict[Any, dict[str, str]]:
+        """Read the ``fields`` of these members, in one query; empty values are left out."""
+        if not self.fields:
+            return {}
+        rows = self._members.filter(pk__in=list(member_ids))
+        return {
+            pk: {
+                name: str(value)
+                for name, value in zip(self.fields, values, strict=True)
+                if value not in {None, ""}
+            }
+            for pk, *values in rows.values_list("pk", *self.fields.values())
+        }
 
     def chosen(self, newsletters: str | Iterable[str]) -> tuple[str, ...]:
         """
@@ -102,7 +133,7 @@ class BasketSite:
 
         A member who is missing from the answer no longer exists.
         """
-        members = self.member_model._base_manager
+        members = self._members
         tests = {
             f"_basket_{number}": Exists(members.filter(policy.entitled, pk=OuterRef("pk")))
             for number, policy in enumerate(self.policies)

@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
 
 TRANSPORT_ALIASES["filesystem"] = "project.broker:Transport"
 
-app = Celery("project", fixups=["mozillians_basket.connections:fixup"])
+app = Celery("project")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

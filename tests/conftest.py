@@ -1,14 +1,22 @@
-"""What every test can ask for."""
+"""Fixtures for all tests."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from waffle.testutils import override_switch
 
+from mozillians_basket import tasks
 from mozillians_basket.conf import SWITCH
+from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
+from project.people.models import UserProfile
+from tests.brokers import broker, commit
+from tests.factories import VouchFactory
+
+__all__ = ["broker", "commit"]
 
 
 @pytest.fixture
@@ -34,3 +42,13 @@ def basket(
     settings.BASKET_URL = basket_sandbox.url
     settings.BASKET_API_KEY = basket_sandbox.api_key
     return basket_sandbox
+
+
+@pytest.fixture
+def vouched(basket: SandboxServer, commit: Any) -> UserProfile:
+    """A vouched member, as Basket has them, and as a lookup has shown."""
+    with commit():
+        vouch = VouchFactory.create()
+    Contact.objects.update(touched_at=timezone.now())
+    tasks.sweep()
+    return vouch.vouchee

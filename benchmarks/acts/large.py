@@ -20,7 +20,7 @@ def make(count: int, *, subscribed: bool = True) -> None:
 
     Vouched, in the NDA group and subscribed to both newsletters; or nobody yet.
     """
-    from mozillians_basket.models import Contact, Subscription
+    from mozillians_basket.models import Contact, Decision, Member, Subscription
 
     email = "'member' || n || '@example.com'"
     group = Group.objects.get(slug="nda").pk
@@ -30,18 +30,19 @@ def make(count: int, *, subscribed: bool = True) -> None:
     )
     vouched = "true" if subscribed else "false"
     fill(UserProfile, count, id="n", user_id=f"n + {FIRST_USER}", is_vouched=vouched)
-    fill(
-        Contact, count, id="n", member_id="n", email=email, wanted_email=email,
-        created_at=long_ago, touched_at=long_ago, settled_at=long_ago, verified_at=long_ago,
-    )  # fmt: skip
+    fill(Contact, count, id="n", email=email, key=email, settled_at=long_ago, looked_up_at=long_ago)
+    fill(Member, count, id="n", site_member_id="n", contact_id="n")
     if subscribed:
         fill(Vouch, count, vouchee_id="n", date=long_ago)
         fill(Membership, count, profile_id="n", group_id=str(group), status="'member'")
     for newsletter in (PHONE, NDA) if subscribed else ():
         fill(
-            Subscription, count, contact_id="n", newsletter=f"'{newsletter}'", entitled="true",
-            wanted="true", state="'subscribed'", decided_at=long_ago, confirmed_at=long_ago,
-            verified_at=long_ago,
+            Decision, count, member_id="n", newsletter=f"'{newsletter}'", entitled="true",
+            wanted="true", decided_by="'policy'", decided_at=long_ago,
+        )  # fmt: skip
+        fill(
+            Subscription, count, contact_id="n", newsletter=f"'{newsletter}'",
+            state="'subscribed'", confirmed_at=long_ago, seen_at=long_ago,
         )  # fmt: skip
     vacuum()
 
@@ -51,7 +52,8 @@ def make_events(count: int, members: int) -> None:
     from mozillians_basket.models import Event
 
     fill(
-        Event, count, contact_id=f"1 + (n * 7919::bigint) % {members}", kind="'subscribed'",
+        Event, count, contact_id=f"1 + (n * 7919::bigint) % {members}",
+        member_id=f"1 + (n * 7919::bigint) % {members}", kind="'subscribed'",
         newsletters=f"'[\"{PHONE}\"]'::jsonb", cause="'people.Vouch created'",
         created_at="now() - n * interval '3 seconds'",
     )  # fmt: skip
@@ -65,10 +67,12 @@ def differ(count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM people_vouch WHERE vouchee_id <= %s", [half])
     vouched.update(is_vouched=False)
-    from mozillians_basket.models import Subscription
+    from mozillians_basket.models import Decision, Subscription
 
-    gaining = Subscription.objects.filter(newsletter=NDA, contact__gt=half, contact__lte=count)
-    gaining.update(entitled=False, wanted=False, state="unsubscribed")
+    gaining = Decision.objects.filter(newsletter=NDA, member__gt=half, member__lte=count)
+    gaining.update(entitled=False, wanted=False)
+    lacking = Subscription.objects.filter(newsletter=NDA, contact__gt=half, contact__lte=count)
+    lacking.update(state="unsubscribed", confirmed_at=None, seen_at=None)
 
 
 def make_due(count: int) -> None:
@@ -78,14 +82,16 @@ def make_due(count: int) -> None:
     step = max(1, Contact.objects.count() // count)
     keys = range(step, step * count + 1, step)
     Contact.objects.filter(pk__in=keys).update(touched_at=timezone.now())
-    Subscription.objects.filter(contact__in=keys, newsletter=PHONE).update(state="unknown")
+    Subscription.objects.filter(contact__in=keys, newsletter=PHONE).update(
+        state="unsubscribed", confirmed_at=None, seen_at=None
+    )
 
 
 def due() -> int:
     """How many contacts are due."""
-    from mozillians_basket import ledger
+    from mozillians_basket.ledger import queue
 
-    return ledger.due().count()
+    return queue.due().count()
 
 
 def vacuum() -> None:

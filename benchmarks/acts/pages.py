@@ -17,7 +17,7 @@ PAGES: dict[str, tuple[str, tuple[int, ...], str]] = {
     "a member": ("admin:people_userprofile_change", (5000,), ""),
     "the members": ("admin:people_userprofile_changelist", (), ""),
     "a contact": ("admin:mozillians_basket_contact_change", (5000,), ""),
-    "the overview": ("admin:mozillians_basket_pulse_changelist", (), ""),
+    "the overview": ("admin:mozillians_basket_status_changelist", (), ""),
     "the contacts": ("admin:mozillians_basket_contact_changelist", (), ""),
     "the history": ("admin:mozillians_basket_event_changelist", (), ""),
     "the history, page 50": ("admin:mozillians_basket_event_changelist", (), "p=50"),

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from benchmarks.acts.large import make_due
@@ -22,7 +21,6 @@ LARGE = (
 
 def ticks(due: int, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of the sweeper's ticks in a process that is warm: with work, and without."""
-    from mozillians_basket import ledger
     from mozillians_basket.models import Contact
     from mozillians_basket.tasks import sweep
 
@@ -33,15 +31,11 @@ def ticks(due: int, rounds: int) -> dict[str, list[float]]:
 
     make_due(10)
     sweep()
-    times: dict[str, list[float]] = {"due": [], "claimed": [], "idle": []}
+    times: dict[str, list[float]] = {"due": [], "idle": []}
     make_due(due)
     for _ in range(rounds):
         times["due"].append(milliseconds())
-        claimed = Contact.objects.filter(leased_until__isnull=False)
-        times["claimed"].append(claimed.count())
-        for pk, serial in claimed.values_list("pk", "lease"):
-            ledger.release(ledger.Lease(pk, serial))
-    Contact.objects.filter(touched_at__gt=F("settled_at")).update(settled_at=F("touched_at"))
+    Contact.objects.filter(touched_at__isnull=False).update(touched_at=None)
     times["idle"] = [milliseconds() for _ in range(rounds)]
     return times
 

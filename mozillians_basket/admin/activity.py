@@ -1,4 +1,4 @@
-"""Throughput and failures as the overview shows them: charts, and the same in tables."""
+"""Throughput and failures for the overview, as charts and as tables."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_lazy
 
-from mozillians_basket import tallies
 from mozillians_basket.admin.charts import Chart, Series, draw
 from mozillians_basket.admin.progress import shown
 from mozillians_basket.models import Event
-from mozillians_basket.tallies import Numbers
+from mozillians_basket.upkeep import retention
+from mozillians_basket.upkeep.retention import Numbers
 
 Kind = Event.Kind
 
-#: Events that say that Basket now has what was wanted.
-CARRIED = (Kind.SUBSCRIBED, Kind.UNSUBSCRIBED, Kind.MOVED)
+#: Calls that Basket carried out.
+CARRIED = (Kind.SUBSCRIBED, Kind.UNSUBSCRIBED)
 
-#: Events that say that it was not possible.
-FAILED = (Kind.POSTPONED, Kind.REFUSED, Kind.PARKED)
+#: Events after which an admin may have something to do.
+FAILED = (Kind.REFUSED, Kind.PARKED, Kind.MISSING)
 
-#: What the tables show, each with its heading.
+#: The columns of the tables, each with its heading.
 COLUMNS: tuple[tuple[Event.Kind, Any], ...] = (
     (Kind.SUBSCRIBED, gettext_lazy("Subscribed")),
     (Kind.UNSUBSCRIBED, gettext_lazy("Unsubscribed")),
     (Kind.MOVED, gettext_lazy("Address changed")),
     (Kind.OPTED_OUT, gettext_lazy("Opted out")),
-    (Kind.POSTPONED, gettext_lazy("Postponed")),
     (Kind.REFUSED, gettext_lazy("Refused")),
     (Kind.PARKED, gettext_lazy("Parked")),
+    (Kind.MISSING, gettext_lazy("Missing at Basket")),
 )
 
 
@@ -52,7 +52,7 @@ class Activity:
     """A chart with its table."""
 
     key: str
-    """What its ids in the page begin with."""
+    """The prefix of its ids in the page."""
 
     title: str
     description: str
@@ -63,9 +63,9 @@ class Activity:
 
 def activities() -> tuple[Activity, ...]:
     """The last 24 hours by hour, and the last 30 days by day."""
-    latest = tallies.not_tallied()
-    hours = tallies.by_hour(24, latest)
-    days = tallies.by_day(30, latest)
+    latest = retention.not_counted()
+    hours = retention.by_hour(24, latest)
+    days = retention.by_day(30, latest)
     return (
         _activity(
             "hours",
@@ -100,7 +100,7 @@ def _activity(
             names,
             [
                 Series(gettext("Carried to Basket"), "basket-carried", carried),
-                Series(gettext("Postponed, refused or parked"), "basket-failed", failed),
+                Series(gettext("Refused, parked or missing"), "basket-failed", failed),
             ],
         ),
         headings=tuple(str(heading) for _kind, heading in COLUMNS),

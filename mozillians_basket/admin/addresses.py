@@ -1,13 +1,13 @@
-"""Who may see members' addresses on this app's pages; others see them masked."""
+"""Members' addresses on this app's pages: masked for admins who may not view members."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth import get_permission_codename
-from django.db.models import Q, QuerySet, Value
-from django.db.models.functions import Upper
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.site import get_site
 
 
@@ -39,13 +39,7 @@ def shown(request: HttpRequest, address: str) -> str:
 
 
 def at_addresses(contacts: QuerySet[Any], addresses: Iterable[str]) -> QuerySet[Any]:
-    """
-    The contacts whom Basket has, or is to have, under one of these addresses, whatever the case.
-
-    Written so that each database uses the indexes: ``__iexact`` is a LIKE on SQLite.
-    """
-    wanted = [Upper(Value(address)) for address in addresses if address]
-    here = Q(_upper_email__in=wanted) | Q(_upper_wanted_email__in=wanted)
-    named = contacts.alias(_upper_email=Upper("email"), _upper_wanted_email=Upper("wanted_email"))
-    found: QuerySet[Any] = named.filter(here)
+    """The contacts with one of these addresses, however it is spelled."""
+    keys = {key for address in addresses if (key := contact_key(address))}
+    found: QuerySet[Any] = contacts.filter(key__in=keys)
     return found

@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from mozillians_basket.admin.addresses import shown
-from mozillians_basket.admin.asking import Answer, addresses_of, ask
+from mozillians_basket.admin.asking import Answer, ask, distinct
 from mozillians_basket.admin.dossier import Dossier
 from mozillians_basket.site import get_site
 
@@ -37,10 +37,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that Basket said."""
+    """All answers of Basket."""
 
     not_asked: str
-    """Why Basket was not asked; empty when it was."""
+    """The reason for which Basket was not asked; empty when it was."""
 
     columns: list[Column]
 
@@ -48,8 +48,9 @@ class Asked:
 def asked(request: HttpRequest, member: Model, dossier: Dossier) -> Asked:
     """Ask about every address of a member's; takes some seconds when Basket is slow."""
     standing = get_site().standings([member.pk]).get(member.pk)
-    addresses = addresses_of(dossier.contact, standing.email if standing else "")
-    not_asked, answers = ask(addresses)
+    known = [dossier.contact.email] if dossier.contact is not None else []
+    on_site = standing.email if standing is not None else ""
+    not_asked, answers = ask(distinct([on_site, *known, *dossier.emails_before]))
     return Asked(not_asked, [_column(request, answer, dossier) for answer in answers])
 
 
@@ -59,8 +60,8 @@ def _column(request: HttpRequest, answer: Answer, dossier: Dossier) -> Column:
         address=shown(request, answer.address),
         trouble=answer.trouble,
         known=person is not None,
-        opted_out=person is not None and person.opted_out,
-        confirmed=person is not None and person.confirmed,
+        opted_out=person is not None and person.optout,
+        confirmed=person is not None and person.optin,
         others=answer.others,
         rows=[
             Row(

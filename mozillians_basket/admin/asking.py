@@ -1,17 +1,18 @@
-"""Ask Basket live what it has of somebody, for an admin who waits for the answer."""
+"""Look a member up in Basket live, for an admin who waits for the answer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from mozillians_basket import breaker, client, transport
 from mozillians_basket.admin.plain_words import code_of, in_plain_words
+from mozillians_basket.client import breaker, calls
+from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.exceptions import BasketError, BasketSwitchedOff, label_of
-from mozillians_basket.models import Contact
-from mozillians_basket.plan import Person
+from mozillians_basket.models import Status
+from mozillians_basket.rules.answers import Person
+from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.site import get_site
-from mozillians_basket.switch import switch_is_on
 
 #: Seconds to wait for each answer; a worker waits for ``BASKET_TIMEOUT``, a person not so long.
 TIMEOUT = 5.0
@@ -19,14 +20,14 @@ TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Basket said of one address."""
+    """Basket's answer about one address."""
 
     address: str = field(repr=False)
     trouble: str = ""
-    """Why there is no answer, in plain words; empty when there is one."""
+    """The reason for a missing answer, in plain words; empty when there is an answer."""
 
     person: Person | None = field(default=None, repr=False)
-    """Who Basket has there; ``None`` when nobody."""
+    """The person that Basket has there; ``None`` when nobody."""
 
     @property
     def others(self) -> int:
@@ -38,13 +39,13 @@ class Answer:
         return self.person is not None and newsletter in self.person.newsletters
 
 
-def addresses_of(contact: Contact | None, email_on_site: str) -> list[str]:
-    """The addresses to ask for: on the site now, and in the ledger where that is another one."""
-    found = [email_on_site]
-    if contact is not None:
-        found += [contact.wanted_email, contact.email]
-    distinct = {address.lower(): address for address in reversed(found) if address}
-    return list(reversed(distinct.values()))
+def distinct(addresses: Iterable[str]) -> list[str]:
+    """Each address once, however it is spelled, in the order given; without empty ones."""
+    found: dict[str, str] = {}
+    for address in addresses:
+        if address:
+            found.setdefault(contact_key(address) or address, address)
+    return list(found.values())
 
 
 def ask(addresses: Iterable[str]) -> tuple[str, list[Answer]]:
@@ -57,7 +58,7 @@ def ask(addresses: Iterable[str]) -> tuple[str, list[Answer]]:
     """
     if not switch_is_on():
         return _("The switch BASKET_SWITCH_ENABLED is off: Basket was not asked."), []
-    if breaker.is_open():
+    if breaker.is_open(Status.read()):
         return _("The breaker is open: Basket was not asked, as it fails everybody."), []
     answers: list[Answer] = []
     for address in addresses:
@@ -69,10 +70,10 @@ def ask(addresses: Iterable[str]) -> tuple[str, list[Answer]]:
 
 def _ask(address: str) -> Answer:
     try:
-        with transport.within(TIMEOUT):
-            return Answer(address, person=client.look_up(address))
+        with calls.within(TIMEOUT):
+            return Answer(address, person=calls.look_up(address))
     except BasketSwitchedOff:
-        return Answer(address, _("The switch was turned off meanwhile: Basket was not asked."))
+        return Answer(address, _("The switch has just been turned off: Basket was not asked."))
     except BasketError as error:
         label, code = label_of(error), getattr(error, "code", None)
         return Answer(address, f"{in_plain_words(label, code)} ({code_of(label, code)})")

@@ -1,11 +1,10 @@
-"""The pages on which an admin looks at what a brake holds back, and releases it."""
+"""The pages on which an admin answers a question: removals held back, or a possible loss."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import get_user_model
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -15,29 +14,35 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mozillians_basket import held_back, releases, verification
 from mozillians_basket.admin.addresses import shown
-from mozillians_basket.admin.outcomes import DECISIONS
 from mozillians_basket.admin.pages import (
     BasketPages,
     may_change_newsletters,
     standing_of_basket,
 )
 from mozillians_basket.admin.people import members
-from mozillians_basket.hints import hint_sweep
-from mozillians_basket.models import Contact, Pulse
-from mozillians_basket.releases import Answer, Brake, Numbers
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.ledger.share import alias
+from mozillians_basket.models import Approval, Member, Status
+from mozillians_basket.upkeep import approvals
 
-#: What the numbers on a page are signed for, so that a release covers what was shown.
-SALT = "mozillians_basket.release"
+#: The salt for the number that a page signs, so that an answer covers the number shown.
+SALT = "mozillians_basket.answer"
 
 #: Seconds for which a page may lie open before it is answered.
 OPEN_FOR = 3600
 
+#: How many members are shown as examples.
+EXAMPLES = 5
 
-class ReleaseForm(forms.Form):
-    """The admin's word."""
+Answer, Kind = Approval.Answer, Approval.Kind
+
+#: The page of each kind of question, by the last part of its address.
+PAGES = {Kind.BRAKE: "removals", Kind.LOSS: "losses"}
+
+
+class AnswerForm(forms.Form):
+    """An admin's answer to one question."""
 
     answer = forms.ChoiceField(label=gettext_lazy("What happened"), widget=forms.RadioSelect)
     confirm = forms.BooleanField(
@@ -46,149 +51,144 @@ class ReleaseForm(forms.Form):
     )
     seen = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, brake: Brake, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kind: Approval.Kind, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.brake = brake
         field: Any = self.fields["answer"]
-        if brake is Brake.REMOVALS:
+        if kind == Kind.BRAKE:
             field.choices = [(Answer.REMOVE, "")]
             field.initial, field.widget = Answer.REMOVE, forms.HiddenInput()
         else:
             field.choices = [
                 (Answer.OPTED_OUT, _("They all opted out: record it as their choice")),
-                (Answer.RESTORE, _("Basket lost them: subscribe them again")),
+                (Answer.LOST, _("Basket lost them: subscribe them again")),
             ]
 
-    def clean_seen(self) -> Numbers:
-        """The numbers that were on the page."""
+    def clean_seen(self) -> tuple[int, int]:
+        """The question that was on the page, and its number."""
         try:
-            brake, numbers = signing.loads(self.cleaned_data["seen"], salt=SALT, max_age=OPEN_FOR)
+            key, number = signing.loads(self.cleaned_data["seen"], salt=SALT, max_age=OPEN_FOR)
         except signing.BadSignature:
-            brake, numbers = "", {}
-        if brake != self.brake:
-            raise forms.ValidationError(_("This page lay open for too long. Look at it again."))
-        return {name: (number, of) for name, (number, of) in numbers.items()}
+            text = _("This page lay open for too long. Look at it again.")
+            raise forms.ValidationError(text) from None
+        return key, number
 
 
 class BrakePages(BasketPages):
-    """What the overview's brakes lead to."""
+    """The pages of open questions, to which the overview links."""
 
     def get_urls(self) -> list[URLPattern]:
-        """With one page for each brake."""
+        """With one page for each kind of question."""
         view = self.admin_site.admin_view
         return [
-            path(f"{brake}/", view(self.brake_view), {"brake": brake}, name=_name(brake))
-            for brake in Brake
+            path(f"{page}/", view(self.questions_view), {"kind": kind}, name=_name(kind))
+            for kind, page in PAGES.items()
         ] + super().get_urls()
 
-    def brake_view(self, request: HttpRequest, brake: Brake) -> HttpResponse:
-        """Show what a brake holds back, and take an admin's word on it."""
+    def questions_view(self, request: HttpRequest, kind: Approval.Kind) -> HttpResponse:
+        """Show the open questions of a kind, and take an admin's answer to one of them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = None
         if request.method == "POST":
             if not may_change_newsletters(request):
                 raise PermissionDenied
-            form = ReleaseForm(request.POST, brake=brake)
-            if self._is_pointless(request, brake) or (
-                form.is_valid() and self._release(request, brake, form)
+            form = AnswerForm(request.POST, kind=kind)
+            if self._is_pointless(request, kind) or (
+                form.is_valid() and self._answer(request, kind, form)
             ):
-                return HttpResponseRedirect(self._url_of(brake))
-        return self._page(request, brake, form)
+                return HttpResponseRedirect(self._url_of(kind))
+        return self._page(request, kind, form)
 
-    def words_given(self, pulse: Pulse) -> dict[str, Any]:
-        """For each brake the word that is being carried out, or was stopped, and whose it was."""
-        given = {brake: releases.read(pulse, brake) for brake in Brake}
-        keys = [word.actor for word in given.values() if word is not None]
-        users = get_user_model()._default_manager.filter(pk__in=keys) if keys else ()
-        names = {str(user.pk): user.get_username() for user in users}
-        return {
-            str(brake): {"word": word, "by": names.get(word.actor, "-")}
-            for brake, word in given.items()
-            if word is not None
-        }
-
-    def _is_pointless(self, request: HttpRequest, brake: Brake) -> bool:
+    def _is_pointless(self, request: HttpRequest, kind: Approval.Kind) -> bool:
         if not switch_is_on():
             text = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
-        elif not releases.is_on(Pulse.now(), brake):
+        elif not _open(kind):
             text = _("Nothing was done: this brake is not on any more.")
         else:
             return False
         messages.warning(request, text)
         return True
 
-    def _release(self, request: HttpRequest, brake: Brake, form: ReleaseForm) -> bool:
-        answer, numbers = Answer(form.cleaned_data["answer"]), form.cleaned_data["seen"]
-        with transaction.atomic():
-            releases.order(brake, answer, numbers, request.user)
-            what = ", ".join(f"{name}: {number}/{of}" for name, (number, of) in numbers.items())
-            told = _("Released a brake: %(answer)s (%(numbers)s).")
-            told %= {"answer": DECISIONS[answer], "numbers": what}
-            self.log_change(request, Pulse.now(), told)
-            hint_sweep()
-        messages.success(request, _("Released. The worker carries it out in the background."))
+    def _answer(self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm) -> bool:
+        """Give the answer, which covers the number that the admin saw."""
+        (key, number), chosen = form.cleaned_data["seen"], Answer(form.cleaned_data["answer"])
+        question = Approval.objects.using(alias()).filter(pk=key, kind=kind).first()
+        if question is None:
+            form.add_error("seen", _("This page lay open for too long. Look at it again."))
+            return False
+        question.number = number
+        logged = _("Answered a question: %(answer)s (%(newsletter)s: %(number)s/%(total)s).") % {
+            "answer": chosen.label,
+            "newsletter": question.newsletter,
+            "number": number,
+            "total": question.total,
+        }
+        with transaction.atomic(using=alias()):
+            if not approvals.answer(question, chosen, request.user):
+                messages.warning(request, _("Nothing was done: it was answered already."))
+                return True
+            self.log_change(request, Status.read(), logged)
+        if kind == Kind.BRAKE:
+            told = _("Released. The worker carries it out in the background.")
+        else:
+            told = _("Answered. The worker carries it out in the background.")
+        messages.success(request, told)
         return True
 
-    def _page(self, request: HttpRequest, brake: Brake, form: ReleaseForm | None) -> HttpResponse:
+    def _page(
+        self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm | None
+    ) -> HttpResponse:
         context = standing_of_basket()
-        pulse = context["basket_pulse"]
-        context["is_on"] = releases.is_on(pulse, brake)
-        numbers: Numbers = {}
-        if context["is_on"]:
-            if brake is Brake.REMOVALS:
-                context["held_back"] = held_back.count_removals()
-                numbers = context["held_back"].numbers
-                context["examples"] = self._examples_of_removals(request, context["held_back"])
-                context["first_caption"] = _("Members who do not meet the policy any more")
-                context["second_caption"] = _("Members who are gone")
-            else:
-                numbers = context["losses"] = verification.losses()
-                context["examples"] = [
-                    (name, self._named(request, held_back.examples_of_losses(name)), [])
-                    for name in numbers
-                ]
-                context["first_caption"] = _("Members whose subscription is gone at Basket")
-        if numbers and may_change_newsletters(request) and context["basket_switch_is_on"]:
-            seen = signing.dumps((str(brake), numbers), salt=SALT)
-            context["form"] = form or ReleaseForm(brake=brake)
-            context["seen"] = seen
+        may_answer = may_change_newsletters(request) and context["basket_switch_is_on"]
         context |= {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
             "title": _("Removals that are held back")
-            if brake is Brake.REMOVALS
+            if kind == Kind.BRAKE
             else _("Subscriptions gone at Basket"),
-            "given": self.words_given(pulse).get(str(brake)),
-            "total": sum(number for number, _of in numbers.values()),
+            "is_brake": kind == Kind.BRAKE,
+            "may_answer": may_answer,
+            "questions": [
+                {
+                    "approval": row,
+                    "examples": self._named(request, row.examples[:EXAMPLES]),
+                    "seen": signing.dumps((row.pk, row.number), salt=SALT),
+                }
+                for row in _open(kind)
+            ],
+            "form": form or AnswerForm(kind=kind),
+            "answered": _answered_newsletter(form),
         }
         request.current_app = self.admin_site.name
-        return TemplateResponse(request, f"admin/mozillians_basket/{brake}.html", context)
+        return TemplateResponse(request, "admin/mozillians_basket/brake.html", context)
 
-    def _examples_of_removals(
-        self, request: HttpRequest, found: held_back.HeldBack
-    ) -> list[tuple[str, list[Any], list[Any]]]:
+    def _named(self, request: HttpRequest, keys: Iterable[Any]) -> list[dict[str, Any]]:
+        """Members by their keys, with the names and addresses that this admin may see."""
+        field: Any = Member._meta.get_field("site_member")
+        wanted = [field.target_field.to_python(key) for key in keys]
+        people = members(request, self.admin_site, wanted)
+        rows = Member.objects.filter(site_member__in=wanted).select_related("contact")
+        emails = {row.site_member_id: row.contact.email for row in rows if row.contact}
         return [
-            (name, self._named(request, lost), self._named(request, gone))
-            for name, lost, gone in held_back.examples_of_removals(found)
+            {"person": people.get(key), "key": key, "address": shown(request, emails.get(key, ""))}
+            for key in wanted
         ]
 
-    def _named(self, request: HttpRequest, contacts: Iterable[Contact]) -> list[dict[str, Any]]:
-        """Contacts with the person, if there is one, and the address as this admin may see it."""
-        rows = list(contacts)
-        people = members(request, self.admin_site, [row.member_id for row in rows])
-        return [
-            {
-                "person": people.get(row.member_id),
-                "key": row.member_id,
-                "address": shown(request, row.email or row.wanted_email),
-            }
-            for row in rows
-        ]
-
-    def _url_of(self, brake: Brake) -> str:
-        return reverse(f"admin:{_name(brake)}", current_app=self.admin_site.name)
+    def _url_of(self, kind: Approval.Kind) -> str:
+        return reverse(f"admin:{_name(kind)}", current_app=self.admin_site.name)
 
 
-def _name(brake: Brake) -> str:
-    return f"mozillians_basket_pulse_{brake}"
+def _open(kind: Approval.Kind) -> list[Approval]:
+    """The questions of a kind that are not closed, answered ones included."""
+    rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
+    return list(rows.select_related("actor").order_by("newsletter"))
+
+
+def _answered_newsletter(form: AnswerForm | None) -> Any:
+    """The key of the question that a form with errors is about."""
+    seen = getattr(form, "cleaned_data", {}).get("seen") if form is not None else None
+    return seen[0] if seen else None
+
+
+def _name(kind: Approval.Kind) -> str:
+    return f"mozillians_basket_status_{PAGES[kind]}"

@@ -1,31 +1,35 @@
-"""All that the admin's pages show of one member or contact, read in a few queries."""
+"""The data that the admin's pages show of one member or contact, read in a few queries."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mozillians_basket.admin.addresses import at_addresses, shown
+from mozillians_basket.admin.addresses import shown
 from mozillians_basket.admin.causes import in_words
 from mozillians_basket.admin.explanations import (
     Circumstances,
+    Subject,
+    everybody,
     explain,
-    is_due,
+    explain_unknown,
     next_attempt,
     policy_of,
     problem,
+    reasons,
+    subscriptions_of,
 )
 from mozillians_basket.admin.outcomes import outcome_of
 from mozillians_basket.admin.pages import standing_of_basket
 from mozillians_basket.admin.reasons import reason, to_be_sent
-from mozillians_basket.models import Contact, Event, Subscription
+from mozillians_basket.ledger.share import empty_rows
+from mozillians_basket.models import Contact, Decision, Event, Member, Move, Status, Subscription
+from mozillians_basket.rules.rows import Rows, State, held
 from mozillians_basket.site import Standing, get_site
-from mozillians_basket.states import HELD, State
 
 #: How many events are shown; the history has all.
 EVENTS = 20
@@ -64,8 +68,11 @@ class Dossier:
     """Empty where none is due."""
 
     address: str = ""
-    address_at_basket: str = ""
-    """Only where it is another one."""
+    addresses_before: Sequence[str] = ()
+    """Former addresses that are not cleared yet, as this admin may see them."""
+
+    emails_before: Sequence[str] = ()
+    """The same addresses unmasked, to look them up in Basket."""
 
 
 def circumstances() -> Circumstances:
@@ -73,83 +80,146 @@ def circumstances() -> Circumstances:
     standing = standing_of_basket()
     return Circumstances(
         now=timezone.now(),
-        pulse=standing["basket_pulse"],
+        status=standing["basket_status"],
         switch_is_on=standing["basket_switch_is_on"],
     )
 
 
 def dossier_of_member(request: HttpRequest, member: Model) -> Dossier:
-    """Everything about a member, of whom the ledger may know nothing yet."""
-    contact = Contact.objects.filter(member=member.pk).first()
-    return _dossier(request, contact, get_site().standings([member.pk]).get(member.pk))
+    """Read everything about a member, who may not be in the ledger yet."""
+    now = circumstances()
+    standings = get_site().standings([member.pk])
+    row = Member.objects.filter(site_member=member.pk).select_related("contact").first()
+    if row is None:
+        standing = standings.get(member.pk)
+        return Dossier(
+            None,
+            [*explain_unknown(standing), *everybody(now)],
+            _unknown_entries(standing),
+            [],
+            address=shown(request, standing.email if standing else ""),
+        )
+    contact_ids = set() if row.contact_id is None else {row.contact_id}
+    rows = read_unlocked(contact_ids, {row.pk}, now.status)
+    contact = None if row.contact_id is None else rows.contacts[row.contact_id]
+    subject = Subject(rows, contact, [rows.members[row.pk]], standings)
+    return _dossier(request, subject, now)
 
 
 def dossier_of_contact(request: HttpRequest, contact: Contact) -> Dossier:
-    """Everything about a contact, which may be no member's."""
-    standing = None
-    if contact.member_id is not None:
-        standing = get_site().standings([contact.member_id]).get(contact.member_id)
-    return _dossier(request, contact, standing)
-
-
-def _dossier(request: HttpRequest, contact: Contact | None, standing: Standing | None) -> Dossier:
+    """Read everything about a contact, which may have no member, or several."""
     now = circumstances()
-    email = standing.email if standing is not None else ""
-    if contact is None:
-        said = explain(None, [], standing, now)
-        entries = _entries([], standing)
-        return Dossier(None, said, entries, [], address=shown(request, email))
-    lines = list(contact.subscriptions.all())
-    email = email or contact.wanted_email
-    at_basket = contact.email if contact.email.lower() != email.lower() else ""
-    others = at_addresses(Contact.objects.exclude(pk=contact.pk), [contact.email, email])
-    sharing = others.filter(member__isnull=False, departed_at__isnull=True).count()
+    rows = read_unlocked({contact.pk}, (), now.status)
+    members = list(rows.at(contact))
+    keys = [member.site_member_id for member in members if member.site_member_id is not None]
+    standings = get_site().standings(keys) if keys else {}
+    return _dossier(request, Subject(rows, rows.contacts[contact.pk], members, standings), now)
+
+
+def read_unlocked(
+    contact_ids: Collection[int], member_ids: Collection[int], status: Status
+) -> Rows:
+    """Read all that bears on some contacts and members, for a page: without any lock."""
+    rows, wanted = empty_rows(status), set(contact_ids)
+    about = Q(source__in=wanted) | Q(target__in=wanted) | Q(member__in=member_ids)
+    rows.moves = list(Move.objects.filter(about))
+    wanted |= {end for move in rows.moves for end in (move.source_id, move.target_id) if end}
+    movers = {*member_ids, *(move.member_id for move in rows.moves)}
+    members = Member.objects.filter(Q(contact__in=wanted) | Q(pk__in=movers))
+    rows.members = {row.pk: row for row in members.order_by("pk")}
+    wanted |= {row.contact_id for row in rows.members.values() if row.contact_id is not None}
+    rows.contacts = Contact.objects.in_bulk(wanted)
+    decisions = Decision.objects.filter(member__in=list(rows.members))
+    rows.decisions = {(row.member_id, row.newsletter): row for row in decisions}
+    subscriptions = Subscription.objects.filter(contact__in=list(rows.contacts))
+    rows.subscriptions = {(row.contact_id, row.newsletter): row for row in subscriptions}
+    return replace(rows)
+
+
+def _dossier(request: HttpRequest, subject: Subject, now: Circumstances) -> Dossier:
+    rows, contact = subject.rows, subject.contact
+    email = contact.email if contact is not None else ""
+    for member in subject.members:
+        standing = subject.standing(member)
+        email = standing.email if standing is not None else email
+    before = [place.email for place in subject.places if place is not contact]
+    if contact is not None and contact.email.lower() != email.lower():
+        before.insert(0, contact.email)
+    wrong = problem(contact, subscriptions_of(rows, contact)) if contact is not None else ""
+    attempt = ""
+    if contact is not None and (contact.touched_at is not None or wrong):
+        attempt = next_attempt(contact, now)
     return Dossier(
         contact=contact,
-        sentences=explain(contact, lines, standing, now, others=sharing),
-        entries=_entries(lines, standing),
-        events=_events(contact),
-        problem=problem(contact),
-        next_attempt=next_attempt(contact, now) if is_due(contact) or contact.error else "",
+        sentences=explain(subject, now),
+        entries=_entries(subject),
+        events=_events(subject),
+        problem=wrong,
+        next_attempt=attempt,
         address=shown(request, email),
-        address_at_basket=shown(request, at_basket),
+        addresses_before=[shown(request, each) for each in before],
+        emails_before=before,
     )
 
 
-def _entries(lines: Sequence[Subscription], standing: Standing | None) -> list[Entry]:
-    known = {line.newsletter: line for line in lines}
-    ours = get_site().newsletters
+def _unknown_entries(standing: Standing | None) -> list[Entry]:
+    """The site's newsletters, for a member without a row in the ledger."""
+    rows = empty_rows(Status())
     return [
-        _entry(name, known.get(name), policy_of(name, standing), ours=name in ours)
-        for name in sorted(ours | known.keys())
+        Entry(
+            newsletter=name,
+            state=_("nothing known"),
+            reason=reason(rows, Member(), None, name, entitled=policy_of(name, standing)),
+            to_be_sent="",
+            held=False,
+            opted_out=False,
+            may_subscribe=True,
+            may_unsubscribe=True,
+        )
+        for name in sorted(get_site().newsletters)
     ]
 
 
-def _entry(name: str, line: Subscription | None, policy: Any, *, ours: bool) -> Entry:
-    if not ours:
-        said = _("It is none of this site's newsletters any more, and is left as it is.")
-    else:
-        said = reason(line, entitled=policy)
-    if line is None:
-        return Entry(
-            name, _("nothing known"), said, "", held=False, opted_out=False,
-            may_subscribe=ours, may_unsubscribe=ours,
-        )  # fmt: skip
-    held = line.state in HELD
+def _entries(subject: Subject) -> list[Entry]:
+    """The site's newsletters, and former ones that still have a row."""
+    known: set[str] = set()
+    if subject.contact is not None:
+        keys = subject.rows.subscriptions
+        known = {name for contact_id, name in keys if contact_id == subject.contact.pk}
+    return [_entry(subject, name) for name in sorted(get_site().newsletters | known)]
+
+
+def _entry(subject: Subject, name: str) -> Entry:
+    rows, contact, ours = subject.rows, subject.contact, name in get_site().newsletters
+    row = Subscription() if contact is None else rows.subscription(contact, name)
+    has = held(row)
+    said = _("It is none of this site's newsletters any more, and is left as it is.")
+    decisions = [rows.decision(member, name) for member in subject.members]
+    wanted = contact is not None and rows.wanted(contact, name)
+    vetoes = any(rows.veto(member, name) for member in subject.members)
     return Entry(
         newsletter=name,
-        state=line.get_state_display(),
-        reason=said,
-        to_be_sent=to_be_sent(line) if ours else "",
-        held=held,
-        opted_out=line.state == State.OPTED_OUT,
-        may_subscribe=ours and not line.wanted,
-        may_unsubscribe=ours and (line.wanted or held),
-        decided_at=line.decided_at,
-        confirmed_at=line.confirmed_at if held else None,
+        state=_("awaiting confirmation") if _awaits(contact, row) else row.get_state_display(),
+        reason=reasons(subject, name) if ours else said,
+        to_be_sent=to_be_sent(rows, contact, name) if ours and contact is not None else "",
+        held=has,
+        opted_out=vetoes or (contact is not None and rows.mailbox_opted_out(contact, name)),
+        may_subscribe=ours and not wanted,
+        may_unsubscribe=ours and (has or any(decision.wanted for decision in decisions)),
+        decided_at=max((d.decided_at for d in decisions if d.decided_at), default=None),
+        confirmed_at=row.confirmed_at if has else None,
     )
 
 
-def _events(contact: Contact) -> list[tuple[Event, str, str]]:
-    newest = contact.events.select_related("actor").order_by("-created_at", "-pk")[:EVENTS]
-    return [(event, outcome_of(event), in_words(event.cause)) for event in newest]
+def _awaits(contact: Contact | None, row: Subscription) -> bool:
+    """Whether Basket waits for the person's confirmation."""
+    return contact is not None and not contact.optin and row.state == State.SUBSCRIBED
+
+
+def _events(subject: Subject) -> list[tuple[Event, str, str]]:
+    keys = [m.site_member_id for m in subject.members if m.site_member_id is not None]
+    about = Q(member__in=keys)
+    if subject.contact is not None:
+        about |= Q(contact=subject.contact)
+    rows = Event.objects.filter(about).select_related("actor").order_by("-created_at", "-pk")
+    return [(event, outcome_of(event), in_words(event.cause)) for event in rows[:EVENTS]]

@@ -1,31 +1,31 @@
-"""The page on which an admin says what is to be done with the members they selected."""
+"""The page on which an admin confirms a bulk request for the selected members."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from mozillians_basket import bulk
 from mozillians_basket.admin.forms import OrderForm
 from mozillians_basket.admin.newsletters import Newsletter, offered
-from mozillians_basket.admin.outlook import Outlook, Prospect, look_ahead
 from mozillians_basket.admin.pages import (
     AnyModelAdmin,
     may_change_newsletters,
     standing_of_basket,
 )
+from mozillians_basket.admin.people import member_admin
+from mozillians_basket.admin.preview import Preview, Prospect, preview_of
 from mozillians_basket.admin.progress import shown
-from mozillians_basket.hints import hint_sweep
-from mozillians_basket.ledger import order_batch
-from mozillians_basket.models import Batch
-from mozillians_basket.selection import SelectionLost, list_url, selected
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.dispatch import wake_sweeper
+from mozillians_basket.models import BulkRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +39,42 @@ class Row:
 
 
 class DraftPages(AnyModelAdmin):
-    """The part of the batches' admin that turns a draft into an order."""
+    """The part of the bulk requests' admin that turns a draft into an order."""
 
-    def confirm_view(self, request: HttpRequest, batch_id: int) -> HttpResponse:
-        """Ask what is to be done with the selected members; order it when that is said."""
-        if not may_change_newsletters(request):
+    def confirm_view(self, request: HttpRequest, key: int) -> HttpResponse:
+        """Show the form for the selected members; confirm the request when it is posted."""
+        if not may_change_newsletters(request) or not self._may_view_members(request):
             raise PermissionDenied
-        batch = get_object_or_404(Batch, pk=batch_id)
-        if batch.actor_id != request.user.pk:
+        draft = get_object_or_404(BulkRequest.objects.defer("keys"), pk=key)
+        if draft.actor_id != request.user.pk:
             raise PermissionDenied  # also when it is ordered already: it was not theirs to confirm
-        if batch.state != Batch.State.DRAFT:
-            return self._to_batch(batch)
+        if draft.state != BulkRequest.State.DRAFT:
+            return HttpResponseRedirect(self.url_of("change", draft.pk))
         if request.method == "POST" and not switch_is_on():
             off = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
             self.message_user(request, off, messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
-        subscribe = batch.action == Batch.Action.SUBSCRIBE
         newsletters = offered()
         form = OrderForm(
             request.POST if request.method == "POST" else None,
             offered=newsletters,
-            subscribe=subscribe,
+            subscribe=draft.action == BulkRequest.Action.SUBSCRIBE,
         )
-        if form.is_valid():
-            self._order(request, batch, form.cleaned_data)
-            return self._to_batch(batch)
-        try:
-            outlook = look_ahead(selected(batch.selection, request.user), subscribe=subscribe)
-        except SelectionLost as lost:
-            return self._give_up(request, lost)
-        return self._ask(request, batch, form, rows(form, newsletters, outlook, batch), outlook)
+        if not form.is_valid():
+            return self._ask(request, draft, form, newsletters)
+        self._order(request, draft, form.cleaned_data)
+        return HttpResponseRedirect(self.url_of("change", draft.pk))
 
-    def _order(self, request: HttpRequest, batch: Batch, choice: dict[str, Any]) -> None:
+    def _may_view_members(self, request: HttpRequest) -> bool:
+        page = member_admin(self.admin_site)
+        return page is not None and page.has_view_or_change_permission(request)
+
+    def _order(self, request: HttpRequest, draft: BulkRequest, choice: dict[str, Any]) -> None:
         despite_opt_out = choice.get("despite_opt_out", False)
-        if not order_batch(batch, choice["newsletters"], despite_opt_out=despite_opt_out):
+        if not bulk.confirm(draft, choice["newsletters"], despite_opt_out=despite_opt_out):
             return
-        hint_sweep()
-        self.log_addition(request, batch, order_in_words(batch))
+        wake_sweeper()
+        self.log_addition(request, draft, order_in_words(draft))
         self.message_user(
             request,
             _("Ordered. You may leave this page: it is carried out in the background."),
@@ -85,68 +84,67 @@ class DraftPages(AnyModelAdmin):
     def _ask(
         self,
         request: HttpRequest,
-        batch: Batch,
+        draft: BulkRequest,
         form: OrderForm,
-        newsletters: list[Row],
-        outlook: Outlook,
+        newsletters: list[Newsletter],
     ) -> HttpResponse:
         request.current_app = self.admin_site.name
-        subscribe = batch.action == Batch.Action.SUBSCRIBE
+        subscribe = draft.action == BulkRequest.Action.SUBSCRIBE
+        preview = preview_of(draft.keys, subscribe=subscribe)
         context = {
             **self.admin_site.each_context(request),
             **standing_of_basket(),
             "title": _("Subscribe to newsletters") if subscribe else _("Unsubscribe"),
             "opts": self.opts,
-            "batch": batch,
+            "bulk_request": draft,
             "subscribe": subscribe,
             "form": form,
-            "rows": newsletters,
-            "outlook": outlook,
-            "back": list_url(batch.selection),
+            "rows": rows(form, newsletters, preview, draft),
+            "preview": preview,
+            "back": self._list_url(request),
         }
         return TemplateResponse(request, "admin/mozillians_basket/confirm.html", context)
 
-    def _give_up(self, request: HttpRequest, lost: SelectionLost) -> HttpResponse:
-        if lost.why == "no permission":
-            raise PermissionDenied
-        text = _("Nothing was done: the list of members cannot be built any more.")
-        self.message_user(request, text, messages.ERROR)
-        return self._to_list()
-
-    def _to_batch(self, batch: Batch) -> HttpResponse:
-        return HttpResponseRedirect(self.url_of("change", batch.pk))
-
-    def _to_list(self) -> HttpResponse:
-        return HttpResponseRedirect(self.url_of("changelist"))
+    def _list_url(self, request: HttpRequest) -> str:
+        """Return the address of the member list, as it was when the members were selected."""
+        page: Any = member_admin(self.admin_site)
+        url = reverse(
+            f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist",
+            current_app=self.admin_site.name,
+        )
+        filters = QueryDict(request.GET.get("_changelist_filters", "")).urlencode()
+        return f"{url}?{filters}" if filters else url
 
     def url_of(self, page: str, *args: object) -> str:
-        """The address of one of the batches' pages on this admin site."""
+        """Return the address of one of the bulk requests' pages on this admin site."""
         return reverse(
-            f"admin:mozillians_basket_batch_{page}", args=args, current_app=self.admin_site.name
+            f"admin:mozillians_basket_bulkrequest_{page}",
+            args=args,
+            current_app=self.admin_site.name,
         )
 
 
 def rows(
-    form: OrderForm, newsletters: list[Newsletter], outlook: Outlook, batch: Batch
+    form: OrderForm, newsletters: list[Newsletter], preview: Preview, draft: BulkRequest
 ) -> list[Row]:
-    """The newsletters with what would happen to each."""
+    """List the newsletters, each with a preview of the changes."""
     chosen = set(form["newsletters"].value() or ())
     return [
         Row(
             newsletter,
-            outlook.by_newsletter[newsletter.slug],
-            warning_of(newsletter, outlook.by_newsletter[newsletter.slug], batch),
+            preview.by_newsletter[newsletter.slug],
+            warning_of(newsletter, preview.by_newsletter[newsletter.slug], draft),
             newsletter.slug in chosen,
         )
         for newsletter in newsletters
     ]
 
 
-def warning_of(newsletter: Newsletter, prospect: Prospect, batch: Batch) -> str:
-    """That the policy says otherwise, of how many, and for how long it does not count."""
+def warning_of(newsletter: Newsletter, prospect: Prospect, row: BulkRequest) -> str:
+    """Warn of members for whom the policy says the contrary, and until when the order stands."""
     if not prospect.against_policy:
         return ""
-    if batch.action == Batch.Action.SUBSCRIBE:
+    if row.action == BulkRequest.Action.SUBSCRIBE:
         text = ngettext(
             "%(count)s of them does not meet the policy of %(newsletter)s: they get it because "
             "you say so, until what the policy says of them changes.",
@@ -165,16 +163,16 @@ def warning_of(newsletter: Newsletter, prospect: Prospect, batch: Batch) -> str:
     return text % {"count": shown(prospect.against_policy), "newsletter": newsletter.slug}
 
 
-def order_in_words(batch: Batch) -> str:
-    """What was ordered, for the admin's log."""
-    members = ngettext("%(count)s member", "%(count)s members", batch.total)
+def order_in_words(row: BulkRequest) -> str:
+    """Describe the order, for the admin's log."""
+    members = ngettext("%(count)s member", "%(count)s members", row.total)
     words = {
-        "members": members % {"count": shown(batch.total)},
-        "newsletters": ", ".join(batch.newsletters),
+        "members": members % {"count": shown(row.total)},
+        "newsletters": ", ".join(row.newsletters),
     }
-    if batch.action == Batch.Action.UNSUBSCRIBE:
+    if row.action == BulkRequest.Action.UNSUBSCRIBE:
         return _("Ordered: unsubscribe %(members)s from %(newsletters)s.") % words
-    if batch.despite_opt_out:
+    if row.despite_opt_out:
         return (
             _(
                 "Ordered: subscribe %(members)s to %(newsletters)s, also those who opted out "

@@ -1,29 +1,56 @@
-"""Why somebody gets what they get, or nothing: sentences for an admin, from rows as they are."""
+"""Sentences for an admin that explain why a member gets a newsletter or not."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mozillians_basket.admin.plain_words import code_of, in_plain_words
+from mozillians_basket.admin.plain_words import code_of, in_plain_words, is_refusal
 from mozillians_basket.admin.reasons import reason, to_be_sent, when
-from mozillians_basket.ledger.accounts import account_of
-from mozillians_basket.models import Contact, Pulse, Subscription
-from mozillians_basket.plan import Account, differs
+from mozillians_basket.models import Contact, Status, Subscription
+from mozillians_basket.rules.evaluate import contact_key
+from mozillians_basket.rules.rows import Rows, State, held
 from mozillians_basket.site import Standing, get_site
-from mozillians_basket.states import HELD
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What holds for everybody at the moment."""
+    """Circumstances of all contacts: switch, breaker and paused newsletters."""
 
     now: datetime
-    pulse: Pulse
+    status: Status
     switch_is_on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The member or contact that a page is about, with all rows that bear on them."""
+
+    rows: Rows
+    contact: Contact | None = None
+    """A member's contact, or the one that the page is about."""
+
+    members: Sequence[Any] = ()
+    """The member, or all members at the contact; none where nobody is left."""
+
+    standings: Any = None
+    """The standings of these members now, by the site's key."""
+
+    @property
+    def places(self) -> list[Contact]:
+        """Their contact, and those that members are still moving away from."""
+        moves = [move for member in self.members for move in self.rows.moves_of(member)]
+        found = [self.contact] if self.contact is not None else []
+        return [*found, *(self.rows.contacts[move.source_id] for move in moves)]
+
+    def standing(self, member: Any) -> Standing | None:
+        """The standing of a member; ``None`` for one who is not on the site."""
+        found: Standing | None = (self.standings or {}).get(member.site_member_id)
+        return found
 
 
 def listed(names: Iterable[str]) -> str:
@@ -31,68 +58,57 @@ def listed(names: Iterable[str]) -> str:
     return get_text_list(sorted(names), _("and"))
 
 
-def is_due(contact: Contact) -> bool:
-    """Whether Basket is still to hear of a contact, now or later."""
-    return contact.settled_at is None or contact.touched_at > contact.settled_at
-
-
 def next_attempt(contact: Contact, circumstances: Circumstances) -> str:
-    """When the contact is worked on next, and if not, what it waits for."""
+    """The time of the contact's next attempt, or else the reason for which it waits."""
     if contact.leased_until is not None and contact.leased_until > circumstances.now:
         return _("being worked on now")
-    if contact.parked_at is not None:
+    if is_refusal(contact.problem) and (contact.parked or contact.touched_at is None):
+        return _("none: it waits for another address, or for an admin")
+    if contact.parked:
         return _("none: it failed too often, and waits for an admin or a new change")
-    if not is_due(contact):
-        if contact.error:
-            return _("none: it waits for another address, or for an admin")
-        return _("none needed")
+    if contact.touched_at is None:
+        return _("none: it waits for an admin") if contact.problem else _("none needed")
     if not circumstances.switch_is_on:
         return _("waits until the switch is turned on")
-    if circumstances.pulse.opened_at is not None:
+    if circumstances.status.opened_at is not None:
         return _("waits until Basket answers again: the breaker is open")
     if contact.not_before is not None and contact.not_before > circumstances.now:
         return _("at %(moment)s") % {"moment": when(contact.not_before)}
     return _("as soon as a worker is free")
 
 
-def problem(contact: Contact) -> str:
-    """What is wrong with a contact, with the code beside it; empty when nothing is."""
-    if not contact.error:
-        return ""
-    label, code = contact.error, contact.error_code
-    return f"{in_plain_words(label, code)} ({code_of(label, code)})"
+def problem(contact: Contact, subscriptions: Iterable[Subscription] = ()) -> str:
+    """The problem of a contact, with its code; empty when there is none."""
+    label = contact.problem
+    for row in subscriptions:
+        if row.state == State.REFUSED:
+            label = label or row.error_code
+        elif row.state == State.LOST:
+            label = label or State.LOST.value
+    return f"{in_plain_words(label)} ({code_of(label)})" if label else ""
 
 
-def explain(
-    contact: Contact | None,
-    lines: Sequence[Subscription],
-    standing: Standing | None,
-    circumstances: Circumstances,
-    *,
-    others: int = 0,
-) -> list[str]:
-    """
-    How things stand with somebody, the answer to "why do they get nothing?" included.
+def subscriptions_of(rows: Rows, contact: Contact) -> list[Subscription]:
+    """The subscriptions of a contact to this site's newsletters."""
+    return [rows.subscription(contact, name) for name in sorted(rows.settings.newsletters)]
 
-    :param standing: what the site says about them now; ``None`` for who is no member.
-    :param others: how many other members have the same address.
-    """
-    if contact is None:
-        return [*_without_a_row(standing), *_everybody(circumstances)]
-    account = account_of(contact, lines)
+
+def explain(subject: Subject, circumstances: Circumstances) -> list[str]:
+    """Explain the state of a member or contact, and why they may get nothing."""
     return [
-        *_what_they_get(contact, lines),
-        *_address(contact, account),
-        *_failure(contact),
-        *_news(contact, lines, standing),
-        *_missing(contact, lines, standing),
-        *_waiting(contact, lines, account, circumstances),
-        *_everybody(circumstances),
-        *_shared(others),
+        *_what_they_get(subject),
+        *_address(subject),
+        *_failure(subject),
+        *_news(subject),
+        *_what_they_lack(subject),
+        *_waiting(subject, circumstances),
+        *everybody(circumstances),
+        *_shared(subject),
     ]
 
 
-def _without_a_row(standing: Standing | None) -> list[str]:
+def explain_unknown(standing: Standing | None) -> list[str]:
+    """Explain the state of a member without a row in the ledger."""
     said = [
         _(
             "The ledger knows nothing of this member yet: they are older than this app here, or "
@@ -101,7 +117,7 @@ def _without_a_row(standing: Standing | None) -> list[str]:
         )
     ]
     if standing is not None and not standing.email:
-        said.append(_("They have no e-mail address, so Basket cannot be told of them."))
+        said.append(_no_address())
     if standing is not None and standing.entitled:
         said.append(
             _("The policies entitle them to %(newsletters)s.")
@@ -110,57 +126,86 @@ def _without_a_row(standing: Standing | None) -> list[str]:
     return said
 
 
-def _what_they_get(contact: Contact, lines: Sequence[Subscription]) -> list[str]:
-    if contact.departed_at is not None:
+def _no_address() -> str:
+    return _("They have no e-mail address, so Basket cannot be told of them.")
+
+
+def _what_they_get(subject: Subject) -> list[str]:
+    if not subject.members:
         return [
             _(
-                "This member was deleted, or changed their address, on %(moment)s: what Basket has "
-                "of this site's newsletters for the old address is removed, and then the address "
-                "is erased here."
+                "This member was deleted, or changed their address: what Basket has of this site's "
+                "newsletters for the old address is removed, and then the address is erased here."
             )
-            % {"moment": when(contact.departed_at)}
         ]
-    held = [line.newsletter for line in lines if line.state in HELD]
-    if held:
-        return [_("They get %(newsletters)s.") % {"newsletters": listed(held)}]
+    names = subject.rows.settings.newsletters
+    has = {
+        name
+        for place in subject.places
+        for name in names
+        if held(subject.rows.subscription(place, name))
+    }
+    if has:
+        return [_("They get %(newsletters)s.") % {"newsletters": listed(has)}]
     return [_("They get none of this site's newsletters.")]
 
 
-def _address(contact: Contact, account: Account) -> list[str]:
-    if contact.departed_at is not None:
-        return []
-    if not contact.wanted_email:
-        return [_("They have no e-mail address, so Basket cannot be told of them.")]
-    if account.stranded:
-        return [
-            _(
-                "Basket does not accept their new address. It keeps the one before, until the "
-                "address changes again or an admin asks to try again."
-            )
-        ]
-    if account.moving and contact.email:
-        return [_("Their address has changed, and Basket is still to be told.")]
-    return []
-
-
-def _failure(contact: Contact) -> list[str]:
+def _address(subject: Subject) -> list[str]:
     said = []
-    if contact.error:
-        since = contact.failing_since or contact.touched_at
+    if subject.members and subject.contact is None:
+        emails = [standing.email for m in subject.members if (standing := subject.standing(m))]
+        if any(emails):
+            said.append(_("Basket cannot take their e-mail address: it has no @, or is too long."))
+        else:
+            said.append(_no_address())
+    if len(subject.places) > 1 or (subject.places and subject.contact is None):
+        if subject.contact is not None and _is_refused(subject.rows, subject.contact):
+            said.append(
+                _(
+                    "Basket does not accept their new address. It keeps the one before, until the "
+                    "address changes again or an admin asks to try again."
+                )
+            )
+        else:
+            said.append(_("Their address has changed, and Basket is still to be told."))
+    return said
+
+
+def _is_refused(rows: Rows, contact: Contact) -> bool:
+    rows_there = subscriptions_of(rows, contact)
+    refused = any(row.state == State.REFUSED for row in rows_there)
+    return refused or (contact.parked and is_refusal(contact.problem))
+
+
+def _failure(subject: Subject) -> list[str]:
+    contact, said = subject.contact, []
+    if contact is None:
+        return []
+    text = problem(contact, subscriptions_of(subject.rows, contact))
+    if text and contact.failing_since is not None:
         said.append(
             _("Since %(moment)s something is wrong: %(problem)s")
-            % {"moment": when(since), "problem": problem(contact)}
+            % {"moment": when(contact.failing_since), "problem": text}
         )
-    if contact.parked_at is not None:
+    elif text:
+        said.append(_("Something is wrong: %(problem)s") % {"problem": text})
+    if contact.parked and contact.attempts:
         said.append(
             ngettext(
-                "It was parked on %(moment)s after %(count)d failed attempt: nothing more is tried "
-                "until an admin asks for it, or something about the member changes.",
-                "It was parked on %(moment)s after %(count)d failed attempts: nothing more is "
-                "tried until an admin asks for it, or something about the member changes.",
+                "It was parked after %(count)d failed attempt: nothing more is tried until an "
+                "admin asks for it, or something about the member changes.",
+                "It was parked after %(count)d failed attempts: nothing more is tried until an "
+                "admin asks for it, or something about the member changes.",
                 contact.attempts,
             )
-            % {"moment": when(contact.parked_at), "count": contact.attempts}
+            % {"count": contact.attempts}
+        )
+    elif contact.parked:
+        said.append(
+            _(
+                "It is parked: nothing more is tried until an admin asks for it, or the address "
+                "changes."
+            )
         )
     if contact.dismissed_at is not None:
         said.append(
@@ -170,86 +215,122 @@ def _failure(contact: Contact) -> list[str]:
     return said
 
 
-def _news(contact: Contact, lines: Sequence[Subscription], standing: Standing | None) -> list[str]:
-    """What the site says now that is not in the ledger yet."""
-    if standing is None:
-        return []
-    noted = {line.newsletter for line in lines if line.entitled}
-    same_address = standing.email == contact.wanted_email
-    if noted == standing.entitled and same_address:
-        return []
-    return [
-        _(
-            "Something about them changed a moment ago, or without this app being told; the worker "
-            "has not looked at it yet. “Sync now” does so at once."
-        )
-    ]
+def _news(subject: Subject) -> list[str]:
+    """Explain the differences between the site and the ledger."""
+    known = "" if subject.contact is None else subject.contact.key
+    for member in subject.members:
+        standing = subject.standing(member)
+        if standing is None:
+            continue
+        decisions = {name: subject.rows.decision(member, name) for name in policies()}
+        noted = {name for name, decision in decisions.items() if decision.entitled}
+        if noted == standing.entitled and contact_key(standing.email) == known:
+            continue
+        if member.held_back_at is not None:
+            return [
+                _(
+                    "A change of %(moment)s would take newsletters away, and is held back by a "
+                    "brake until an admin approves it."
+                )
+                % {"moment": when(member.held_back_at)}
+            ]
+        return [
+            _(
+                "Something about them changed a moment ago, or without this app being told; the "
+                "worker has not looked at it yet. “Sync now” does so at once."
+            )
+        ]
+    return []
 
 
-def _missing(
-    contact: Contact, lines: Sequence[Subscription], standing: Standing | None
-) -> list[str]:
-    """Each newsletter of the site's that they do not get, and why."""
-    if contact.departed_at is not None:
-        return []
-    known = {line.newsletter: line for line in lines}
-    return [
-        _("%(newsletter)s: %(reason)s")
-        % {"newsletter": name, "reason": reason(line, entitled=policy)}
-        for name in sorted(get_site().newsletters)
-        for line in [known.get(name)]
-        for policy in [policy_of(name, standing)]
-        if line is None or line.state not in HELD
-    ]
+def policies() -> set[str]:
+    """The newsletters that have a policy."""
+    return {policy.newsletter for policy in get_site().policies}
 
 
 def policy_of(newsletter: str, standing: Standing | None) -> bool | None:
-    """What the newsletter's policy says of somebody now; ``None`` where there is no policy."""
-    if all(policy.newsletter != newsletter for policy in get_site().policies):
+    """The outcome of the newsletter's policy now; ``None`` where there is no policy."""
+    if newsletter not in policies():
         return None
     return standing is not None and newsletter in standing.entitled
 
 
-def _waiting(
-    contact: Contact,
-    lines: Sequence[Subscription],
-    account: Account,
-    circumstances: Circumstances,
-) -> list[str]:
-    if not is_due(contact) and not differs(account):
+def reasons(subject: Subject, newsletter: str) -> str:
+    """The reason for the state of a newsletter, for each member where there are several."""
+    rows, contact, several = subject.rows, subject.contact, len(subject.members) > 1
+    if not subject.members:
+        return reason(rows, None, contact, newsletter, entitled=None)
+    said = []
+    for member in subject.members:
+        entitled = policy_of(newsletter, subject.standing(member))
+        text = reason(rows, member, contact, newsletter, entitled=entitled)
+        if several:
+            text = _("Member %(key)s: %(reason)s") % {"key": member.key or "-", "reason": text}
+        said.append(text)
+    return " ".join(said)
+
+
+def _what_they_lack(subject: Subject) -> list[str]:
+    """Each of the site's newsletters that they do not get, with the reason."""
+    if not subject.members:
         return []
-    changes = [text for line in lines if (text := to_be_sent(line))]
+    return [
+        _("%(newsletter)s: %(reason)s") % {"newsletter": name, "reason": reasons(subject, name)}
+        for name in sorted(subject.rows.settings.newsletters)
+        if not any(held(subject.rows.subscription(place, name)) for place in subject.places)
+    ]
+
+
+def _waiting(subject: Subject, circumstances: Circumstances) -> list[str]:
+    changes = [
+        text
+        for place in subject.places
+        for name in sorted(subject.rows.settings.newsletters)
+        if (text := to_be_sent(subject.rows, place, name))
+    ]
+    due = [place for place in subject.places if place.touched_at is not None]
+    if not changes and not due:
+        return []
     if changes:
         said = _("Not sent yet: %(changes)s.") % {"changes": get_text_list(changes, _("and"))}
     else:
         said = _("Basket is still to be asked about them.")
-    attempt = _("Next attempt: %(attempt)s") % {"attempt": next_attempt(contact, circumstances)}
+    place = due[0] if due else subject.places[0]
+    attempt = _("Next attempt: %(attempt)s") % {"attempt": next_attempt(place, circumstances)}
     return [f"{said} {attempt}"]
 
 
-def _everybody(circumstances: Circumstances) -> list[str]:
+def everybody(circumstances: Circumstances) -> list[str]:
+    """The reasons for which all contacts wait."""
     said = []
     if not circumstances.switch_is_on:
         said.append(
             _(
-                "The switch BASKET_SWITCH_ENABLED is off: nothing is sent for anybody. What "
-                "happens meanwhile is sent when it is turned on."
+                "The switch BASKET_SWITCH_ENABLED is off: nothing is sent for anybody. "
+                "Changes are kept, and sent when it is turned on."
             )
         )
-    pulse = circumstances.pulse
-    if pulse.opened_at is not None:
+    status = circumstances.status
+    if status.opened_at is not None:
         said.append(
             _(
                 "The breaker has been open since %(moment)s (%(reason)s): nothing is sent for "
                 "anybody, but one probe at a time."
             )
-            % {"moment": when(pulse.opened_at), "reason": pulse.get_reason_display()}
+            % {"moment": when(status.opened_at), "reason": status.get_reason_display()}
+        )
+    if status.unknown:
+        said.append(
+            _("Basket does not know %(newsletters)s: nothing is sent about that until it does.")
+            % {"newsletters": listed(status.unknown)}
         )
     return said
 
 
-def _shared(others: int) -> list[str]:
-    if not others:
+def _shared(subject: Subject) -> list[str]:
+    there = [] if subject.contact is None else subject.rows.at(subject.contact)
+    others = len([member for member in there if member.key]) - 1
+    if others < 1:
         return []
     return [
         ngettext(

@@ -1,55 +1,82 @@
-"""The items of a bulk request as CSV, streamed."""
+"""The members of a bulk request as CSV, streamed."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.translation import gettext as _
 
 from mozillians_basket.admin.addresses import may_see_addresses
-from mozillians_basket.models import Batch, BatchItem
-from mozillians_basket.site import get_site
+from mozillians_basket.admin.plain_words import code_of
+from mozillians_basket.models import BulkItem, BulkRequest, Member
 
-#: How many items are read at once.
+#: How many members are read at once.
 CHUNK = 2000
 
-COLUMNS = ["member", "state", "reason", "code", "finished"]
+COLUMNS = ["member", "state", "reason", "finished"]
 
 
 class _Line:
-    """What a CSV writer writes to; it hands each line back."""
+    """A file for a CSV writer, which returns each line."""
 
     def write(self, text: str) -> str:
         return text
 
 
-def csv_of(batch: Batch, request: HttpRequest) -> StreamingHttpResponse:
-    """All items; with the members' addresses for those who may view members."""
+def csv_of(row: BulkRequest, request: HttpRequest) -> StreamingHttpResponse:
+    """
+    Return all members, those whose order was not begun at the end.
+
+    The members' addresses are added for admins who may view members.
+    """
     addresses = may_see_addresses(request)
     return StreamingHttpResponse(
-        _lines(batch, addresses=addresses),
+        _lines(row, addresses=addresses),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="batch-{batch.pk}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="bulk-request-{row.pk}.csv"'},
     )
 
 
-def _lines(batch: Batch, *, addresses: bool) -> Iterator[str]:
+def _lines(row: BulkRequest, *, addresses: bool) -> Iterator[str]:
     writer = csv.writer(_Line())
     yield writer.writerow([*COLUMNS, "address"] if addresses else COLUMNS)
-    fields = ["pk", "member_id", "state", "reason", "error_code", "finished_at"]
-    if addresses:
-        fields.append(f"member__{get_site().email}")
-    last = 0
-    items = BatchItem.objects.filter(batch=batch).order_by("pk")
+    for some in chain(_begun(row), _not_begun(row)):
+        emails = _addresses_of(key for key, *_more in some) if addresses else {}
+        for key, *more in some:
+            cells = [key, *more, emails.get(str(key), "")] if addresses else [key, *more]
+            yield writer.writerow([_cell(value) for value in cells])
+
+
+def _begun(row: BulkRequest) -> Iterator[list[tuple[Any, ...]]]:
+    items, last = BulkItem.objects.filter(request=row).order_by("pk"), 0
+    fields = ("pk", "member_id", "state", "reason", "finished_at")
     while chunk := list(items.filter(pk__gt=last).values_list(*fields)[:CHUNK]):
-        for row in chunk:
-            yield writer.writerow([_cell(value) for value in row[1:]])
+        yield [
+            (key, state, code_of(reason) if reason else "", at)
+            for _pk, key, state, reason, at in chunk
+        ]
         last = chunk[-1][0]
 
 
+def _not_begun(row: BulkRequest) -> Iterator[list[tuple[Any, ...]]]:
+    for start in range(row.position, row.total, CHUNK):
+        keys = row.keys[start : start + CHUNK]
+        yield [(key, _("not begun"), "", None) for key in keys]
+
+
+def _addresses_of(keys: Iterable[Any]) -> dict[str, str]:
+    """Read members' addresses in the ledger, by their keys as text."""
+    known = Member.objects.filter(site_member__in=list(keys), contact__isnull=False)
+    pairs = known.values_list("site_member_id", "contact__email")
+    return {str(key): email for key, email in pairs}
+
+
 def _cell(value: Any) -> object:
-    """Text that a spreadsheet would take for a formula is marked as text."""
+    """Mark text that a spreadsheet would take for a formula as text."""
     if value is None or isinstance(value, int):
         return value
-    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

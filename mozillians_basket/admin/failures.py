@@ -1,4 +1,4 @@
-"""The failed items of a bulk request, a page at a time, and why others were skipped, in words."""
+"""The failed items of a bulk request, page by page, and the reasons of skipped ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from mozillians_basket.admin.addresses import shown
 from mozillians_basket.admin.people import Person, members
 from mozillians_basket.admin.plain_words import code_of, in_plain_words
-from mozillians_basket.models import Batch, BatchItem
+from mozillians_basket.models import BulkItem, BulkRequest, Member
 
 PER_PAGE = 50
 
@@ -25,7 +25,7 @@ class Failure:
 
     member: str
     url: str
-    """Of the member's page; empty for who may not view it."""
+    """Of the member's page; empty for admins who may not view it."""
 
     address: str
     words: str
@@ -33,38 +33,45 @@ class Failure:
     when: datetime | None
 
 
-def failures_of(batch: Batch, count: int, request: HttpRequest, site: AdminSite) -> Page[Failure]:
+def failures_of(
+    row: BulkRequest, count: int, request: HttpRequest, site: AdminSite
+) -> Page[Failure]:
     """
-    The page of failures that ``?page=`` asks for: two queries, none when there are no failures.
+    Return the page of failures that ``?page=`` asks for, in three queries; none without failures.
 
     :param count: how many there are in all.
     """
-    items = BatchItem.objects.filter(batch=batch, state=BatchItem.State.FAILED)
-    pages: Paginator[Any] = Paginator(
-        items.select_related("contact").order_by("finished_at", "pk"), PER_PAGE
-    )
+    items = BulkItem.objects.filter(request=row, state=BulkItem.State.FAILED)
+    pages: Paginator[Any] = Paginator(items.order_by("finished_at", "pk"), PER_PAGE)
     pages.count = count
     page: Page[Any] = pages.get_page(request.GET.get("page"))
     rows = list(page.object_list) if count else []
-    people = members(request, site, [item.member_id for item in rows])
-    page.object_list = [_failure(item, people, request) for item in rows]
+    keys = [item.member_id for item in rows]
+    people = members(request, site, keys)
+    addresses: dict[Any, str] = {}
+    if rows:
+        known = Member.objects.filter(site_member__in=keys, contact__isnull=False)
+        addresses = dict(known.values_list("site_member", "contact__email"))
+    page.object_list = [
+        _failure(item, people, shown(request, addresses.get(item.member_id, ""))) for item in rows
+    ]
     return page
 
 
-def skipped_of(batch: Batch) -> list[tuple[str, int]]:
-    """Why members were left out, and how many for each reason: one query."""
-    items = BatchItem.objects.filter(batch=batch, state=BatchItem.State.SKIPPED)
+def skipped_of(row: BulkRequest) -> list[tuple[str, int]]:
+    """Count skipped members by reason, in one query."""
+    items = BulkItem.objects.filter(request=row, state=BulkItem.State.SKIPPED)
     counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
     return [(in_plain_words(reason), number) for reason, number in counted]
 
 
-def _failure(item: BatchItem, people: Mapping[Any, Person], request: HttpRequest) -> Failure:
+def _failure(item: BulkItem, people: Mapping[Any, Person], address: str) -> Failure:
     person = people.get(item.member_id)
     return Failure(
         member=person.name if person else _("member %(key)s") % {"key": item.member_id},
         url=person.url if person else "",
-        address=shown(request, item.contact.wanted_email) if item.contact else "",
-        words=in_plain_words(item.reason, item.error_code),
-        code=code_of(item.reason, item.error_code),
+        address=address,
+        words=in_plain_words(item.reason),
+        code=code_of(item.reason),
         when=item.finished_at,
     )

@@ -1,4 +1,4 @@
-"""Filters of contacts for the admin's lists. None asks the database which choices there are."""
+"""Filters of contacts for the admin's lists. None reads its choices from the database."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,19 +10,27 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.admin.plain_words import CLASSES
-from mozillians_basket.models import Subscription
+from mozillians_basket.models import Contact, Decision, Problem, Subscription
+from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
-from mozillians_basket.states import State
 
 Rows = QuerySet[Any]
 
-#: Lines that a failing sync leaves as they should not be, or may: all but those that are over.
-CONCERNED = Q(wanted=True) | ~Q(state__in=[State.UNSUBSCRIBED, State.OPTED_OUT])
+#: Contacts whose own problem is a refusal, as Basket's error code stands there.
+REFUSED = ~Q(problem="") & ~Q(problem__in=Problem.values)
 
 
-def is_concerned(line: Subscription) -> bool:
-    """``CONCERNED``, of a line that has been read."""
-    return line.wanted or line.state not in {State.UNSUBSCRIBED, State.OPTED_OUT}
+def failing(contacts: Rows) -> Rows:
+    """
+    Of some contacts, those with a problem: they fail, are parked, refused or missing at Basket.
+
+    As a union, so that each half goes by its index.
+    """
+    own = Contact.objects.filter(~Q(problem=""), failing_since__isnull=False).values("pk")
+    rows = Subscription.objects.filter(
+        newsletter__in=get_site().newsletters, state__in=[State.REFUSED, State.LOST]
+    )
+    return contacts.filter(pk__in=own.union(rows.values("contact")))
 
 
 class ContactFilter(admin.SimpleListFilter):
@@ -41,19 +49,30 @@ class ContactFilter(admin.SimpleListFilter):
 
 
 class ErrorFilter(ContactFilter):
-    """By what went wrong."""
+    """Filter by the problem."""
 
     title = _("what is wrong")
     parameter_name = "error"
     choices_offered = CLASSES
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Those with this label."""
-        return queryset.filter(error=self.chosen()) if self.chosen() else queryset
+        """The contacts with this problem."""
+        chosen = self.chosen()
+        if not chosen:
+            return queryset
+        if chosen == "refused":
+            return queryset.filter(REFUSED | Q(Exists(_in_state(State.REFUSED))))
+        if chosen == State.LOST:
+            return queryset.filter(Exists(_in_state(State.LOST)))
+        return queryset.filter(problem=chosen)
+
+
+def _in_state(state: State) -> QuerySet[Subscription]:
+    return Subscription.objects.filter(contact=OuterRef("pk"), state=state)
 
 
 class StandingFilter(ContactFilter):
-    """By what becomes of it without an admin."""
+    """Filter by the reason for waiting."""
 
     title = _("what it waits for")
     parameter_name = "waits"
@@ -65,12 +84,13 @@ class StandingFilter(ContactFilter):
     }
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Those in this standing."""
-        refused = Q(error="refused")
-        address = refused & (Q(error_code=2) | ~Q(refused_email=""))
+        """The contacts that wait for this."""
+        rows = _in_state(State.REFUSED)
+        address = Q(problem="2") | Q(Exists(rows.filter(error_code="2")))
+        refused = REFUSED | Q(Exists(rows)) | Q(Exists(_in_state(State.LOST)))
         conditions = {
-            "retry": Q(parked_at__isnull=True) & ~refused,
-            "parked": Q(parked_at__isnull=False),
+            "retry": Q(parked=False, problem__in=Problem.values),
+            "parked": Q(parked=True, problem__in=Problem.values),
             "address": address,
             "refused": refused & ~address,
         }
@@ -78,7 +98,7 @@ class StandingFilter(ContactFilter):
 
 
 class NewsletterFilter(ContactFilter):
-    """By a newsletter that is concerned."""
+    """Filter by a newsletter that the contact has, or that a member there wants."""
 
     title = _("newsletter")
     parameter_name = "newsletter"
@@ -88,30 +108,43 @@ class NewsletterFilter(ContactFilter):
         return [(name, name) for name in sorted(get_site().newsletters)]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Those whose sync concerns it."""
-        if not self.chosen():
+        """The contacts with a member who wants it, or where Basket has it or refuses it."""
+        name = self.chosen()
+        if not name:
             return queryset
-        lines = Subscription.objects.filter(contact=OuterRef("pk"), newsletter=self.chosen())
-        return queryset.filter(Exists(lines.filter(CONCERNED)))
+        wanted = Decision.objects.filter(
+            member__contact=OuterRef("pk"), newsletter=name, wanted=True
+        )
+        rows = Subscription.objects.filter(contact=OuterRef("pk"), newsletter=name)
+        over = [State.UNKNOWN, State.UNSUBSCRIBED, State.OPTED_OUT]
+        return queryset.filter(Q(Exists(wanted)) | Q(Exists(rows.exclude(state__in=over))))
+
+
+def concerned(contact: Any) -> list[str]:
+    """Return the newsletters by which ``NewsletterFilter`` finds a contact."""
+    over = {State.UNKNOWN, State.UNSUBSCRIBED, State.OPTED_OUT}
+    names = {row.newsletter for row in contact.subscriptions.all() if row.state not in over}
+    for member in contact.members.all():
+        names |= {decision.newsletter for decision in member.decisions.all() if decision.wanted}
+    return sorted(names & get_site().newsletters)
 
 
 class StateFilter(ContactFilter):
-    """By the state of any newsletter."""
+    """Filter by the state of any subscription."""
 
     title = _("state of a newsletter")
     parameter_name = "state"
-    choices_offered = dict(State.choices)
+    choices_offered = Subscription.STATES
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Those with a newsletter in this state."""
+        """The contacts with a subscription in this state."""
         if not self.chosen():
             return queryset
-        lines = Subscription.objects.filter(contact=OuterRef("pk"), state=self.chosen())
-        return queryset.filter(Exists(lines))
+        return queryset.filter(Exists(_in_state(State(self.chosen()))))
 
 
 class AgeFilter(ContactFilter):
-    """By since when it fails."""
+    """Filter by the begin of the problem."""
 
     title = _("when it began")
     parameter_name = "since"
@@ -123,7 +156,7 @@ class AgeFilter(ContactFilter):
     }
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Those that began to fail then."""
+        """The contacts that began to fail in this time."""
         now, week = timezone.now(), timedelta(weeks=1)
         ages = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": week}
         if self.chosen() == "older":
@@ -134,7 +167,7 @@ class AgeFilter(ContactFilter):
 
 
 class DismissedFilter(ContactFilter):
-    """By whether an admin put it aside; those are left out if nothing else is chosen."""
+    """Filter by dismissal. Dismissed problems are hidden unless they are chosen."""
 
     title = _("what an admin said")
     parameter_name = "dismissed"
@@ -147,7 +180,7 @@ class DismissedFilter(ContactFilter):
         return shown
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Those that are to be seen."""
+        """The problems that are shown."""
         if self.chosen() == "any":
             return queryset
         return queryset.filter(dismissed_at__isnull=self.chosen() != "yes")

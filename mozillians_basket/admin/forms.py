@@ -1,4 +1,4 @@
-"""What an admin is asked before a bulk request."""
+"""The form before a bulk request."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from mozillians_basket.admin.newsletters import Newsletter
 
 
 class OrderForm(forms.Form):
-    """Which newsletters a bulk request is about, and whether an opt-out counts."""
+    """The newsletters of a bulk request, and whether it overrides opt-outs."""
 
     newsletters = forms.MultipleChoiceField(
         label=_("Newsletters"),

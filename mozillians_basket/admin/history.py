@@ -1,4 +1,4 @@
-"""What happened, in the admin."""
+"""The history in the admin."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from mozillians_basket.admin.causes import in_words
 from mozillians_basket.admin.history_filters import (
     ActorFilter,
-    BatchFilter,
+    BulkRequestFilter,
     CauseFilter,
     NewsletterFilter,
     OutcomeFilter,
@@ -25,23 +25,23 @@ from mozillians_basket.admin.long_lists import CappedPaginator, LongList
 from mozillians_basket.admin.outcomes import words_of
 from mozillians_basket.admin.pages import BasketPages
 from mozillians_basket.admin.people import Person, admin_of, members, url_of
-from mozillians_basket.admin.searching import contacts_found
+from mozillians_basket.admin.searching import events_found
 from mozillians_basket.models import Event
 
 
 class EventAdmin(BasketPages):
-    """What happened, the newest first."""
+    """The list of events, the newest first."""
 
     list_display = (
         "created_at", "person", "kind", "shown_newsletters", "shown_outcome", "shown_cause",
-        "shown_actor", "shown_batch", "task",
+        "shown_actor", "shown_bulk_request", "task",
     )  # fmt: skip
     fields = list_display
     list_filter = (
         "kind", OutcomeFilter, NewsletterFilter, ActorFilter, CauseFilter, "created_at",
-        BatchFilter,
+        BulkRequestFilter,
     )  # fmt: skip
-    list_select_related = ("contact", "actor")
+    list_select_related = ("actor",)
     sortable_by = ()
     ordering = ("-created_at", "-pk")
     paginator = CappedPaginator
@@ -65,10 +65,9 @@ class EventAdmin(BasketPages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """The events of the members that are meant."""
+        """The events of the members that the search finds."""
         if search_term.strip():
-            found = contacts_found(request, self.admin_site, search_term)
-            queryset = queryset.filter(contact__in=found)
+            queryset = queryset.filter(events_found(request, self.admin_site, search_term))
         return queryset, False
 
     def get_object(
@@ -83,12 +82,10 @@ class EventAdmin(BasketPages):
     def complete(self, request: HttpRequest, events: Iterable[Event]) -> None:
         """Give the events of a page their members, and the entries of Celery's results."""
         rows: list[Any] = list(events)
-        people = members(
-            request, self.admin_site, [row.contact.member_id for row in rows if row.contact]
-        )
+        people = members(request, self.admin_site, [row.member_id for row in rows])
         results = self._results(request, {row.task_id for row in rows if row.task_id})
         for row in rows:
-            row.basket_person = people.get(row.contact.member_id) if row.contact else None
+            row.basket_person = people.get(row.member_id)
             row.basket_result = results.get(row.task_id, "")
 
     def _results(self, request: HttpRequest, task_ids: set[str]) -> dict[str, str]:
@@ -104,18 +101,15 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("member"), empty_value="-")
     def person(self, event: Any) -> str | None:
-        """Whom it is about, with a link to their page."""
+        """The member of the event, with a link to their page."""
         person: Person | None = event.basket_person
-        if event.contact is None:
-            return _("the whole site")
-        if person is None:
-            key = event.contact.member_id
-            return (
-                _("contact %(key)s") % {"key": event.contact_id}
-                if key is None
-                else (_("member %(key)s, gone") % {"key": key})
-            )
-        return _linked(person.url, person.name)
+        if person is not None:
+            return _linked(person.url, person.name)
+        if event.member_id is not None:
+            return _("member %(key)s, gone") % {"key": event.member_id}
+        if event.contact_id is not None:
+            return _("contact %(key)s") % {"key": event.contact_id}
+        return _("the whole site")
 
     @admin.display(description=gettext_lazy("newsletters"))
     def shown_newsletters(self, event: Event) -> str:
@@ -124,27 +118,28 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("outcome"))
     def shown_outcome(self, event: Event) -> str:
-        """What came of it, in words."""
+        """The outcome, in words."""
         return words_of(event)
 
     @admin.display(description=gettext_lazy("cause"))
     def shown_cause(self, event: Event) -> str:
-        """What it began with, in words."""
+        """The cause, in words."""
         return in_words(event.cause)
 
     @admin.display(description=gettext_lazy("actor"))
     def shown_actor(self, event: Event) -> str:
-        """The admin who asked for it, with a link to what else they did."""
+        """The actor, with a link to their other events."""
         if event.actor is None:
             return ""
         return self._narrowed("actor", event.actor.pk, event.actor.get_username())
 
-    @admin.display(description=gettext_lazy("batch"))
-    def shown_batch(self, event: Event) -> str:
-        """The bulk request, with a link to what else happened in it."""
-        if event.batch_id is None:
+    @admin.display(description=gettext_lazy("bulk request"))
+    def shown_bulk_request(self, event: Event) -> str:
+        """The bulk request, with a link to its other events."""
+        if event.bulk_request_id is None:
             return ""
-        return self._narrowed("batch", event.batch_id, str(event.batch_id))
+        key = event.bulk_request_id
+        return self._narrowed("bulk_request", key, str(key))
 
     @admin.display(description=gettext_lazy("task"))
     def task(self, event: Any) -> str:

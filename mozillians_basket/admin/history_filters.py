@@ -1,4 +1,4 @@
-"""By what the history can be narrowed down; no filter reads the table for its choices."""
+"""Filters of the history. None reads the table for its choices."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from mozillians_basket.admin.causes import known_causes
 from mozillians_basket.admin.long_lists import valid, values_in_use
 from mozillians_basket.admin.outcomes import WORDS
-from mozillians_basket.models import Batch, Event
+from mozillians_basket.models import BulkRequest, Event
 from mozillians_basket.site import get_site
 
-#: How many actors and batches are offered; others are reached by a link from their rows.
+#: How many actors and bulk requests are offered; others are reached by a link from their rows.
 OFFERED = 20
 
 Choices = list[tuple[str, Any]]
@@ -37,16 +37,24 @@ class Exact(admin.SimpleListFilter):
             return queryset.none()
         return queryset.filter(**{self.parameter_name: chosen})
 
-    def with_chosen(self, choices: Choices, label: str = "%s") -> Choices:
-        """The choices, and what is chosen now if it is none of them."""
-        value = self.value()
-        if value is None or value in {key for key, _label in choices}:
-            return choices
-        return [*choices, (value, label % value)]
+
+def with_chosen(value: str | None, choices: Choices) -> Choices:
+    """The choices, and what is chosen now if it is none of them."""
+    if value is None or value in {key for key, _label in choices}:
+        return choices
+    return [*choices, (value, value)]
 
 
-class OutcomeFilter(Exact):
-    """By what came of it."""
+class LookedThrough(admin.SimpleListFilter):
+    """Filter by a column without an index, left to ``LongList``, which reads the newest rows."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """All of them."""
+        return queryset
+
+
+class OutcomeFilter(LookedThrough):
+    """Filter by outcome."""
 
     title = _("outcome")
     parameter_name = "outcome"
@@ -55,25 +63,21 @@ class OutcomeFilter(Exact):
         """The words that the ledger knows."""
         return list(WORDS.items())
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """With the condition of the index beside it, by which SQLite knows that it may use it."""
-        rows = super().queryset(request, queryset)
-        return rows if self.value() is None else rows.filter(outcome__gt="")
 
-
-class CauseFilter(Exact):
-    """By what it began with."""
+class CauseFilter(LookedThrough):
+    """Filter by cause."""
 
     title = _("cause")
     parameter_name = "cause"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Changes of the watched models, and the app's own reasons."""
-        return self.with_chosen(list(known_causes().items()))
+        choices = list(known_causes().items())
+        return with_chosen(self.value(), choices)
 
 
 class ActorFilter(Exact):
-    """By the admin who asked for it."""
+    """Filter by actor."""
 
     title = _("actor")
     parameter_name = "actor"
@@ -85,24 +89,24 @@ class ActorFilter(Exact):
             pk__in=values_in_use(acted, "actor_id", OFFERED)
         )
         names = sorted((user.get_username(), str(user.pk)) for user in users)
-        return self.with_chosen([(key, name) for name, key in names])
+        return with_chosen(self.value(), [(key, name) for name, key in names])
 
 
-class BatchFilter(Exact):
-    """By the bulk request that it belongs to."""
+class BulkRequestFilter(Exact):
+    """Filter by bulk request."""
 
-    title = _("batch")
-    parameter_name = "batch"
+    title = _("bulk request")
+    parameter_name = "bulk_request"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """The newest."""
-        ordered = Batch.objects.exclude(state=Batch.State.DRAFT)
+        ordered = BulkRequest.objects.exclude(state=BulkRequest.State.DRAFT)
         newest = ordered.order_by("-pk").values_list("pk", flat=True)[:OFFERED]
-        return self.with_chosen([(str(key), str(key)) for key in newest])
+        return with_chosen(self.value(), [(str(key), str(key)) for key in newest])
 
 
-class NewsletterFilter(admin.SimpleListFilter):
-    """By newsletter."""
+class NewsletterFilter(LookedThrough):
+    """Filter by newsletter."""
 
     title = _("newsletter")
     parameter_name = "newsletter"
@@ -110,7 +114,3 @@ class NewsletterFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """The site's."""
         return [(name, name) for name in sorted(get_site().newsletters)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Left to ``LongList``, which looks for it in what all other filters leave."""
-        return queryset

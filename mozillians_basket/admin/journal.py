@@ -1,35 +1,51 @@
-"""What admins ordered for problems, in Django's own log of admins' doings."""
+"""Retries and dismissals of problems, in the history and in Django's admin log."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mozillians_basket.ledger.repairs import CHUNK
-from mozillians_basket.models import Problem, Repair
+from mozillians_basket.admin.causes import RETRY
+from mozillians_basket.ledger.share import alias
+from mozillians_basket.models import Event, FailingContact
 from mozillians_basket.redaction import redacted
 
+#: Up to so many problems have an entry each; for more there is one for all of them.
+EACH = 500
 
-def log_repairs(
-    request: HttpRequest, action: Repair.Action, contact_ids: Sequence[int], remark: str = ""
+
+def log_problems(
+    request: HttpRequest, problems: QuerySet[Any], kind: Event.Kind, note: str = ""
 ) -> None:
-    """An entry for each problem; one for all where the worker carries it out, as they are many."""
-    said = _("Tried again.") if action == Repair.Action.RETRY else _("Put aside.")
-    message = " ".join(filter(None, [said, redacted(remark)]))
+    """Note that problems are retried or dismissed; call it before they are. No address is kept."""
     actor: Any = request.user.pk
-    if len(contact_ids) <= CHUNK:
-        problems = Problem.objects.filter(pk__in=contact_ids).only("pk")
-        LogEntry.objects.log_actions(actor, problems, CHANGE, message)
+    note = redacted(note)
+    rows = list(problems.order_by("pk").only("pk", "problem")[: EACH + 1])
+    said = _("Tried again.") if kind == Event.Kind.RETRIED else _("Put aside.")
+    message = " ".join(filter(None, [said, note]))
+    common: dict[str, Any] = {
+        "kind": kind,
+        "actor_id": actor,
+        "note": note[:200],
+        "cause": RETRY if kind == Event.Kind.RETRIED else "",
+    }
+    if len(rows) <= EACH:
+        Event.objects.using(alias()).bulk_create(
+            Event(contact_id=row.pk, outcome=row.problem, **common) for row in rows
+        )
+        LogEntry.objects.log_actions(actor, rows, CHANGE, message)
         return
-    number = len(contact_ids)
+    number = problems.count()
+    text = ngettext("%(count)d problem", "%(count)d problems", number) % {"count": number}
+    Event.objects.using(alias()).create(outcome=text, **common)
     LogEntry.objects.create(
         user_id=actor,
-        content_type=ContentType.objects.get_for_model(Problem, for_concrete_model=False),
-        object_repr=ngettext("%(count)d problem", "%(count)d problems", number) % {"count": number},
+        content_type=ContentType.objects.get_for_model(FailingContact, for_concrete_model=False),
+        object_repr=text,
         action_flag=CHANGE,
         change_message=message,
     )

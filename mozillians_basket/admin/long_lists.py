@@ -1,4 +1,4 @@
-"""Lists of a table with very many rows: no query of theirs looks at all of them."""
+"""Admin lists of very large tables. No query reads a whole table."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ else:
 #: Rows are counted, and pages offered, up to here.
 COUNTED = 10_000
 
-#: How many rows are looked through for a newsletter at once, as no index leads to it.
+#: How many rows are looked through at once for a value that no index leads to.
 LOOKED_THROUGH = 20_000
 
 
@@ -81,25 +81,33 @@ def valid(field: Any, text: str) -> Any:
 
 class LongList(ChangeList):
     """
-    A list, newest first, of rows with ``created_at`` and a list of ``newsletters``.
+    A list, newest first, of rows with ``created_at``.
 
-    A newsletter is looked for among the newest rows that fit the other filters,
-    so many at a time: in JSON no index that all databases have finds it.
+    What no index leads to (``SOUGHT``, and a newsletter in the JSON list) is
+    looked for among the newest rows that fit the other filters, so many at a time.
     """
 
+    #: By parameter, the lookups that no index leads to; a change can have several causes.
+    SOUGHT = {"cause": "cause__contains", "outcome": "outcome"}
+
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """What fits the filters and the search."""
+        """The rows that match the filters and the search."""
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         self.looked_back_to: Any = None
+        given = {name: self.params.get(name) for name in self.SOUGHT}
+        sought = {self.SOUGHT[name]: value for name, value in given.items() if value}
         newsletter = self.params.get("newsletter")
-        if not newsletter:
+        if not newsletter and not sought:
             return rows
-        if "\x00" in newsletter:
+        if any("\x00" in value for value in [newsletter or "", *sought.values()]):
             return rows.none()
         edge = list(rows.values_list("created_at", flat=True)[LOOKED_THROUGH : LOOKED_THROUGH + 1])
         if edge:
             self.looked_back_to = edge[0]
             rows = rows.filter(created_at__gt=edge[0])
+        rows = rows.filter(**sought)
+        if not newsletter:
+            return rows
         if connections[rows.db].features.supports_json_field_contains:
             return rows.filter(newsletters__contains=[newsletter])
         rows = rows.alias(_newsletters=Cast("newsletters", TextField()))

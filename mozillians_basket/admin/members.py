@@ -7,15 +7,15 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
+from mozillians_basket import bulk
 from mozillians_basket.admin.pages import may_change_newsletters
 from mozillians_basket.admin.panel import BasketPanel
 from mozillians_basket.admin.sites import register
-from mozillians_basket.ledger import draft_batch
-from mozillians_basket.models import Batch
-from mozillians_basket.selection import SelectionLost, everybody_on, selected, these_of
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.models import BulkRequest
 
 
 class BasketMemberAdmin(BasketPanel):
@@ -59,8 +59,8 @@ class BasketMemberAdmin(BasketPanel):
     def subscribe_user_to_basket(
         self, request: HttpRequest, queryset: QuerySet[Model]
     ) -> HttpResponse | None:
-        """Remember who is selected, and ask which newsletters."""
-        return self._draft(request, queryset, Batch.Action.SUBSCRIBE)
+        """Write down the selected members, and ask which newsletters."""
+        return self._draft(request, queryset, BulkRequest.Action.SUBSCRIBE)
 
     @admin.action(
         description=_("Unsubscribe selected %(verbose_name_plural)s from newsletters"),
@@ -69,11 +69,11 @@ class BasketMemberAdmin(BasketPanel):
     def unsubscribe_from_basket_task(
         self, request: HttpRequest, queryset: QuerySet[Model]
     ) -> HttpResponse | None:
-        """Remember who is selected, and ask which newsletters."""
-        return self._draft(request, queryset, Batch.Action.UNSUBSCRIBE)
+        """Write down the selected members, and ask which newsletters."""
+        return self._draft(request, queryset, BulkRequest.Action.UNSUBSCRIBE)
 
     def _draft(
-        self, request: HttpRequest, queryset: QuerySet[Model], action: Batch.Action
+        self, request: HttpRequest, queryset: QuerySet[Model], action: BulkRequest.Action
     ) -> HttpResponse | None:
         if not switch_is_on():
             self.message_user(
@@ -82,48 +82,15 @@ class BasketMemberAdmin(BasketPanel):
                 messages.WARNING,
             )
             return None
-        try:
-            selection, total = self._selection(request, queryset)
-        except SelectionLost:
-            self.message_user(
-                request,
-                _(
-                    "Nothing was done: this list depends on more than its URL, so the worker "
-                    "cannot build it again. Tick the members of one page at a time instead."
-                ),
-                messages.ERROR,
-            )
-            return None
-        batch = draft_batch(action, selection, total, actor=request.user)
-        return HttpResponseRedirect(
-            reverse(
-                "admin:mozillians_basket_batch_confirm",
-                args=[batch.pk],
-                current_app=self.admin_site.name,
-            )
+        # Read at once: the selection is the list of members that the admin sees now.
+        keys = list(queryset.order_by().values_list("pk", flat=True))
+        draft = bulk.draft(action, keys, actor=request.user)
+        url = reverse(
+            "admin:mozillians_basket_bulkrequest_confirm",
+            args=[draft.pk],
+            current_app=self.admin_site.name,
         )
-
-    def _selection(
-        self, request: HttpRequest, queryset: QuerySet[Model]
-    ) -> tuple[dict[str, Any], int]:
-        """
-        Who is selected, in a form that the worker can read, and how many they are.
-
-        :raises SelectionLost: when the list as the worker would build it is another one.
-        """
-        if request.POST.get("select_across") not in {"1", "True", "true"}:
-            keys = list(queryset.order_by().values_list("pk", flat=True))
-            return these_of(self, request, keys), len(keys)
-        selection = everybody_on(self, request)
-        members = selected(selection, request.user)
-        total = members.count()
-        same = members.query.sql_with_params() == queryset.query.sql_with_params()
-        if not same and not _are_equal(members, queryset, total):
-            raise SelectionLost("no list")
-        return selection, total
-
-
-def _are_equal(rebuilt: QuerySet[Model], shown: QuerySet[Model], total: int) -> bool:
-    """Whether two lists, the first of which has ``total`` rows, have the same members."""
-    here = shown.order_by().values("pk")
-    return total == here.count() and not rebuilt.order_by().exclude(pk__in=here).exists()
+        filters = request.GET.urlencode()
+        if filters:
+            url = f"{url}?{urlencode({'_changelist_filters': filters})}"
+        return HttpResponseRedirect(url)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from django.core.cache import cache
 
-from mozillians_basket import client, transport
+from mozillians_basket.client import calls
+from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError
-from mozillians_basket.models import Pulse
+from mozillians_basket.models import Status
 from mozillians_basket.site import get_site
-from mozillians_basket.switch import switch_is_on
 
 #: Seconds that a page waits for Basket's catalogue.
 PATIENCE = 2.0
@@ -29,7 +29,7 @@ class Newsletter:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """Its title, or its slug."""
         return self.title or self.slug
 
 
@@ -62,12 +62,12 @@ def _texts() -> Texts:
 
 
 def _asked() -> tuple[Texts, int]:
-    """What Basket says now, and for how many seconds that is to be kept."""
-    if not switch_is_on() or Pulse.now().opened_at is not None:
+    """Basket's answer, and the number of seconds to cache it."""
+    if not switch_is_on() or Status.read().opened_at is not None:
         return {}, 0
     try:
-        with transport.within(PATIENCE):
-            catalogue = client.catalogue()
+        with calls.within(PATIENCE):
+            catalogue = calls.catalogue()
     except BasketError:
         return {}, KEPT_AFTER_FAILURE
     texts = {

@@ -1,11 +1,11 @@
-"""What an admin is asked before problems are put aside."""
+"""The form for the note with which an admin dismisses problems."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 
 class NoteForm(forms.Form):
-    """Why."""
+    """The reason for the dismissal."""
 
     remark = forms.CharField(
         label=_("Note"),

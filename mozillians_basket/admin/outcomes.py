@@ -1,4 +1,4 @@
-"""What came of an event, in plain words with Basket's code beside them."""
+"""The outcomes of events, in plain words with Basket's code."""
 
 from typing import Any
 
@@ -7,16 +7,22 @@ from django.utils.translation import gettext_lazy as _
 from mozillians_basket.admin.plain_words import CLASSES, code_of, in_plain_words
 from mozillians_basket.models import Event
 
-#: The outcomes that are no failure: what was decided, and why a bulk request was cancelled.
+#: The outcomes that are no failure: what was decided, asked and answered.
 DECISIONS: dict[str, Any] = {
     "subscribe": _("to be subscribed"),
     "unsubscribe": _("to be unsubscribed"),
+    "admin: wanted": _("an admin: to be subscribed"),
+    "admin: not wanted": _("an admin: to be unsubscribed"),
+    "member: wanted": _("the member's choice: to be subscribed"),
+    "member: not wanted": _("the member's choice: to be unsubscribed"),
+    "inferred": _("inferred, as it is missing at Basket"),
+    "loss": _("possible loss at Basket"),
+    "brake": _("removals held back"),
+    "opted out": _("they all opted out"),
+    "lost": _("Basket lost them"),
     "remove": _("they are to lose it"),
-    "opted_out": _("they all opted out"),
-    "restore": _("Basket lost them"),
-    "no admin": _("the admin who ordered it was gone"),
-    "no permission": _("the admin who ordered it had lost the permission"),
-    "no list": _("the list of members could not be built any more"),
+    "itself": _("closed by itself"),
+    "unknown newsletter": _("one of its newsletters was not this site's any more"),
 }
 
 #: All outcomes that the ledger writes, as the history filters by them.
@@ -24,13 +30,14 @@ WORDS: dict[str, Any] = {**CLASSES, **DECISIONS}
 
 
 def outcome_of(event: Event) -> str:
-    """The outcome of an event, with Basket's code beside it."""
-    label = event.outcome
-    if label in CLASSES:
-        return f"{in_plain_words(label, event.error_code)} ({code_of(label, event.error_code)})"
-    return str(DECISIONS.get(label, label))
+    """Return the outcome of an event, with Basket's code beside it."""
+    label, code = event.outcome or event.error_code, event.error_code
+    if label in DECISIONS:
+        return str(DECISIONS[label])
+    words = in_plain_words(label, code)
+    return words if words == label else f"{words} ({code_of(label, code)})"
 
 
 def words_of(event: Event) -> str:
-    """The outcome of an event, with Basket's code and an admin's note where there are any."""
-    return " ".join(part for part in (outcome_of(event), event.remark) if part)
+    """Return the outcome of an event, with Basket's code and an admin's note if there are any."""
+    return " ".join(part for part in (outcome_of(event), event.note) if part)

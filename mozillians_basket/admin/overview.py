@@ -1,4 +1,4 @@
-"""How things stand between the site and Basket, in the admin."""
+"""The overview in the admin: the state between the site and Basket."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from waffle import get_waffle_switch_model
 
-from mozillians_basket import doctor, gauges
 from mozillians_basket.admin.activity import activities
 from mozillians_basket.admin.brakes import BrakePages
 from mozillians_basket.admin.pages import standing_of_basket
 from mozillians_basket.admin.people import admin_of, url_of
+from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Batch, Contact, Event, Problem
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.models import Approval, BulkRequest, Contact, Event, FailingContact
+from mozillians_basket.upkeep import doctor, statistics
 
 #: How many open bulk requests the overview names.
-OPEN_BATCHES = 10
+OPEN_REQUESTS = 10
 
 
-class PulseAdmin(BrakePages):
+class StatusAdmin(BrakePages):
     """The overview in place of a list: there is one row only."""
 
     def changelist_view(
@@ -38,10 +38,10 @@ class PulseAdmin(BrakePages):
             "title": _("Basket: overview"),
             "opts": self.model._meta,
             "switch_url": self._switch_url(request),
-            "queue": gauges.queue(),
-            "subscriptions": gauges.subscriptions(),
+            "queue": statistics.queue(),
+            "subscriptions": statistics.subscriptions(),
             "activities": activities(),
-            "open_batches": self._open_batches(request),
+            "open_requests": self._open_requests(request),
             "findings": [
                 finding
                 for finding in doctor.examine_settings()
@@ -49,13 +49,15 @@ class PulseAdmin(BrakePages):
             ],
             "lists": {
                 model._meta.model_name: self._list_url(request, model)
-                for model in (Batch, Contact, Event, Problem)
+                for model in (BulkRequest, Contact, Event, FailingContact)
             },
             **(extra_context or {}),
         }
-        pulse = context["basket_pulse"]
-        context["sweep_is_overdue"] = doctor.is_overdue(pulse.swept_at)
-        context["releases"] = self.words_given(pulse)
+        context["sweep_is_overdue"] = doctor.is_overdue(context["basket_status"].swept_at)
+        rows = Approval.objects.filter(closed_at__isnull=True).select_related("actor")
+        questions = list(rows.order_by("newsletter")) if context["basket_questions"] else []
+        context["brakes"] = [row for row in questions if row.kind == Approval.Kind.BRAKE]
+        context["losses"] = [row for row in questions if row.kind == Approval.Kind.LOSS]
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/mozillians_basket/overview.html", context)
 
@@ -82,15 +84,16 @@ class PulseAdmin(BrakePages):
         turned = {} if switch_is_on() else {"active": "on"}
         return f"{url}?{urlencode({'name': SWITCH, **turned})}" if url else ""
 
-    def _open_batches(self, request: HttpRequest) -> list[tuple[Batch, str]]:
+    def _open_requests(self, request: HttpRequest) -> list[tuple[BulkRequest, str]]:
         """Bulk requests that are not through, with their pages."""
-        page = admin_of(self.admin_site, Batch)
+        page = admin_of(self.admin_site, BulkRequest)
         if page is None or not page.has_view_permission(request):
             return []
-        rows = Batch.objects.filter(finished_at__isnull=True).exclude(state=Batch.State.DRAFT)
+        rows = BulkRequest.objects.filter(finished_at__isnull=True)
+        rows = rows.exclude(state=BulkRequest.State.DRAFT).defer("keys")
         return [
-            (batch, url_of(self.admin_site, batch))
-            for batch in rows.select_related("actor").order_by("-pk")[:OPEN_BATCHES]
+            (row, url_of(self.admin_site, row))
+            for row in rows.select_related("actor").order_by("-pk")[:OPEN_REQUESTS]
         ]
 
     def _list_url(self, request: HttpRequest, model: type[Any]) -> str:

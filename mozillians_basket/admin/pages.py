@@ -1,4 +1,4 @@
-"""What all pages of this app in the admin share: nothing is edited, and the banner is on top."""
+"""The common part of this app's admin pages: nothing can be edited, and a banner is on top."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,8 +7,8 @@ from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest, HttpResponse
 
-from mozillians_basket.models import Pulse
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.models import Approval, Status
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -19,8 +19,13 @@ else:
 
 
 def standing_of_basket() -> dict[str, Any]:
-    """The template context of ``banner.html``: the switch, and the breaker's row."""
-    return {"basket_switch_is_on": switch_is_on(), "basket_pulse": Pulse.now()}
+    """The template context of ``banner.html``: the switch, the breaker and open questions."""
+    open_kinds = Approval.objects.filter(closed_at__isnull=True).values_list("kind", flat=True)
+    return {
+        "basket_switch_is_on": switch_is_on(),
+        "basket_status": Status.read(),
+        "basket_questions": sorted(set(open_kinds)),
+    }
 
 
 def may_change_newsletters(request: HttpRequest) -> bool:
@@ -28,10 +33,8 @@ def may_change_newsletters(request: HttpRequest) -> bool:
     return request.user.has_perm("mozillians_basket.sync_members")
 
 
-#: Columns with addresses, tokens, and what an admin searched for: no page shows them to everybody.
-HIDDEN = frozenset(
-    {"email", "wanted_email", "moving_to", "refused_email", "token", "lookup", "selection"}
-)
+#: Columns with addresses and tokens, and what tells them apart: no page shows them to everybody.
+HIDDEN = frozenset({"email", "key", "token", "hash"})
 
 
 class ReadOnly:
@@ -58,7 +61,7 @@ class BasketPages(ReadOnly, AnyModelAdmin):
     show_full_result_count = False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Not by what is hidden, or who asks for ``?token__startswith=`` reads it off the list."""
+        """Refuse lookups of what is hidden: ``?token__startswith=`` would read it off the list."""
         if HIDDEN.intersection(lookup.split(LOOKUP_SEP)):
             return False
         return super().lookup_allowed(lookup, value, request)

@@ -1,4 +1,4 @@
-"""A member's newsletters on the member's own page in the admin, with what can be ordered there."""
+"""The panel with a member's newsletters and buttons, on the member's own admin page."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from mozillians_basket.admin.dossier import Dossier, dossier_of_member
 from mozillians_basket.admin.links import links_from_member
 from mozillians_basket.admin.orders import carry_out
 from mozillians_basket.admin.pages import may_change_newsletters, standing_of_basket
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.client.switch import switch_is_on
 
 if TYPE_CHECKING:
     MemberModelAdmin = admin.ModelAdmin[Any]
@@ -40,7 +40,7 @@ class BasketPanel(MemberModelAdmin):
         """With the page of a member's newsletters, and the one that asks Basket."""
         opts, view = self.opts, self.admin_site.admin_view
         names = f"{opts.app_label}_{opts.model_name}_basket"
-        # Outside of a transaction, which on SQLite would keep all others from writing meanwhile.
+        # Outside of a transaction: on SQLite it would block all other writers during the call.
         ask = transaction.non_atomic_requests(view(self.ask_basket_view))
         own: list[URLPattern] = [
             path("<path:object_id>/basket/", view(self.basket_view), name=names),
@@ -80,7 +80,7 @@ class BasketPanel(MemberModelAdmin):
         return HttpResponseRedirect(f"{self._basket_url(member, 'change')}#basket")
 
     def ask_basket_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What Basket has of the member now, beside what the ledger has."""
+        """Show Basket's live answer about the member beside the ledger."""
         member = self._basket_member(request, object_id)
         if request.method != "POST":
             return HttpResponseRedirect(self._basket_url(member, "basket"))
@@ -135,7 +135,9 @@ class BasketPanel(MemberModelAdmin):
             "basket_url": self._basket_url(member, "basket"),
             "basket_ask_url": self._basket_url(member, "basket_ask"),
             "basket_member_url": self._basket_url(member, "change"),
-            "basket_links": links_from_member(request, self.admin_site, dossier.contact),
+            "basket_links": links_from_member(
+                request, self.admin_site, member.pk, dossier.contact, fails=bool(dossier.problem)
+            ),
         }
 
     def _basket_url(self, member: Model, name: str) -> str:

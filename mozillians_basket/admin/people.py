@@ -1,4 +1,4 @@
-"""Members as the app's pages name them: with a link and a name only for who may see them."""
+"""Members on the app's pages: name and link only for admins who may view members."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Person:
 
 
 def admin_of(site: AdminSite, model: type[Any]) -> "ModelAdmin[Any] | None":
-    """By what an admin site shows a model, if it does."""
+    """The model admin that shows a model on an admin site, if there is one."""
     try:
         return site.get_model_admin(model)
     except NotRegistered:

@@ -1,16 +1,20 @@
-"""What went wrong, in words for an admin who knows neither Basket's codes nor this app's labels."""
+"""Problems and codes, in words for an admin who does not know them."""
 
 from basket import errors
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from mozillians_basket.client import BLOCKED
+from mozillians_basket.rules.answers import BLOCKED_DOMAIN
 
-#: By label (``exceptions.label_of``, "refused" of the ledger, or the reason of a batch item) and
-#: Basket's code; ``None`` is for all codes that have no words of their own.
-WORDS: dict[tuple[str, int | None], str | Promise] = {
-    ("unavailable", None): _("Basket is broken: it gave no usable answer."),
+_INVALID = _("Basket says the address is invalid.")
+_BLOCKED = _("Basket takes no addresses of this domain: it is blocked there.")
+
+#: By label (``exceptions.label_of``, ``Problem``, or ``BulkItem.Reason``) and Basket's code;
+#: ``None`` is for all codes that have no words of their own. Where Basket refused somebody, the
+#: ledger keeps the code alone: it is looked up as that of "refused".
+WORDS: dict[tuple[str, int | str | None], str | Promise] = {
+    ("unavailable", None): _("Basket fails: it gave no usable answer."),
     ("unavailable", errors.BASKET_NETWORK_FAILURE): _(
         "Basket is out of reach, or cannot reach its own database of people."
     ),
@@ -30,47 +34,57 @@ WORDS: dict[tuple[str, int | None], str | Promise] = {
     ("misconfigured", errors.BASKET_SSL_REQUIRED): _(
         "Basket wants https: the setting BASKET_URL is wrong."
     ),
-    ("misconfigured", errors.BASKET_INVALID_NEWSLETTER): _(
-        "Basket does not know one of this site's newsletters."
-    ),
     ("refused", None): _("Basket refuses this person."),
-    ("refused", errors.BASKET_INVALID_EMAIL): _("Basket says the address is invalid."),
-    ("refused", BLOCKED): _("Basket takes no addresses of this domain: it is blocked there."),
+    ("refused", errors.BASKET_INVALID_EMAIL): _INVALID,
+    ("refused", BLOCKED_DOMAIN): _BLOCKED,
     ("refused by Basket", None): _("Basket refused what this site asked of it for this person."),
-    ("refused by Basket", errors.BASKET_INVALID_EMAIL): _("Basket says the address is invalid."),
-    ("refused by Basket", BLOCKED): _(
-        "Basket takes no addresses of this domain: it is blocked there."
-    ),
+    ("refused by Basket", errors.BASKET_INVALID_EMAIL): _INVALID,
     ("unexpected", None): _(
         "An error in this site's own code that nobody foresaw: the worker's log says where."
+    ),
+    ("worker died", None): _("The worker died while it worked on this."),
+    ("missing at Basket", None): _(
+        "Basket does not know this person any more, though it had confirmed them."
     ),
     ("no such member", None): _("There is no such member any more."),
     ("no address", None): _("They have no e-mail address."),
     ("opted out", None): _("They opted out themselves."),
-    ("a newer decision came first", None): _("Something newer was decided about them meanwhile."),
+    ("superseded", None): _("There is a newer decision about them."),
 }
 
-#: The labels of problems, as the list of problems filters by them.
+#: The kinds of problems, as the list of problems filters by them.
 CLASSES: dict[str, str | Promise] = {
-    "unavailable": _("Basket out of reach or broken"),
+    "unavailable": _("Basket out of reach or failing"),
     "rate limit": _("asked too often"),
     "misconfigured": _("Basket refuses this site"),
     "refused": _("address or person refused"),
-    "refused by Basket": _("request refused"),
+    "missing at Basket": _("missing at Basket"),
     "unexpected": _("error in this site's code"),
+    "worker died": _("the worker died"),
 }
 
 
-def in_plain_words(label: str, code: int | None = None) -> str:
-    """What a label and a code mean; the label itself where there are no words for it."""
+def is_refusal(label: str) -> bool:
+    """Whether a problem is an error code with which Basket refused somebody."""
+    return label == BLOCKED_DOMAIN or label.isdecimal()
+
+
+def in_plain_words(label: str, code: int | str | None = None) -> str:
+    """The meaning of a label and a code; the label itself where there are no words for it."""
+    if is_refusal(label):
+        label, code = "refused", label
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
     words = WORDS.get((label, code)) or WORDS.get((label, None)) or label
     return str(words)
 
 
-def code_of(label: str, code: int | None = None) -> str:
-    """What to show beside the words, for those who ask others for help: "unavailable, code 15"."""
-    if code is None:
+def code_of(label: str, code: int | str | None = None) -> str:
+    """The label and the code to quote in a request for help: "unavailable, code 15"."""
+    if is_refusal(label):
+        label, code = "refused", label
+    if code in {None, ""}:
         return label
-    if code == BLOCKED:
+    if code == BLOCKED_DOMAIN:
         return _now("%(label)s, no token") % {"label": label}
-    return _now("%(label)s, code %(code)d") % {"label": label, "code": code}
+    return _now("%(label)s, code %(code)s") % {"label": label, "code": code}

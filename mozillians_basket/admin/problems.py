@@ -1,18 +1,20 @@
-"""Contacts that need an admin's eye: what is wrong, try again, put aside."""
+"""The list of contacts with problems, which an admin can retry or dismiss."""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db import transaction
+from django.db.models import F, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mozillians_basket import ledger
+from mozillians_basket.admin.causes import RETRY
 from mozillians_basket.admin.contacts import ContactPages
 from mozillians_basket.admin.dossier import dossier_of_contact
 from mozillians_basket.admin.explanations import problem
@@ -22,15 +24,18 @@ from mozillians_basket.admin.filters import (
     ErrorFilter,
     NewsletterFilter,
     StandingFilter,
-    is_concerned,
+    concerned,
+    failing,
 )
-from mozillians_basket.admin.journal import log_repairs
+from mozillians_basket.admin.journal import log_problems
 from mozillians_basket.admin.links import links_from_problem
 from mozillians_basket.admin.notes import NoteForm
 from mozillians_basket.admin.pages import may_change_newsletters, standing_of_basket
-from mozillians_basket.hints import hint_contacts, hint_sweep
-from mozillians_basket.models import Problem, Repair
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.dispatch import wake_sweeper
+from mozillians_basket.ledger import decisions
+from mozillians_basket.ledger.share import Context, alias
+from mozillians_basket.models import Contact, Event, FailingContact
 
 #: The name of the button that confirms, and that tells the second request from the first.
 CONFIRM = "basket_confirm"
@@ -46,7 +51,7 @@ class ProblemAdmin(ContactPages):
         "attempts", "next_attempt_shown",
     )  # fmt: skip
     list_filter = (StandingFilter, ErrorFilter, NewsletterFilter, AgeFilter, DismissedFilter)
-    ordering = ("failing_since", "pk")
+    ordering = (F("failing_since").asc(nulls_last=True), "pk")
     sortable_by = ("failing_since", "attempts")
     actions = ("retry", "dismiss")
 
@@ -54,30 +59,29 @@ class ProblemAdmin(ContactPages):
         """Whether this admin may order anything here."""
         return may_change_newsletters(request)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Problem]:
-        """Those that fail now, also if they were put aside."""
-        rows: QuerySet[Problem] = super().get_queryset(request)
-        return rows.filter(failing_since__isnull=False)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FailingContact]:
+        """The contacts that fail now, including dismissed ones."""
+        rows: QuerySet[FailingContact] = super().get_queryset(request)
+        return failing(rows)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """With the newsletters of each row; where there is none, with how many are put aside."""
+        """Add the newsletters of each row, or to an empty list the number of dismissed problems."""
         changelist = super().get_changelist_instance(request)
-        prefetch_related_objects(changelist.result_list, "subscriptions")
+        prefetch_related_objects(changelist.result_list, "members__decisions")
         if not changelist.result_count:
             put_aside = self.get_queryset(request).filter(dismissed_at__isnull=False)
             changelist.put_aside = put_aside.count()
         return changelist
 
     @admin.display(description=gettext_lazy("what is wrong"))
-    def what_is_wrong(self, contact: Problem) -> str:
-        """In plain words, with the code beside them."""
-        return problem(contact)
+    def what_is_wrong(self, contact: FailingContact) -> str:
+        """The problem in plain words, with its code."""
+        return problem(contact, contact.subscriptions.all())
 
     @admin.display(description=gettext_lazy("newsletters"))
-    def newsletters_shown(self, contact: Problem) -> str:
+    def newsletters_shown(self, contact: FailingContact) -> str:
         """The newsletters that it concerns."""
-        lines = contact.subscriptions.all()
-        return ", ".join(sorted(line.newsletter for line in lines if is_concerned(line)))
+        return ", ".join(concerned(contact))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -106,43 +110,49 @@ class ProblemAdmin(ContactPages):
             "title": _("Problem"),
             "subtitle": self.whose(request, contact),
             "basket": dossier_of_contact(request, contact),
-            "basket_links": links_from_problem(request, self.admin_site, contact),
+            "basket_links": links_from_problem(
+                request, self.admin_site, contact, self.member_keys(contact)
+            ),
             "basket_may_order": may_change_newsletters(request),
-            # By the list's own actions; with all shown, or one that was put aside is not found.
+            # By the list's own actions, with all shown: a dismissed problem would not be found.
             "basket_actions_url": f"{self._list_url()}?dismissed=any",
             **(extra_context or {}),
         }
         return super().changeform_view(request, object_id, form_url, context)
 
     @admin.action(description=gettext_lazy("Try again"), permissions=["sync_members"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Problem]) -> None:
-        """Make them due, as if they had never failed."""
+    def retry(self, request: HttpRequest, queryset: QuerySet[FailingContact]) -> None:
+        """Make the contacts due, as if they had never failed."""
         if not switch_is_on():
             told = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
             self.message_user(request, told, messages.WARNING)
             return
-        keys = self._repair(request, queryset, Repair.Action.RETRY)
+        context = Context(cause=RETRY, actor_id=request.user.pk)
+        with transaction.atomic(using=alias()):
+            log_problems(request, queryset, Event.Kind.RETRIED)
+            number = decisions.retry(self._chosen(queryset), context)
+            wake_sweeper()
         told = ngettext(
             "%(count)d problem is tried again in the background.",
             "%(count)d problems are tried again in the background.",
-            len(keys),
-        ) % {"count": len(keys)}
+            number,
+        ) % {"count": number}
         self.message_user(request, told, messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Put aside with a note"), permissions=["sync_members"])
-    def dismiss(self, request: HttpRequest, queryset: QuerySet[Problem]) -> HttpResponse | None:
-        """Ask for the note, then put them aside."""
+    def dismiss(
+        self, request: HttpRequest, queryset: QuerySet[FailingContact]
+    ) -> HttpResponse | None:
+        """Ask for the note, then dismiss the problems."""
         form = NoteForm(request.POST if CONFIRM in request.POST else None)
         if form.is_valid():
-            keys = self._repair(
-                request, queryset, Repair.Action.DISMISS, form.cleaned_data["remark"]
-            )
+            number = self._put_aside(request, queryset, form.cleaned_data["remark"])
             told = ngettext(
                 "%(count)d problem was put aside. Another one of the same member's is shown again.",
                 "%(count)d problems were put aside. Another one of the same members' is shown "
                 "again.",
-                len(keys),
-            ) % {"count": len(keys)}
+                number,
+            ) % {"count": number}
             self.message_user(request, told, messages.SUCCESS)
             return None
         context = {
@@ -161,22 +171,22 @@ class ProblemAdmin(ContactPages):
         }
         return TemplateResponse(request, "admin/mozillians_basket/dismiss.html", context)
 
-    def _repair(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Problem],
-        action: Repair.Action,
-        remark: str = "",
-    ) -> list[int]:
-        keys = sorted(queryset.order_by().values_list("pk", flat=True))
-        if ledger.repair(action, keys, actor=request.user, remark=remark):
-            hint_contacts(keys)
-        else:
-            hint_sweep()
-        log_repairs(request, action, keys, remark)
-        return keys
+    def _put_aside(
+        self, request: HttpRequest, queryset: QuerySet[FailingContact], note: str
+    ) -> int:
+        with transaction.atomic(using=alias()):
+            log_problems(request, queryset, Event.Kind.DISMISSED, note)
+            chosen = self._chosen(queryset)
+            # A refused subscription is no failure of the contact, which may have none.
+            chosen.filter(failing_since__isnull=True).update(failing_since=timezone.now())
+            return decisions.dismiss(chosen)
+
+    def _chosen(self, queryset: QuerySet[FailingContact]) -> QuerySet[Contact]:
+        """The contacts behind problems that were chosen, as rows to be updated."""
+        rows = Contact.objects.using(alias())
+        return rows.filter(pk__in=queryset.order_by().values("pk"))
 
     def _list_url(self) -> str:
         return reverse(
-            "admin:mozillians_basket_problem_changelist", current_app=self.admin_site.name
+            "admin:mozillians_basket_failingcontact_changelist", current_app=self.admin_site.name
         )

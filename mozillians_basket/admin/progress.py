@@ -1,16 +1,15 @@
-"""How far bulk requests got, in numbers and in words."""
+"""The progress of bulk requests, in numbers and in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Q
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mozillians_basket.ledger.endings import count_items
-from mozillians_basket.models import Batch, BatchItem
+from mozillians_basket import bulk
+from mozillians_basket.models import BulkItem, BulkRequest
 
 #: The stretch of time whose finished items tell the rate.
 LATELY = timedelta(minutes=1)
@@ -18,31 +17,36 @@ LATELY = timedelta(minutes=1)
 #: Rates over less than this many seconds are no rates.
 SHORTEST = 2.0
 
-State = BatchItem.State
+State = BulkItem.State
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one request got."""
+    """The progress of one request."""
 
-    state: Batch.State
+    state: BulkRequest.State
     total: int
+    begun: int
     done: int = 0
     failed: int = 0
     skipped: int = 0
-    cancelled: int = 0
     over: bool = False
     rate: float | None = None
     """Members a second, of late; ``None`` while that cannot be told."""
 
     @property
     def closed(self) -> int:
-        """How many need nothing more."""
-        return self.done + self.failed + self.skipped + self.cancelled
+        """The number of members whose order has ended."""
+        return self.done + self.failed + self.skipped + self.left_out
+
+    @property
+    def left_out(self) -> int:
+        """The number of members not begun when the request was cancelled."""
+        return self.total - self.begun if self.state == BulkRequest.State.CANCELLED else 0
 
     @property
     def waiting(self) -> int:
-        """How many are still to come."""
+        """The number of members whose order has not ended."""
         return max(self.total - self.closed, 0)
 
     @property
@@ -55,18 +59,21 @@ class Progress:
     @property
     def may_cancel(self) -> bool:
         """Whether there is anything to stop."""
-        return self.state in {Batch.State.EXPANDING, Batch.State.RUNNING}
+        return self.state == BulkRequest.State.RUNNING and self.begun < self.total
 
     @property
     def may_retry(self) -> bool:
         """Whether there is anything to try again."""
-        return self.failed > 0 and self.state in {Batch.State.RUNNING, Batch.State.FINISHED}
+        return self.failed > 0 and self.state in {
+            BulkRequest.State.RUNNING,
+            BulkRequest.State.FINISHED,
+        }
 
     @property
     def sentence(self) -> str:
-        """Where it stands, for people who do not see the bar."""
+        """The progress in words, for people who do not see the bar."""
         numbers = {"closed": shown(self.closed), "total": shown(self.total)}
-        if self.state == Batch.State.CANCELLED:
+        if self.state == BulkRequest.State.CANCELLED:
             return _("Cancelled: %(closed)s of %(total)s members are through or left out.") % (
                 numbers
             )
@@ -107,42 +114,37 @@ def duration(seconds: float) -> str:
     return ngettext("%(number)d hour", "%(number)d hours", number) % {"number": number}
 
 
-def progress_of(batch: Batch) -> Progress:
-    """How far a request got: one query, read off an index; none when it is over."""
-    if batch.finished_at is not None:
-        return _progress(batch, batch.counts)
+def progress_of(row: BulkRequest) -> Progress:
+    """Say how far a request got: two queries, read off an index; none when it is over."""
+    counts = bulk.progress(row)
+    if row.finished_at is not None:
+        return _progress(row, counts)
     now = timezone.now()
-    lately = Q(finished_at__gte=now - LATELY) & ~Q(state=State.CANCELLED)
-    rows = (
-        BatchItem.objects.filter(batch=batch)
-        .values("state")
-        .annotate(number=Count("pk"), lately=Count("pk", filter=lately))
-    )
-    counts, number = {}, 0
-    for row in rows:
-        counts[row["state"]] = row["number"]
-        number += row["lately"]
-    # What was finished in the last minute; for a request that is younger, since its order.
-    since = max(batch.created_at, batch.retried_at or batch.created_at, now - LATELY)
+    # The rate is that of the last minute, or of the time since the order if that is shorter.
+    since = max(row.created_at, now - LATELY)
     seconds = (now - since).total_seconds()
-    return _progress(batch, counts, number / seconds if seconds >= SHORTEST else None)
+    if seconds < SHORTEST:
+        return _progress(row, counts)
+    ended = [State.DONE, State.FAILED, State.SKIPPED]
+    lately = BulkItem.objects.filter(request=row, state__in=ended, finished_at__gte=since)
+    return _progress(row, counts, lately.count() / seconds)
 
 
-def progress_of_all(batches: Iterable[Batch]) -> dict[int, Progress]:
-    """How far these got, without rates: one query for those that are not over."""
-    rows = list(batches)
-    running = count_items([batch.pk for batch in rows if batch.finished_at is None])
-    return {batch.pk: _progress(batch, running.get(batch.pk, batch.counts)) for batch in rows}
+def progress_of_all(rows: Iterable[BulkRequest]) -> dict[int, Progress]:
+    """Say how far these got, without rates: one query for those that are not over."""
+    rows = list(rows)
+    counts = bulk.progress_of_all(rows)
+    return {row.pk: _progress(row, counts[row.pk]) for row in rows}
 
 
-def _progress(batch: Batch, counts: dict[str, int], rate: float | None = None) -> Progress:
+def _progress(row: BulkRequest, counts: Mapping[str, int], rate: float | None = None) -> Progress:
     return Progress(
-        state=Batch.State(batch.state),
-        total=batch.total,
+        state=BulkRequest.State(row.state),
+        total=row.total,
+        begun=row.position,
         done=counts.get(State.DONE, 0),
         failed=counts.get(State.FAILED, 0),
         skipped=counts.get(State.SKIPPED, 0),
-        cancelled=counts.get(State.CANCELLED, 0),
-        over=batch.finished_at is not None,
+        over=row.finished_at is not None,
         rate=rate,
     )

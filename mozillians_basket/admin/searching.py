@@ -1,40 +1,44 @@
-"""Find a member's contacts by key, by what the site searches its members by, or by address."""
+"""Find a member's history by key, by the search fields of the site's admin, or by address."""
 
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core.exceptions import FieldError, ValidationError
-from django.db.models import Q, Value
-from django.db.models.functions import Upper
+from django.db.models import Q
 from django.http import HttpRequest
 
-from mozillians_basket.admin.addresses import may_see_addresses
+from mozillians_basket.admin.addresses import at_addresses, may_see_addresses
 from mozillians_basket.admin.long_lists import valid
 from mozillians_basket.admin.people import member_admin
-from mozillians_basket.models import Contact
+from mozillians_basket.models import Contact, Member
 from mozillians_basket.site import get_site
 
-#: How many members, or contacts at one address, a search leads to.
+#: How many members a search leads to.
 MOST = 100
 
 
-def contacts_found(request: HttpRequest, site: AdminSite, text: str) -> set[int]:
+def events_found(request: HttpRequest, site: AdminSite, text: str) -> Q:
     """
-    Keys of the contacts that are meant by what an admin typed: exactly, so that indexes find them.
+    The condition on events for what an admin typed: matched exactly, so that indexes find them.
 
-    Who may not view members finds them by their keys only.
+    They are the events of the members who are meant, and of the contacts that
+    these have now. Admins who may not view members find them by their keys only.
     """
     text = text.strip()
-    members = _members_with_key(text)
-    found: set[int] = set()
+    members = members_with_key(text)
+    contacts: set[int] = set()
     if may_see_addresses(request):
         members |= _members_named(request, site, text)
-        found |= _contacts_at(text)
-    own = Contact.objects.filter(member__in=list(members)[:MOST])
-    return found | set(own.values_list("pk", flat=True))
+        found = at_addresses(Contact.objects.all(), [text])
+        contacts |= set(found.values_list("pk", flat=True))
+    chosen = list(members)[:MOST]
+    known = Member.objects.filter(site_member__in=chosen, contact__isnull=False)
+    contacts |= set(known.values_list("contact", flat=True))
+    return Q(member__in=chosen) | Q(contact__in=contacts)
 
 
-def _members_with_key(text: str) -> set[Any]:
+def members_with_key(text: str) -> set[Any]:
+    """The key that a text is, if the member model can have such a key."""
     try:
         return {valid(get_site().member_model._meta.pk, text)}
     except ValidationError:
@@ -42,7 +46,7 @@ def _members_with_key(text: str) -> set[Any]:
 
 
 def _members_named(request: HttpRequest, site: AdminSite, text: str) -> set[Any]:
-    """By one query for each of the fields, as no index serves an OR over several tables."""
+    """Search with one query for each field, as no index serves an OR over several tables."""
     page = member_admin(site)
     if page is None or not page.has_view_permission(request):
         return set()
@@ -55,15 +59,4 @@ def _members_named(request: HttpRequest, site: AdminSite, text: str) -> set[Any]
             found.update(keys)
         except (FieldError, ValidationError, ValueError):
             continue  # not a field that this text can be in
-    return found
-
-
-def _contacts_at(text: str) -> set[int]:
-    if "@" not in text:
-        return set()
-    wanted = Upper(Value(text))
-    found: set[int] = set()
-    for field in ("email", "wanted_email"):
-        rows = Contact.objects.alias(_upper=Upper(field)).filter(Q(_upper=wanted))
-        found.update(rows.values_list("pk", flat=True)[:MOST])
     return found

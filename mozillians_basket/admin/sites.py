@@ -1,20 +1,20 @@
-"""Which of the app's tables an admin site shows, and by which page."""
+"""The app's pages on an admin site."""
 
 from django.contrib import admin
 
-from mozillians_basket.admin.batches import BatchAdmin
+from mozillians_basket.admin.bulk_requests import BulkRequestAdmin
 from mozillians_basket.admin.history import EventAdmin
 from mozillians_basket.admin.ledger import ContactAdmin
-from mozillians_basket.admin.overview import PulseAdmin
+from mozillians_basket.admin.overview import StatusAdmin
 from mozillians_basket.admin.problems import ProblemAdmin
-from mozillians_basket.models import Batch, Contact, Event, Problem, Pulse
+from mozillians_basket.models import BulkRequest, Contact, Event, FailingContact, Status
 
 PAGES = {
-    Batch: BatchAdmin,
+    BulkRequest: BulkRequestAdmin,
     Contact: ContactAdmin,
     Event: EventAdmin,
-    Problem: ProblemAdmin,
-    Pulse: PulseAdmin,
+    FailingContact: ProblemAdmin,
+    Status: StatusAdmin,
 }
 
 

@@ -1,118 +1,276 @@
-"""Decisions that come from people and other code, not from a policy."""
+"""Orders by admins and the site's code, and members' own choices."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from mozillians_basket.ledger.choices import Choice, decide_all, make_all_due
-from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
-from mozillians_basket.ledger.matching import is_at
-from mozillians_basket.models import Contact
+from mozillians_basket.ledger.share import (
+    NO_CONTEXT,
+    Context,
+    alias,
+    locked_members,
+    read,
+    write,
+)
+from mozillians_basket.ledger.touches import (
+    contacts_of,
+    drain_unnamed,
+    drained_members,
+    locked_touches,
+)
+from mozillians_basket.models import BulkItem, BulkRequest, Contact, Member
+from mozillians_basket.rules import evaluate
+from mozillians_basket.rules.evaluate import Result, Standing, contact_key
+from mozillians_basket.rules.rows import Rows, State, held, missing
 from mozillians_basket.site import get_site
 
+Results = dict[Any, dict[str, Result]]
+"""For each member, by the site's key, the result of an order by newsletter."""
 
-def decide(
-    contact: Contact,
+
+def order(
+    keys: Collection[Any],
     newsletters: Iterable[str],
     *,
     subscribe: bool,
     despite_opt_out: bool = False,
-    cause: str,
-    actor: Any = None,
-) -> frozenset[str]:
+    context: Context = NO_CONTEXT,
+) -> Results:
     """
-    Write a decision into a locked and evaluated contact, and make it due.
+    Decide as an admin orders. Earlier touches of the members are drained first.
 
-    :param despite_opt_out: an admin says explicitly that an opt-out does not count.
-    :return: the newsletters decided on: without those that the person opted out of.
-    """
-    choice = Choice(
-        tuple(newsletters), subscribe=subscribe, despite_opt_out=despite_opt_out, actor=actor
-    )
-    return decide_all([contact], choice, cause=cause)[contact.pk].newsletters
+    Members who do not exist are missing in the result.
 
-
-def subscribe_member(member_id: Any, newsletters: str | Iterable[str]) -> list[int]:
-    """
-    Decide that a member is to get these, whatever the policies say.
-
-    :return: the contact's key; nothing when there is no such member.
+    :param despite_opt_out: subscribe members who opted out too, which ends their opt-out.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    slugs = get_site().chosen(newsletters)
-    with transaction.atomic():
-        contacts, fresh = locked_contacts({member_id})
-        evaluate(contacts, fresh=fresh)
-        return [
-            contact.pk
-            for contact in contacts
-            if contact.member_id is not None
-            and decide(contact, slugs, subscribe=True, cause="subscribe_user_to_basket")
-        ]
+    names, keys = get_site().chosen(newsletters), site_keys(keys)
+    drain_unnamed()
+    with transaction.atomic(using=alias()):
+        drained = drained_members(locked_touches(keys), keys, context=context)
+        ids = {key: pk for key, pk in drained.ids.items() if key in set(keys)}
+        ids = {key: pk for key, pk in ids.items() if pk in drained.after.members}
+        after, results = evaluate.order(
+            drained.after, ids.values(), names, subscribe=subscribe, despite_opt_out=despite_opt_out
+        )
+        write(drained.before, after, drained.context)
+    return {key: {name: results[pk, name] for name in names} for key, pk in ids.items()}
 
 
-def unsubscribe_address(email: str, newsletters: str | Iterable[str]) -> list[int]:
+def keys_with_address(keys: Iterable[Any]) -> set[Any]:
+    """Return the site's keys of those members who have a usable address."""
+    rows = Member.objects.using(alias()).filter(site_member__in=list(keys), contact__isnull=False)
+    return set(rows.values_list("site_member", flat=True))
+
+
+def opt_in(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) -> None:
     """
-    Decide that an address is not to get these, whatever the policies say.
+    Subscribe a member by their own choice. It ends the member's and the mailbox's opt-outs.
 
-    :return: the keys of the contacts with that address; one is made where there is none.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    slugs = get_site().chosen(newsletters)
-    with transaction.atomic():
-        contacts = _contacts_at(email)
-        for contact in contacts:
-            decide(contact, slugs, subscribe=False, cause="unsubscribe_from_basket_task")
-        return [contact.pk for contact in contacts]
+    names, [key] = get_site().chosen(newsletters), site_keys([key])
+    drain_unnamed()
+    with transaction.atomic(using=alias()):
+        drained = drained_members(locked_touches([key]), [key], context=context)
+        if drained.ids.get(key) in drained.after.members:
+            after = evaluate.opt_in(drained.after, drained.ids[key], names)
+            write(drained.before, after, drained.context)
 
 
-def move_address(old_email: str, new_email: str) -> list[int]:
+def opt_out(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) -> None:
     """
-    Decide that who has the old address in Basket is to have the new one.
+    Record a member's own opt-out. It concerns no other member at the same address.
 
-    :return: the keys of the contacts with the old address; one is made where there is none.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    with transaction.atomic():
-        contacts = _contacts_at(old_email, new_email)
-        for contact in contacts:
-            contact.wanted_email = new_email
-            contact.save(update_fields=["wanted_email"])
-        make_all_due(contacts, "update_email_in_basket")
-        return [contact.pk for contact in contacts]
+    names, [key] = get_site().chosen(newsletters), site_keys([key])
+    drain_unnamed()
+    with transaction.atomic(using=alias()):
+        drained = drained_members(locked_touches([key]), [key], context=context)
+        if drained.ids.get(key) in drained.after.members:
+            after = evaluate.opt_out(drained.after, drained.ids[key], names)
+            write(drained.before, after, drained.context)
 
 
-def _contacts_at(email: str, new_email: str = "") -> list[Contact]:
+def unsubscribe_address(
+    email: str, newsletters: Iterable[str], context: Context = NO_CONTEXT
+) -> Mapping[str, Result]:
     """
-    Locked and evaluated contacts whom Basket has, or is to have, under an address.
+    Unsubscribe all members with an address, or the bare address if nobody has it.
 
-    A member without a row, whose address it is or has become, gets one first.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    :raises ValueError: when Basket could not take the address.
     """
-    site = get_site()
-    addresses = Q(**{f"{site.email}__iexact": email})
-    if new_email:
-        addresses |= Q(**{f"{site.email}__iexact": new_email})
-    members = site.member_model._base_manager.filter(addresses)
-    rowless = set(
-        members.exclude(
-            pk__in=Contact.objects.filter(member__isnull=False).values("member")
-        ).values_list("pk", flat=True)
+    names = get_site().chosen(newsletters)
+    usable_key(email)
+    drain_unnamed()
+    with transaction.atomic(using=alias()):
+        _place_members_of([email], context)
+        contact_id = _contact(email)
+        there = locked_members(Q(contact=contact_id))
+        members = there or [Member.objects.using(alias()).create(contact_id=contact_id)]
+        before = read([contact_id], members)
+        ids = [m.pk for m in before.at(before.contacts[contact_id])]
+        after, _results = evaluate.order(before, ids, names, subscribe=False)
+        write(before, after, context)
+    return dict.fromkeys(names, Result.DECIDED)
+
+
+def move_address(old: str, new: str, context: Context = NO_CONTEXT) -> Mapping[str, Result]:
+    """
+    Give a new address those of our newsletters that the old one has, and clear the old one.
+
+    Members of the site who have one of the addresses are evaluated: the site's
+    own address wins. Where there are none, the bare address moves.
+
+    :raises ValueError: when Basket could not take one of the addresses.
+    """
+    usable_key(old), usable_key(new)
+    names = sorted(get_site().newsletters)
+    drain_unnamed()
+    with transaction.atomic(using=alias()):
+        if _place_members_of([old, new], context, passed=old):
+            return dict.fromkeys(names, Result.LEFT)
+        source, target = _contact(old), _contact(new)
+        if source == target:
+            return dict.fromkeys(names, Result.LEFT)
+        members = locked_members(Q(contact=source, site_member=None))
+        members = members or [Member.objects.using(alias()).create(contact_id=source)]
+        before = read([source, target], members)
+        standings = [Standing(member.pk, target, new) for member in members]
+        write(before, evaluate.evaluate(before, standings).rows, context)
+    return dict.fromkeys(names, Result.DECIDED)
+
+
+def site_keys(keys: Iterable[Any]) -> list[Any]:
+    """Convert keys to the member model's type: a message may carry a number as text."""
+    field = get_site().member_model._meta.pk
+    try:
+        return [field.to_python(key) for key in keys]
+    except ValidationError:
+        pass  # its text quotes the key, which may be an address given by mistake
+    raise ValueError("That is no primary key of the member model.")
+
+
+def usable_key(email: str) -> str:
+    """
+    Normalise an address.
+
+    :raises ValueError: without quoting it, when Basket could not take it.
+    """
+    key = contact_key(email)
+    if not key:
+        raise ValueError("The address has no @ or is longer than 254 characters.")
+    return key
+
+
+def _contact(email: str) -> int:
+    contacts, suppressed = contacts_of([email])
+    [contact_id] = contacts.values()
+    if suppressed:
+        before, row = read([contact_id]), suppressed[contact_id]
+        write(before, evaluate.suppress_again(before, contact_id, row.newsletters, row.erased_at))
+    return contact_id
+
+
+def _place_members_of(emails: Iterable[str], context: Context, passed: str = "") -> bool:
+    """
+    Evaluate the site's members who have one of these addresses, or have it in the ledger.
+
+    Returns whether one of them is at such an address afterwards.
+
+    :param passed: the one of the addresses that the members at the others had before.
+    """
+    keys = {contact_key(email) for email in emails}
+    known = Member.objects.using(alias()).filter(contact__key__in=keys, site_member__isnull=False)
+    found = [*known.values_list("site_member", flat=True), *get_site().members_at(emails)]
+    moved = get_site().members_at({*emails} - {passed}) if passed else []
+    earlier = {key: [passed] for key in moved}
+    drained = drained_members(locked_touches(found), found, passed=earlier, context=context)
+    write(drained.before, drained.after, drained.context)
+    homes = {
+        drained.after.members[pk].contact_id
+        for pk in drained.ids.values()
+        if pk in drained.after.members
+    }
+    ours = {pk for pk in homes if pk is not None and drained.after.contacts[pk].key in keys}
+    return bool(ours)
+
+
+def close_items(rows: Rows, contact_ids: Iterable[int]) -> None:
+    """End the items of bulk requests whose members' contacts are settled or parked."""
+    members = {
+        member.site_member_id: member
+        for pk in contact_ids
+        if pk in rows.contacts
+        for member in rows.at(rows.contacts[pk])
+        if member.site_member_id is not None
+    }
+    pending = BulkItem.objects.using(alias()).filter(
+        state=BulkItem.State.PENDING, member__in=list(members)
     )
-    if rowless:
-        contacts, fresh = locked_contacts(rowless)
-        evaluate(contacts, fresh=fresh, earlier=dict.fromkeys(rowless, email))
-    here = is_at("email", email) | is_at("wanted_email", email)
-    found = list(
-        Contact.objects.filter(here, departed_at__isnull=True).order_by("pk").select_for_update()
+    closed = []
+    for item in pending.select_related("request") if members else ():
+        item.state, item.reason = _outcome(rows, members[item.member_id], item)
+        if item.state != BulkItem.State.PENDING:
+            item.finished_at = rows.now
+            closed.append(item)
+    BulkItem.objects.using(alias()).bulk_update(closed, ["state", "reason", "finished_at"])
+
+
+def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:
+    """Return state and reason of a bulk request's item, as the rows show them now."""
+    contact, wanted = rows.home(member), item.request.action == BulkRequest.Action.SUBSCRIBE
+    if contact is None:
+        return BulkItem.State.SKIPPED, BulkItem.Reason.NO_ADDRESS
+    pending = False
+    for name in item.request.newsletters:
+        decision, row = rows.decision(member, name), rows.subscription(contact, name)
+        vetoed = rows.veto(member, name) or rows.mailbox_opted_out(contact, name)
+        if wanted and vetoed and not decision.despite_opt_out:
+            return BulkItem.State.SKIPPED, BulkItem.Reason.OPTED_OUT
+        if decision.wanted != wanted:
+            return BulkItem.State.SKIPPED, BulkItem.Reason.SUPERSEDED
+        if row.state == State.REFUSED:
+            return BulkItem.State.FAILED, row.error_code
+        if wanted and row.state == State.LOST:
+            return BulkItem.State.FAILED, BulkItem.Reason.LOST
+        if wanted:
+            pending |= not held(row) or missing(row)
+        else:  # Basket has queued the call, if there was one to send
+            left = held(row) and not row.removal_pending and not rows.wanted(contact, name)
+            pending |= left or row.requested_at is not None
+    if pending and contact.parked:
+        return BulkItem.State.FAILED, contact.problem
+    return (BulkItem.State.PENDING if pending else BulkItem.State.DONE), ""
+
+
+def retry(contacts: "QuerySet[Contact]", context: Context = NO_CONTEXT) -> int:
+    """
+    Retry problems: refused, lost and parked contacts; return their number.
+
+    One UPDATE: the next sync of each contact forgets the refusals.
+    """
+    return contacts.using(alias()).update(
+        retry=True,
+        touched_at=timezone.now(),
+        not_before=None,
+        attempts=0,
+        parked=False,
+        problem="",
+        failing_since=None,
+        dismissed_at=None,
+        priority=context.priority,
+        cause=context.cause,
     )
-    evaluate(found)
-    if not found:
-        settled = timezone.now()
-        found = [
-            Contact.objects.create(
-                email=email, wanted_email=email, touched_at=settled, settled_at=settled
-            )
-        ]
-    return found
+
+
+def dismiss(contacts: "QuerySet[Contact]") -> int:
+    """Dismiss problems until another one comes up; return their number."""
+    problems = contacts.using(alias()).filter(failing_since__isnull=False)
+    return problems.update(dismissed_at=timezone.now())

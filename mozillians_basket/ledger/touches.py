@@ -1,166 +1,348 @@
-"""Note whose situation may have changed, and work the notes into the ledger."""
+"""Drain touches: bring the ledger up to date with the site."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldError, ValidationError
-from django.db import router, transaction
-from django.utils import timezone
+from django.db import InterfaceError, OperationalError, router, transaction
+from django.db.models import Model, Q
 
+from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger import statements
-from mozillians_basket.ledger.evaluation import evaluate, locked_contacts
-from mozillians_basket.ledger.leases import Lease
-from mozillians_basket.ledger.portions import take_portion
-from mozillians_basket.models import Contact, Touch
+from mozillians_basket.ledger.share import (
+    NO_CONTEXT,
+    Context,
+    alias,
+    locked_members,
+    read,
+    write,
+)
+from mozillians_basket.models import (
+    Approval,
+    Contact,
+    Decision,
+    Event,
+    Member,
+    Status,
+    Subscription,
+    Suppression,
+    Touch,
+)
+from mozillians_basket.rules.brake import Brake
+from mozillians_basket.rules.evaluate import (
+    Standing,
+    contact_key,
+    evaluate,
+    suppress_again,
+    suppression_hash,
+)
+from mozillians_basket.rules.rows import Rows
+from mozillians_basket.site import get_site
 
 logger = logging.getLogger("mozillians_basket")
 
+#: Within what time removals by policies add up against the brake.
+BRAKE_WINDOW = timedelta(hours=1)
 
-def touch(
-    source: str,
-    cause: Touch.Cause,
-    *,
-    member_id: Any = None,
-    source_key: Any = "",
-    path: str = "",
-    email: str = "",
-) -> int:
-    """
-    Write "look at this member again" in the caller's transaction: one INSERT.
-
-    Name the member by key, or say by which path the worker gets to the members
-    from the row that changed.
-
-    :param source: the model that changed, as ``"app_label.Model"``.
-    :param email: the member's address before the event, where it is known.
-    :return: the touch's key, for a hint to the worker.
-    """
-    return statements.insert(
-        Touch,
-        {
-            "source": source,
-            "cause": cause,
-            "member_id": member_id,
-            "source_key": str(source_key),
-            "path": path,
-            "email": email,
-            "created_at": timezone.now(),
-        },
-    )
+#: How many members a brake shows as examples.
+EXAMPLES = 20
 
 
 @dataclass(slots=True)
 class Drained:
-    """What a portion of touches led to."""
+    """The rows of some members in an open transaction: as they were, and as they are now."""
 
-    touch_ids: list[int] = field(default_factory=list)
-    """Those that were worked through."""
+    before: Rows
+    after: Rows
+    ids: dict[Any, int]
+    """The keys of the ledger's members by those of the site's."""
 
-    contact_ids: list[int] = field(default_factory=list)
-    """The contacts that Basket must hear of."""
-
-    leases: list[Lease] = field(default_factory=list)
-    """Leases on those of them that may be worked on now, if they were asked for."""
-
-    held_back: bool = False
-    """Whether none was taken because the breaker is open."""
+    context: Context
+    """The circumstances for the history, with the cause for each member."""
 
 
-def drain(touch_ids: Collection[int] | None = None, *, claim: bool = False) -> Drained:
+def drain(touch_ids: Collection[int] | None = None, *, unnamed: bool = False) -> int:
     """
-    Work touches into the ledger: the named ones, and the oldest besides.
+    Drain the named touches, or the oldest ones, in one transaction; return their number.
 
-    Touches that another worker is draining are passed over. It costs a few
-    statements, however many there are up to ``BASKET_DRAIN_SIZE``.
+    Touches that another worker has locked are skipped.
 
-    :param claim: take leases on the contacts, as many as may be under way.
+    :param unnamed: only touches whose signal did not know the member.
     """
-    drained = Drained()
-    _drain_portion(drained, None, claim=claim)
-    if len(drained.touch_ids) == conf.DRAIN_SIZE:
-        # In a transaction of its own: in each, contacts are locked in one order.
-        later = [pk for pk in touch_ids or () if pk > drained.touch_ids[-1]]
-        if later:
-            _drain_portion(drained, later, claim=claim)
-    return drained
+    with transaction.atomic(using=alias()):
+        touches = Touch.objects.using(alias()).order_by("pk")
+        if touch_ids is not None:
+            touches = touches.filter(pk__in=touch_ids)
+        if unnamed:
+            touches = touches.filter(member=None)
+        skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked
+        found = list(touches.select_for_update(skip_locked=skip)[: conf.DRAIN_SIZE])
+        if found:
+            drained = drained_members(found)
+            write(drained.before, drained.after, drained.context)
+        return len(found)
 
 
-def _drain_portion(drained: Drained, keys: Collection[int] | None, *, claim: bool) -> None:
-    with transaction.atomic(router.db_for_write(Touch)):
-        portion = take_portion(keys)
-        members = _members_of(portion.touches)
-        held_back = claim and portion.breaker_open
-        room = max(conf.MAX_IN_FLIGHT - portion.under_way, 0) if claim and not held_back else 0
-        contact_ids: list[int] = []
-        leases: list[Lease] = []
-        for chunk in _in_chunks(sorted(members, key=str), conf.DRAIN_SIZE):
-            locked = locked_contacts(chunk, portion.locked)
-            waiting, claimed = _evaluate_members(locked, chunk, members, room - len(leases))
-            contact_ids += [contact.pk for contact in waiting]
-            leases += claimed
-    drained.touch_ids += [row.pk for row in portion.touches]
-    drained.contact_ids += contact_ids
-    drained.leases += leases
-    drained.held_back = drained.held_back or held_back
+def drain_all() -> None:
+    """Drain all touches; after an error one by one, so that one does not hold up the others."""
+    try:
+        while drain():
+            pass
+        return
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - it is logged by its class and place
+        unexpected(error)
+    oldest = Touch.objects.using(alias()).order_by("pk").values_list("pk", flat=True)
+    for touch_id in list(oldest[: conf.DRAIN_SIZE]):
+        try:
+            drain([touch_id])
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the others go on
+            unexpected(error)
 
 
-def _evaluate_members(
-    locked: tuple[list[Contact], set[Any]],
-    chunk: list[Any],
-    members: dict[Any, list[Touch]],
-    claim: int,
-) -> tuple[list[Contact], list[Lease]]:
-    contacts, fresh = locked
-    own = conf.MEMBER_MODEL.lower()
-    newborn = {
-        pk
-        for pk in chunk
-        if any(
-            row.cause == Touch.Cause.CREATED and row.source.lower() == own for row in members[pk]
-        )
-    }
-    return evaluate(
-        contacts,
-        fresh=fresh,
-        earlier={pk: next((row.email for row in members[pk] if row.email), "") for pk in chunk},
-        newborn=newborn,
-        leftovers=fresh - newborn,
-        moments={pk: members[pk][-1].created_at for pk in chunk},
-        cause={pk: f"{members[pk][-1].source} {members[pk][-1].cause}" for pk in chunk},
-        claim=claim,
+def drained_members(
+    touches: Sequence[Touch],
+    keys: Iterable[Any] = (),
+    *,
+    passed: Mapping[Any, Sequence[str]] | None = None,
+    approved: Collection[tuple[Any, str]] = (),
+    context: Context = NO_CONTEXT,
+) -> Drained:
+    """
+    Evaluate the members of locked touches, and others, and delete the touches.
+
+    Call it in a transaction, and write what it returns. Members are locked
+    first and read on the site after that: of two evaluations of one member,
+    the later one sees the later state.
+
+    :param keys: keys of further members to be evaluated.
+    :param passed: earlier addresses of these members, besides those that touches name.
+    :param approved: removals (member, newsletter) that pass the brake.
+    """
+    addresses: dict[Any, list[str]] = defaultdict(list)
+    for key in keys:
+        addresses[key] += (passed or {}).get(key, ())
+    created = {t.member_id for t in touches if t.cause == Touch.Cause.CREATED}
+    behind = _members_behind(touches)
+    causes: dict[Any, dict[str, None]] = defaultdict(dict)
+    for touch in touches:
+        named = [touch.member_id] if touch.member_id is not None else behind[_source(touch)]
+        for key in named:
+            addresses[key] += [touch.email] if touch.email else []
+            causes[key].setdefault(f"{touch.source} {touch.cause}")
+    Touch.objects.using(alias()).filter(pk__in=[touch.pk for touch in touches]).delete()
+
+    members = {member.site_member_id: member for member in _members(addresses)}
+    standings = get_site().standings(addresses)
+    unknown = [key for key in addresses if key not in members]
+    unknown = [k for k in unknown if k in standings or (k not in created and addresses[k])]
+    if unknown:
+        members |= {member.site_member_id: member for member in _made_members(unknown)}
+    emails = [standing.email for standing in standings.values()]
+    emails += [email for some in addresses.values() for email in some]
+    contacts, suppressed = contacts_of(emails)
+    before = read(contacts.values(), [*members.values()])
+
+    rows = before.copy()
+    for contact_id, suppression in suppressed.items():
+        rows = suppress_again(rows, contact_id, suppression.newsletters, suppression.erased_at)
+    situations = []
+    for key, member in members.items():
+        known = standings.get(key)
+        left = [contacts[k] for e in addresses[key] if (k := contact_key(e))]
+        if known is None:
+            situations.append(Standing(member.pk, passed=tuple(left), deleted=True))
+            continue
+        outcomes = {
+            policy.newsletter: policy.newsletter in known.entitled for policy in get_site().policies
+        }
+        home = contacts.get(contact_key(known.email))
+        situations.append(Standing(member.pk, home, known.email, outcomes, tuple(left)))
+    ids = {key: member.pk for key, member in members.items()}
+    pairs = {(ids[key], name) for key, name in approved if key in ids}
+    joined = {ids[key]: ", ".join(some)[:200] for key, some in causes.items() if key in ids}
+    context = replace(context, causes=joined)
+    return Drained(before, _evaluated(rows, situations, pairs, context), ids, context)
+
+
+def _evaluated(
+    rows: Rows, standings: list[Standing], approved: Collection[tuple[int, str]], context: Context
+) -> Rows:
+    """Evaluate under the brakes, which are only read where a newsletter may be taken away."""
+    status, brakes = None, {}
+    suspects = [s for s in standings if _may_lose(rows, s)]
+    if suspects:
+        Status.read()
+        status = Status.objects.using(alias()).select_for_update().get(pk=1)
+        brakes = read_brakes(status, rows, len(suspects))
+    evaluated = evaluate(rows, standings, brakes, approved)
+    if status is not None:
+        _count_removals(status, rows, evaluated.removed, approved)
+        for name, ids in evaluated.held_back.items():
+            if ids:
+                _hold_back(rows, name, ids, brakes[name], context)
+    return evaluated.rows
+
+
+def _may_lose(rows: Rows, standing: Standing) -> bool:
+    member = rows.members[standing.member_id]
+    if standing.deleted or standing.contact_id is None:
+        return member.contact_id is not None
+    return any(
+        rows.decision(member, name).entitled and not entitled
+        for name, entitled in standing.entitled.items()
     )
 
 
-def _members_of(touches: list[Touch]) -> dict[Any, list[Touch]]:
-    """The members that each touch is about; a path is followed by one query per kind of touch."""
-    members: dict[Any, list[Touch]] = defaultdict(list)
-    indirect: dict[tuple[str, str], list[Touch]] = defaultdict(list)
-    for row in touches:
-        if row.member_id is not None:
-            members[row.member_id].append(row)
-        else:
-            indirect[row.source, row.path].append(row)
-    for (source, path), rows in indirect.items():
-        by_key = defaultdict(list)
-        for row in rows:
-            by_key[row.source_key].append(row)
+def read_brakes(status: Status, rows: Rows, more: int) -> dict[str, Brake]:
+    """Read the brakes; subscriptions are only counted where the floor is exceeded."""
+    on = Approval.objects.using(alias()).filter(kind=Approval.Kind.BRAKE, closed_at__isnull=True)
+    held_back = set(on.values_list("newsletter", flat=True))
+    brakes = {}
+    for name in rows.settings.newsletters:
+        since = (rows.now - BRAKE_WINDOW).timestamp() // 60
+        minutes = status.removals.get(name, {})
+        removed = sum(number for minute, number in minutes.items() if int(minute) >= since)
+        confirmed = 0
+        if removed + more > rows.settings.brake_floor:
+            held = Subscription.objects.using(alias()).filter(
+                newsletter=name, confirmed_at__isnull=False
+            )
+            confirmed = held.count()
+        brakes[name] = Brake(confirmed, removed, on=name in held_back)
+    return brakes
+
+
+def _count_removals(
+    status: Status,
+    rows: Rows,
+    removed: Mapping[str, list[int]],
+    approved: Collection[tuple[int, str]],
+) -> None:
+    """Add removals by policies to the row that all workers share, except approved ones."""
+    oldest, now = ((at.timestamp() // 60) for at in (rows.now - BRAKE_WINDOW, rows.now))
+    counts = {}
+    for name in rows.settings.newsletters:
+        minutes = {m: n for m, n in status.removals.get(name, {}).items() if int(m) >= oldest}
+        number = len([pk for pk in removed.get(name, ()) if (pk, name) not in approved])
+        if number:
+            minutes[str(int(now))] = minutes.get(str(int(now)), 0) + number
+        if minutes:
+            counts[name] = minutes
+    if counts != status.removals:
+        status.removals = counts
+        status.save(update_fields=["removals"])
+
+
+def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, context: Context) -> None:
+    """Ask admins about removals that are held back, or add these to the open question."""
+    keys = [rows.members[pk].site_member_id for pk in ids]
+    approval, made = Approval.objects.using(alias()).get_or_create(
+        newsletter=newsletter,
+        kind=Approval.Kind.BRAKE,
+        closed_at=None,
+        defaults={"since": rows.now, "total": brake.confirmed, "examples": keys[:EXAMPLES]},
+    )
+    waiting = Decision.objects.using(alias()).filter(
+        newsletter=newsletter, wanted=True, member__held_back_at__isnull=False
+    )
+    number = waiting.exclude(member__in=ids).count() + len(ids)
+    approval.number = max(approval.number, number)
+    approval.save(update_fields=["number"])
+    if made:
+        Event.objects.using(alias()).create(
+            kind=Event.Kind.ASKED,
+            newsletters=[newsletter],
+            outcome=approval.kind,
+            cause=context.cause,
+        )
+
+
+def _members(keys: Collection[Any]) -> list[Member]:
+    return locked_members(Q(site_member__in=list(keys)))
+
+
+def _made_members(keys: list[Any]) -> list[Member]:
+    """Create the rows of members that the ledger does not know, and lock them."""
+    # Sorted, so that two workers that make the same rows do not wait for each other.
+    rows = [Member(site_member_id=key) for key in sorted(keys, key=str)]
+    Member.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
+    return _members(keys)
+
+
+def _source(touch: Touch) -> tuple[str, str, str]:
+    return touch.source, touch.path, touch.source_key
+
+
+def _members_behind(touches: Iterable[Touch]) -> dict[tuple[str, str, str], list[Any]]:
+    """Follow the paths of touches whose signal did not know the member; one query for each path."""
+    sources: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for touch in touches:
+        if touch.member_id is None and touch.path:
+            sources[touch.source, touch.path].append(touch.source_key)
+    found: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
+    for (label, path), keys in sources.items():
         try:
-            changed = apps.get_model(source)._base_manager.filter(pk__in=list(by_key))
-            pairs = list(changed.values_list("pk", f"{path}__pk").distinct())
-        except (LookupError, FieldError, ValueError, ValidationError):
-            # Written before the site was changed; raised, it would stop everybody's touches.
-            logger.warning("Dropped %d touches: %s leads to no member now.", len(rows), source)
-            continue
-        for key, member in pairs:
-            if member is not None:
-                members[member].extend(by_key[str(key)])
-    return {key: sorted(rows, key=lambda row: row.pk) for key, rows in members.items()}
+            model = apps.get_model(label)
+            usable = [key for key in keys if _is_key(model, key)]
+            rows = model._base_manager.using(router.db_for_write(model)).filter(pk__in=usable)
+            for source_key, key in rows.values_list("pk", f"{path}__pk"):
+                if key is not None:
+                    found[label, path, str(source_key)].append(key)
+        except (LookupError, FieldError) as error:
+            # The site's models have changed since. The reconciler finds such changes.
+            kind = type(error).__qualname__
+            logger.warning("Touches of %s lead nowhere (%s): they are dropped.", label, kind)
+    return found
 
 
-def _in_chunks(keys: list[Any], size: int) -> list[list[Any]]:
-    return [keys[start : start + size] for start in range(0, len(keys), size)]
+def _is_key(model: type[Model], key: str) -> bool:
+    try:
+        model._meta.pk.to_python(key)
+    except ValidationError:
+        return False
+    return True
+
+
+def contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppression]]:
+    """
+    Find or create the contacts of some addresses.
+
+    Returns their keys by normalised address, and the suppressions of created contacts
+    that had been erased before. The suppressions are deleted; the caller applies them.
+    """
+    by_key = {key: email.strip() for email in emails if (key := contact_key(email))}
+    contacts = Contact.objects.using(alias()).filter(key__in=by_key)
+    known = dict(contacts.values_list("key", "pk"))
+    missing = sorted(by_key.keys() - known.keys())
+    if not missing:
+        return known, {}
+    rows = [Contact(key=key, email=by_key[key]) for key in missing]
+    Contact.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
+    known = dict(contacts.all().values_list("key", "pk"))
+    hashes = {suppression_hash(key, conf.SUPPRESSION_KEY.encode()): known[key] for key in missing}
+    found = Suppression.objects.using(alias()).filter(hash__in=hashes).select_for_update()
+    suppressed = {hashes[row.hash]: row for row in found}
+    found.filter(pk__in=[row.pk for row in suppressed.values()]).delete()
+    return known, suppressed
+
+
+def drain_unnamed() -> None:
+    """Drain the touches that may concern any member, so that an order has few left to drain."""
+    while drain(unnamed=True) >= conf.DRAIN_SIZE:
+        pass
+
+
+def locked_touches(keys: Collection[Any]) -> list[Touch]:
+    """Lock the touches that may concern some members, before an order decides on them."""
+    touches = Touch.objects.using(alias()).order_by("pk").select_for_update()
+    named = list(touches.filter(member__in=list(keys)))
+    return named + list(touches.filter(member=None)[: conf.DRAIN_SIZE])

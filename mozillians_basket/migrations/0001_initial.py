@@ -1,12 +1,12 @@
-"""The ledger's tables; the member model is the site's."""
+"""The app's tables; the member model is the site's."""
 
-import datetime
-
+import django.core.serializers.json
 import django.db.models.deletion
-import django.db.models.functions.text
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
+
+import mozillians_basket.models.contacts
 
 
 class Migration(migrations.Migration):
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Pulse",
+            name="Status",
             fields=[
                 (
                     "id",
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("unavailable", "Basket is out of reach or broken"),
+                            ("unavailable", "Basket is out of reach or fails"),
                             ("misconfigured", "Basket refuses this site"),
                         ],
                         max_length=20,
@@ -56,16 +56,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "status",
+                    "http_status",
                     models.PositiveSmallIntegerField(
                         blank=True, null=True, verbose_name="HTTP status"
                     ),
                 ),
                 (
                     "error_code",
-                    models.SmallIntegerField(
-                        blank=True, null=True, verbose_name="Basket's error code"
-                    ),
+                    models.CharField(blank=True, max_length=40, verbose_name="error code"),
                 ),
                 (
                     "opened_at",
@@ -87,47 +85,30 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
                 ),
                 (
-                    "losing_since",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="Too much is gone at Basket at once: nothing of it is taken for a choice.",
-                        null=True,
-                        verbose_name="losing since",
-                    ),
-                ),
-                (
-                    "brakes",
+                    "unknown_newsletters",
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        help_text="Newsletters of which the reconciler would remove too much at once.",
-                        verbose_name="brakes",
+                        help_text="Newsletters that Basket does not know, and since when.",
+                        verbose_name="unknown newsletters",
                     ),
                 ),
                 (
-                    "releases",
+                    "catalogue_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When Basket was last asked for the newsletters that it did not know.",
+                        null=True,
+                        verbose_name="catalogue asked",
+                    ),
+                ),
+                (
+                    "removals",
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        help_text="What an admin has released, until the worker has carried it out.",
-                        verbose_name="releases",
-                    ),
-                ),
-                (
-                    "verified_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="last verification"),
-                ),
-                (
-                    "reconciled_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="last reconciliation"),
-                ),
-                (
-                    "tallied_to",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="Events before this moment are in the tallies.",
-                        null=True,
-                        verbose_name="counted up to",
+                        help_text="By newsletter and minute, removals by policies in the last hour.",
+                        verbose_name="removals",
                     ),
                 ),
                 (
@@ -143,6 +124,42 @@ class Migration(migrations.Migration):
                     "swept_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="last sweep"),
                 ),
+                (
+                    "reconciled_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last reconciliation"),
+                ),
+                (
+                    "verified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last verification"),
+                ),
+                (
+                    "verified_to",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="The pass of verification has reached contacts last looked up at this time.",
+                        null=True,
+                        verbose_name="verified up to",
+                    ),
+                ),
+                (
+                    "counted_to",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Events before this moment are in the hourly counts.",
+                        null=True,
+                        verbose_name="counted up to",
+                    ),
+                ),
+                (
+                    "member_model",
+                    models.CharField(
+                        blank=True,
+                        help_text="What the tables were made for.",
+                        max_length=200,
+                        verbose_name="member model",
+                    ),
+                ),
+                ("database", models.CharField(blank=True, max_length=100, verbose_name="database")),
             ],
             options={
                 "verbose_name": "overview",
@@ -150,7 +167,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Batch",
+            name="Suppression",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hash", models.CharField(max_length=64, unique=True, verbose_name="hash")),
+                ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
+                ("erased_at", models.DateTimeField(verbose_name="erased")),
+            ],
+            options={
+                "verbose_name": "suppression",
+                "verbose_name_plural": "suppressions",
+            },
+        ),
+        migrations.CreateModel(
+            name="BulkRequest",
             fields=[
                 (
                     "id",
@@ -163,12 +198,11 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("draft", "not confirmed"),
-                            ("expanding", "collecting members"),
                             ("running", "running"),
                             ("finished", "finished"),
                             ("cancelled", "cancelled"),
                         ],
-                        default="running",
+                        default="draft",
                         max_length=20,
                         verbose_name="state",
                     ),
@@ -184,26 +218,24 @@ class Migration(migrations.Migration):
                 ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
                 (
                     "despite_opt_out",
-                    models.BooleanField(
-                        default=False, verbose_name="also those who opted out themselves"
-                    ),
+                    models.BooleanField(default=False, verbose_name="despite opt-outs"),
                 ),
                 (
-                    "selection",
+                    "keys",
                     models.JSONField(
                         blank=True,
-                        default=dict,
-                        help_text="Which members were selected: their keys, or the list's filters.",
-                        verbose_name="selection",
+                        default=list,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        help_text="The keys of the selected members.",
+                        verbose_name="members",
                     ),
                 ),
                 (
-                    "expanded_to",
-                    models.CharField(
-                        blank=True,
-                        help_text="The key of the last member for whom there is an item.",
-                        max_length=200,
-                        verbose_name="collected up to",
+                    "position",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="How many of the keys have been begun.",
+                        verbose_name="position",
                     ),
                 ),
                 ("total", models.PositiveIntegerField(default=0, verbose_name="total")),
@@ -212,26 +244,13 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        help_text="How many items ended in which state; empty until it is over.",
+                        help_text="How many items ended in each state; empty until the request is over.",
                         verbose_name="counts",
                     ),
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now,
-                        help_text="A decision that is newer than this one stands.",
-                        verbose_name="created",
-                    ),
-                ),
-                (
-                    "retried_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="When an admin last asked to try what had failed until then once more.",
-                        null=True,
-                        verbose_name="retried",
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
                 ),
                 (
                     "finished_at",
@@ -241,8 +260,9 @@ class Migration(migrations.Migration):
                     "actor",
                     models.ForeignKey(
                         blank=True,
+                        db_constraint=False,
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                         verbose_name="actor",
@@ -250,217 +270,12 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "batch",
-                "verbose_name_plural": "batches",
+                "verbose_name": "bulk request",
+                "verbose_name_plural": "bulk requests",
             },
         ),
         migrations.CreateModel(
-            name="Contact",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "email",
-                    models.EmailField(
-                        blank=True,
-                        help_text="The address under which Basket has this person, if at all.",
-                        max_length=254,
-                        verbose_name="address in Basket",
-                    ),
-                ),
-                (
-                    "wanted_email",
-                    models.EmailField(
-                        blank=True, max_length=254, verbose_name="address on the site"
-                    ),
-                ),
-                (
-                    "moving_to",
-                    models.EmailField(
-                        blank=True,
-                        help_text="A new address that a call may have reached before it was confirmed.",
-                        max_length=254,
-                        verbose_name="moving to",
-                    ),
-                ),
-                (
-                    "token",
-                    models.CharField(
-                        blank=True,
-                        help_text="Basket's token of this person: a secret. Tells a renamed from a lost one.",
-                        max_length=36,
-                        verbose_name="token",
-                    ),
-                ),
-                (
-                    "refused_email",
-                    models.EmailField(
-                        blank=True,
-                        help_text="A new address that Basket does not accept.",
-                        max_length=254,
-                        verbose_name="refused address",
-                    ),
-                ),
-                (
-                    "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
-                ),
-                (
-                    "departed_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="When the member was deleted; the address is erased once Basket knows.",
-                        null=True,
-                        verbose_name="departed",
-                    ),
-                ),
-                (
-                    "touched_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="touched"),
-                ),
-                (
-                    "settled_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="The touch that was last carried to Basket; due while it is older.",
-                        null=True,
-                        verbose_name="settled",
-                    ),
-                ),
-                (
-                    "verify",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Look up even when the ledger shows no difference.",
-                        verbose_name="ask Basket",
-                    ),
-                ),
-                (
-                    "verified_at",
-                    models.DateTimeField(
-                        default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.UTC),
-                        help_text="When Basket was last asked; 1970 for never.",
-                        verbose_name="verified",
-                    ),
-                ),
-                (
-                    "claimed_touch",
-                    models.DateTimeField(
-                        blank=True, null=True, verbose_name="touch of the running sync"
-                    ),
-                ),
-                (
-                    "lease",
-                    models.PositiveBigIntegerField(
-                        default=0,
-                        help_text="Grows with each claim and step: only the last one writes.",
-                        verbose_name="lease",
-                    ),
-                ),
-                (
-                    "leased_until",
-                    models.DateTimeField(blank=True, null=True, verbose_name="leased until"),
-                ),
-                (
-                    "lookup",
-                    models.JSONField(
-                        blank=True,
-                        help_text="What Basket answered to the running sync; emptied when it ends.",
-                        null=True,
-                        verbose_name="lookup",
-                    ),
-                ),
-                (
-                    "asked",
-                    models.JSONField(
-                        blank=True,
-                        help_text="Which newsletters a subscribe names that has no answer yet, and since when.",
-                        null=True,
-                        verbose_name="subscribe under way",
-                    ),
-                ),
-                (
-                    "revision",
-                    models.PositiveBigIntegerField(
-                        default=0,
-                        help_text="Grows when anybody but the holder of the lease changes the contact or its lines.",
-                        verbose_name="revision",
-                    ),
-                ),
-                (
-                    "priority",
-                    models.SmallIntegerField(
-                        choices=[(0, "removal"), (1, "change"), (2, "bulk request")],
-                        default=1,
-                        help_text="Removals do not wait behind others, nor changes behind bulk requests.",
-                        verbose_name="priority",
-                    ),
-                ),
-                (
-                    "parked_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="When it had failed too often; waits for an admin or a new change.",
-                        null=True,
-                        verbose_name="parked",
-                    ),
-                ),
-                (
-                    "not_before",
-                    models.DateTimeField(blank=True, null=True, verbose_name="not before"),
-                ),
-                ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
-                ("error", models.CharField(blank=True, max_length=40, verbose_name="last error")),
-                (
-                    "error_code",
-                    models.SmallIntegerField(
-                        blank=True, null=True, verbose_name="Basket's error code"
-                    ),
-                ),
-                ("cause", models.CharField(blank=True, max_length=200, verbose_name="last cause")),
-                (
-                    "failing_since",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="When the problem that it has now began; empty while it has none.",
-                        null=True,
-                        verbose_name="failing since",
-                    ),
-                ),
-                (
-                    "dismissed_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="When an admin put the problem aside; another problem is shown again.",
-                        null=True,
-                        verbose_name="dismissed",
-                    ),
-                ),
-                (
-                    "member",
-                    models.OneToOneField(
-                        blank=True,
-                        db_constraint=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="basket_contact",
-                        to=settings.BASKET_MEMBER_MODEL,
-                        verbose_name="member",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "contact",
-                "verbose_name_plural": "contacts",
-                "permissions": [("sync_members", "Can change members' newsletters")],
-            },
-        ),
-        migrations.CreateModel(
-            name="BatchItem",
+            name="BulkItem",
             fields=[
                 (
                     "id",
@@ -476,46 +291,26 @@ class Migration(migrations.Migration):
                             ("done", "done"),
                             ("failed", "failed"),
                             ("skipped", "skipped"),
-                            ("cancelled", "cancelled"),
                         ],
                         default="pending",
                         max_length=20,
                         verbose_name="state",
                     ),
                 ),
-                ("reason", models.CharField(blank=True, max_length=100, verbose_name="reason")),
+                ("reason", models.CharField(blank=True, max_length=40, verbose_name="reason")),
                 (
-                    "error_code",
-                    models.SmallIntegerField(
-                        blank=True, null=True, verbose_name="Basket's error code"
-                    ),
-                ),
-                (
-                    "before",
-                    models.JSONField(
-                        blank=True,
-                        help_text="What stood in the ledger before the decision, to go back to; no address.",
-                        null=True,
-                        verbose_name="before",
-                    ),
+                    "ordered_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="ordered"),
                 ),
                 (
                     "finished_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="finished"),
                 ),
                 (
-                    "batch",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="items",
-                        to="mozillians_basket.batch",
-                        verbose_name="batch",
-                    ),
-                ),
-                (
                     "member",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
@@ -524,25 +319,224 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "contact",
+                    "request",
                     models.ForeignKey(
-                        blank=True,
-                        help_text="Empty until the worker has written the decision into the ledger.",
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="batch_items",
-                        to="mozillians_basket.contact",
-                        verbose_name="contact",
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="items",
+                        to="mozillians_basket.bulkrequest",
+                        verbose_name="bulk request",
                     ),
                 ),
             ],
             options={
-                "verbose_name": "batch item",
-                "verbose_name_plural": "batch items",
+                "verbose_name": "bulk item",
+                "verbose_name_plural": "bulk items",
             },
         ),
         migrations.CreateModel(
-            name="Problem",
+            name="Contact",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "email",
+                    models.CharField(
+                        help_text="As the site writes it.", max_length=254, verbose_name="address"
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="One mailbox has one key, however its address is spelled.",
+                        max_length=254,
+                        unique=True,
+                        verbose_name="normalised address",
+                    ),
+                ),
+                (
+                    "token",
+                    models.CharField(
+                        blank=True,
+                        help_text="Basket's token of this person: a secret.",
+                        max_length=64,
+                        verbose_name="token",
+                    ),
+                ),
+                (
+                    "renamed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a lookup found that the person has another address at Basket.",
+                        null=True,
+                        verbose_name="renamed",
+                    ),
+                ),
+                (
+                    "optin",
+                    models.BooleanField(
+                        default=True,
+                        help_text="False while Basket waits for the person's confirmation.",
+                        verbose_name="confirmed at Basket",
+                    ),
+                ),
+                (
+                    "clear",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The last member left or was deleted: everything of ours is to go.",
+                        verbose_name="clear",
+                    ),
+                ),
+                (
+                    "touched_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Set while the contact is to be synced.",
+                        null=True,
+                        verbose_name="touched",
+                    ),
+                ),
+                (
+                    "settled_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When ledger and Basket last agreed.",
+                        null=True,
+                        verbose_name="settled",
+                    ),
+                ),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        choices=[(0, "change"), (1, "bulk request"), (2, "verification")],
+                        default=0,
+                        verbose_name="priority",
+                    ),
+                ),
+                (
+                    "not_before",
+                    models.DateTimeField(blank=True, null=True, verbose_name="not before"),
+                ),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(default=0, verbose_name="failures in a row"),
+                ),
+                (
+                    "parked",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Waits for an admin or for a new change.",
+                        verbose_name="parked",
+                    ),
+                ),
+                (
+                    "retry",
+                    models.BooleanField(
+                        default=False,
+                        help_text="An admin asks to try again what Basket refused.",
+                        verbose_name="retry",
+                    ),
+                ),
+                (
+                    "problem",
+                    models.CharField(
+                        blank=True,
+                        help_text="A kind of problem, or the error code with which Basket refused.",
+                        max_length=40,
+                        verbose_name="problem",
+                    ),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        help_text="Why it was last touched.",
+                        max_length=200,
+                        verbose_name="cause",
+                    ),
+                ),
+                (
+                    "failing_since",
+                    models.DateTimeField(blank=True, null=True, verbose_name="failing since"),
+                ),
+                (
+                    "dismissed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When an admin dismissed the problem.",
+                        null=True,
+                        verbose_name="dismissed",
+                    ),
+                ),
+                (
+                    "lease",
+                    models.CharField(
+                        blank=True,
+                        help_text="Names the share that the contact is in; only its worker writes.",
+                        max_length=40,
+                        verbose_name="lease",
+                    ),
+                ),
+                (
+                    "leased_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="leased until"),
+                ),
+                (
+                    "looked_up_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the last lookup began.",
+                        null=True,
+                        verbose_name="looked up",
+                    ),
+                ),
+                (
+                    "subscribe_calls",
+                    mozillians_basket.models.contacts.MomentsField(
+                        blank=True,
+                        default=list,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        help_text="Basket refuses the fifth equal call within five minutes.",
+                        verbose_name="last subscribe calls",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "contact",
+                "verbose_name_plural": "contacts",
+                "permissions": [("sync_members", "Can change members' newsletters")],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("parked", False), ("touched_at__isnull", False)),
+                        fields=["priority", "touched_at"],
+                        name="basket_contact_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("leased_until__isnull", False)),
+                        fields=["leased_until"],
+                        name="basket_contact_leased",
+                    ),
+                    models.Index(
+                        condition=models.Q(("lease", ""), _negated=True),
+                        fields=["lease"],
+                        name="basket_contact_lease",
+                    ),
+                    models.Index(
+                        condition=models.Q(("failing_since__isnull", False)),
+                        fields=["failing_since"],
+                        name="basket_contact_failing",
+                    ),
+                    models.Index(fields=["looked_up_at"], name="basket_contact_looked_up"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="FailingContact",
             fields=[],
             options={
                 "verbose_name": "problem",
@@ -566,22 +560,23 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("decided", "an admin decided"),
+                            ("decided", "decided"),
                             ("subscribed", "subscribed"),
                             ("unsubscribed", "unsubscribed"),
                             ("moved", "address changed"),
                             ("opted_out", "opted out"),
-                            ("returned", "subscribed again on their own"),
+                            ("returned", "came back"),
                             ("renamed", "has another address at Basket"),
+                            ("missing", "missing at Basket"),
                             ("refused", "refused"),
-                            ("postponed", "postponed"),
                             ("parked", "parked"),
                             ("erased", "erased"),
                             ("retried", "an admin asked to try again"),
                             ("dismissed", "an admin dismissed a problem"),
                             ("ordered", "bulk request ordered"),
                             ("cancelled", "bulk request cancelled"),
-                            ("released", "a brake was released"),
+                            ("asked", "admins were asked"),
+                            ("answered", "an admin answered"),
                         ],
                         max_length=20,
                         verbose_name="kind",
@@ -591,12 +586,10 @@ class Migration(migrations.Migration):
                 ("outcome", models.CharField(blank=True, max_length=40, verbose_name="outcome")),
                 (
                     "error_code",
-                    models.SmallIntegerField(
-                        blank=True, null=True, verbose_name="Basket's error code"
-                    ),
+                    models.CharField(blank=True, max_length=40, verbose_name="error code"),
                 ),
                 ("cause", models.CharField(blank=True, max_length=200, verbose_name="cause")),
-                ("remark", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
                 ("task_id", models.CharField(blank=True, max_length=64, verbose_name="task")),
                 (
                     "created_at",
@@ -606,36 +599,53 @@ class Migration(migrations.Migration):
                     "actor",
                     models.ForeignKey(
                         blank=True,
+                        db_constraint=False,
                         db_index=False,
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                         verbose_name="actor",
                     ),
                 ),
                 (
-                    "batch",
+                    "bulk_request",
                     models.ForeignKey(
                         blank=True,
+                        db_constraint=False,
                         db_index=False,
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        to="mozillians_basket.batch",
-                        verbose_name="batch",
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="mozillians_basket.bulkrequest",
+                        verbose_name="bulk request",
                     ),
                 ),
                 (
                     "contact",
                     models.ForeignKey(
                         blank=True,
+                        db_constraint=False,
                         db_index=False,
                         help_text="Empty where it concerns the whole site.",
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="events",
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
                         to="mozillians_basket.contact",
                         verbose_name="contact",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.BASKET_MEMBER_MODEL,
+                        verbose_name="member",
                     ),
                 ),
             ],
@@ -645,7 +655,55 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Repair",
+            name="HourlyCount",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hour", models.DateTimeField(help_text="Its beginning.", verbose_name="hour")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("decided", "decided"),
+                            ("subscribed", "subscribed"),
+                            ("unsubscribed", "unsubscribed"),
+                            ("moved", "address changed"),
+                            ("opted_out", "opted out"),
+                            ("returned", "came back"),
+                            ("renamed", "has another address at Basket"),
+                            ("missing", "missing at Basket"),
+                            ("refused", "refused"),
+                            ("parked", "parked"),
+                            ("erased", "erased"),
+                            ("retried", "an admin asked to try again"),
+                            ("dismissed", "an admin dismissed a problem"),
+                            ("ordered", "bulk request ordered"),
+                            ("cancelled", "bulk request cancelled"),
+                            ("asked", "admins were asked"),
+                            ("answered", "an admin answered"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="number")),
+            ],
+            options={
+                "verbose_name": "hourly count",
+                "verbose_name_plural": "hourly counts",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("hour", "kind"), name="basket_one_count_per_hour_and_kind"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Member",
             fields=[
                 (
                     "id",
@@ -654,41 +712,154 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "action",
-                    models.CharField(
-                        choices=[("retry", "try again"), ("dismiss", "put aside")],
-                        max_length=20,
-                        verbose_name="action",
+                    "opted_out_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the person turned everything off at Basket.",
+                        null=True,
+                        verbose_name="opted out",
                     ),
                 ),
                 (
-                    "contacts",
-                    models.JSONField(
-                        default=list, help_text="Their keys.", verbose_name="contacts"
+                    "held_back_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="A brake keeps a removal from being applied.",
+                        null=True,
+                        verbose_name="held back",
                     ),
                 ),
-                ("remark", models.CharField(blank=True, max_length=200, verbose_name="note")),
                 (
-                    "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
-                ),
-                (
-                    "actor",
+                    "contact",
                     models.ForeignKey(
                         blank=True,
-                        db_constraint=False,
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="actor",
+                        related_name="members",
+                        to="mozillians_basket.contact",
+                        verbose_name="contact",
+                    ),
+                ),
+                (
+                    "site_member",
+                    models.OneToOneField(
+                        blank=True,
+                        db_constraint=False,
+                        help_text="Empty for a bare address.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="basket_member",
+                        to=settings.BASKET_MEMBER_MODEL,
+                        verbose_name="member",
                     ),
                 ),
             ],
             options={
-                "verbose_name": "repair",
-                "verbose_name_plural": "repairs",
-                "default_permissions": (),
+                "verbose_name": "member",
+                "verbose_name_plural": "members",
+            },
+        ),
+        migrations.CreateModel(
+            name="Decision",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("newsletter", models.CharField(max_length=100, verbose_name="newsletter")),
+                (
+                    "entitled",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The last outcome of the policy.",
+                        verbose_name="entitled",
+                    ),
+                ),
+                ("wanted", models.BooleanField(default=False, verbose_name="wanted")),
+                (
+                    "decided_by",
+                    models.CharField(
+                        blank=True,
+                        choices=[("policy", "policy"), ("admin", "admin"), ("member", "member")],
+                        help_text="Empty where the row only carries an opt-out.",
+                        max_length=10,
+                        verbose_name="decided by",
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(blank=True, null=True, verbose_name="decided")),
+                (
+                    "opted_out_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="opted out"),
+                ),
+                (
+                    "despite_opt_out",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The order overrides opt-outs until Basket has confirmed it.",
+                        verbose_name="despite opt-out",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="decisions",
+                        to="mozillians_basket.member",
+                        verbose_name="member",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "decision",
+                "verbose_name_plural": "decisions",
+            },
+        ),
+        migrations.CreateModel(
+            name="Move",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("moved_at", models.DateTimeField(verbose_name="moved")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="moves",
+                        to="mozillians_basket.member",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="moves_away",
+                        to="mozillians_basket.contact",
+                        verbose_name="from",
+                    ),
+                ),
+                (
+                    "target",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty while the member has no address.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="moves_here",
+                        to="mozillians_basket.contact",
+                        verbose_name="to",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "move",
+                "verbose_name_plural": "moves",
             },
         ),
         migrations.CreateModel(
@@ -702,45 +873,15 @@ class Migration(migrations.Migration):
                 ),
                 ("newsletter", models.CharField(max_length=100, verbose_name="newsletter")),
                 (
-                    "entitled",
-                    models.BooleanField(
-                        default=False,
-                        help_text="What the policy last said.",
-                        verbose_name="entitled",
-                    ),
-                ),
-                ("wanted", models.BooleanField(default=False, verbose_name="wanted")),
-                (
-                    "decided_by",
-                    models.CharField(
-                        choices=[("policy", "policy"), ("admin", "admin"), ("member", "member")],
-                        default="policy",
-                        max_length=10,
-                        verbose_name="decided by",
-                    ),
-                ),
-                (
-                    "decided_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="decided"),
-                ),
-                (
-                    "despite_opt_out",
-                    models.BooleanField(
-                        default=False,
-                        help_text="An admin said explicitly that an opt-out does not count.",
-                        verbose_name="despite opt-out",
-                    ),
-                ),
-                (
                     "state",
                     models.CharField(
                         choices=[
                             ("unknown", "unknown"),
                             ("subscribed", "subscribed"),
-                            ("awaiting", "awaiting confirmation"),
                             ("unsubscribed", "unsubscribed"),
-                            ("opted_out", "opted out"),
+                            ("opted out", "opted out"),
                             ("refused", "refused"),
+                            ("missing at Basket", "missing at Basket"),
                         ],
                         default="unknown",
                         max_length=20,
@@ -748,60 +889,84 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "error_code",
-                    models.SmallIntegerField(
-                        blank=True, null=True, verbose_name="Basket's error code"
-                    ),
-                ),
-                (
                     "confirmed_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When Basket first had it.",
+                        help_text="Since when Basket has it: a call said so, or a lookup showed it.",
                         null=True,
                         verbose_name="confirmed",
                     ),
                 ),
                 (
-                    "verified_at",
+                    "seen_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When a lookup last showed this state.",
+                        help_text="When a lookup last showed it.",
                         null=True,
-                        verbose_name="verified",
+                        verbose_name="seen",
                     ),
                 ),
                 (
                     "missing_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When a verification found it gone; not yet taken for the person's choice.",
+                        help_text="When a lookup first missed it.",
                         null=True,
                         verbose_name="missing",
-                    ),
-                ),
-                (
-                    "removed_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="When this site last sent an unsubscribe, written before the call.",
-                        null=True,
-                        verbose_name="removal sent",
                     ),
                 ),
                 (
                     "requested_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When this site last sent a subscribe, until Basket shows it to be done.",
+                        help_text="A call without an answer.",
                         null=True,
                         verbose_name="subscribe sent",
                     ),
                 ),
                 (
+                    "removed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the last call began.",
+                        null=True,
+                        verbose_name="unsubscribe sent",
+                    ),
+                ),
+                (
+                    "removal_pending",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Basket queues unsubscribes.",
+                        verbose_name="removal pending",
+                    ),
+                ),
+                (
+                    "decided",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Somebody who is or was there decided on it; nothing else is taken away.",
+                        verbose_name="decided",
+                    ),
+                ),
+                (
+                    "opted_out_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="opted out"),
+                ),
+                (
+                    "error_code",
+                    models.CharField(
+                        blank=True,
+                        help_text="Why Basket refused it.",
+                        max_length=40,
+                        verbose_name="error code",
+                    ),
+                ),
+                (
                     "contact",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="subscriptions",
                         to="mozillians_basket.contact",
                         verbose_name="contact",
@@ -811,53 +976,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "subscription",
                 "verbose_name_plural": "subscriptions",
-            },
-        ),
-        migrations.CreateModel(
-            name="Tally",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("hour", models.DateTimeField(help_text="Its beginning.", verbose_name="hour")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("decided", "an admin decided"),
-                            ("subscribed", "subscribed"),
-                            ("unsubscribed", "unsubscribed"),
-                            ("moved", "address changed"),
-                            ("opted_out", "opted out"),
-                            ("returned", "subscribed again on their own"),
-                            ("renamed", "has another address at Basket"),
-                            ("refused", "refused"),
-                            ("postponed", "postponed"),
-                            ("parked", "parked"),
-                            ("erased", "erased"),
-                            ("retried", "an admin asked to try again"),
-                            ("dismissed", "an admin dismissed a problem"),
-                            ("ordered", "bulk request ordered"),
-                            ("cancelled", "bulk request cancelled"),
-                            ("released", "a brake was released"),
-                        ],
-                        max_length=20,
-                        verbose_name="kind",
-                    ),
-                ),
-                ("number", models.PositiveIntegerField(verbose_name="number")),
-            ],
-            options={
-                "verbose_name": "tally",
-                "verbose_name_plural": "tallies",
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("hour", "kind"), name="basket_one_tally_per_hour_and_kind"
-                    )
-                ],
             },
         ),
         migrations.CreateModel(
@@ -883,7 +1001,7 @@ class Migration(migrations.Migration):
                     "path",
                     models.CharField(
                         blank=True,
-                        help_text="How the worker gets from the source to its members, if the event did not.",
+                        help_text="How a worker gets from the source to its members, if the signal did not.",
                         max_length=200,
                         verbose_name="path to the member",
                     ),
@@ -902,9 +1020,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "email",
-                    models.EmailField(
+                    models.CharField(
                         blank=True,
-                        help_text="The member's address before the event, where the event knew it.",
+                        help_text="The member's address before the change, if the signal knew it.",
                         max_length=254,
                         verbose_name="address before",
                     ),
@@ -918,7 +1036,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         db_index=False,
-                        help_text="Whose situation may have changed, if the event knew it without a query.",
+                        help_text="The member, if the signal knew the key without a query.",
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
@@ -932,92 +1050,136 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "touches",
             },
         ),
-        migrations.AddIndex(
-            model_name="batch",
-            index=models.Index(
-                condition=models.Q(("finished_at__isnull", True)),
-                fields=["id"],
-                name="basket_batch_open",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(
-                condition=models.Q(
-                    ("parked_at__isnull", True),
-                    models.Q(
-                        ("settled_at__isnull", True),
-                        ("touched_at__gt", models.F("settled_at")),
-                        _connector="OR",
+        migrations.CreateModel(
+            name="Approval",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                fields=["priority", "touched_at"],
-                name="basket_contact_due",
+                ("newsletter", models.CharField(max_length=100, verbose_name="newsletter")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("loss", "possible loss at Basket"),
+                            ("brake", "removals held back"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("since", models.DateTimeField(verbose_name="since")),
+                (
+                    "number",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="The most that were missing, or are held back.",
+                        verbose_name="number",
+                    ),
+                ),
+                ("total", models.PositiveIntegerField(default=0, verbose_name="of")),
+                (
+                    "examples",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        verbose_name="examples",
+                    ),
+                ),
+                (
+                    "answer",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("opted out", "they opted out"),
+                            ("lost", "Basket lost them"),
+                            ("remove", "remove them"),
+                            ("itself", "closed by itself"),
+                        ],
+                        max_length=20,
+                        verbose_name="answer",
+                    ),
+                ),
+                (
+                    "answered_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="answered"),
+                ),
+                (
+                    "covers",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="The number that the admin who answered had seen.",
+                        verbose_name="covers",
+                    ),
+                ),
+                ("progress", models.PositiveIntegerField(default=0, verbose_name="progress")),
+                (
+                    "carried_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When a worker last carried it on.",
+                        null=True,
+                        verbose_name="last step",
+                    ),
+                ),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="closed")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
+                ),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "approval",
+                "verbose_name_plural": "approvals",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("closed_at__isnull", True)),
+                        fields=("newsletter", "kind"),
+                        name="basket_one_open_approval",
+                    )
+                ],
+            },
+        ),
+        migrations.AddIndex(
+            model_name="bulkrequest",
+            index=models.Index(
+                condition=models.Q(("state", "running")), fields=["id"], name="basket_bulk_running"
             ),
         ),
         migrations.AddIndex(
-            model_name="contact",
+            model_name="bulkitem",
             index=models.Index(
-                condition=models.Q(("departed_at__isnull", True)),
-                fields=["verified_at"],
-                name="basket_contact_verified",
+                fields=["request", "state", "finished_at"], name="basket_item_progress"
             ),
         ),
         migrations.AddIndex(
-            model_name="contact",
+            model_name="bulkitem",
             index=models.Index(
-                condition=models.Q(("leased_until__isnull", False)),
-                fields=["leased_until"],
-                name="basket_contact_leased",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(
-                condition=models.Q(("failing_since__isnull", False)),
-                fields=["failing_since"],
-                name="basket_contact_failing",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(
-                django.db.models.functions.text.Upper("email"), name="basket_contact_email"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(
-                django.db.models.functions.text.Upper("wanted_email"),
-                name="basket_contact_wanted_email",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(
-                django.db.models.functions.text.Upper("moving_to"),
-                condition=models.Q(("moving_to", ""), _negated=True),
-                name="basket_contact_moving_to",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="batchitem",
-            index=models.Index(
-                fields=["batch", "state", "finished_at"], name="basket_item_progress"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="batchitem",
-            index=models.Index(
-                condition=models.Q(("contact__isnull", True), ("state", "pending")),
-                fields=["batch", "id"],
-                name="basket_item_not_started",
+                condition=models.Q(("state", "pending")),
+                fields=["member"],
+                name="basket_item_pending",
             ),
         ),
         migrations.AddConstraint(
-            model_name="batchitem",
+            model_name="bulkitem",
             constraint=models.UniqueConstraint(
-                fields=("batch", "member"), name="basket_one_item_per_member_and_batch"
+                fields=("request", "member"), name="basket_one_item_per_member_and_request"
             ),
         ),
         migrations.AddIndex(
@@ -1026,23 +1188,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="event",
+            index=models.Index(
+                condition=models.Q(("member__isnull", False)),
+                fields=["member", "-created_at"],
+                name="basket_event_of_member",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="event",
             index=models.Index(fields=["-created_at", "-id"], name="basket_event_newest"),
         ),
         migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["kind", "-created_at", "-id"], name="basket_event_kind"),
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(fields=["cause", "-created_at", "-id"], name="basket_event_cause"),
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(
-                condition=models.Q(("outcome__gt", "")),
-                fields=["outcome", "-created_at", "-id"],
-                name="basket_event_outcome",
-            ),
         ),
         migrations.AddIndex(
             model_name="event",
@@ -1055,24 +1213,70 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="event",
             index=models.Index(
-                condition=models.Q(("batch__isnull", False)),
-                fields=["batch", "-created_at", "-id"],
-                name="basket_event_batch",
+                condition=models.Q(("bulk_request__isnull", False)),
+                fields=["bulk_request", "-created_at", "-id"],
+                name="basket_event_bulk_request",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="member",
+            index=models.Index(
+                condition=models.Q(("held_back_at__isnull", False)),
+                fields=["held_back_at"],
+                name="basket_member_held_back",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="decision",
+            index=models.Index(fields=["newsletter", "entitled"], name="basket_decision_entitled"),
+        ),
+        migrations.AddConstraint(
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                fields=("member", "newsletter"), name="basket_one_decision_per_newsletter"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="move",
+            constraint=models.UniqueConstraint(
+                fields=("member", "source"), name="basket_one_move_per_source"
             ),
         ),
         migrations.AddIndex(
             model_name="subscription",
             index=models.Index(
-                condition=models.Q(("missing_at__isnull", False)),
-                fields=["newsletter"],
-                name="basket_line_missing",
+                condition=models.Q(("confirmed_at__isnull", False)),
+                fields=["newsletter", "confirmed_at"],
+                name="basket_subscription_confirmed",
             ),
         ),
         migrations.AddIndex(
             model_name="subscription",
             index=models.Index(
-                fields=["newsletter", "entitled", "wanted"], name="basket_line_wanted"
+                condition=models.Q(("confirmed_at__isnull", False), ("missing_at__isnull", False)),
+                fields=["newsletter", "missing_at"],
+                name="basket_subscription_missing",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("missing_at__isnull", False), ("state", "opted out")),
+                fields=["newsletter", "missing_at"],
+                name="basket_subscription_inferred",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("confirmed_at__isnull", False), ("seen_at__isnull", True)),
+                fields=["confirmed_at"],
+                name="basket_subscription_unseen",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscription",
+            index=models.Index(fields=["newsletter", "state"], name="basket_subscription_state"),
         ),
         migrations.AddConstraint(
             model_name="subscription",

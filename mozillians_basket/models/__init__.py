@@ -1,20 +1,32 @@
 """The app's tables."""
 
-from mozillians_basket.models.history import Batch, BatchItem, Event
-from mozillians_basket.models.ledger import Contact, Problem, Subscription, Touch
-from mozillians_basket.models.pulse import Pulse
-from mozillians_basket.models.repairs import Repair
-from mozillians_basket.models.tally import Tally
+from mozillians_basket.models.bulk import BulkItem, BulkRequest
+from mozillians_basket.models.contacts import (
+    Contact,
+    FailingContact,
+    Move,
+    Problem,
+    Subscription,
+    Suppression,
+)
+from mozillians_basket.models.history import Event, HourlyCount
+from mozillians_basket.models.members import Decision, Member, Touch
+from mozillians_basket.models.status import Approval, Status
 
 __all__ = [
-    "Batch",
-    "BatchItem",
+    "Approval",
+    "BulkItem",
+    "BulkRequest",
     "Contact",
+    "Decision",
     "Event",
+    "FailingContact",
+    "HourlyCount",
+    "Member",
+    "Move",
     "Problem",
-    "Pulse",
-    "Repair",
+    "Status",
     "Subscription",
-    "Tally",
+    "Suppression",
     "Touch",
 ]

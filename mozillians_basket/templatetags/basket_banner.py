@@ -11,6 +11,6 @@ register = template.Library()
 
 @register.inclusion_tag("admin/mozillians_basket/banner.html", takes_context=True)
 def basket_banner(context: dict[str, Any]) -> dict[str, Any]:
-    """What is wrong between the site and Basket, if anything is."""
+    """Context of the banner about problems between the site and Basket."""
     asked = {name: context.get(name) for name in ("request", "perms")}
     return {**standing_of_basket(), **asked}

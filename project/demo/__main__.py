@@ -82,8 +82,8 @@ def _play(folder: Path, processes: Processes) -> str:
     site = processes.start("site", "-m", "project.demo.serve", environment=os.environ)
     worker = processes.start(
         "worker",
-        *("-m", "celery", "-A", "project", "worker", "--beat", "--pool", "threads"),
-        *("--concurrency", "8", "--loglevel", "INFO"),
+        *("-m", "celery", "-A", "project", "worker", "--beat"),
+        *("--concurrency", "2", "--loglevel", "INFO"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         environment=os.environ,
     )
@@ -131,6 +131,7 @@ def _environment(folder: Path, key: str) -> dict[str, str]:
         "BASKET_API_KEY": key,
         "BASKET_SWEEP_EVERY": "1",
         "BASKET_RECHECK_SECONDS": "2",
+        "BASKET_REMOVAL_GRACE_SECONDS": "4",
         # A look-up of its own would be a request in an act that expects none.
         "BASKET_VERIFY_EVERY": "3600",
     }

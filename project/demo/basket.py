@@ -23,7 +23,7 @@ class Basket:
 
     @property
     def holdings(self) -> Holdings:
-        """What every person holds whom Basket knows, by address."""
+        """The newsletters of everybody in Basket, by address."""
         people = self._steering.ask("GET", "people")["people"]
         return {person["email"]: frozenset(person["newsletters"]) for person in people}
 

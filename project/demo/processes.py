@@ -179,7 +179,7 @@ class Processes:
         self._signals.ignore()
         children, self._children = self._children[::-1], []
         for child in children:
-            # Not its group: the worker ends its beat by itself, and would start it anew.
+            # Not its group: the worker ends its beat by itself, and would start it again.
             if child.process.poll() is None:
                 child.process.terminate()
         end = time.monotonic() + GRACE

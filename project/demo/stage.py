@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import F, Q
 
-from mozillians_basket.ledger.leases import due
-from mozillians_basket.models import BatchItem, Contact, Touch
+from mozillians_basket.ledger.queue import due
+from mozillians_basket.models import BulkItem, Contact, Touch
 from project.demo.basket import Basket
 from project.demo.expectation import Expectation, Holdings, spelled
 from project.demo.table import BOLD, coloured, say, table
@@ -140,14 +139,13 @@ class Stage:
         waiting = (
             Touch.objects.all(),
             due(),
-            BatchItem.objects.filter(state=BatchItem.State.PENDING),
+            BulkItem.objects.filter(state=BulkItem.State.PENDING),
         )
         return self.still() and not any(rows.exists() for rows in waiting)
 
     def settled(self) -> bool:
-        """Whether nothing is to be looked at again later either."""
-        later = Q(settled_at__isnull=True) | Q(touched_at__gt=F("settled_at"))
-        return self.idle() and not Contact.objects.filter(later).exists()
+        """Whether nothing will be looked at again later either."""
+        return self.idle() and not Contact.objects.filter(touched_at__isnull=False).exists()
 
     def _held_in_the_end(self) -> Holdings:
         """What Basket holds once it is right, or will not be any more, or when time is up."""

@@ -7,6 +7,7 @@ from django.db import transaction
 from waffle.models import Switch
 
 from mozillians_basket.conf import SWITCH
+from mozillians_basket.upkeep import verification
 from project.demo.admin import AdminSession
 from project.demo.stage import Stage
 from project.groups.models import Group, Membership
@@ -107,7 +108,9 @@ class Story:
                 self.expected.gain(address(number, name="renamed"), *newsletters)
 
     def some_opt_out(self) -> None:
-        """No policy subscribes whoever said no at Basket."""
+        """No policy subscribes a person who said no at Basket."""
+        verification.verify(None)  # Basket has shown by now what it confirmed
+        self.stage.wait_until(self.stage.settled)
         with self.stage.act("Two opt out at Basket. No later change subscribes them again."):
             self.stage.basket.leave(address(5), [PHONE])
             self.stage.note("unsubscribed at Basket", address(5), in_vain=True)
@@ -144,7 +147,7 @@ class Story:
             self.vouch(1)
 
     def the_switch_is_on_again(self) -> None:
-        """What happened meanwhile is sent, net."""
+        """The changes made while the switch was off are sent, net."""
         with self.stage.act("The switch is on again. What waited is sent."):
             turn_switch(on=True)
             waited = {11: (PHONE,), 12: (NDA,)}

@@ -107,10 +107,8 @@ def database(url: str) -> dict[str, Any]:
     if config["ENGINE"] == "django.db.backends.sqlite3":
         options = SQLITE_OPTIONS
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        # Per process. A worker with threads needs one for each of them.
-        pool_size = env.int("DATABASE_POOL_SIZE", default=8)
-        options = {"pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}}
-        config["CONN_HEALTH_CHECKS"] = True
+        # Of the site's processes; a worker's connections are Celery's to keep, see below.
+        config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"] = 60, True
     config["OPTIONS"] = options | config.get("OPTIONS", {})
     return config
 
@@ -139,8 +137,6 @@ else:
 BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
 
 CELERY_BROKER_URL = BROKER_URL
-if BROKER_URL.startswith("redis://"):
-    CELERY_BROKER_TRANSPORT = "project.redis_broker:Transport"
 # How long a request may wait for a broker that neither answers nor refuses.
 BROKER_TIMEOUT = env.float("BROKER_TIMEOUT", default=2.0)
 CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(
@@ -162,12 +158,14 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 1500
 CELERY_TASK_TIME_LIMIT = 1800
-# As many messages as are worked at, and one ahead for each: tasks are short, and a thread that
-# is done would wait for its acknowledgement and for the next message.
-CELERY_WORKER_PREFETCH_MULTIPLIER = 2
+# No message waits behind a share that one process works on while another process is idle.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # After the broker was away, Celery would lower the prefetch count and raise it again from the
 # pool's threads. With RabbitMQ these then read from the consumer's socket, and the worker hangs.
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
+# For how many tasks a worker's process keeps its database connections; Celery's own way is to
+# close them after each.
+CELERY_DB_REUSE_MAX = env.int("CELERY_DB_REUSE_MAX", default=0) or None
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = basket_beat_schedule(
     sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0),
@@ -189,10 +187,13 @@ BASKET_URL = env.str("BASKET_URL", default="")
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
 # A Basket whose own back end is out of reach answers after about 15 seconds.
 BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20.0)
-BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=max(60.0, 3 * BASKET_TIMEOUT))
+BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=6 * BASKET_TIMEOUT)
 BASKET_RECHECK_SECONDS = env.float("BASKET_RECHECK_SECONDS", default=60.0)
-BASKET_REMOVAL_GRACE_SECONDS = env.float("BASKET_REMOVAL_GRACE_SECONDS", default=24 * 3600.0)
+BASKET_REMOVAL_GRACE_SECONDS = env.float("BASKET_REMOVAL_GRACE_SECONDS", default=3600.0)
 BASKET_WAIT_FACTOR = env.float("BASKET_WAIT_FACTOR", default=1.0)
+BASKET_CONCURRENCY = env.int("BASKET_CONCURRENCY", default=20)
+BASKET_SHARE_SIZE = env.int("BASKET_SHARE_SIZE", default=60)
+BASKET_BRAKE_FLOOR = env.int("BASKET_BRAKE_FLOOR", default=50)
 
 # Mail: what the app tells the site's admins
 

@@ -66,7 +66,7 @@ ORDER = """
 from django.contrib.auth.models import User
 from django.test import Client
 from members.models import Person
-from mozillians_basket.models import Batch
+from mozillians_basket.models import BulkRequest
 
 for number in range(5):
     Person.objects.create(mail=f"ana{number}@example.com")
@@ -74,37 +74,35 @@ Person.objects.create(mail="bea@example.com")
 Person.objects.create(mail="hidden@example.com")
 client = Client()
 client.force_login(User.objects.create_superuser("root"))
-from mozillians_basket import hints
-hints.send = lambda *arguments: None  # a worker, which has seen no page, finds it
+from mozillians_basket import dispatch
+dispatch.send = lambda *arguments: None  # a worker, which has seen no page, finds it
 action = {"action": "subscribe_user_to_basket", "_selected_action": [], "select_across": "1"}
 action["_selected_action"] = [str(Person.objects.get(mail="ana1@example.com").pk)]
 draft = client.post("/office/members/mozillian/?q=a", action)
 client.post(draft.url, {"newsletters": ["mozilla-phone"]})
-print("state", Batch.objects.get().state, "total", Batch.objects.get().total)
+print("state", BulkRequest.objects.get().state, "total", BulkRequest.objects.get().total)
 """
 
 WORK = """
 from mozillians_basket import tasks
-from mozillians_basket.ledger import collecting
-from mozillians_basket.models import Batch
+from mozillians_basket.models import BulkRequest
 
-collecting.CHUNK = 2
 tasks.sweep()
 tasks.sweep()
-batch = Batch.objects.get()
-print("state", batch.state, "counts", batch.counts)
+request = BulkRequest.objects.get()
+print("state", request.state, "counts", request.counts)
 """
 
 SHOW = """
 from django.contrib.auth.models import User
 from django.test import Client
-from mozillians_basket.models import Batch, BatchItem
+from mozillians_basket.models import BulkItem, BulkRequest
 
-BatchItem.objects.update(state="failed", reason="unavailable")
-Batch.objects.update(counts={"failed": 6})
+BulkItem.objects.update(state="failed", reason="unavailable")
+BulkRequest.objects.update(counts={"failed": 6})
 client = Client()
 client.force_login(User.objects.get())
-page = client.get(f"/office/mozillians_basket/batch/{Batch.objects.get().pk}/change/")
+page = client.get(f"/office/mozillians_basket/bulkrequest/{BulkRequest.objects.get().pk}/change/")
 print(page.status_code, page.content.decode().count('/change/">person'))
 """
 
@@ -141,7 +139,7 @@ def test_members_with_other_keys_are_selected_collected_and_subscribed(
     worked = manage(site, basket_sandbox, "shell", "-c", WORK)
     shown = manage(site, basket_sandbox, "shell", "-c", SHOW)
 
-    assert "state expanding total 6" in ordered
+    assert "state running total 6" in ordered
     assert "state finished counts {'done': 6}" in worked
     assert set(basket_sandbox.people) == {
         *(f"ana{number}@example.com" for number in range(5)),

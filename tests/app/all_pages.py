@@ -6,7 +6,7 @@ from django.urls import NoReverseMatch, reverse
 from project.people.models import UserProfile
 from tests.app.steps import contact_of
 
-#: What no page shows: Basket's token; and addresses, for who may view members only.
+#: Values that no page shows: Basket's token, and addresses without the view of members.
 TOKEN = "0b7f3bb6-9a4c-4f3e-8d8e-2f0a7c1e5d90"
 LOCAL_PARTS = (
     "first.address",
@@ -33,7 +33,7 @@ def addresses_of_pages():
 
 
 def walk(client, profile):
-    """All that the pages say to this admin, by address: read, asked for, and ordered."""
+    """Return the text of all pages for this admin, by address, after GET and POST."""
     said = {}
     for address in sorted(set(addresses_of_pages())):
         response = client.get(address, follow=True)
@@ -43,7 +43,7 @@ def walk(client, profile):
             said[address] = content.decode()
     posts = {
         reverse("admin:people_userprofile_basket_ask", args=[profile.pk]): {},
-        reverse("admin:mozillians_basket_problem_changelist"): {
+        reverse("admin:mozillians_basket_failingcontact_changelist"): {
             "action": "dismiss",
             "_selected_action": [contact_of(profile).pk],
         },

@@ -4,16 +4,16 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from mozillians_basket.models import Batch
+from mozillians_basket.models import BulkRequest
 from tests.factories import UserFactory
 
 CHANGELIST = reverse("admin:people_userprofile_changelist")
 SUBSCRIBE, UNSUBSCRIBE = "subscribe_user_to_basket", "unsubscribe_from_basket_task"
 
 
-def url_of(page, batch):
+def url_of(page, bulk_request):
     """One of the pages of a request."""
-    return reverse(f"admin:mozillians_basket_batch_{page}", args=[batch.pk])
+    return reverse(f"admin:mozillians_basket_bulkrequest_{page}", args=[bulk_request.pk])
 
 
 def select(client, profiles, action=SUBSCRIBE, *, across=False, query="", **options):
@@ -24,11 +24,11 @@ def select(client, profiles, action=SUBSCRIBE, *, across=False, query="", **opti
     return client.post(f"{CHANGELIST}?{query}", fields, **options)
 
 
-def confirm(client, newsletters=("mozilla-phone",), batch=None, **fields):
-    """Say what is to be done with the selected, on the page that the action led to."""
-    batch = batch or Batch.objects.latest("pk")
+def confirm(client, newsletters=("mozilla-phone",), bulk_request=None, **fields):
+    """Say what to do with the selected members, on the page that the action led to."""
+    bulk_request = bulk_request or BulkRequest.objects.latest("pk")
     fields = {"newsletters": list(newsletters), **fields}
-    return client.post(url_of("confirm", batch), fields, follow=True)
+    return client.post(url_of("confirm", bulk_request), fields, follow=True)
 
 
 def order(client, profiles, action=SUBSCRIBE, newsletters=("mozilla-phone",), **fields):
@@ -44,7 +44,7 @@ def order_all(client, profiles, query="", newsletters=("mozilla-phone",)):
 
 
 def text_of(page):
-    """What a page says, on one line."""
+    """The text of a page, on one line."""
     return " ".join(page.content.decode().split())
 
 
@@ -59,5 +59,5 @@ def staff(*permissions):
 
 
 def member_admin(*more):
-    """An admin who may see members, and whatever else is named."""
+    """An admin who may view members, with the named permissions."""
     return staff("view_userprofile", *more)

@@ -1,27 +1,22 @@
-"""What the tests of the app can ask for."""
+"""Fixtures for the tests of the app."""
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from mozillians_basket.models import Batch, BatchItem, Contact, Event, Pulse
+from mozillians_basket.models import (
+    BulkItem,
+    BulkRequest,
+    Contact,
+    Event,
+    Member,
+    Move,
+    Status,
+    Touch,
+)
 from tests.app.all_pages import LOCAL_PARTS, TOKEN
 from tests.app.steps import contact_of
-from tests.factories import UserFactory, VouchFactory
-
-
-@pytest.fixture
-def commit(django_capture_on_commit_callbacks):
-    """A block whose end is a commit, after which the worker has done its work."""
-    return lambda: django_capture_on_commit_callbacks(execute=True)
-
-
-@pytest.fixture
-def vouched(basket, commit):
-    """A vouched member, as Basket has them."""
-    with commit():
-        vouch = VouchFactory()
-    return vouch.vouchee
+from tests.factories import UserFactory
 
 
 @pytest.fixture
@@ -39,49 +34,43 @@ def client_with(client, db):
 
 
 @pytest.fixture
-def staff(client, db):
-    """Log an admin in who may do what is named, and nothing else."""
+def staff(client_with):
+    """The same, as other tests call it."""
+    return client_with
 
-    def log_in(*codenames):
-        user = UserFactory(is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(user)
-        return client
 
-    return log_in
+def contact_at(address, **fields):
+    """A contact with a token, at this address."""
+    return Contact.objects.create(email=address, key=address, token=TOKEN, **fields)
 
 
 @pytest.fixture
 def everything(basket, vouched, admin_user):
-    """A member and somebody who left, in all states in which an address or token is stored."""
+    """A member and somebody who left, with an address or token wherever one is stored."""
     first, second, third, fourth, fifth = (f"{name}@example.com" for name in LOCAL_PARTS)
     moment = timezone.now()
-    person = {"email": first, "token": TOKEN, "newsletters": ["mozilla-phone"]}
-    vouched.user.email = second
-    vouched.user.save()
-    Contact.objects.filter(member=vouched).update(
-        email=first,
-        wanted_email=second,
-        moving_to=third,
-        refused_email=fourth,
-        token=TOKEN,
-        lookup={"target": second, "current": person, "new": None},
-        error="refused",
-        error_code=2,
+    Contact.objects.filter(pk=contact_of(vouched).pk).update(
+        email=second, key=second, token=TOKEN, touched_at=moment, problem="2", parked=True,
         failing_since=moment,
-    )
-    left = Contact.objects.create(
-        email=fifth, token=TOKEN, departed_at=moment, error="unavailable", failing_since=moment
-    )
-    batch = Batch.objects.create(
-        action=Batch.Action.SUBSCRIBE, newsletters=["mozilla-phone"], actor=admin_user, total=1
-    )
-    BatchItem.objects.create(
-        batch=batch, member=vouched, contact=contact_of(vouched), state="failed", reason="refused"
-    )
-    for contact in (contact_of(vouched), left):
+    )  # fmt: skip
+    home = contact_of(vouched)
+    source = contact_at(first, touched_at=moment)
+    left = contact_at(fifth, clear=True, problem="unavailable", failing_since=moment)
+    bare = contact_at(fourth)
+    member = vouched.basket_member
+    Member.objects.create(contact=bare)
+    Move.objects.create(member=member, source=source, target=home, moved_at=moment)
+    Touch.objects.create(member=vouched, source="people.Vouch", cause="changed", email=third)
+    type(vouched.user).objects.filter(pk=vouched.user.pk).update(email=second)
+    bulk_request = BulkRequest.objects.create(
+        action="subscribe", newsletters=["mozilla-phone"], actor=admin_user, keys=[vouched.pk],
+        total=1, position=1, state="running",
+    )  # fmt: skip
+    BulkItem.objects.create(request=bulk_request, member=vouched, state="failed", reason="2")
+    for contact in (source, home, left, bare):
         Event.objects.create(
-            contact=contact, kind=Event.Kind.REFUSED, outcome="refused", batch=batch
-        )
-    Pulse.now()
+            contact=contact, member=vouched, kind="refused", error_code="2",
+            bulk_request=bulk_request,
+        )  # fmt: skip
+    Status.read()
     return vouched

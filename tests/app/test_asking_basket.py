@@ -3,11 +3,12 @@
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 from waffle.testutils import override_switch
 
 from mozillians_basket.admin import asking
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Contact, Event, Pulse
+from mozillians_basket.models import Contact, Event, Status
 from project.people.models import UserProfile
 from tests.factories import UserProfileFactory
 
@@ -35,7 +36,7 @@ def test_basket_s_answer_stands_beside_the_ledger(basket, vouched, admin_client)
     assert page.count(">differ<") == 2
 
 
-def test_where_both_agree_the_page_says_so(basket, vouched, admin_client):
+def test_page_says_that_basket_and_ledger_agree(basket, vouched, admin_client):
     page = ask(admin_client, vouched)
 
     assert page.count(">agree<") == 2
@@ -55,7 +56,7 @@ def test_asking_changes_nothing_and_shows_no_token(basket, vouched, admin_client
     assert basket.api_key not in page
 
 
-def test_somebody_whom_basket_does_not_know(basket, admin_client):
+def test_page_says_that_basket_does_not_know_the_member(basket, admin_client):
     page = ask(admin_client, UserProfileFactory())
 
     assert "Basket knows nobody with this address." in page
@@ -83,9 +84,8 @@ def test_with_the_switch_off_nobody_is_asked(basket, vouched, admin_client):
 
 
 def test_with_the_breaker_open_nobody_is_asked(basket, vouched, admin_client):
-    Pulse.objects.update_or_create(
-        pk=1, defaults={"opened_at": vouched.basket_contact.created_at, "reason": "unavailable"}
-    )
+    Status.read()
+    Status.objects.update(opened_at=timezone.now(), reason="unavailable")
     basket.clear_requests()
 
     page = ask(admin_client, vouched)
@@ -97,11 +97,11 @@ def test_with_the_breaker_open_nobody_is_asked(basket, vouched, admin_client):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        pytest.param({"status": 503}, "Basket is broken: it gave no usable answer.", id="down"),
+        pytest.param({"status": 503}, "Basket fails: it gave no usable answer.", id="down"),
         pytest.param({"kind": "drop"}, "Basket is out of reach", id="hangs up"),
         pytest.param({"kind": "html"}, "(unavailable)", id="HTML"),
         pytest.param(
-            {"kind": "malformed"}, "Basket is broken: it gave no usable answer.", id="garbage"
+            {"kind": "malformed"}, "Basket fails: it gave no usable answer.", id="garbage"
         ),
         pytest.param(
             {"status": 401, "code": 7}, "Basket does not accept this site&#x27;s key", id="401"
@@ -110,15 +110,15 @@ def test_with_the_breaker_open_nobody_is_asked(basket, vouched, admin_client):
         pytest.param({"kind": "maintenance"}, "Basket is in maintenance.", id="maintenance"),
     ],
 )
-def test_whatever_basket_does_the_page_is_whole(basket, vouched, admin_client, fault, told):
+def test_page_is_complete_for_each_failure_of_basket(basket, vouched, admin_client, fault, told):
     basket.fail("lookup", **fault)
 
     page = ask(admin_client, vouched)
 
     assert told in page
     assert "They get mozilla-phone." in page
-    assert not Pulse.now().opened_at
-    assert Pulse.now().failures == 0
+    assert not Status.read().opened_at
+    assert Status.read().failures == 0
 
 
 def test_a_basket_that_is_slow_is_not_waited_for(

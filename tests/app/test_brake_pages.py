@@ -1,4 +1,4 @@
-"""An admin looks at what a brake holds back, releases it, and the worker carries it out."""
+"""An admin looks at what a brake holds back or what is missing, and the worker carries it out."""
 
 import re
 
@@ -8,24 +8,28 @@ from django.urls import reverse
 from django.utils import timezone
 from waffle.testutils import override_switch
 
-from mozillians_basket import held_back, tasks
+from mozillians_basket import tasks
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Event, Pulse, Subscription
+from mozillians_basket.models import Approval, Contact, Event, Subscription
+from mozillians_basket.upkeep import approvals
 from project.people.models import UserProfile, Vouch
+from tests.app.steps import settle_everything
 from tests.factories import VouchFactory
 
-OVERVIEW = reverse("admin:mozillians_basket_pulse_changelist")
-REMOVALS = reverse("admin:mozillians_basket_pulse_removals")
-LOSSES = reverse("admin:mozillians_basket_pulse_losses")
+OVERVIEW = reverse("admin:mozillians_basket_status_changelist")
+REMOVALS = reverse("admin:mozillians_basket_status_removals")
+LOSSES = reverse("admin:mozillians_basket_status_losses")
 
 
 @pytest.fixture
 def members(basket, commit, settings):
-    """Eight vouched members, as Basket has them, and a brake that two at once put on."""
+    """Eight vouched members, as Basket has them, and a brake that one removal puts on."""
     settings.BASKET_RECHECK_SECONDS = 0.001
-    settings.BASKET_BRAKE_FLOOR = 2
+    settings.BASKET_BRAKE_FLOOR = 0
     with commit():
         vouches = VouchFactory.create_batch(8)
+    Contact.objects.update(touched_at=timezone.now())
+    settle_everything()
     return [vouch.vouchee for vouch in vouches]
 
 
@@ -36,24 +40,36 @@ def unvouch(profiles):
 
 @pytest.fixture
 def braked(members):
-    """Four of eight would lose the newsletter: the reconciler has stopped."""
+    """Four of eight would lose the newsletter: a brake holds that back."""
     unvouch(members[:4])
     tasks.reconcile()
+    tasks.sweep()
     return members
 
 
 @pytest.fixture
 def losing(basket, members):
-    """Basket has lost everybody: the verification has stopped."""
-    basket.forget_people()
-    for _ in range(2):
-        tasks.verify()
+    """Basket has the people, but has lost what they had: admins are asked."""
+    for profile in members:
+        basket.put_person(profile.user.email, newsletters=[])
+    Contact.objects.update(touched_at=timezone.now())
+    for _ in range(3):
         tasks.sweep()
-    assert Pulse.now().losing_since is not None
+        Contact.objects.update(not_before=None)
+        tasks.verify()
+    assert question("loss").number == 8
     return members
 
 
-def answer(client, url, commit=None, **fields):
+def question(kind):
+    return Approval.objects.get(kind=kind, closed_at=None)
+
+
+def seen_on(client, url):
+    return re.search(r'name="seen" value="([^"]*)"', client.get(url).content.decode())[1]
+
+
+def answer(client, url, **fields):
     """Look at a page, then answer its form; by default with the tick."""
     html = client.get(url).content.decode()
     seen = re.search(r'name="seen" value="([^"]*)"', html)
@@ -66,7 +82,8 @@ def release(client, **fields):
 
 
 def text_of(response):
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+    html = re.sub(r"<(script|style).*?</\1>", "", response.content.decode(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def subscribed(basket):
@@ -77,11 +94,16 @@ def emails(profiles):
     return sorted(profile.user.email for profile in profiles)
 
 
-def test_the_page_shows_how_many_would_lose_what_and_some_of_them(braked, admin_client):
+def is_answered(kind):
+    return Approval.objects.exclude(answer="").filter(kind=kind).exists()
+
+
+def test_the_page_shows_how_many_would_lose_what_and_some_of_them(basket, braked, admin_client):
     page = admin_client.get(REMOVALS)
 
-    (row,) = page.context["held_back"].removals
-    assert (row.newsletter, row.not_entitled, row.gone, row.of) == ("mozilla-phone", 4, 0, 8)
+    assert subscribed(basket) == emails(braked)
+    assert "mozilla-phone" in text_of(page)
+    assert "Release: remove 4 subscriptions" in page.content.decode()
     html = page.content.decode()
     for profile in braked[:4]:
         assert reverse("admin:people_userprofile_change", args=[profile.pk]) in html
@@ -94,31 +116,68 @@ def test_a_release_is_carried_to_basket_by_the_worker(
 ):
     with commit():
         page = release(admin_client)
-    tasks.sweep()
+    settle_everything()
 
     assert "Released." in text_of(page)
     assert subscribed(basket) == emails(braked[4:])
-    assert Pulse.now().releases == Pulse.now().brakes == {}
-    event = Event.objects.get(kind=Event.Kind.RELEASED)
+    assert not Approval.objects.filter(closed_at=None).exists()
+    event = Event.objects.get(kind=Event.Kind.ANSWERED)
     assert (event.actor, event.contact, event.newsletters) == (
         admin_user, None, ["mozilla-phone"],
     )  # fmt: skip
-    assert event.remark == "mozilla-phone: 4/8"
     entry = LogEntry.objects.get()
-    assert entry.change_message == "Released a brake: they are to lose it (mozilla-phone: 4/8)."
+    assert entry.change_message == "Answered a question: remove them (mozilla-phone: 4/8)."
     assert entry.object_repr == "overview"
     assert admin_client.get(entry.get_admin_url()).url == OVERVIEW
 
 
-def test_a_lost_message_loses_nothing(basket, braked, admin_client):
+def test_a_lost_message_loses_nothing(basket, braked, admin_client, settings):
     release(admin_client)  # nothing is committed, so no message is sent
+    settings.BASKET_LEASE_SECONDS = 0
     before = subscribed(basket)
 
-    tasks.sweep()
-    tasks.sweep()
+    tasks.verify()
+    settle_everything()
 
     assert len(before) == 8
     assert subscribed(basket) == emails(braked[4:])
+
+
+def test_an_answer_that_is_not_carried_out_yet_is_shown(braked, admin_client):
+    release(admin_client)  # nothing is committed
+
+    for url in (REMOVALS, OVERVIEW):
+        assert "by admin: remove them. The worker carries it out; 0 so far." in text_of(
+            admin_client.get(url)
+        )
+    assert '<form method="post" novalidate' not in admin_client.get(REMOVALS).content.decode()
+
+
+def test_the_first_answer_counts(braked, admin_client, admin_user):
+    seen = seen_on(admin_client, REMOVALS)
+    approvals.answer(question("brake"), "remove", admin_user)
+
+    page = release(admin_client, seen=seen)
+
+    assert "Nothing was done: it was answered already." in text_of(page)
+    assert not LogEntry.objects.exists()
+
+
+def test_a_release_covers_what_was_shown_and_not_what_came_later(
+    basket, braked, admin_client, commit, settings
+):
+    seen = seen_on(admin_client, REMOVALS)
+    unvouch(braked[4:])
+    tasks.reconcile()
+    tasks.sweep()
+    assert question("brake").number == 8
+
+    with commit():
+        release(admin_client, seen=seen)
+    settle_everything()
+
+    assert subscribed(basket) == emails(braked[4:])
+    assert question("brake").number == 4
 
 
 def test_without_the_tick_nothing_is_released(basket, braked, admin_client):
@@ -127,32 +186,39 @@ def test_without_the_tick_nothing_is_released(basket, braked, admin_client):
 
     assert "Nothing was released: tick the box first." in text_of(page)
     assert len(subscribed(basket)) == 8
-    assert not Event.objects.filter(kind=Event.Kind.RELEASED).exists()
+    assert not is_answered("brake")
 
 
 @pytest.mark.parametrize("seen", ["", "forged", "WyJyZW1vdmFscyIse31d:1xV2YZ:abc"])
-def test_numbers_that_were_not_shown_are_not_released(basket, braked, admin_client, seen):
+def test_numbers_that_were_not_shown_are_not_released(braked, admin_client, seen):
     page = release(admin_client, seen=seen)
 
-    assert Pulse.now().releases == {}
+    assert not is_answered("brake")
     assert "errornote" in page.content.decode()
 
 
-def test_numbers_of_one_page_do_not_release_the_other(braked, admin_client):
-    Pulse.objects.update(losing_since=timezone.now())
-    Subscription.objects.update(missing_at=timezone.now())
-    html = admin_client.get(LOSSES).content.decode()
-    seen = re.search(r'name="seen" value="([^"]*)"', html)[1]
+def test_numbers_of_one_page_do_not_answer_the_other(braked, admin_client):
+    Approval.objects.create(
+        newsletter="mozilla-phone", kind="loss", since=timezone.now(), number=4, total=8
+    )
+    seen = seen_on(admin_client, LOSSES)
 
     release(admin_client, seen=seen)
 
-    assert Pulse.now().releases == {}
+    assert not is_answered("brake")
+    assert not is_answered("loss")
+
+
+@pytest.mark.parametrize("chosen", ["opted out", "itself", ""])
+def test_an_answer_to_another_kind_of_question_is_refused(braked, admin_client, chosen):
+    release(admin_client, answer=chosen)
+
+    assert not is_answered("brake")
 
 
 def test_a_forged_request_without_the_permission_is_refused(braked, staff, admin_client):
-    page = admin_client.get(REMOVALS).content.decode()
-    seen = re.search(r'name="seen" value="([^"]*)"', page)[1]
-    client = staff("view_pulse")
+    seen = seen_on(admin_client, REMOVALS)
+    client = staff("view_status")
 
     shown = client.get(REMOVALS)
     forged = client.post(REMOVALS, {"answer": "remove", "confirm": "on", "seen": seen})
@@ -161,15 +227,15 @@ def test_a_forged_request_without_the_permission_is_refused(braked, staff, admin
     assert "You may not decide this" in text_of(shown)
     assert "<form method" not in shown.content.decode().split("<main", 1)[1]
     assert forged.status_code == 403
-    assert Pulse.now().releases == {}
+    assert not is_answered("brake")
 
 
-def test_who_may_not_see_the_overview_sees_no_brake(braked, staff):
+def test_admin_who_may_not_see_the_overview_sees_no_brake(braked, staff):
     assert staff("sync_members").get(REMOVALS).status_code == 403
 
 
-def test_addresses_and_names_are_hidden_from_those_who_may_not_view_members(braked, staff):
-    html = staff("view_pulse", "sync_members").get(REMOVALS).content.decode()
+def test_admin_who_may_not_view_members_sees_no_names_or_addresses(braked, staff):
+    html = staff("view_status", "sync_members").get(REMOVALS).content.decode()
 
     profile = braked[0]
     assert profile.user.email not in html
@@ -178,8 +244,7 @@ def test_addresses_and_names_are_hidden_from_those_who_may_not_view_members(brak
 
 
 def test_with_the_switch_off_it_says_so_and_does_nothing(basket, braked, admin_client):
-    page = admin_client.get(REMOVALS).content.decode()
-    seen = re.search(r'name="seen" value="([^"]*)"', page)[1]
+    seen = seen_on(admin_client, REMOVALS)
 
     with override_switch(SWITCH, active=False):
         off = admin_client.get(REMOVALS)
@@ -189,28 +254,16 @@ def test_with_the_switch_off_it_says_so_and_does_nothing(basket, braked, admin_c
 
     assert "with the switch off nothing can be released" in text_of(off)
     assert "Nothing was done: the switch BASKET_SWITCH_ENABLED is off." in text_of(posted)
-    assert Pulse.now().releases == {}
+    assert not is_answered("brake")
 
 
 def test_while_no_brake_is_on_there_is_nothing_to_release(members, admin_client):
     assert "No brake is on: nothing is held back." in text_of(admin_client.get(REMOVALS))
-    assert "No brake is on: nothing needs a decision." in text_of(admin_client.get(LOSSES))
+    assert "No question is open: nothing needs a decision." in text_of(admin_client.get(LOSSES))
 
     page = release(admin_client)
 
     assert "this brake is not on any more" in text_of(page)
-
-
-def test_if_counting_takes_too_long_the_numbers_of_the_last_comparison_are_shown_and_released(
-    braked, admin_client, monkeypatch
-):
-    monkeypatch.setattr(held_back.count_removals, "__defaults__", (-1.0,))
-
-    page = admin_client.get(REMOVALS)
-    release(admin_client)
-
-    assert "these are the numbers of the comparison of" in text_of(page)
-    assert Pulse.now().releases["removals"]["shown"] == {"mozilla-phone": [4, 8]}
 
 
 def test_members_who_are_gone_are_shown_as_such(basket, members, admin_client):
@@ -218,58 +271,73 @@ def test_members_who_are_gone_are_shown_as_such(basket, members, admin_client):
     for rows in (Vouch.objects.filter(vouchee__in=gone), UserProfile.objects.filter(pk__in=gone)):
         rows._raw_delete("default")  # as SQL does, which no signal sees
     tasks.reconcile()
+    tasks.sweep()
 
-    page = admin_client.get(REMOVALS)
+    page = text_of(admin_client.get(REMOVALS))
 
-    (row,) = page.context["held_back"].removals
-    assert (row.not_entitled, row.gone, row.of) == (0, 4, 8)
-    assert f"member {members[0].pk}, gone" in text_of(page)
+    assert f"member {members[0].pk}, gone" in page
+    assert subscribed(basket) == emails(members)
 
 
 def test_the_losses_page_shows_how_much_is_gone_and_asks_which_it_was(losing, admin_client):
     page = admin_client.get(LOSSES)
 
-    assert page.context["losses"] == {"mozilla-phone": (8, 8)}
     text = text_of(page)
     assert "They all opted out" in text
     assert "Basket lost them" in text
+    assert losing[0].user.email in page.content.decode()
+    assert re.search(r">8</td><td[^>]*>8</td>", page.content.decode())
 
 
 def test_losses_can_be_restored(basket, losing, admin_client, commit):
     with commit():
-        answer(admin_client, LOSSES, answer="restore")
-    tasks.sweep()
+        answer(admin_client, LOSSES, answer="lost")
+    settle_everything()
 
     assert subscribed(basket) == emails(losing)
-    assert Pulse.now().losing_since is None
-    assert Pulse.now().releases == {}
+    assert not Approval.objects.filter(closed_at=None).exists()
 
 
-def test_losses_can_be_taken_for_opt_outs(basket, losing, admin_client, admin_user, commit):
+def test_losses_can_be_taken_for_opt_outs(basket, losing, admin_client, commit):
     with commit():
-        answer(admin_client, LOSSES, answer="opted_out")
-    tasks.sweep()
+        answer(admin_client, LOSSES, answer="opted out")
+    settle_everything()
 
     assert subscribed(basket) == []
-    assert set(Subscription.objects.values_list("state", "wanted")) == {("opted_out", False)}
+    theirs = Subscription.objects.filter(contact__members__site_member__in=losing)
+    phone = theirs.filter(newsletter="mozilla-phone")
+    assert set(phone.values_list("state", flat=True)) == {"opted out"}
     assert Event.objects.filter(kind=Event.Kind.OPTED_OUT).count() == 8
-    assert Event.objects.get(kind=Event.Kind.RELEASED).outcome == "opted_out"
+    assert Event.objects.get(kind=Event.Kind.ANSWERED).outcome == "opted out"
 
 
 def test_an_answer_must_be_chosen(losing, admin_client):
     page = answer(admin_client, LOSSES)
 
     assert "This field is required." in text_of(page)
-    assert Pulse.now().releases == {}
+    assert not is_answered("loss")
 
 
-@pytest.mark.parametrize("url", [REMOVALS, LOSSES])
-def test_a_brake_is_in_the_banner_of_every_page_with_a_link(members, admin_client, url):
-    Pulse.now()
-    Pulse.objects.update(
-        brakes={"mozilla-phone": {"removals": 4, "of": 8}}, losing_since=timezone.now()
+def test_each_newsletter_is_answered_by_itself(basket, braked, admin_client):
+    Approval.objects.create(
+        newsletter="mozillians-nda", kind="brake", since=timezone.now(), number=9, total=10
     )
+    html = admin_client.get(REMOVALS).content.decode()
+    _first, second = re.findall(r'name="seen" value="([^"]*)"', html)
 
-    for model in ("event", "batch", "contact", "pulse"):
+    release(admin_client, seen=second)
+
+    answered = Approval.objects.exclude(answer="").values_list("newsletter", flat=True)
+    assert list(answered) == ["mozillians-nda"]
+    left = admin_client.get(REMOVALS).content.decode()
+    assert left.count("Release: remove") == 1
+    assert "Release: remove 4 subscriptions" in left
+
+
+@pytest.mark.parametrize(("kind", "url"), [("brake", REMOVALS), ("loss", LOSSES)])
+def test_a_question_is_in_the_banner_of_every_page_with_a_link(members, admin_client, kind, url):
+    Approval.objects.create(newsletter="mozilla-phone", kind=kind, since=timezone.now())
+
+    for model in ("event", "bulkrequest", "contact", "status"):
         page = admin_client.get(reverse(f"admin:mozillians_basket_{model}_changelist"))
         assert f'href="{url}"' in page.content.decode()

@@ -1,4 +1,4 @@
-"""What the page says before a bulk request: counts, titles, and where the policy disagrees."""
+"""The page before a bulk request: counts, titles, and warnings where the policy disagrees."""
 
 import pytest
 from django.core.cache import cache
@@ -7,8 +7,15 @@ from waffle.testutils import override_switch
 
 from mozillians_basket.admin import newsletters
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Batch, Contact, Pulse, Subscription
-from mozillians_basket.states import State
+from mozillians_basket.models import (
+    BulkRequest,
+    Contact,
+    Decision,
+    Member,
+    Status,
+    Subscription,
+)
+from mozillians_basket.rules.rows import State
 from tests.app.bulk import UNSUBSCRIBE, select, text_of, url_of
 from tests.factories import UserProfileFactory
 
@@ -19,7 +26,7 @@ def _forgetful():
 
 
 def confirmation(client):
-    return client.get(url_of("confirm", Batch.objects.latest("pk")))
+    return client.get(url_of("confirm", BulkRequest.objects.latest("pk")))
 
 
 def row_of(page, slug):
@@ -27,22 +34,30 @@ def row_of(page, slug):
     return row
 
 
-def line(profile, state, newsletter="mozilla-phone", *, wanted=None):
-    """What the ledger says of a member and a newsletter."""
-    email = profile.user.email
-    contact, _ = Contact.objects.get_or_create(member=profile, defaults={"wanted_email": email})
-    wanted = state == State.SUBSCRIBED if wanted is None else wanted
-    Subscription.objects.create(contact=contact, newsletter=newsletter, state=state, wanted=wanted)
+def in_ledger(profile, state, newsletter="mozilla-phone", *, wanted=None):
+    """Make a member's decision and subscription in the ledger."""
+    email, now = profile.user.email, timezone.now()
+    contact, _ = Contact.objects.get_or_create(key=email, defaults={"email": email})
+    member, _ = Member.objects.get_or_create(
+        site_member=profile, defaults={"contact": contact if email else None}
+    )
+    held = state == State.SUBSCRIBED
+    Decision.objects.create(
+        member=member, newsletter=newsletter, wanted=held if wanted is None else wanted
+    )
+    Subscription.objects.create(
+        contact=contact, newsletter=newsletter, state=state, confirmed_at=now if held else None
+    )
 
 
 @pytest.fixture
 def members(basket):
     """Five: one has it, one opted out, two never heard of it, one has no address."""
     has, left, *new = UserProfileFactory.create_batch(4)
-    line(has, State.SUBSCRIBED)
-    line(left, State.OPTED_OUT)
+    in_ledger(has, State.SUBSCRIBED)
+    in_ledger(left, State.OPTED_OUT)
     nobody = UserProfileFactory(user__email="")
-    line(nobody, State.UNSUBSCRIBED)
+    in_ledger(nobody, State.UNSUBSCRIBED)
     return [has, left, *new, nobody]
 
 
@@ -67,8 +82,8 @@ def test_members_who_are_not_selected_are_not_counted(admin_client, members):
     assert (prospect.changing, prospect.subscribed, prospect.opted_out) == (0, 1, 0)
 
 
-def test_unsubscribing_changes_who_has_it_or_is_to_get_it(admin_client, members):
-    line(members[2], State.UNKNOWN, wanted=True)
+def test_unsubscribing_changes_members_who_have_it_or_should_get_it(admin_client, members):
+    in_ledger(members[2], State.UNKNOWN, wanted=True)
     select(admin_client, members, UNSUBSCRIBE)
 
     page = confirmation(admin_client)
@@ -77,7 +92,7 @@ def test_unsubscribing_changes_who_has_it_or_is_to_get_it(admin_client, members)
     assert "Also those who opted out" not in text_of(page)
 
 
-def test_it_warns_of_subscribing_whom_the_policy_does_not_mean(basket, admin_client):
+def test_page_warns_of_subscribing_members_who_are_not_entitled(basket, admin_client):
     profiles = UserProfileFactory.create_batch(2)
     profiles[0].__class__.objects.filter(pk=profiles[0].pk).update(is_vouched=True)
     select(admin_client, profiles)
@@ -91,7 +106,7 @@ def test_it_warns_of_subscribing_whom_the_policy_does_not_mean(basket, admin_cli
     assert "until what the policy says of them changes" in text_of(page)
 
 
-def test_it_warns_of_unsubscribing_whom_the_policy_means(basket, admin_client):
+def test_page_warns_of_unsubscribing_members_who_are_entitled(basket, admin_client):
     profiles = UserProfileFactory.create_batch(3)
     profiles[0].__class__.objects.filter(pk=profiles[0].pk).update(is_vouched=True)
     select(admin_client, profiles, UNSUBSCRIBE)
@@ -102,7 +117,7 @@ def test_it_warns_of_unsubscribing_whom_the_policy_means(basket, admin_client):
     assert row_of(page, "mozillians-nda").warning == ""
 
 
-def test_who_opted_out_is_not_included_unless_ticked(admin_client, members):
+def test_opted_out_members_are_not_included_unless_ticked(admin_client, members):
     select(admin_client, members)
 
     text = text_of(confirmation(admin_client))
@@ -163,7 +178,7 @@ def test_with_the_switch_off_or_the_breaker_open_basket_is_not_asked(basket, adm
     select(admin_client, [UserProfileFactory()])
     with override_switch(SWITCH, active=False):
         off = confirmation(admin_client)
-    Pulse.objects.update_or_create(pk=1, defaults={"opened_at": timezone.now()})
+    Status.objects.update_or_create(pk=1, defaults={"opened_at": timezone.now()})
     open_ = confirmation(admin_client)
 
     assert basket.requests == []
@@ -172,9 +187,11 @@ def test_with_the_switch_off_or_the_breaker_open_basket_is_not_asked(basket, adm
 
 
 def test_it_leads_back_to_the_list_as_it_was(basket, admin_client):
-    select(admin_client, [UserProfileFactory(country="BR")], query="country=BR&p=1")
+    profile = UserProfileFactory(country="BR")
 
-    assert '?country=BR">Back to the list' in text_of(confirmation(admin_client))
+    page = select(admin_client, [profile], query="country=BR&p=1", follow=True)
+
+    assert '?country=BR&amp;p=1">Back to the list' in text_of(page)
 
 
 def test_a_cache_that_is_away_does_not_take_the_page_along(admin_client, members, settings):
@@ -190,3 +207,18 @@ def test_a_cache_that_is_away_does_not_take_the_page_along(admin_client, members
     page = confirmation(admin_client)
 
     assert "Mozilla phone" in text_of(page)
+
+
+@pytest.mark.parametrize("step", [2, 3, 7], ids=["one gap each", "two", "six"])
+def test_members_between_the_selected_ones_are_not_counted(basket, admin_client, step):
+    profiles = UserProfileFactory.create_batch(15)
+    for profile in profiles:
+        in_ledger(profile, State.SUBSCRIBED)
+    chosen = [profile for number, profile in enumerate(profiles) if number % step == 0]
+    select(admin_client, chosen)
+
+    page = confirmation(admin_client)
+
+    prospect = row_of(page, "mozilla-phone").prospect
+    assert page.context["preview"].selected == len(chosen)
+    assert (prospect.subscribed, prospect.changing) == (len(chosen), 0)

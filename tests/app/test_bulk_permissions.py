@@ -1,8 +1,8 @@
-"""Who may order, see, cancel and download bulk requests."""
+"""The permissions to order, see, cancel and download bulk requests."""
 
 import pytest
 
-from mozillians_basket.models import Batch
+from mozillians_basket.models import BulkRequest
 from tests.app.bulk import (
     CHANGELIST,
     SUBSCRIBE,
@@ -19,10 +19,10 @@ from tests.factories import UserProfileFactory
 
 
 @pytest.fixture
-def batch(basket, admin_client):
+def bulk_request(basket, admin_client):
     """A request that somebody else ordered."""
     order(admin_client, [UserProfileFactory()])
-    return Batch.objects.get()
+    return BulkRequest.objects.get()
 
 
 def test_the_permission_offers_the_actions(basket):
@@ -55,7 +55,7 @@ def test_a_forged_action_is_refused(basket, action, across, index):
     answer = client.post(CHANGELIST, {**fields, "select_across": "1"} if across else fields)
 
     assert answer.status_code == 403
-    assert not Batch.objects.exists()
+    assert not BulkRequest.objects.exists()
 
 
 def test_the_permission_alone_shows_no_members_and_selects_none(basket):
@@ -64,12 +64,12 @@ def test_the_permission_alone_shows_no_members_and_selects_none(basket):
     answer = select(client, [UserProfileFactory()])
 
     assert answer.status_code == 403
-    assert not Batch.objects.exists()
+    assert not BulkRequest.objects.exists()
 
 
-def test_only_who_selected_may_confirm(basket, admin_client):
+def test_only_the_admin_who_selected_may_confirm(basket, admin_client):
     select(admin_client, [UserProfileFactory()])
-    draft = Batch.objects.get()
+    draft = BulkRequest.objects.get()
     other = member_admin("sync_members")
 
     shown = other.get(url_of("confirm", draft))
@@ -77,10 +77,10 @@ def test_only_who_selected_may_confirm(basket, admin_client):
 
     assert (shown.status_code, answer.status_code) == (403, 403)
     draft.refresh_from_db()
-    assert draft.state == Batch.State.DRAFT
+    assert draft.state == BulkRequest.State.DRAFT
 
 
-def test_who_lost_the_permission_cannot_confirm_their_own_selection(basket):
+def test_admin_who_lost_the_permission_cannot_confirm_their_own_selection(basket):
     client = member_admin("sync_members")
     select(client, [UserProfileFactory()])
     client.user.user_permissions.clear()
@@ -88,73 +88,75 @@ def test_who_lost_the_permission_cannot_confirm_their_own_selection(basket):
     answer = confirm(client)
 
     assert answer.status_code == 403
-    assert Batch.objects.get().state == Batch.State.DRAFT
+    assert BulkRequest.objects.get().state == BulkRequest.State.DRAFT
 
 
-def test_who_may_not_see_members_any_more_is_not_told_how_many_they_are(basket):
+def test_admin_who_lost_the_view_of_members_is_not_told_their_number(basket):
     client = member_admin("sync_members")
     select(client, [UserProfileFactory()], across=True)
     view = client.user.user_permissions.get(codename="view_userprofile")
     client.user.user_permissions.remove(view)
 
-    answer = client.get(url_of("confirm", Batch.objects.get()))
+    answer = client.get(url_of("confirm", BulkRequest.objects.get()))
 
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("page", ["cancel", "retry"])
-def test_a_forged_cancel_or_retry_is_refused(batch, page):
-    client = staff("view_batch", "view_userprofile")
+def test_a_forged_cancel_or_retry_is_refused(bulk_request, page):
+    client = staff("view_bulkrequest", "view_userprofile")
 
-    answer = client.post(url_of(page, batch))
+    answer = client.post(url_of(page, bulk_request))
 
     assert answer.status_code == 403
-    batch.refresh_from_db()
-    assert batch.state == Batch.State.EXPANDING
+    bulk_request.refresh_from_db()
+    assert bulk_request.state == BulkRequest.State.RUNNING
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_the_download_needs_the_permission(batch, method):
-    client = staff("view_batch", "view_userprofile")
+def test_the_download_needs_the_permission(bulk_request, method):
+    client = staff("view_bulkrequest", "view_userprofile")
 
-    answer = getattr(client, method)(url_of("csv", batch))
+    answer = getattr(client, method)(url_of("csv", bulk_request))
 
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("page", ["change", "progress"])
-def test_a_request_is_shown_to_who_may_order_or_see_them(batch, page):
+def test_request_is_shown_to_admins_who_may_order_or_view_it(bulk_request, page):
     answers = [
-        client.get(url_of(page, batch))
-        for client in (staff("sync_members"), staff("view_batch"), staff())
+        client.get(url_of(page, bulk_request))
+        for client in (staff("sync_members"), staff("view_bulkrequest"), staff())
     ]
 
     assert [answer.status_code for answer in answers] == [200, 200, 403]
 
 
-def test_who_may_only_look_is_offered_no_buttons(batch):
-    text = text_of(staff("view_batch").get(url_of("change", batch)))
+def test_admin_who_may_only_view_sees_no_buttons(bulk_request):
+    text = text_of(staff("view_bulkrequest").get(url_of("change", bulk_request)))
 
     assert "Cancel what is not begun" not in text
     assert "Download as CSV" not in text
 
 
 @pytest.mark.parametrize("page", ["cancel", "retry"])
-def test_a_link_cancels_and_retries_nothing(batch, admin_client, page):
-    answer = admin_client.get(url_of(page, batch))
+def test_a_link_cancels_and_retries_nothing(bulk_request, admin_client, page):
+    answer = admin_client.get(url_of(page, bulk_request))
 
     assert answer.status_code == 405
 
 
-def test_who_is_no_admin_is_sent_to_the_login(batch, client):
-    answers = [client.get(url_of(page, batch)) for page in ("confirm", "change", "progress", "csv")]
+def test_visitor_who_is_no_admin_is_sent_to_the_login(bulk_request, client):
+    answers = [
+        client.get(url_of(page, bulk_request)) for page in ("confirm", "change", "progress", "csv")
+    ]
 
     assert all("/login/" in answer.url for answer in answers)
 
 
 def test_drafts_are_in_no_list(basket, admin_client):
     select(admin_client, [UserProfileFactory()])
-    draft = Batch.objects.get()
+    draft = BulkRequest.objects.get()
 
     page = admin_client.get(url_of("change", draft))
 

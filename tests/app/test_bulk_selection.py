@@ -1,54 +1,43 @@
-"""Whom a bulk request reaches: the list as it was selected, collected a chunk at a time."""
+"""A bulk request concerns the members on the list at the time of the action."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.contrib import admin
-from django.db import OperationalError
 from django.utils import timezone
 
-from mozillians_basket import ledger, tasks
-from mozillians_basket.ledger import collecting
-from mozillians_basket.models import Batch, BatchItem, Event
+from mozillians_basket import bulk, tasks
+from mozillians_basket.models import BulkItem, BulkRequest
 from project.people.admin import UserProfileAdmin
 from project.people.models import UserProfile
-from tests.app.bulk import confirm, member_admin, order, order_all, select, text_of, url_of
-from tests.factories import UserFactory, UserProfileFactory
+from tests.app.bulk import confirm, member_admin, order, order_all, select, url_of
+from tests.factories import UserFactory, UserProfileFactory, VouchFactory
 
 
-def collected(batch=None):
-    """The keys of the members in a request, once they are collected."""
-    while Batch.objects.filter(state=Batch.State.EXPANDING).exists():
-        ledger.advance_batches()
-    items = BatchItem.objects.filter(batch=batch or Batch.objects.latest("pk"))
-    return set(items.values_list("member_id", flat=True))
+def selected():
+    """The keys of the members in the newest request."""
+    return set(BulkRequest.objects.latest("pk").keys)
 
 
 def keys(*profiles):
     return {profile.pk for profile in profiles}
 
 
-@pytest.fixture
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(collecting, "CHUNK", 2)
-    monkeypatch.setattr(collecting, "CHUNKS", 1)
-
-
 def test_ticked_rows_are_these_rows(basket, admin_client):
     first, _second, third = UserProfileFactory.create_batch(3)
 
-    order(admin_client, [first, third])
+    select(admin_client, [first, third])
 
-    assert collected() == keys(first, third)
+    assert selected() == keys(first, third)
 
 
 def test_a_ticked_row_that_is_not_on_the_list_is_not_selected(basket, admin_client):
     brazil, chile = UserProfileFactory(country="BR"), UserProfileFactory(country="CL")
 
     select(admin_client, [brazil, chile], query="country=BR")
-    confirm(admin_client)
 
-    assert collected() == keys(brazil)
+    assert selected() == keys(brazil)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +51,7 @@ def test_a_ticked_row_that_is_not_on_the_list_is_not_selected(basket, admin_clie
         pytest.param("user__date_joined__year=2020&user__date_joined__month=5", id="a month"),
     ],
 )
-def test_all_across_pages_are_those_whom_the_list_shows(basket, admin_client, monkeypatch, query):
+def test_all_across_pages_selects_the_members_on_the_list(basket, admin_client, monkeypatch, query):
     monkeypatch.setattr(UserProfileAdmin, "list_per_page", 2)
     model_admin = admin.site.get_model_admin(UserProfile)
     monkeypatch.setattr(model_admin, "date_hierarchy", "user__date_joined")
@@ -73,131 +62,29 @@ def test_all_across_pages_are_those_whom_the_list_shows(basket, admin_client, mo
     ]
     UserProfileFactory.create_batch(3, full_name="Bea", country="CL")
 
-    order_all(admin_client, anas[-1:], query=query)
+    select(admin_client, anas[-1:], across=True, query=query)
 
-    assert Batch.objects.get().total == 3
-    assert collected() == keys(*anas)
-
-
-def test_members_are_collected_by_chunks(basket, admin_client, small_chunks):
-    profiles = UserProfileFactory.create_batch(5)
-    order_all(admin_client, profiles)
-
-    assert collected() == keys(*profiles)
-    assert Batch.objects.get().total == 5
+    assert BulkRequest.objects.get().total == 3
+    assert selected() == keys(*anas)
 
 
-def test_a_collection_goes_on_where_a_killed_worker_left_it(
-    basket, admin_client, small_chunks, monkeypatch
-):
-    profiles = UserProfileFactory.create_batch(6)
-    order_all(admin_client, profiles)
-    batch = Batch.objects.get()
-    collecting.collect_some(batch)
-    with monkeypatch.context() as patch:
-        patch.setattr(Batch, "save", raise_operational_error)  # after the items, before the mark
-        with pytest.raises(OperationalError):
-            collecting.collect_some(batch)
-    after_crash = BatchItem.objects.count()
+def test_member_listed_twice_is_selected_once(basket, admin_client, monkeypatch):
+    everybody = UserProfileAdmin.get_queryset
 
-    assert after_crash == 2
-    assert collected() == keys(*profiles)
-    assert BatchItem.objects.count() == 6
+    def with_vouchers(self, request):
+        return everybody(self, request).filter(vouches_received__isnull=False)
 
-
-def raise_operational_error(*_arguments, **_options):
-    raise OperationalError
-
-
-def test_the_first_members_are_worked_on_while_others_are_collected(
-    basket, admin_client, small_chunks
-):
-    profiles = UserProfileFactory.create_batch(5)
-    order_all(admin_client, profiles)
-
-    ledger.advance_batches()
-    ledger.advance_batches()
-
-    assert Batch.objects.get().state == Batch.State.EXPANDING
-    assert BatchItem.objects.filter(contact__isnull=False).count() == 2
-
-
-def test_what_was_selected_is_forgotten_once_it_is_collected(basket, admin_client):
-    order_all(admin_client, [UserProfileFactory(full_name="Ana")], query="q=Ana")
-    collected()
-
-    assert Batch.objects.get().selection == {}
-
-
-def end_of(batch):
-    while ledger.advance_batches():
-        pass
-    batch.refresh_from_db()
-    event = Event.objects.get(kind=Event.Kind.CANCELLED, contact__isnull=True)
-    return batch.state, event.outcome, batch.finished_at is not None
-
-
-@pytest.mark.parametrize("across", [False, True])
-def test_an_order_whose_admin_is_gone_is_cancelled(basket, admin_client, across):
-    client = member_admin("sync_members")
-    select(client, [UserProfileFactory()], across=across)
-    confirm(client)
-    batch = Batch.objects.get()
-    client.user.delete()
-
-    assert end_of(batch) == (Batch.State.CANCELLED, "no admin", True)
-    page = text_of(admin_client.get(url_of("change", batch)))
-    assert "The admin who ordered it is gone or not active any more." in page
-    assert basket.people == {}
-
-
-@pytest.mark.parametrize("lost", ["sync_members", "view_userprofile"])
-def test_an_order_whose_admin_lost_a_permission_is_cancelled(basket, lost):
-    client = member_admin("sync_members")
-    select(client, [UserProfileFactory()], across=True)
-    confirm(client)
-    client.user.user_permissions.remove(client.user.user_permissions.get(codename=lost))
-
-    assert end_of(Batch.objects.get()) == (Batch.State.CANCELLED, "no permission", True)
-
-
-def test_an_order_whose_list_is_not_there_any_more_is_cancelled(basket, admin_client):
-    order_all(admin_client, [UserProfileFactory(country="BR")], query="country=BR")
-    batch = Batch.objects.get()
-    batch.selection["query"] = "no_such_field=1"
-    batch.save()
-
-    assert end_of(batch) == (Batch.State.CANCELLED, "no list", True)
-
-
-def test_an_order_whose_list_breaks_half_way_leaves_no_one_half_done(
-    basket, admin_client, small_chunks
-):
-    order_all(admin_client, UserProfileFactory.create_batch(5))
-    batch = Batch.objects.get()
-    collecting.collect_some(batch)
-    batch.refresh_from_db()
-    batch.selection["model"] = "people.Vouch"
-    batch.selection["query"] = "nonsense=1"
-    batch.save()
-
-    assert end_of(batch) == (Batch.State.CANCELLED, "no list", True)
-    assert set(BatchItem.objects.values_list("state", flat=True)) == {"cancelled"}
-    assert Batch.objects.get().counts == {"cancelled": 2}
-
-
-def test_a_broken_order_does_not_hold_up_the_others(basket, admin_client):
-    order_all(admin_client, [UserProfileFactory()])
-    Batch.objects.update(selection={"site": "gone", "model": "people.UserProfile", "query": ""})
+    monkeypatch.setattr(UserProfileAdmin, "get_queryset", with_vouchers)
     profile = UserProfileFactory()
-    order(admin_client, [profile])
+    VouchFactory.create_batch(2, vouchee=profile)
 
-    tasks.sweep()
+    select(admin_client, [profile], across=True)
 
-    assert basket.person(profile.user.email).newsletters == {"mozilla-phone"}
+    request = BulkRequest.objects.get()
+    assert (request.keys, request.total) == ([profile.pk], 1)
 
 
-def test_a_list_that_needs_more_than_its_address_cannot_be_selected_as_a_whole(
+def test_a_list_that_depends_on_the_session_is_selected_as_it_is_shown(
     basket, admin_client, monkeypatch
 ):
     everybody = UserProfileAdmin.get_queryset
@@ -206,67 +93,92 @@ def test_a_list_that_needs_more_than_its_address_cannot_be_selected_as_a_whole(
         return everybody(self, request).exclude(country=request.session.get("hidden", "BR"))
 
     monkeypatch.setattr(UserProfileAdmin, "get_queryset", of_the_session)
-    profile = UserProfileFactory(country="CL")
+    chile = UserProfileFactory(country="CL")
+    UserProfileFactory(country="BR")
 
-    refused = select(admin_client, [profile], across=True, follow=True)
-    drafted = select(admin_client, [profile])
+    select(admin_client, [chile], across=True)
 
-    assert "this list depends on more than its URL" in text_of(refused)
-    assert drafted.url == url_of("confirm", Batch.objects.get())
-
-
-def test_a_list_that_the_worker_would_build_otherwise_cannot_be_selected_as_a_whole(
-    basket, admin_client, monkeypatch
-):
-    everybody = UserProfileAdmin.get_queryset
-
-    def of_the_host(self, request):
-        rows = everybody(self, request)
-        return rows.filter(country="BR") if request.META.get("HTTP_HOST") else rows
-
-    monkeypatch.setattr(UserProfileAdmin, "get_queryset", of_the_host)
-    brazil = UserProfileFactory(country="BR")
-    UserProfileFactory(country="CL")
-
-    page = select(admin_client, [brazil], across=True, follow=True, headers={"host": "localhost"})
-
-    assert "this list depends on more than its URL" in text_of(page)
-    assert not Batch.objects.exists()
+    assert selected() == keys(chile)
 
 
-def test_a_list_of_as_many_but_other_members_is_another_list(basket, admin_client, monkeypatch):
-    everybody = UserProfileAdmin.get_queryset
+def test_members_who_join_the_list_later_are_not_reached(basket, admin_client):
+    first = UserProfileFactory(country="BR")
+    order_all(admin_client, [first], query="country=BR")
+    UserProfileFactory(country="BR")
 
-    def of_the_host(self, request):
-        country = "BR" if request.META.get("HTTP_HOST") else "CL"
-        return everybody(self, request).filter(country=country)
+    tasks.sweep()
 
-    monkeypatch.setattr(UserProfileAdmin, "get_queryset", of_the_host)
-    brazil = UserProfileFactory(country="BR")
-    UserProfileFactory(country="CL")
-
-    page = select(admin_client, [brazil], across=True, follow=True, headers={"host": "localhost"})
-
-    assert "this list depends on more than its URL" in text_of(page)
-    assert not Batch.objects.exists()
+    assert set(BulkItem.objects.values_list("member_id", flat=True)) == keys(first)
+    assert set(basket.people) == {first.user.email}
 
 
-def test_drafts_that_nobody_confirms_are_forgotten_after_a_day(basket, admin_client):
+def test_members_who_leave_the_list_later_are_reached(basket, admin_client):
+    profile = UserProfileFactory(country="BR")
+    order_all(admin_client, [profile], query="country=BR")
+    UserProfile.objects.update(country="CL")
+
+    tasks.sweep()
+
+    assert basket.person(profile.user.email).newsletters == {"mozilla-phone"}
+
+
+def test_order_of_an_admin_who_is_gone_is_carried_out(basket):
+    client = member_admin("sync_members")
+    profile = UserProfileFactory()
+    order(client, [profile])
+    client.user.delete()
+
+    tasks.sweep()
+
+    assert basket.person(profile.user.email).newsletters == {"mozilla-phone"}
+
+
+def test_drafts_that_nobody_confirms_are_deleted_after_a_day(basket, admin_client):
     now = timezone.now()
-    for hours in (23, 25):
+    for hours in (25, 23):
         select(admin_client, [UserProfileFactory()])
         made = now - timedelta(hours=hours)
-        Batch.objects.filter(pk=Batch.objects.latest("pk").pk).update(created_at=made)
+        BulkRequest.objects.filter(pk=BulkRequest.objects.latest("pk").pk).update(created_at=made)
 
-    ledger.advance_batches()
+    select(admin_client, [UserProfileFactory()])
 
-    assert [batch.created_at for batch in Batch.objects.all()] == [now - timedelta(hours=23)]
+    assert BulkRequest.objects.filter(created_at__lt=now - timedelta(hours=24)).count() == 0
+    assert BulkRequest.objects.count() == 2
+
+
+def test_an_order_is_not_deleted_with_old_drafts(basket, admin_client):
+    order(admin_client, [UserProfileFactory()])
+    BulkRequest.objects.update(created_at=timezone.now() - timedelta(days=3))
+
+    select(admin_client, [UserProfileFactory()])
+
+    assert BulkRequest.objects.filter(state=BulkRequest.State.RUNNING).count() == 1
 
 
 def test_a_user_without_a_profile_is_no_member(basket, admin_client):
     UserFactory()
     profile = UserProfileFactory()
 
-    order_all(admin_client, [profile])
+    select(admin_client, [profile], across=True)
 
-    assert collected() == keys(profile)
+    assert selected() == keys(profile)
+
+
+def test_keys_that_json_does_not_know_are_kept(db):
+    key = UUID("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0")
+
+    request = bulk.draft(BulkRequest.Action.SUBSCRIBE, [key], actor=None)
+
+    assert BulkRequest.objects.get(pk=request.pk).keys == [str(key)]
+
+
+def test_an_empty_list_selects_nobody(basket, admin_client):
+    profile = UserProfileFactory(country="CL")
+
+    select(admin_client, [profile], query="country=BR")
+    page = confirm(admin_client)
+    tasks.sweep()
+
+    request = BulkRequest.objects.get()
+    assert page.redirect_chain[-1][0] == url_of("change", request)
+    assert (request.state, request.total) == (BulkRequest.State.FINISHED, 0)

@@ -1,23 +1,35 @@
 """Wrong settings are numbered messages with a hint, and a sound site has none."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import pytest
-from django.core.checks.registry import registry
+from django.core.checks import CheckMessage
+from django.core.checks.registry import CheckRegistry
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from django.db.models import Q
 
 from mozillians_basket import checks
 from mozillians_basket.conf import conf
 from mozillians_basket.site import BasketSite, Policy, Trigger
 
+Check = Callable[[Any], Iterable[CheckMessage]]
+
 
 class Sound(BasketSite):
     email = "user__email"
     policies: tuple[Policy, ...] = (Policy("mozilla-phone", Q(is_vouched=True)),)
     triggers = (Trigger("people.Vouch", member="vouchee"),)
+    fields = {"country": "country"}
 
 
 class WrongEmail(Sound):
     email = "user__mail"
+
+
+class WrongFields(Sound):
+    fields = {"country": "countri"}
 
 
 class WrongCondition(Sound):
@@ -67,16 +79,21 @@ class NotASite:
     pass
 
 
-def ids(messages):
-    return [message.id.removeprefix("mozillians_basket.") for message in messages]
+def ids(messages: Iterable[CheckMessage]) -> list[str]:
+    return [str(message.id).removeprefix("mozillians_basket.") for message in messages]
 
 
-def test_the_project_s_own_settings_are_sound():
+def test_settings_of_the_project_are_sound() -> None:
     assert [message for check in checks.CHECKS for message in check(None)] == []
 
 
-def test_the_checks_are_registered():
-    assert set(checks.CHECKS) <= set(registry.get_checks())
+def test_checks_can_be_registered(settings: Any) -> None:
+    settings.BASKET_API_KEY = ""
+    registry = CheckRegistry()
+    for check in checks.CHECKS:
+        registry.register(check)
+
+    assert ids(registry.run_checks()) == ["E019"]
 
 
 @pytest.mark.parametrize(
@@ -94,14 +111,15 @@ def test_the_checks_are_registered():
         ("PathToAnother", ["E012"]),
         ("PathThroughNoRelation", ["E012"]),
         ("WrongField", ["E013"]),
+        ("WrongFields", ["E027"]),
         ("NotASite", ["E004"]),
         ("NotThere", ["E003"]),
     ],
 )
-def test_a_site_is_checked(settings, name, expected):
+def test_description_of_the_site_is_checked(settings: Any, name: str, expected: list[str]) -> None:
     settings.BASKET_SITE = f"{__name__}.{name}"
 
-    messages = checks.check_site(None)
+    messages = list(checks.check_site(None))
 
     assert ids(messages) == expected
     assert all(message.hint for message in messages)
@@ -128,55 +146,84 @@ def test_a_site_is_checked(settings, name, expected):
         ({"BASKET_API_KEY": ""}, checks.check_connection, ["E019"]),
         ({"BASKET_TIMEOUT": "soon"}, checks.check_numbers, ["E020"]),
         ({"BASKET_TIMEOUT": 0}, checks.check_numbers, ["E020"]),
-        ({"BASKET_POOL_SIZE": 1.5}, checks.check_numbers, ["E020"]),
-        ({"BASKET_POOL_SIZE": True}, checks.check_numbers, ["E020"]),
-        ({"BASKET_TIMEOUT": "25"}, checks.check_numbers, []),
-        ({"BASKET_LEASE_SECONDS": 20}, checks.check_numbers, ["E021"]),
-        ({"BASKET_MANAGERS": "admin@example.org"}, checks.check_flags, ["E026"]),
-        ({"BASKET_MANAGERS": ["admin@example.org"]}, checks.check_flags, []),
+        ({"BASKET_TIMEOUT": "25", "BASKET_LEASE_SECONDS": 150}, checks.check_numbers, []),
+        ({"BASKET_CONCURRENCY": 1.5}, checks.check_numbers, ["E020"]),
+        ({"BASKET_CONCURRENCY": True}, checks.check_numbers, ["E020"]),
+        ({"BASKET_SHARE_SIZE": float("inf")}, checks.check_numbers, ["E020"]),
+        ({"BASKET_BRAKE_RATIO": "a tenth"}, checks.check_numbers, ["E020"]),
+        ({"BASKET_HISTORY_DAYS": 0}, checks.check_numbers, ["E020"]),
+        ({"BASKET_HISTORY_DAYS": "soon"}, checks.check_numbers, ["E020"]),
+        ({"BASKET_HISTORY_DAYS": None}, checks.check_numbers, []),
+        ({"BASKET_HISTORY_DAYS": 30}, checks.check_numbers, []),
+        ({"BASKET_LEASE_SECONDS": 30}, checks.check_numbers, ["E021"]),
+        (
+            {"BASKET_SHARE_SIZE": 1, "BASKET_LEASE_SECONDS": 30},
+            checks.check_numbers,
+            ["E021", "W002"],
+        ),
+        ({"BASKET_SHARE_SIZE": 100, "BASKET_LEASE_SECONDS": 120}, checks.check_numbers, ["E021"]),
+        ({"BASKET_SHARE_SIZE": 50}, checks.check_numbers, ["W002"]),
+        ({"BASKET_SHARE_SIZE": 50, "BASKET_CONCURRENCY": 25}, checks.check_numbers, []),
         ({"BASKET_OPTIN": "Y"}, checks.check_flags, ["E022"]),
         ({"BASKET_TRIGGER_WELCOME": 1}, checks.check_flags, ["E022"]),
         ({"BASKET_SOURCE_URL": "example.org"}, checks.check_flags, ["E023"]),
         ({"BASKET_SOURCE_URL": "https://example.org/join"}, checks.check_flags, []),
+        ({"BASKET_MANAGERS": "admin@example.org"}, checks.check_flags, ["E026"]),
+        ({"BASKET_MANAGERS": ["admin@example.org"]}, checks.check_flags, []),
         ({"WAFFLE_CACHE_NAME": "nowhere"}, checks.check_switch_cache, ["E024"]),
         ({"WAFFLE_CACHE_NAME": "default"}, checks.check_switch_cache, ["E025"]),
         ({"WAFFLE_CACHE_NAME": "waffle"}, checks.check_switch_cache, []),
     ],
 )
-def test_each_setting_is_checked(settings, values, check, expected):
+def test_each_setting_is_checked(
+    settings: Any, values: dict[str, Any], check: Check, expected: list[str]
+) -> None:
     for name, value in values.items():
         setattr(settings, name, value)
 
-    messages = check(None)
+    messages = list(check(None))
 
     assert ids(messages) == expected
     assert all(message.hint for message in messages)
 
 
-def test_no_message_quotes_the_key(settings):
+@pytest.mark.parametrize(("name", "whole", "unit"), checks.NUMBERS)
+def test_each_number_is_a_setting_of_the_app(name: str, whole: bool, unit: str) -> None:
+    value = getattr(conf, name.removeprefix("BASKET_"))
+
+    assert value is None or isinstance(value, int if whole else int | float)
+    assert unit
+
+
+def test_message_does_not_quote_the_key(settings: Any) -> None:
     settings.BASKET_API_KEY = "very-secret"
     settings.BASKET_URL = "http://basket.example.org"
 
-    assert "very-secret" not in str(checks.check_connection(None))
+    messages = list(checks.check_connection(None))
+
+    assert messages
+    assert "very-secret" not in str(messages)
 
 
-def test_sqlite_without_immediate_transactions_is_a_warning(monkeypatch):
-    from django.db import connection
-
+def test_sqlite_without_immediate_transactions_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", {})
 
     expected = ["W001"] if connection.vendor == "sqlite" else []
     assert ids(checks.check_sqlite(None)) == expected
 
 
-def test_a_missing_member_model_says_what_to_set(settings):
+def test_missing_member_model_says_what_to_set(settings: Any) -> None:
     del settings.BASKET_MEMBER_MODEL
 
     with pytest.raises(ImproperlyConfigured, match=r"people\.UserProfile"):
         _ = conf.MEMBER_MODEL
 
 
-def test_the_environment_counts_as_it_does_for_basket_client(settings, monkeypatch):
+def test_environment_counts_as_it_does_for_basket_client(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del settings.BASKET_URL
     monkeypatch.setenv("BASKET_URL", "https://basket.example.org/")
 

@@ -4,52 +4,93 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mozillians_basket.admin.explanations import Circumstances, explain, next_attempt
+from mozillians_basket.admin.explanations import (
+    Circumstances,
+    Subject,
+    explain,
+    explain_unknown,
+    next_attempt,
+)
 from mozillians_basket.admin.reasons import reason
-from mozillians_basket.models import Contact, Pulse, Subscription
+from mozillians_basket.models import Contact, Decision, Member, Move, Status, Subscription
+from mozillians_basket.rules.rows import DecidedBy, Rows, Settings, State
 from mozillians_basket.site import Standing
-from mozillians_basket.states import Decider, State
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(days=3), NOW + timedelta(minutes=20)
 EMAIL = "member@example.com"
+NEWSLETTERS = frozenset({"mozilla-phone", "mozillians-nda"})
 
 
 def around(**more):
-    return Circumstances(**{"now": NOW, "pulse": Pulse(), **more})
+    return Circumstances(**{"now": NOW, "status": Status(), **more})
 
 
-def contact(**fields):
-    settled = {"touched_at": EARLIER, "settled_at": EARLIER}
-    return Contact(**{"pk": 1, "email": EMAIL, "wanted_email": EMAIL, **settled, **fields})
+def contact(pk=1, email=EMAIL, **fields):
+    return Contact(**{"pk": pk, "email": email, "key": email, "settled_at": EARLIER, **fields})
 
 
-def line(newsletter="mozilla-phone", **fields):
-    fields.setdefault("decided_at", EARLIER)
-    return Subscription(newsletter=newsletter, **fields)
+def decision(newsletter="mozilla-phone", member_id=1, **fields):
+    fields = {"decided_by": DecidedBy.POLICY, "decided_at": EARLIER, **fields}
+    return Decision(member_id=member_id, newsletter=newsletter, **fields)
+
+
+WANTED = decision(wanted=True, entitled=True)  # type: ignore[no-untyped-call]
+
+
+def subscription(newsletter="mozilla-phone", contact_id=1, **fields):
+    return Subscription(contact_id=contact_id, newsletter=newsletter, **fields)
+
+
+def held(newsletter="mozilla-phone", contact_id=1, **fields):
+    return subscription(
+        newsletter, contact_id, **{"state": State.SUBSCRIBED, "confirmed_at": EARLIER, **fields}
+    )
 
 
 def entitled(*newsletters, email=EMAIL):
     return Standing(email, frozenset(newsletters))
 
 
-def told(*arguments, **more):
-    return " ".join(explain(*arguments, **more))
+def subject(*rows, at=None, standing=None, members=None):
+    """The subject of a page: one member with the key 1, unless others are named."""
+    here = contact() if at is None else at
+    contacts = {row.pk: row for row in [here, *rows] if isinstance(row, Contact)}
+    if members is None:
+        members = [Member(pk=1, site_member_id=1, contact_id=here.pk if here else None)]
+    known = Rows(
+        Settings(NEWSLETTERS), NOW, Decision, Subscription, Move,
+        members={member.pk: member for member in members},
+        contacts={pk: row for pk, row in contacts.items() if pk is not None},
+        decisions={(r.member_id, r.newsletter): r for r in rows if isinstance(r, Decision)},
+        subscriptions={
+            (row.contact_id, row.newsletter): row for row in rows if isinstance(row, Subscription)
+        },
+        moves=[row for row in rows if isinstance(row, Move)],
+    )  # fmt: skip
+    standing = entitled() if standing is None else standing
+    return Subject(known, here, members, {1: standing})
 
 
-def test_who_gets_everything_wanted_hears_just_that():
-    both = [
-        line(name, wanted=True, entitled=True, state=State.SUBSCRIBED)
-        for name in ("mozillians-nda", "mozilla-phone")
-    ]
-
-    said = explain(contact(), both, entitled("mozilla-phone", "mozillians-nda"), around())
-
-    assert said == ["They get mozilla-phone and mozillians-nda."]
+def nobody_at(place, *rows):
+    """The subject of a page: a contact without members."""
+    return subject(*rows, at=place, members=[])
 
 
-def test_who_is_meant_by_no_policy_hears_of_each():
-    assert explain(contact(), [], entitled(), around()) == [
+def told(about, circumstances=None):
+    return " ".join(explain(about, circumstances or around()))
+
+
+def test_member_who_gets_everything_wanted_reads_just_that():
+    names = ("mozillians-nda", "mozilla-phone")
+    rows = [decision(name, wanted=True, entitled=True) for name in names]
+    about = subject(*rows, *[held(name) for name in names], standing=entitled(*names))
+
+    assert explain(about, around()) == ["They get mozilla-phone and mozillians-nda."]
+
+
+def test_member_who_is_not_entitled_reads_about_each_newsletter():
+    assert explain(subject(), around()) == [
         "They get none of this site's newsletters.",
         "mozilla-phone: The policy does not mean it for them, and no admin has subscribed them.",
         "mozillians-nda: The policy does not mean it for them, and no admin has subscribed them.",
@@ -57,112 +98,193 @@ def test_who_is_meant_by_no_policy_hears_of_each():
 
 
 def test_an_unknown_member_is_explained():
-    said = told(None, [], entitled("mozilla-phone"), around())
+    said = " ".join(explain_unknown(entitled("mozilla-phone")))
 
     assert "The ledger knows nothing of this member yet" in said
     assert "The policies entitle them to mozilla-phone." in said
 
 
 def test_an_opt_out_is_dated():
-    left = line(state=State.OPTED_OUT, decided_by=Decider.MEMBER, entitled=True)
+    left = subscription(state=State.OPTED_OUT, opted_out_at=EARLIER)
+    vetoed = decision(wanted=True, entitled=True, opted_out_at=EARLIER)
 
-    said = told(contact(), [left], entitled("mozilla-phone"), around())
+    said = told(subject(vetoed, left, standing=entitled("mozilla-phone")))
 
     assert "They turned it off themselves, as was seen on June 12, 2026, noon" in said
+    assert "Not sent yet" not in said
+
+
+def test_somebody_with_another_address_at_basket_is_explained():
+    said = told(subject(WANTED, at=contact(renamed_at=EARLIER), standing=entitled("mozilla-phone")))
+
+    assert "They took another address at Basket, as was seen on June 12, 2026, noon" in said
 
 
 def test_a_refusal_names_basket_s_reason_and_code():
-    refused = line(state=State.REFUSED, error_code=2, wanted=True, entitled=True)
-    failed = contact(error="refused", error_code=2, failing_since=EARLIER)
+    refused = subscription(state=State.REFUSED, error_code="blocked domain")
 
-    said = told(failed, [refused], entitled("mozilla-phone"), around())
+    said = told(subject(WANTED, refused, standing=entitled("mozilla-phone")))
+
+    assert "Something is wrong: Basket takes no addresses of this domain" in said
+    assert "mozilla-phone: Since June 12, 2026, noon the policy means it for them." in said
+    assert "(refused, no token)" in said
+
+
+def test_an_address_that_basket_refuses_to_look_up_is_explained():
+    parked = contact(problem="2", failing_since=EARLIER, parked=True, touched_at=EARLIER)
+
+    said = told(subject(WANTED, at=parked, standing=entitled("mozilla-phone")))
 
     assert "Since June 12, 2026, noon something is wrong: Basket says the address is" in said
-    assert "mozilla-phone: Since June 12, 2026, noon the policy means it for them." in said
-    assert "(refused, code 2)" in said
+    assert "It is parked: nothing more is tried until" in said
+    assert "Next attempt: none: it waits for another address" in said
 
 
-def test_without_an_address_there_is_nothing_to_tell_basket():
-    wanted = line(wanted=True, entitled=True)
+def test_a_person_who_is_gone_at_basket_is_explained():
+    lost = held(state=State.LOST, missing_at=EARLIER)
 
-    said = told(
-        contact(email="", wanted_email=""), [wanted], entitled("mozilla-phone", email=""), around()
-    )
+    said = told(subject(WANTED, lost, standing=entitled("mozilla-phone")))
 
-    assert "They have no e-mail address" in said
+    assert "They get none of this site's newsletters." in said
+    assert "Basket does not know this person any more" in said
 
 
-def test_a_new_address_that_basket_refuses_is_explained():
-    stranded = contact(wanted_email="new@example.invalid", refused_email="new@example.invalid")
+@pytest.mark.parametrize(
+    ("email", "words"),
+    [("", "They have no e-mail address"), ("no address", "Basket cannot take their e-mail")],
+)
+def test_without_a_usable_address_there_is_nothing_to_tell_basket(email, words):
+    member = Member(pk=1, site_member_id=1)
+    about = subject(WANTED, standing=entitled("mozilla-phone", email=email), members=[member])
 
-    said = told(stranded, [], entitled(email="new@example.invalid"), around())
+    assert words in told(Subject(about.rows, None, about.members, about.standings))
 
-    assert "Basket does not accept their new address. It keeps the one before" in said
+
+def moved(*rows, **fields):
+    """A member who has moved to another address, where Basket is still to be told."""
+    new = contact(2, "new@example.com", touched_at=NOW, **fields)
+    about = subject(
+        contact(), WANTED, held(), Move(member_id=1, source_id=1, target_id=2, moved_at=NOW), *rows,
+        at=new, standing=entitled("mozilla-phone", email="new@example.com"),
+    )  # fmt: skip
+    return told(about)
 
 
 def test_a_changed_address_is_still_to_be_told():
-    moving = contact(wanted_email="new@example.com", settled_at=None)
+    said = moved()
 
-    said = told(moving, [], entitled(email="new@example.com"), around())
-
+    assert "They get mozilla-phone." in said
     assert "Their address has changed, and Basket is still to be told." in said
-    assert "Basket is still to be asked about them. Next attempt: as soon as" in said
+    assert "subscribe to mozilla-phone" in said
+    assert "Next attempt: as soon as" in said
+
+
+def test_a_new_address_that_basket_refuses_is_explained():
+    refused = subscription(contact_id=2, state=State.REFUSED, error_code="blocked domain")
+
+    said = moved(refused)
+
+    assert "Basket does not accept their new address. It keeps the one before" in said
+    assert "They get mozilla-phone." in said
 
 
 def test_a_parked_contact_says_after_how_many_failures():
     parked = contact(
-        error="unavailable", failing_since=EARLIER, parked_at=NOW, attempts=10, settled_at=None
+        problem="unavailable", failing_since=EARLIER, parked=True, attempts=10, touched_at=EARLIER
     )
 
-    said = told(parked, [line(wanted=True, entitled=True)], entitled("mozilla-phone"), around())
+    said = told(subject(WANTED, at=parked, standing=entitled("mozilla-phone")))
 
-    assert "It was parked on June 15, 2026, noon after 10 failed attempts" in said
+    assert "It was parked after 10 failed attempts" in said
     assert "Not sent yet: subscribe to mozilla-phone. Next attempt: none: it failed too" in said
 
 
-def test_switch_and_breaker_are_named():
-    pulse = Pulse(opened_at=EARLIER, reason=Pulse.Reason.UNAVAILABLE)
+def test_unwanted_newsletter_waits_for_its_unsubscribe():
+    about = subject(decision(wanted=False), held(), at=contact(touched_at=NOW))
 
-    said = told(contact(), [], entitled(), around(switch_is_on=False, pulse=pulse))
+    assert "Not sent yet: unsubscribe from mozilla-phone." in told(about)
+
+
+def test_undecided_newsletter_is_not_called_unsent():
+    assert "Not sent yet" not in told(subject(held()))
+
+
+def test_switch_and_breaker_are_named():
+    status = Status(opened_at=EARLIER, reason=Status.Reason.UNAVAILABLE)
+
+    said = told(subject(), around(switch_is_on=False, status=status))
 
     assert "The switch BASKET_SWITCH_ENABLED is off" in said
-    assert "open since June 12, 2026, noon (Basket is out of reach or broken)" in said
+    assert "open since June 12, 2026, noon (Basket is out of reach or fails)" in said
 
 
-def test_what_the_ledger_has_not_heard_of_is_said():
-    assert "Something about them changed a moment ago" in told(
-        contact(), [], entitled("mozilla-phone"), around()
-    )
-    assert "Something about them changed a moment ago" in told(
-        contact(), [], entitled(email="new@example.com"), around()
-    )
+def test_a_paused_newsletter_is_named():
+    status = Status(unknown_newsletters={"mozilla-phone": EARLIER.isoformat()})
+
+    assert "Basket does not know mozilla-phone" in told(subject(), around(status=status))
+
+
+def test_difference_between_site_and_ledger_is_explained():
+    words = "Something about them changed a moment ago"
+
+    assert words in told(subject(standing=entitled("mozilla-phone")))
+    assert words in told(subject(standing=entitled(email="new@example.com")))
+    assert words not in told(subject(standing=entitled(email=EMAIL.upper())))
+
+
+def test_a_removal_that_a_brake_holds_back_is_explained():
+    member = Member(pk=1, site_member_id=1, contact_id=1, held_back_at=EARLIER)
+
+    said = told(subject(WANTED, held(), members=[member]))
+
+    assert "A change of June 12, 2026, noon would take newsletters away" in said
+    assert "Something about them changed" not in said
 
 
 @pytest.mark.parametrize(("others", "words"), [(1, "1 other member has"), (2, "2 other members")])
 def test_others_with_the_same_address_are_mentioned(others, words):
-    assert words in told(contact(), [], entitled(), around(), others=others)
+    there = [Member(pk=n, site_member_id=n, contact_id=1) for n in range(1, others + 2)]
+
+    about = subject(members=there)
+
+    assert words in told(Subject(about.rows, about.contact, there[:1], about.standings))
+
+
+def test_on_a_shared_contact_s_page_each_member_has_a_reason():
+    there = [Member(pk=n, site_member_id=n, contact_id=1) for n in (1, 2)]
+    unsubscribed = decision(member_id=2, decided_by=DecidedBy.ADMIN)
+
+    said = told(subject(unsubscribed, members=there))
+
+    assert "mozilla-phone: Member 1: The policy does not mean it for them, and no admin" in said
+    assert "Member 2: On June 12, 2026, noon an admin unsubscribed them." in said
 
 
 def test_a_deleted_member_s_removal_is_explained():
-    said = told(contact(departed_at=EARLIER, wanted_email=""), [], None, around())
+    said = told(nobody_at(contact(clear=True, touched_at=NOW), held(decided=True)))
 
-    assert "This member was deleted, or changed their address, on June 12, 2026" in said
+    assert "This member was deleted, or changed their address" in said
+    assert "unsubscribe from mozilla-phone" in said
     assert "policy" not in said
 
 
-DUE = {"settled_at": None}
+DUE = {"touched_at": EARLIER}
 
 
 @pytest.mark.parametrize(
     ("fields", "more", "words"),
     [
         pytest.param({}, {}, "none needed", id="settled"),
-        pytest.param({"error": "refused"}, {}, "none: it waits for another", id="refused"),
+        pytest.param(
+            {**DUE, "parked": True, "problem": "2"}, {}, "none: it waits for another", id="refused"
+        ),
+        pytest.param({"problem": "2"}, {}, "none: it waits for another", id="refused newsletter"),
+        pytest.param({"problem": "missing at Basket"}, {}, "none: it waits for an", id="missing"),
         pytest.param({**DUE, "leased_until": LATER}, {}, "being worked on now", id="leased"),
         pytest.param({**DUE, "leased_until": EARLIER}, {}, "as soon as", id="lease over"),
-        pytest.param({**DUE, "parked_at": NOW}, {}, "none: it failed too often", id="parked"),
+        pytest.param({**DUE, "parked": True}, {}, "none: it failed too often", id="parked"),
         pytest.param(DUE, {"switch_is_on": False}, "waits until the switch", id="switch off"),
-        pytest.param(DUE, {"pulse": Pulse(opened_at=NOW)}, "waits until Basket", id="breaker"),
+        pytest.param(DUE, {"status": Status(opened_at=NOW)}, "waits until Basket", id="breaker"),
         pytest.param({**DUE, "not_before": LATER}, {}, "at June 15, 2026, 12:20 p.m.", id="later"),
         pytest.param({**DUE, "not_before": EARLIER}, {}, "as soon as", id="wait is over"),
         pytest.param(DUE, {}, "as soon as a worker is free", id="due"),
@@ -173,27 +295,53 @@ def test_the_next_attempt(fields, more, words):
 
 
 @pytest.mark.parametrize(
-    ("fields", "policy", "words"),
+    ("decided", "row", "policy", "words"),
     [
-        ({"wanted": True}, True, "the policy means it for them."),
-        ({}, False, "the policy does not mean it for them."),
-        ({"wanted": True, "decided_by": "admin"}, True, "an admin subscribed them."),
-        ({"wanted": True, "decided_by": "admin"}, False, "The policy does not mean it for them."),
-        ({"decided_by": "admin"}, True, "The policy means it for them."),
-        ({"wanted": True, "decided_by": "member"}, True, "they subscribed again by themselves."),
-        ({"wanted": True, "state": "awaiting"}, True, "waits for their confirmation"),
-        ({"wanted": True, "state": "subscribed", "missing_at": NOW}, True, "being looked into"),
-        ({"state": "unsubscribed", "decided_by": "admin"}, None, "not yet seen to be done"),
-        ({"state": "opted_out", "despite_opt_out": True}, True, "all the same"),
+        ({"wanted": True}, {}, True, "the policy means it for them."),
+        ({}, {}, False, "the policy does not mean it for them."),
+        ({"wanted": True, "decided_by": "admin"}, {}, True, "an admin subscribed them."),
+        (
+            {"wanted": True, "decided_by": "admin"},
+            {},
+            False,
+            "an admin subscribed them. The policy does not mean it for them.",
+        ),
+        ({"decided_by": "admin"}, {}, True, "The policy means it for them."),
+        ({"wanted": True, "decided_by": "member"}, {}, True, "subscribed by their own choice."),
+        (
+            {"wanted": True},
+            {"state": "subscribed", "confirmed_at": EARLIER, "missing_at": NOW},
+            True,
+            "being looked into",
+        ),
+        (
+            {"decided_by": "admin"},
+            {"state": "subscribed", "confirmed_at": EARLIER, "removal_pending": True},
+            None,
+            "not yet seen to be done",
+        ),
+        (
+            {"wanted": True, "opted_out_at": EARLIER, "despite_opt_out": True},
+            {},
+            True,
+            "all the same",
+        ),
+        ({"decided_by": ""}, {}, None, "No policy names it"),
+        ({"decided_by": ""}, {}, True, "has not looked at them yet"),
+        ({"decided_by": ""}, {}, False, "does not mean"),
     ],
 )
-def test_the_reason_of_one_newsletter(fields, policy, words):
-    assert words in reason(line(**fields), entitled=policy)
+def test_the_reason_of_one_newsletter(decided, row, policy, words):
+    about = subject(decision(**decided), subscription(**row))
+
+    said = reason(about.rows, about.members[0], about.contact, "mozilla-phone", entitled=policy)
+
+    assert words in said
 
 
-@pytest.mark.parametrize(
-    ("policy", "words"),
-    [(None, "No policy names it"), (True, "has not looked at them yet"), (False, "does not mean")],
-)
-def test_the_reason_where_the_ledger_has_no_line(policy, words):
-    assert words in reason(None, entitled=policy)
+def test_a_confirmation_that_is_awaited_is_named():
+    about = subject(WANTED, held(), at=contact(optin=False))
+
+    said = reason(about.rows, about.members[0], about.contact, "mozilla-phone", entitled=True)
+
+    assert "waits for their confirmation" in said

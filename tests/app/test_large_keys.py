@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mozillians_basket.admin import failures
-from mozillians_basket.models import Batch, BatchItem, Contact, Pulse
+from mozillians_basket.models import Approval, BulkItem, BulkRequest, Contact, Member
 from tests.factories import UserProfileFactory
 
 LARGE = 123456
@@ -18,38 +18,39 @@ def _thousands_apart(settings):
     settings.USE_THOUSAND_SEPARATOR = True
 
 
-def test_a_problem_is_tried_again_from_its_own_page(switch_on, admin_client):
-    Contact.objects.create(
-        pk=LARGE, member=UserProfileFactory(), error="refused", failing_since=timezone.now()
-    )
-    url = reverse("admin:mozillians_basket_problem_change", args=[LARGE])
+def test_problem_is_tried_again_from_its_own_page(switch_on, admin_client):
+    contact = Contact.objects.create(
+        pk=LARGE, email="fox@example.com", key="fox@example.com", touched_at=timezone.now(),
+        parked=True, problem="2", failing_since=timezone.now(),
+    )  # fmt: skip
+    Member.objects.create(site_member=UserProfileFactory(), contact=contact)
+    url = reverse("admin:mozillians_basket_failingcontact_change", args=[LARGE])
 
     page = admin_client.get(url).content.decode()
     (key,) = re.findall(r'name="_selected_action" value="([^"]*)"', page)
     tried = admin_client.post(
-        reverse("admin:mozillians_basket_problem_changelist"),
+        reverse("admin:mozillians_basket_failingcontact_changelist"),
         {"action": "retry", "_selected_action": key},
         follow=True,
     )
 
     assert key == str(LARGE)
     assert "1 problem is tried again in the background." in tried.content.decode()
+    contact.refresh_from_db()
+    assert not contact.parked
 
 
-def test_the_script_of_a_request_finds_the_number_of_failures(admin_client, db, monkeypatch):
+def test_script_of_a_request_finds_the_number_of_failures(admin_client, db, monkeypatch):
     monkeypatch.setattr(failures, "PER_PAGE", 1)
-    batch = Batch.objects.create(
-        pk=LARGE,
-        action="subscribe",
-        total=1500,
-        finished_at=timezone.now(),
-        counts={"failed": 1500},
-    )
-    BatchItem.objects.bulk_create(
-        BatchItem(batch=batch, member_id=number, state="failed", reason="unavailable")
+    request = BulkRequest.objects.create(
+        pk=LARGE, action="subscribe", state="finished", total=1500, position=1500,
+        finished_at=timezone.now(), counts={"failed": 1500},
+    )  # fmt: skip
+    BulkItem.objects.bulk_create(
+        BulkItem(request=request, member_id=number, state="failed", reason="unavailable")
         for number in range(1, 1501)
     )
-    url = reverse("admin:mozillians_basket_batch_change", args=[batch.pk])
+    url = reverse("admin:mozillians_basket_bulkrequest_change", args=[request.pk])
 
     page = admin_client.get(url, {"page": 1200}).content.decode()
 
@@ -59,11 +60,24 @@ def test_the_script_of_a_request_finds_the_number_of_failures(admin_client, db, 
     assert ">1,500<" in page
 
 
-def test_a_batch_is_named_by_its_key_as_it_is(admin_client, db):
-    Batch.objects.create(pk=LARGE, action="subscribe", newsletters=["mozilla-phone"], total=1500)
-    Pulse.now()
+def test_bulk_request_is_named_by_its_key_as_it_is(admin_client, db):
+    BulkRequest.objects.create(
+        pk=LARGE, action="subscribe", newsletters=["mozilla-phone"], state="running", total=1500
+    )
 
-    page = admin_client.get(reverse("admin:mozillians_basket_pulse_changelist")).content.decode()
+    page = admin_client.get(reverse("admin:mozillians_basket_status_changelist")).content.decode()
 
-    assert f"Batch {LARGE}: subscribe, mozilla-phone" in page
+    assert f"Bulk request {LARGE}: subscribe, mozilla-phone" in page
     assert "1,500 members" in page
+
+
+def test_member_who_is_gone_is_named_by_their_key_as_it_is(admin_client, db):
+    Approval.objects.create(
+        newsletter="mozilla-phone", kind=Approval.Kind.BRAKE, since=timezone.now(), number=1500,
+        total=2000, examples=[str(LARGE)],
+    )  # fmt: skip
+
+    page = admin_client.get(reverse("admin:mozillians_basket_status_removals")).content.decode()
+
+    assert f"member {LARGE}, gone" in page
+    assert ">1,500<" in page

@@ -8,7 +8,7 @@ from django.urls import path, reverse
 
 from mozillians_basket import tasks
 from mozillians_basket.admin import BasketMemberAdmin
-from mozillians_basket.models import Batch
+from mozillians_basket.models import BulkRequest
 from project.people.models import UserProfile
 from tests.app.bulk import SUBSCRIBE, UNSUBSCRIBE, text_of
 from tests.factories import UserProfileFactory
@@ -80,7 +80,7 @@ def test_a_site_that_turned_all_actions_off_has_none(basket, admin_client, opene
 
     assert offered(admin_client) == []
     assert answer.status_code == 200
-    assert not Batch.objects.exists()
+    assert not BulkRequest.objects.exists()
 
 
 def test_a_site_can_offer_one_of_the_two(basket, admin_client, opened):
@@ -102,18 +102,22 @@ def test_the_whole_way_works_on_an_admin_site_of_one_s_own(basket, admin_client,
     ordered = admin_client.post(draft.url, {"newsletters": ["mozilla-phone"]}, follow=True)
     tasks.sweep()
 
-    assert draft.url.startswith("/office/mozillians_basket/batch/")
+    assert draft.url.startswith("/office/mozillians_basket/bulkrequest/")
     assert 'href="/office/people/userprofile/?country__in=BR%2CCL"' in text_of(asked)
-    assert ordered.redirect_chain[-1][0].startswith("/office/mozillians_basket/batch/")
+    assert ordered.redirect_chain[-1][0].startswith("/office/mozillians_basket/bulkrequest/")
     assert set(basket.people) == {profile.user.email for profile in seen}
 
 
 def test_the_links_of_a_request_stay_on_its_admin_site(basket, admin_client, opened):
     opened(MemberOffice)
-    batch = Batch.objects.create(action="subscribe", newsletters=["mozilla-phone"])
-    url = reverse("admin:mozillians_basket_batch_change", args=[batch.pk], current_app="office")
+    request = BulkRequest.objects.create(
+        action="subscribe", newsletters=["mozilla-phone"], state="running"
+    )
+    url = reverse(
+        "admin:mozillians_basket_bulkrequest_change", args=[request.pk], current_app="office"
+    )
 
     text = text_of(admin_client.get(url))
 
     assert '="/admin/' not in text
-    assert f"/office/mozillians_basket/batch/{batch.pk}/cancel/" in text
+    assert f"/office/mozillians_basket/bulkrequest/{request.pk}/cancel/" in text

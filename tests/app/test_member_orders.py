@@ -1,4 +1,4 @@
-"""What an admin orders with the buttons on a member's page."""
+"""The orders behind the buttons on a member's page."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -7,9 +7,10 @@ from django.test import Client
 from django.urls import reverse
 from waffle.testutils import override_switch
 
+from mozillians_basket import tasks
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Contact, Event, Subscription
-from mozillians_basket.states import Decider
+from mozillians_basket.models import Decision, Event, Member, Subscription
+from mozillians_basket.rules.rows import DecidedBy
 from tests.app.steps import contact_of, held
 from tests.factories import UserFactory, UserProfileFactory
 
@@ -35,7 +36,7 @@ def test_a_member_is_subscribed_policy_or_not(basket, order, admin_user):
 
     assert "They are being subscribed to mozillians-nda." in page
     assert held(basket, profile.user.email) == {profile.user.email: {"mozillians-nda"}}
-    assert Subscription.objects.get().decided_by == Decider.ADMIN
+    assert Decision.objects.get().decided_by == DecidedBy.ADMIN
     event = Event.objects.get(kind=Event.Kind.DECIDED)
     assert (event.actor, event.newsletters) == (admin_user, ["mozillians-nda"])
     log = LogEntry.objects.get()
@@ -50,9 +51,10 @@ def test_a_member_is_unsubscribed_policy_or_not(basket, vouched, order):
     assert "an admin unsubscribed them." in order(vouched, "sync")
 
 
-def test_who_opted_out_is_subscribed_only_with_the_tick(basket, vouched, order):
+def test_opted_out_member_is_subscribed_only_with_the_tick(basket, vouched, order):
     basket.put_person(vouched.user.email, newsletters=[])
     order(vouched, "sync")
+    tasks.sweep()
 
     without = order(vouched, "subscribe", newsletters="mozilla-phone")
     kept = held(basket, vouched.user.email)
@@ -65,7 +67,7 @@ def test_who_opted_out_is_subscribed_only_with_the_tick(basket, vouched, order):
     assert LogEntry.objects.count() == 2
 
 
-def test_sync_now_finds_what_no_signal_told_of(basket, order):
+def test_sync_now_finds_a_change_that_no_signal_saw(basket, order):
     profile = UserProfileFactory()
     type(profile).objects.filter(pk=profile.pk).update(is_vouched=True)
 
@@ -87,20 +89,20 @@ def test_sync_now_ends_a_wait(basket, vouched, order, commit):
     order(vouched, "sync")
 
     assert waiting is not None
-    assert contact_of(vouched).error == ""
+    assert contact_of(vouched).problem == ""
     assert held(basket, vouched.user.email) == {vouched.user.email: set()}
 
 
 @pytest.mark.parametrize("what", ["subscribe", "unsubscribe", "sync"])
 def test_with_the_switch_off_a_button_says_so_and_does_nothing(basket, vouched, order, what):
-    before, lines = contact_of(vouched).touched_at, list(Subscription.objects.values())
+    before, rows = contact_of(vouched).touched_at, list(Subscription.objects.values())
 
     with override_switch(SWITCH, active=False):
         page = order(vouched, what, newsletters="mozilla-phone")
 
     assert "Nothing was done: the switch BASKET_SWITCH_ENABLED is off." in page
     assert contact_of(vouched).touched_at == before
-    assert list(Subscription.objects.values()) == lines
+    assert list(Subscription.objects.values()) == rows
     assert not LogEntry.objects.exists()
 
 
@@ -131,7 +133,7 @@ def test_a_member_without_an_address_cannot_be_subscribed(basket, order):
     page = order(UserProfileFactory(user__email=""), "subscribe", newsletters="mozilla-phone")
 
     assert "Nothing was done: they have no e-mail address." in page
-    assert not Subscription.objects.exists()
+    assert not Decision.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["basket", "basket_ask"])
@@ -161,7 +163,7 @@ def test_an_order_without_a_csrf_token_gets_403(basket, vouched, admin_user):
         assert client.post(url, {"order": "sync"}).status_code == 403
 
 
-def test_an_order_leads_back_to_where_it_was_given(basket, vouched, admin_client):
+def test_order_leads_back_to_the_page_of_its_button(basket, vouched, admin_client):
     url = reverse("admin:people_userprofile_basket", args=[vouched.pk])
     change = reverse("admin:people_userprofile_change", args=[vouched.pk])
 
@@ -172,11 +174,30 @@ def test_an_order_leads_back_to_where_it_was_given(basket, vouched, admin_client
     assert from_page.headers["Location"] == url
 
 
-def test_what_one_of_two_with_an_address_wants_is_not_taken_away(basket, vouched, order, commit):
+def test_newsletter_wanted_by_another_member_at_the_address_is_kept(basket, vouched, order, commit):
     other = UserProfileFactory(user__email=vouched.user.email)
     order(other, "subscribe", newsletters="mozilla-phone")
 
     order(other, "unsubscribe", newsletters="mozilla-phone")
 
     assert held(basket, vouched.user.email) == {vouched.user.email: {"mozilla-phone"}}
-    assert Contact.objects.filter(email=vouched.user.email).count() == 2
+    assert Member.objects.filter(contact=contact_of(vouched)).count() == 2
+
+
+def test_an_order_that_an_opt_out_refused_leaves_nothing_behind(basket, vouched, order):
+    basket.put_person(vouched.user.email, newsletters=[])
+    order(vouched, "sync")
+    tasks.sweep()
+    before = list(Decision.objects.order_by("pk").values())
+
+    order(vouched, "subscribe", newsletters="mozilla-phone")
+
+    assert list(Decision.objects.order_by("pk").values()) == before
+
+
+def test_a_change_that_no_worker_saw_yet_is_older_than_the_order(basket, vouched, order):
+    vouched.vouches_received.all().delete()  # nothing is committed, so no message is sent
+
+    order(vouched, "subscribe", newsletters="mozilla-phone")
+
+    assert held(basket, vouched.user.email) == {vouched.user.email: {"mozilla-phone"}}

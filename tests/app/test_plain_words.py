@@ -1,9 +1,8 @@
-"""Each error that can be stored has words of its own for an admin."""
+"""Each problem that can be stored or told has words of its own for an admin."""
 
 import pytest
 
 from mozillians_basket.admin.plain_words import CLASSES, WORDS, code_of, in_plain_words
-from mozillians_basket.client import BLOCKED
 from mozillians_basket.exceptions import (
     BasketMisconfigured,
     BasketRefused,
@@ -11,6 +10,18 @@ from mozillians_basket.exceptions import (
     StepFailed,
     label_of,
 )
+from mozillians_basket.models import BulkItem, Problem
+
+
+@pytest.mark.parametrize("problem", Problem.values)
+def test_every_problem_has_words_and_can_be_filtered_by(problem):
+    assert (problem, None) in WORDS
+    assert problem in CLASSES
+
+
+@pytest.mark.parametrize("reason", BulkItem.Reason.values)
+def test_every_reason_of_a_bulk_item_has_words(reason):
+    assert in_plain_words(reason) != reason
 
 
 @pytest.mark.parametrize(
@@ -23,21 +34,24 @@ from mozillians_basket.exceptions import (
         pytest.param(StepFailed("somewhere"), id="unexpected"),
     ],
 )
-def test_every_label_has_words_and_can_be_filtered_by(error):
-    label = label_of(error)
-
-    assert (label, None) in WORDS
-    assert label in CLASSES
+def test_every_error_that_a_page_can_meet_has_words(error):
+    assert (label_of(error), None) in WORDS
 
 
 @pytest.mark.parametrize(
     ("label", "code", "words"),
     [
-        ("refused", 2, "Basket says the address is invalid."),
-        ("refused", BLOCKED, "Basket takes no addresses of this domain: it is blocked there."),
-        ("refused", 77, "Basket refuses this person."),
+        ("2", None, "Basket says the address is invalid."),
+        (
+            "blocked domain",
+            None,
+            "Basket takes no addresses of this domain: it is blocked there.",
+        ),
+        ("77", None, "Basket refuses this person."),
+        ("refused", "2", "Basket says the address is invalid."),
         ("unavailable", 15, "Basket is in maintenance."),
-        ("unavailable", None, "Basket is broken: it gave no usable answer."),
+        ("unavailable", None, "Basket fails: it gave no usable answer."),
+        ("unavailable", "", "Basket fails: it gave no usable answer."),
         ("no address", None, "They have no e-mail address."),
         ("of a later version", 3, "of a later version"),
     ],
@@ -50,8 +64,10 @@ def test_a_code_without_words_falls_back_to_its_label_s(label, code, words):
     ("label", "code", "shown"),
     [
         ("unavailable", None, "unavailable"),
-        ("refused", 2, "refused, code 2"),
-        ("refused", BLOCKED, "refused, no token"),
+        ("unavailable", "", "unavailable"),
+        ("unavailable", 15, "unavailable, code 15"),
+        ("2", None, "refused, code 2"),
+        ("blocked domain", None, "refused, no token"),
     ],
 )
 def test_the_code_stands_beside_the_words(label, code, shown):

@@ -1,4 +1,4 @@
-"""What admins do about problems: try again, put aside with a note."""
+"""The admin's actions on problems: retry, and dismiss with a note."""
 
 from datetime import timedelta
 
@@ -8,25 +8,24 @@ from django.urls import reverse
 from django.utils import timezone
 from waffle.testutils import override_switch
 
-from mozillians_basket import ledger, tasks
+from mozillians_basket import tasks
+from mozillians_basket.admin import journal
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.exceptions import BasketUnavailable
-from mozillians_basket.ledger import repairs
-from mozillians_basket.models import Contact, Event, Repair
-from tests.app.steps import claimed, contact_of, drain_everything, held
-from tests.factories import UserProfileFactory
+from mozillians_basket.models import Contact, Event
+from tests.app.steps import contact_of, drain_everything, held
+from tests.factories import UserProfileFactory, VouchFactory
 
-LIST = reverse("admin:mozillians_basket_problem_changelist")
+LIST = reverse("admin:mozillians_basket_failingcontact_changelist")
 
 
 @pytest.fixture
 def failed(basket, vouched, commit):
-    """A member whom Basket still has, and who failed to be unsubscribed; Basket is well again."""
+    """A member whose unsubscribe failed. Basket still has the newsletter, and works again."""
     fault = basket.fail("lookup", status=503)
     with commit():
         vouched.vouches_received.all().delete()
     basket.heal(fault)
-    assert contact_of(vouched).error == "unavailable"
+    assert contact_of(vouched).problem == "unavailable"
     return vouched
 
 
@@ -50,20 +49,28 @@ def act(admin_client, commit):
 
 def many(number):
     """Problems of this number of members."""
-    UserProfileFactory.create_batch(number)
+    VouchFactory.create_batch(number)
     drain_everything()
-    Contact.objects.update(failing_since=timezone.now(), error="unavailable")
-    return list(Contact.objects.all())
+    Contact.objects.filter(members__decisions__wanted=True).update(
+        failing_since=timezone.now(), problem="unavailable", attempts=1,
+        not_before=timezone.now() + timedelta(hours=1),
+    )  # fmt: skip
+    return list(Contact.objects.filter(failing_since__isnull=False))
 
 
-def test_a_retry_repairs_what_can_be(basket, failed, act, admin_user):
+def events(kind):
+    return Event.objects.filter(kind=kind)
+
+
+def test_retry_resolves_problems_whose_cause_is_gone(basket, failed, act, admin_user):
     page = act("retry", [contact_of(failed)])
 
     assert "1 problem is tried again in the background." in page
     assert held(basket, failed.user.email) == {failed.user.email: set()}
     assert contact_of(failed).failing_since is None
-    event = Event.objects.get(kind=Event.Kind.RETRIED)
+    event = events(Event.Kind.RETRIED).get()
     assert (event.contact, event.actor) == (contact_of(failed), admin_user)
+    assert event.outcome == "unavailable"
     log = LogEntry.objects.get()
     assert (log.user, log.object_id) == (admin_user, str(contact_of(failed).pk))
     assert log.get_change_message() == "Tried again."
@@ -80,27 +87,28 @@ def test_with_the_switch_off_a_retry_says_so_and_does_nothing(basket, failed, ac
     assert not LogEntry.objects.exists()
 
 
-def test_all_across_pages_are_left_to_the_worker_in_chunks(basket, act, admin_user, monkeypatch):
-    monkeypatch.setattr(repairs, "CHUNK", 3)
-    monkeypatch.setattr("mozillians_basket.admin.journal.CHUNK", 3)
+def test_all_across_pages_are_retried_and_noted_once(basket, act, admin_user, monkeypatch):
+    monkeypatch.setattr(journal, "EACH", 3)
     contacts = many(7)
 
     page = act("retry", contacts[:1], select_across="1")
 
     assert "7 problems are tried again in the background." in page
-    assert not Repair.objects.exists()
+    assert len(basket.people) == 7
     assert not Contact.objects.exclude(failing_since=None).exists()
-    assert Event.objects.filter(kind=Event.Kind.RETRIED, actor=admin_user).count() == 7
+    event = events(Event.Kind.RETRIED).get()
+    assert (event.actor, event.outcome, event.contact) == (admin_user, "7 problems", None)
     assert LogEntry.objects.get().object_repr == "7 problems"
 
 
-def test_what_is_filtered_out_is_not_retried_across_pages(basket, act):
+def test_filtered_out_problems_are_not_retried_across_pages(basket, act):
     contacts = many(3)
-    Contact.objects.filter(pk=contacts[0].pk).update(error="rate limit")
+    Contact.objects.filter(pk=contacts[0].pk).update(problem="rate limit")
 
     act("retry", contacts[:1], select_across="1", query="?error=rate+limit")
 
-    assert Event.objects.get(kind=Event.Kind.RETRIED).contact_id == contacts[0].pk
+    assert events(Event.Kind.RETRIED).get().contact_id == contacts[0].pk
+    assert Contact.objects.exclude(failing_since=None).count() == 2
 
 
 def test_a_retry_whose_message_was_lost_is_found_by_the_sweeper(basket, failed, admin_client):
@@ -109,7 +117,19 @@ def test_a_retry_whose_message_was_lost_is_found_by_the_sweeper(basket, failed, 
 
     tasks.sweep()
 
-    assert contact_of(failed).failing_since is None
+    assert held(basket, failed.user.email) == {failed.user.email: set()}
+
+
+def test_refused_newsletter_is_requested_again(basket, act, commit):
+    basket.load_newsletters({}, blocked_domains=["blocked.example.com"])
+    with commit():
+        profile = VouchFactory(vouchee__user__email="fox@blocked.example.com").vouchee
+    basket.clear_requests()
+
+    act("retry", [contact_of(profile)])
+
+    assert "subscribe" in [request.endpoint for request in basket.requests]
+    assert contact_of(profile).subscriptions.get(newsletter="mozilla-phone").state == "refused"
 
 
 def test_dismissing_asks_for_a_note_first(basket, failed, act):
@@ -129,9 +149,20 @@ def test_a_dismissed_problem_leaves_the_list_with_a_note(basket, failed, act, ad
 
     assert "1 problem was put aside." in page
     assert "Nothing is left to do: 1 problem is put aside." in page
-    event = Event.objects.get(kind=Event.Kind.DISMISSED)
-    assert (event.remark, event.actor) == ("wrote to ***", admin_user)
+    event = events(Event.Kind.DISMISSED).get()
+    assert (event.note, event.actor, event.outcome) == ("wrote to ***", admin_user, "unavailable")
     assert LogEntry.objects.get().get_change_message() == "Put aside. wrote to ***"
+
+
+def test_refused_subscription_can_be_dismissed(basket, act, admin_client, commit):
+    basket.load_newsletters({}, blocked_domains=["blocked.example.com"])
+    with commit():
+        profile = VouchFactory(vouchee__user__email="fox@blocked.example.com").vouchee
+    assert "it is blocked there" in admin_client.get(LIST).content.decode()
+
+    page = act("dismiss", [contact_of(profile)], basket_confirm="1", remark="let it be")
+
+    assert "Nothing is left to do: 1 problem is put aside." in page
 
 
 def test_a_dismissed_problem_is_shown_when_asked_for_and_can_be_retried(basket, failed, act):
@@ -140,33 +171,36 @@ def test_a_dismissed_problem_is_shown_when_asked_for_and_can_be_retried(basket, 
     act("retry", [contact_of(failed)], query="?dismissed=any")
 
     assert contact_of(failed).failing_since is None
+    assert held(basket, failed.user.email) == {failed.user.email: set()}
 
 
 def test_another_problem_of_a_dismissed_member_is_shown(basket, failed, act, admin_client):
     act("dismiss", [contact_of(failed)], basket_confirm="1", remark="later")
     Contact.objects.update(not_before=None)
+    basket.fail("lookup", kind="rate_limit")
 
-    ledger.postpone(ledger.Sheet(claimed(failed)).open(), BasketUnavailable(429))
+    tasks.sweep()
 
     assert "asked too often" in admin_client.get(LIST).content.decode()
 
 
-def test_many_are_dismissed_by_the_worker_also_with_the_switch_off(basket, act, monkeypatch):
-    monkeypatch.setattr(repairs, "CHUNK", 2)
+def test_many_are_dismissed_also_with_the_switch_off(basket, act, monkeypatch):
+    monkeypatch.setattr(journal, "EACH", 2)
     contacts = many(5)
 
     with override_switch(SWITCH, active=False):
         act("dismiss", contacts[:1], select_across="1", basket_confirm="1", remark="an outage")
 
-    assert not Contact.objects.filter(dismissed_at=None).exists()
-    assert set(Event.objects.values_list("remark", flat=True)) == {"an outage"}
+    assert not Contact.objects.filter(failing_since__isnull=False, dismissed_at=None).exists()
+    event = events(Event.Kind.DISMISSED).get()
+    assert (event.outcome, event.note) == ("5 problems", "an outage")
 
 
 @pytest.mark.parametrize("action", ["retry", "dismiss"])
 def test_without_the_permission_nothing_is_offered_and_a_forged_post_gets_403(
     basket, failed, client_with, action
 ):
-    client = client_with("view_problem", "view_userprofile")
+    client = client_with("view_failingcontact", "view_userprofile")
     keys = [contact_of(failed).pk]
 
     page = client.get(LIST).content.decode()
@@ -180,22 +214,21 @@ def test_without_the_permission_nothing_is_offered_and_a_forged_post_gets_403(
     assert contact_of(failed).dismissed_at is None
 
 
-def test_a_retry_of_a_thousand_takes_few_queries(basket, act, django_assert_max_num_queries):
+def test_a_retry_of_many_takes_no_more_queries(
+    switch_on, admin_client, django_assert_max_num_queries
+):
     UserProfileFactory.create_batch(2)
-    member = UserProfileFactory()
-    drain_everything()
-    moment = timezone.now() - timedelta(days=1)
+    moment = timezone.now()
     Contact.objects.bulk_create(
-        Contact(email=f"{number}@example.com", settled_at=moment, touched_at=moment)
-        for number in range(450)
-    )
-    Contact.objects.update(failing_since=moment, error="refused")
-
-    with django_assert_max_num_queries(14):
-        ledger.repair(
-            Repair.Action.RETRY,
-            list(Contact.objects.values_list("pk", flat=True)),
-            actor=member.user,
+        Contact(
+            email=f"{n}@example.com", key=f"{n}@example.com", problem="2", failing_since=moment,
         )
+        for n in range(1200)
+    )  # fmt: skip
+    first = Contact.objects.first()
+    fields = {"action": "retry", "_selected_action": [first.pk], "select_across": "1"}
 
-    assert ledger.due().count() == Contact.objects.count() > 450
+    with django_assert_max_num_queries(35):
+        admin_client.post(LIST, fields)
+
+    assert Contact.objects.filter(retry=True, touched_at__isnull=False).count() == 1200

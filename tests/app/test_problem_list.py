@@ -1,21 +1,18 @@
-"""The list of problems in the admin: what is in it, in which words, and how it is searched."""
+"""The list of problems in the admin: its contents, words, filters and search."""
 
 from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from mozillians_basket.admin.filters import CONCERNED, is_concerned
-from mozillians_basket.models import Contact, Subscription
-from mozillians_basket.states import State
+from mozillians_basket.models import Contact, Member, Subscription
 from tests.app.steps import contact_of, drain_everything, queries
 from tests.factories import UserProfileFactory, VouchFactory
 
-LIST = reverse("admin:mozillians_basket_problem_changelist")
+LIST = reverse("admin:mozillians_basket_failingcontact_changelist")
 
 
 def page_of(client, **query):
@@ -29,18 +26,27 @@ def failing(name="Red Fox", *, ago=timedelta(minutes=5), **fields):
     profile = VouchFactory(vouchee__full_name=name, vouchee__user__email=f"{name}@example.com")
     drain_everything()
     begun = timezone.now() - ago
-    fields = {"error": "unavailable", "failing_since": begun, "attempts": 3, **fields}
-    Contact.objects.filter(member=profile.vouchee).update(**fields)
+    fields = {"problem": "unavailable", "failing_since": begun, "attempts": 3, **fields}
+    Contact.objects.filter(members__site_member=profile.vouchee).update(**fields)
     return profile.vouchee
+
+
+def without(name, state, code=""):
+    """A vouched member whose newsletter Basket refuses or has lost."""
+    profile = failing(name, problem="", failing_since=None, attempts=0)
+    Subscription.objects.create(
+        contact=contact_of(profile), newsletter="mozilla-phone", state=state, error_code=code
+    )
+    return profile
 
 
 def test_without_a_problem_all_is_well(vouched, admin_client):
     assert "All is well: nothing fails, is parked or refused." in page_of(admin_client)
 
 
-def test_where_all_problems_are_put_aside_not_all_is_well(switch_on, admin_client):
-    failing("fox", error="refused", dismissed_at=timezone.now())
-    failing("hare", error="refused", dismissed_at=timezone.now())
+def test_list_with_only_dismissed_problems_says_so(switch_on, admin_client):
+    failing("fox", problem="2", dismissed_at=timezone.now())
+    failing("hare", problem="2", dismissed_at=timezone.now())
 
     page = page_of(admin_client)
 
@@ -52,7 +58,7 @@ def test_where_all_problems_are_put_aside_not_all_is_well(switch_on, admin_clien
 
 def test_a_problem_is_told_in_plain_words(switch_on, admin_client):
     waits = timezone.now() + timedelta(hours=1)
-    profile = failing("fox", error="refused", error_code=2, not_before=waits)
+    profile = failing("fox", problem="2", not_before=waits)
 
     page = page_of(admin_client)
 
@@ -60,14 +66,14 @@ def test_a_problem_is_told_in_plain_words(switch_on, admin_client):
     assert f'<a href="/admin/people/userprofile/{profile.pk}/change/">fox</a>' in page
     assert "fox@example.com" in page
     assert ">mozilla-phone<" in page
-    assert f"/admin/mozillians_basket/problem/{contact_of(profile).pk}/change/" in page
+    assert f"/admin/mozillians_basket/failingcontact/{contact_of(profile).pk}/change/" in page
     assert "All is well" not in page
 
 
-def test_who_may_not_view_members_sees_neither_names_nor_addresses(client_with):
+def test_admin_who_may_not_view_members_sees_no_names_or_addresses(client_with):
     profile = failing("fox")
 
-    page = page_of(client_with("view_problem"))
+    page = page_of(client_with("view_failingcontact"))
 
     assert "fox@example.com" not in page
     assert ">fox<" not in page
@@ -75,7 +81,7 @@ def test_who_may_not_view_members_sees_neither_names_nor_addresses(client_with):
     assert f"member {profile.pk}" in page
 
 
-def test_what_a_deleted_member_left_is_told_so(basket, admin_client, commit, vouched):
+def test_problem_of_a_deleted_member_says_so(basket, admin_client, commit, vouched):
     basket.fail("lookup", status=503)
     with commit():
         vouched.delete()
@@ -89,32 +95,34 @@ WEEK = timedelta(weeks=1)
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ({}, {"waits", "parked", "address", "blocked", "old"}),
+        ({}, {"waits", "parked", "address", "blocked", "old", "lost"}),
         ({"waits": "retry"}, {"waits", "old"}),
         ({"waits": "parked"}, {"parked"}),
         ({"waits": "address"}, {"address"}),
-        ({"waits": "refused"}, {"blocked"}),
+        ({"waits": "refused"}, {"blocked", "lost"}),
         ({"error": "rate limit"}, {"waits"}),
         ({"error": "refused"}, {"address", "blocked"}),
-        ({"newsletter": "mozilla-phone"}, {"waits", "parked", "address", "blocked", "old"}),
+        ({"error": "missing at Basket"}, {"lost"}),
+        ({"newsletter": "mozilla-phone"}, {"waits", "parked", "address", "blocked", "old", "lost"}),
         ({"newsletter": "mozillians-nda"}, set()),
-        ({"since": "hour"}, {"waits", "address", "blocked"}),
-        ({"since": "day"}, {"waits", "address", "blocked", "parked"}),
-        ({"since": "week"}, {"waits", "address", "blocked", "parked"}),
+        ({"since": "hour"}, {"waits", "address"}),
+        ({"since": "day"}, {"waits", "address", "parked"}),
+        ({"since": "week"}, {"waits", "address", "parked"}),
         ({"since": "older"}, {"old"}),
         ({"since": "older", "waits": "parked"}, set()),
         ({"dismissed": "yes"}, {"aside"}),
-        ({"dismissed": "any"}, {"waits", "parked", "address", "blocked", "old", "aside"}),
-        ({"error": "of no kind"}, {"waits", "parked", "address", "blocked", "old"}),
+        ({"dismissed": "any"}, {"waits", "parked", "address", "blocked", "old", "lost", "aside"}),
+        ({"error": "of no kind"}, {"waits", "parked", "address", "blocked", "old", "lost"}),
     ],
 )
 def test_the_filters(switch_on, admin_client, query, shown):
     now = timezone.now()
-    names = {"waits", "parked", "address", "blocked", "old", "aside"}
-    failing("waits", error="rate limit", error_code=5)
-    failing("parked", parked_at=now, ago=timedelta(hours=5))
-    failing("address", error="refused", error_code=2)
-    failing("blocked", error="refused", error_code=-1)
+    names = {"waits", "parked", "address", "blocked", "old", "lost", "aside"}
+    failing("waits", problem="rate limit")
+    failing("parked", parked=True, ago=timedelta(hours=5))
+    failing("address", problem="2", parked=True)
+    without("blocked", "refused", "blocked domain")
+    without("lost", "missing at Basket")
     failing("old", ago=2 * WEEK)
     failing("aside", dismissed_at=now)
 
@@ -128,7 +136,6 @@ def test_the_filters(switch_on, admin_client, query, shown):
     ("term", "shown"),
     [
         pytest.param("FOX@Example.com", {"fox"}, id="address"),
-        pytest.param("new@example.com", {"whale"}, id="new address"),
         pytest.param("fo", {"fox"}, id="name"),
         pytest.param("ox@example.com", set(), id="part of an address"),
         pytest.param("nobody", set(), id="nobody"),
@@ -138,7 +145,7 @@ def test_the_filters(switch_on, admin_client, query, shown):
 )
 def test_searching_by_member_and_address(admin_client, term, shown):
     failing("fox")
-    failing("whale", wanted_email="new@example.com")
+    failing("whale")
 
     page = page_of(admin_client, q=term)
 
@@ -148,17 +155,17 @@ def test_searching_by_member_and_address(admin_client, term, shown):
 def test_searching_by_the_member_s_key(client_with):
     fox, whale = failing("fox"), failing("whale")
 
-    page = page_of(client_with("view_problem"), q=str(fox.pk))
+    page = page_of(client_with("view_failingcontact"), q=str(fox.pk))
 
     assert f"member {fox.pk}<" in page
     assert f"member {whale.pk}<" not in page
 
 
 @pytest.mark.parametrize("term", ["fox@example.com", "fox"])
-def test_who_may_not_see_addresses_cannot_find_by_them(client_with, term):
+def test_admin_who_may_not_see_addresses_cannot_search_by_them(client_with, term):
     failing("fox")
 
-    assert "No problem is among" in page_of(client_with("view_problem"), q=term)
+    assert "No problem is among" in page_of(client_with("view_failingcontact"), q=term)
 
 
 def test_a_longer_list_takes_no_more_queries(admin_client):
@@ -178,24 +185,55 @@ def test_a_longer_list_takes_no_more_queries(admin_client):
     assert page.count('class="field-attempts"') == 11
 
 
-def test_the_page_and_the_filter_agree_on_what_is_concerned(vouched):
+def test_the_column_and_the_filter_agree_on_the_newsletters_concerned(vouched, admin_client):
     contact = contact_of(vouched)
-    lines = [
-        Subscription(contact=contact, newsletter=f"{state}-{wanted}", state=state, wanted=wanted)
-        for state in State
-        for wanted in (True, False)
-    ]
-    Subscription.objects.bulk_create(lines)
+    Contact.objects.update(problem="unavailable", failing_since=timezone.now())
+    found = {}
+    for state in Subscription.STATES:
+        Subscription.objects.update_or_create(
+            contact=contact, newsletter="mozillians-nda", defaults={"state": state}
+        )
+        in_column = "mozilla-phone, mozillians-nda" in page_of(admin_client)
+        in_filter = "No problem is among" not in page_of(admin_client, newsletter="mozillians-nda")
+        found[state] = in_column, in_filter
 
-    found = set(Subscription.objects.filter(CONCERNED & ~Q(newsletter="mozilla-phone")))
+    assert all(in_column == in_filter for in_column, in_filter in found.values())
+    assert found["refused"][0]
+    assert not found["unsubscribed"][0]
 
-    assert found == {line for line in lines if is_concerned(line)}
-    assert 0 < len(found) < len(lines)
+
+def test_a_contact_that_two_members_share_names_both(switch_on, admin_client):
+    fox = failing("fox")
+    hare = UserProfileFactory(full_name="hare")
+    Member.objects.create(site_member=hare, contact=contact_of(fox))
+
+    page = page_of(admin_client)
+
+    assert ">fox</a>, <a" in page
+    assert ">hare</a>" in page
+    assert page.count('class="field-attempts"') == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "words"),
+    [
+        ("refused", "blocked domain", "it is blocked there. (refused, no token)"),
+        ("missing at Basket", "", "Basket does not know this person any more"),
+    ],
+)
+def test_a_subscription_that_basket_refuses_or_lost_is_a_problem(
+    switch_on, admin_client, state, code, words
+):
+    profile = without("fox", state, code)
+    page = reverse("admin:mozillians_basket_failingcontact_change", args=[contact_of(profile).pk])
+
+    assert words in page_of(admin_client)
+    assert words in admin_client.get(page).content.decode()
 
 
 def test_a_problem_s_page_explains_it(switch_on, admin_client):
-    profile = failing("fox", error="refused", error_code=2)
-    url = reverse("admin:mozillians_basket_problem_change", args=[contact_of(profile).pk])
+    profile = failing("fox", problem="2")
+    url = reverse("admin:mozillians_basket_failingcontact_change", args=[contact_of(profile).pk])
 
     page = admin_client.get(url).content.decode()
 
@@ -208,16 +246,16 @@ def test_a_problem_s_page_explains_it(switch_on, admin_client):
 
 
 def test_a_problem_s_page_has_no_buttons_without_the_permission(client_with):
-    url = reverse("admin:mozillians_basket_problem_change", args=[contact_of(failing()).pk])
+    url = reverse("admin:mozillians_basket_failingcontact_change", args=[contact_of(failing()).pk])
 
-    page = client_with("view_problem").get(url).content.decode()
+    page = client_with("view_failingcontact").get(url).content.decode()
 
-    assert "Basket is broken" in page
+    assert "Basket fails" in page
     assert 'value="retry"' not in page
 
 
 def test_the_page_of_a_problem_that_is_over_leads_to_the_list(vouched, admin_client):
-    url = reverse("admin:mozillians_basket_problem_change", args=[contact_of(vouched).pk])
+    url = reverse("admin:mozillians_basket_failingcontact_change", args=[contact_of(vouched).pk])
 
     response = admin_client.get(url, follow=True)
 
@@ -228,6 +266,7 @@ def test_the_page_of_a_problem_that_is_over_leads_to_the_list(vouched, admin_cli
 def test_the_ledger_s_pages_lead_to_member_and_problem(switch_on, admin_client):
     profile = failing("fox")
     contact = contact_of(profile)
+    Subscription.objects.create(contact=contact, newsletter="mozilla-phone", state="unsubscribed")
     UserProfileFactory()
 
     page = admin_client.get(
@@ -235,18 +274,18 @@ def test_the_ledger_s_pages_lead_to_member_and_problem(switch_on, admin_client):
     ).content.decode()
     listed = admin_client.get(
         reverse("admin:mozillians_basket_contact_changelist"),
-        {"newsletter": "mozilla-phone", "state": "unknown", "error": "unavailable"},
+        {"newsletter": "mozilla-phone", "state": "unsubscribed", "error": "unavailable"},
     ).content.decode()
 
     assert f'href="/admin/people/userprofile/{profile.pk}/change/#basket"' in page
-    assert f'href="/admin/mozillians_basket/problem/{contact.pk}/change/"' in page
-    assert "Basket is broken: it gave no usable answer. (unavailable)" in page
+    assert f'href="/admin/mozillians_basket/failingcontact/{contact.pk}/change/"' in page
+    assert "Basket fails: it gave no usable answer. (unavailable)" in page
     assert "<h2>fox</h2>" in page
     assert f'<a href="/admin/people/userprofile/{profile.pk}/change/">fox</a>' in listed
 
 
-def test_whom_basket_was_never_asked_about_is_not_said_to_be_verified_long_ago(admin_client, db):
-    contact = Contact.objects.create(member=UserProfileFactory())
+def test_contact_that_was_never_looked_up_is_not_called_verified_long_ago(admin_client, db):
+    contact = Contact.objects.create(email="fox@example.com", key="fox@example.com")
 
     url = reverse("admin:mozillians_basket_contact_change", args=[contact.pk])
     page = admin_client.get(url).content.decode()

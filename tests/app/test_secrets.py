@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw, and calls with the wrong arguments, show no address either."""
+"""Unexpected errors, and calls with wrong arguments, show no address either."""
 
 import logging
 import traceback
@@ -6,10 +6,11 @@ import traceback
 import pytest
 from django_celery_results.models import TaskResult
 
-from mozillians_basket import ledger, sync, tasks
+from mozillians_basket import sync, tasks
 from mozillians_basket.exceptions import StepFailed, UnknownNewsletter
+from mozillians_basket.ledger import queue
 from mozillians_basket.site import Standing
-from tests.app.steps import claimed, contact_of, drain_everything
+from tests.app.steps import contact_of, drain_everything
 from tests.factories import VouchFactory
 
 EMAIL = "member@example.com"
@@ -22,33 +23,36 @@ def due(basket):
     return profile
 
 
-def break_down(sheet):
+def break_down(*arguments, **options):
     raise ValueError(f"something about {EMAIL}")
 
 
-def test_an_unexpected_error_in_a_step_shows_where_but_not_whom(due):
-    sheet = ledger.Sheet(claimed(due))
+def test_unexpected_error_shows_the_place_but_no_address(due):
+    lease, *_rest = queue.claim(1, [contact_of(due).pk])
 
-    with pytest.raises(StepFailed) as caught, sync.guarded(sheet):
-        break_down(sheet)
+    with pytest.raises(StepFailed) as caught, sync.guarded(lease):
+        break_down()
 
     told = "".join(traceback.format_exception(caught.value))
-    assert "ValueError at break_down" in told
+    assert "ValueError in tests.app.test_secrets.break_down" in told
     assert EMAIL not in told
     assert contact_of(due).leased_until is None
     assert contact_of(due).attempts == 1
 
 
-@pytest.mark.parametrize("step", ["look_up", "subscribe"])
-def test_the_stored_result_of_a_broken_step_shows_no_address(due, monkeypatch, caplog, eager, step):
+@pytest.mark.parametrize("broken", ["apply_lookups", "begin_subscribe", "end_subscribe"])
+def test_the_stored_result_of_a_broken_step_shows_no_address(
+    due, monkeypatch, caplog, eager, broken
+):
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(tasks.lookup_user_task, "store_eager_result", True)
-    monkeypatch.setattr(tasks.lookup_user_task, "ignore_result", False)
-    monkeypatch.setattr(sync, step, break_down)
+    for task in (tasks.lookup_users_task, tasks.subscribe_users_task):
+        monkeypatch.setattr(task, "store_eager_result", True)
+        monkeypatch.setattr(task, "ignore_result", False)
+    monkeypatch.setattr(sync.answers, broken, break_down)
 
-    tasks.lookup_user_task.apply((claimed(due).as_argument,), throw=False)
+    tasks.lookup_users_task.apply((), throw=False)
 
-    row = str(TaskResult.objects.values().get())
+    row = str(list(TaskResult.objects.values()))
     assert "StepFailed" in row
     assert EMAIL not in row
     assert EMAIL not in caplog.text
@@ -71,5 +75,5 @@ def test_swapped_arguments_show_no_address(basket, monkeypatch, caplog):
         assert EMAIL not in text
 
 
-def test_what_the_site_says_of_a_member_shows_no_address():
+def test_standing_shows_no_address():
     assert EMAIL not in repr(Standing(EMAIL, frozenset({"mozilla-phone"})))

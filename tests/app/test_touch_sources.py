@@ -65,7 +65,7 @@ def test_a_touch_that_leads_nowhere_stops_nobody_else_s(basket, touch):
 
 
 def test_a_member_s_key_that_comes_as_text_leaves_no_row_of_nobody(basket):
-    assert tasks.subscribe_user_to_basket("12345", ["mozilla-phone"]) == {"contacts": []}
+    assert tasks.subscribe_user_to_basket("12345", ["mozilla-phone"]) == {"mozilla-phone": "left"}
 
     assert not Contact.objects.exists()
 

@@ -75,7 +75,7 @@ def reload_until(page: Page, is_shown: Callable[[], bool], what: str) -> None:
 
 def turn_switch(page: Page) -> None:
     """Turn the switch the other way, by the overview's link."""
-    page.goto("/admin/mozillians_basket/pulse/")
+    page.goto("/admin/mozillians_basket/status/")
     page.get_by_role("link", name="Turn the switch o").click()
     page.get_by_label("Active").click()
     page.get_by_role("button", name="Save", exact=True).click()

@@ -8,10 +8,10 @@ from django.core.management import call_command
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from mozillians_basket import reconcile, tallies
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Contact, Event, Problem
+from mozillians_basket.models import Contact, Event, FailingContact
 from mozillians_basket.sandbox.testing import SandboxServer
+from mozillians_basket.upkeep import reconcile, retention
 from project.people.management.commands.demo_data import ADMIN
 from project.people.models import UserProfile
 from tests.browser.crowd import COUNTRIES, address, crowd
@@ -28,7 +28,7 @@ from tests.services.processes import wait_until
 from tests.services.site import unsettled
 
 #: How many members there are besides those of the demo data.
-MANY = 600
+MANY = 1800
 
 #: Whose address Basket does not accept, for whom Basket fails, who opted out.
 INVALID, FAILING, OPTED_OUT = (6, 30), (14,), (18, 24, 42)
@@ -73,7 +73,7 @@ class Scenes:
         wait_until(
             lambda: (
                 len(unsettled()) <= len(FAILING)
-                and Problem.objects.filter(failing_since__isnull=False).count() == 3
+                and FailingContact.objects.filter(failing_since__isnull=False).count() == 3
             ),
             timeout=600,
             what="what the members get",
@@ -101,8 +101,9 @@ class Scenes:
         self.basket.latency = 0.4
         self.page.get_by_role("button", name="Subscribe", exact=True).click()
         expect(self.page.get_by_text("members a second")).to_be_visible(timeout=PATIENCE * 1000)
+        bar = self.page.get_by_role("progressbar", name="Progress")
         wait_until(
-            lambda: self.page.locator("progress").evaluate("bar => bar.value") >= 35,
+            lambda: 30 <= bar.evaluate("bar => bar.value") < 100,
             timeout=PATIENCE,
             what="a third of the members",
         )
@@ -122,9 +123,9 @@ class Scenes:
 
     def lists(self) -> Iterator[tuple[str, bool]]:
         """Problems, overview and history."""
-        self.page.goto("/admin/mozillians_basket/problem/")
+        self.page.goto("/admin/mozillians_basket/failingcontact/")
         yield "problems", False
-        self.page.goto("/admin/mozillians_basket/pulse/")
+        self.page.goto("/admin/mozillians_basket/status/")
         yield "overview", True
         self.page.goto("/admin/mozillians_basket/event/")
         yield "history", False
@@ -133,7 +134,7 @@ class Scenes:
         """Many would lose their newsletter at once."""
         UserProfile.objects.filter(country=COUNTRIES[1]).update(is_vouched=False)
         reconcile.apply()
-        self.page.goto("/admin/mozillians_basket/pulse/removals/")
+        self.page.goto("/admin/mozillians_basket/status/removals/")
         yield "brake", True
 
 
@@ -141,7 +142,8 @@ def remember_weeks() -> None:
     """Events of the last thirty days, more in the daytime, with a bad day among them."""
     chance = random.Random(1)
     now = timezone.now()
-    contacts = list(Contact.objects.filter(failing_since__isnull=True).values_list("pk", flat=True))
+    well = Contact.objects.filter(failing_since__isnull=True)
+    contacts = list(well.values_list("pk", "members__site_member"))
     events = []
     for hour in range(2, 30 * 24):
         moment = now - timedelta(hours=hour)
@@ -149,10 +151,11 @@ def remember_weeks() -> None:
         is_bad = 11 * 24 <= hour < 12 * 24
         kinds = [Event.Kind.SUBSCRIBED] * chance.randint(0, busy)
         kinds += [Event.Kind.UNSUBSCRIBED] * chance.randint(0, busy // 4)
-        kinds += [Event.Kind.POSTPONED] * chance.randint(0, busy if is_bad else busy // 8)
-        events += [
-            Event(contact_id=chance.choice(contacts), kind=kind, created_at=moment)
-            for kind in kinds
-        ]
+        kinds += [Event.Kind.REFUSED] * chance.randint(0, busy if is_bad else busy // 8)
+        for kind in kinds:
+            contact_id, member_id = chance.choice(contacts)
+            events.append(
+                Event(contact_id=contact_id, member_id=member_id, kind=kind, created_at=moment)
+            )
     Event.objects.bulk_create(events)
-    tallies.fill()
+    retention.fill()

@@ -12,7 +12,7 @@ from tests.services.worker import SiteProcess
 #: What a worker and its site are told, so that nothing takes longer than a test can wait.
 HASTE = {
     "BASKET_TIMEOUT": "2",
-    "BASKET_LEASE_SECONDS": "5",
+    "BASKET_LEASE_SECONDS": "12",
     "BASKET_RECHECK_SECONDS": "1",
     "BASKET_SWEEP_EVERY": "0.5",
     "BASKET_WAIT_FACTOR": "0.05",

@@ -1,4 +1,4 @@
-"""What holds for each page of the app, whichever there are."""
+"""Promises that hold for every page of the app."""
 
 import pytest
 from playwright.sync_api import Page
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 APP = "/admin/mozillians_basket/"
 
 #: The app's tables that are shown.
-LISTS = ("batch", "contact", "event", "problem", "pulse")
+LISTS = ("bulkrequest", "contact", "event", "failingcontact", "status")
 
 
 def test_every_page_is_accessible(admin_page: Page, web: Web, site_with_a_past: None) -> None:

@@ -1,4 +1,4 @@
-"""What watches over the other tests notices what it is there for."""
+"""The checks behind the other tests find the faults that they look for."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ def guest(context: BrowserContext, web: Web) -> Page:
         ),
     ],
 )
-def test_what_goes_wrong_unseen_is_noticed(
+def test_errors_behind_a_page_are_noticed(
     guest: Page, web: Web, script: str, complaint: str
 ) -> None:
     watch = Watch(guest.context, web.url)
@@ -73,7 +73,7 @@ def test_a_page_with_nothing_wrong_has_no_complaints(guest: Page, web: Web) -> N
     assert not watch.complaints
 
 
-def test_what_is_expected_has_to_come_up(guest: Page, web: Web) -> None:
+def test_expected_error_has_to_occur(guest: Page, web: Web) -> None:
     watch = Watch(guest.context, web.url)
     watch.expect("Oh no")
 
@@ -94,7 +94,7 @@ def test_a_barrier_is_found(guest: Page) -> None:
     assert found[0].startswith("label (critical): <input>")
 
 
-def test_what_the_keyboard_does_not_reach_is_found(guest: Page) -> None:
+def test_element_that_the_keyboard_does_not_reach_is_found(guest: Page) -> None:
     guest.set_content("<button>One</button> <button tabindex=-1>Two</button>")
 
     tab_to(guest, guest.get_by_text("One"))

@@ -1,4 +1,4 @@
-"""What happened: searched, filtered, and followed to Celery's own entry."""
+"""The history: searched, filtered, and followed to the member."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,12 +12,12 @@ pytestmark = pytest.mark.browser
 HISTORY = "/admin/mozillians_basket/event/"
 
 
-def test_what_happened_to_somebody_is_found_by_their_address(
+def test_events_of_a_member_are_found_by_their_address(
     admin_page: Page, site_with_a_past: None
 ) -> None:
     admin_page.goto(HISTORY)
     rows = admin_page.locator("#result_list tbody tr")
-    expect(rows).to_have_count(past.MEMBERS, timeout=15_000)
+    expect(rows).to_have_count(past.MEMBERS - 1)  # a failed lookup is no event
 
     admin_page.get_by_role("textbox", name="Search").fill(address(past.OPTED_OUT))
     admin_page.keyboard.press("Enter")
@@ -28,7 +28,7 @@ def test_what_happened_to_somebody_is_found_by_their_address(
     assert_accessible(admin_page)
 
 
-def test_it_is_filtered_by_kind_and_followed_to_the_member(
+def test_history_is_filtered_by_kind_and_links_to_the_member(
     admin_page: Page, site_with_a_past: None
 ) -> None:
     admin_page.goto(HISTORY)
@@ -42,7 +42,7 @@ def test_it_is_filtered_by_kind_and_followed_to_the_member(
     expect(admin_page.get_by_text("Basket says the address is invalid").first).to_be_visible()
 
 
-def test_nothing_in_it_is_changed(admin_page: Page, site_with_a_past: None) -> None:
+def test_history_cannot_be_changed(admin_page: Page, site_with_a_past: None) -> None:
     admin_page.goto(HISTORY)
 
     expect(admin_page.locator("#result_list")).to_be_visible()

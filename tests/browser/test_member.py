@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from waffle.models import Switch
 
-from mozillians_basket import reconcile
 from mozillians_basket.sandbox.testing import SandboxServer
+from mozillians_basket.upkeep import reconcile
 from tests.browser import past
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.crowd import address, crowd, holders
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.browser
     ("number", "reason"),
     [
         pytest.param(past.REFUSED, "Basket says the address is invalid", id="refused"),
-        pytest.param(past.FAILING, "Basket is broken", id="failing"),
+        pytest.param(past.FAILING, "Basket fails", id="failing"),
         pytest.param(past.OPTED_OUT, "They turned it off themselves", id="opted-out"),
     ],
 )
-def test_why_somebody_gets_nothing_is_said_in_plain_words(
+def test_page_says_in_plain_words_why_a_member_gets_nothing(
     admin_page: Page, site_with_a_past: None, number: int, reason: str
 ) -> None:
     open_member(admin_page, address(number))
@@ -55,7 +55,7 @@ def test_basket_is_asked_and_shown_beside_the_ledger(
     ("fault", "reason"),
     [
         pytest.param({"kind": "drop"}, "Basket is out of reach", id="no-answer"),
-        pytest.param({"status": 503}, "Basket is broken", id="broken"),
+        pytest.param({"status": 503}, "Basket fails", id="broken"),
         pytest.param({"status": 401, "code": 7}, "does not accept this site's key", id="key"),
     ],
 )

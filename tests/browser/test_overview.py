@@ -1,11 +1,11 @@
-"""How it stands: the switch, the breaker, what waits, what was done."""
+"""The overview: the switch, the breaker, the queue, the calls of the last days."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from mozillians_basket import reconcile
-from mozillians_basket.models import Pulse
+from mozillians_basket.models import Status
 from mozillians_basket.sandbox.testing import SandboxServer
+from mozillians_basket.upkeep import reconcile
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.crowd import addresses, crowd, holders
 from tests.browser.moves import PATIENCE, reload_until, row, turn_switch
@@ -15,7 +15,7 @@ from tests.services.worker import SiteProcess
 
 pytestmark = pytest.mark.browser
 
-OVERVIEW = "/admin/mozillians_basket/pulse/"
+OVERVIEW = "/admin/mozillians_basket/status/"
 
 
 def test_the_overview_is_one_link_from_the_app_s_page(admin_page: Page) -> None:
@@ -85,7 +85,7 @@ def test_an_open_breaker_is_said_on_the_overview_until_basket_answers_again(
     crowd(MEMBERS, is_vouched=lambda number: True)
     basket.fail(status=401, code=7)
     reconcile.apply()
-    wait_until(lambda: Pulse.now().opened_at is not None, timeout=PATIENCE, what="the breaker")
+    wait_until(lambda: Status.read().opened_at is not None, timeout=PATIENCE, what="the breaker")
 
     admin_page.goto(OVERVIEW)
     expect(admin_page.get_by_text("The breaker has been open since")).to_be_visible()
@@ -99,7 +99,7 @@ def test_an_open_breaker_is_said_on_the_overview_until_basket_answers_again(
     wait_until(lambda: holders(basket, PHONE) == everybody, timeout=PATIENCE, what="Basket")
 
 
-def test_that_no_worker_runs_is_said(admin_page: Page) -> None:
+def test_overview_says_that_no_worker_runs(admin_page: Page) -> None:
     admin_page.goto(OVERVIEW)
 
     expect(admin_page.get_by_text("The sweeper has never run")).to_be_visible()

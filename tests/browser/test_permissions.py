@@ -1,4 +1,4 @@
-"""Who may not change newsletters is offered nothing that does, and sees addresses masked."""
+"""Admins without the permission to change newsletters get no buttons, and masked addresses."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -26,7 +26,7 @@ def admin(basket: object) -> User:
 def test_an_onlooker_sees_problems_without_addresses_and_without_actions(
     admin_page: Page, site_with_a_past: None
 ) -> None:
-    admin_page.goto("/admin/mozillians_basket/problem/")
+    admin_page.goto("/admin/mozillians_basket/failingcontact/")
 
     rows = admin_page.locator("#result_list tbody tr")
     expect(rows).to_have_count(2)

@@ -1,4 +1,4 @@
-"""What fails: found, understood, tried again or put aside."""
+"""The list of problems: found, understood, tried again or put aside."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,10 +14,10 @@ from tests.services.worker import SiteProcess
 
 pytestmark = pytest.mark.browser
 
-PROBLEMS = "/admin/mozillians_basket/problem/"
+PROBLEMS = "/admin/mozillians_basket/failingcontact/"
 
 
-def test_that_there_are_none_is_said(admin_page: Page) -> None:
+def test_empty_list_says_that_all_is_well(admin_page: Page) -> None:
     admin_page.goto(PROBLEMS)
 
     expect(admin_page.get_by_text("All is well")).to_be_visible()
@@ -40,7 +40,7 @@ def test_problems_are_told_in_plain_words_and_filtered(
     assert_accessible(admin_page)
 
 
-def test_what_failed_is_tried_again_when_its_cause_is_gone(
+def test_problems_are_tried_again_once_the_cause_is_gone(
     admin_page: Page, basket: SandboxServer, worker: SiteProcess
 ) -> None:
     past.happen(basket)
@@ -57,7 +57,7 @@ def test_what_failed_is_tried_again_when_its_cause_is_gone(
     reload_until(admin_page, well.is_visible, "no problems")
 
 
-def test_one_is_opened_and_tried_again_by_the_keyboard(
+def test_problem_is_opened_and_tried_again_by_the_keyboard(
     admin_page: Page, basket: SandboxServer, worker: SiteProcess
 ) -> None:
     past.happen(basket)
@@ -75,7 +75,7 @@ def test_one_is_opened_and_tried_again_by_the_keyboard(
     )
 
 
-def test_one_is_put_aside_with_a_note_that_the_history_keeps(
+def test_problem_is_put_aside_with_a_note_that_the_history_keeps(
     admin_page: Page, site_with_a_past: None
 ) -> None:
     admin_page.goto(PROBLEMS)

@@ -1,4 +1,4 @@
-"""What an admin wants who has never seen these pages, by what the pages themselves offer."""
+"""Tasks of an admin who has never seen these pages, done by what the pages offer."""
 
 import pytest
 from playwright.sync_api import Page, expect

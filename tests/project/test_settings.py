@@ -1,4 +1,4 @@
-"""What the environment makes of the settings, and what they make of the processes."""
+"""The environment decides the settings, and these decide how processes start."""
 
 import os
 import subprocess
@@ -103,13 +103,12 @@ def test_a_transaction_on_sqlite_has_the_write_lock_from_its_start() -> None:
     assert options["transaction_mode"] == "IMMEDIATE"
 
 
-def test_postgresql_is_reached_through_a_pool() -> None:
+def test_connections_to_postgresql_are_kept_and_checked() -> None:
     config = database("postgres://site:secret@db.example.org:5433/members?sslmode=require")
 
     assert config["ENGINE"] == "django.db.backends.postgresql"
-    assert config["OPTIONS"]["pool"]["max_size"] == 8
-    assert config["OPTIONS"]["sslmode"] == "require"
-    assert config.get("CONN_MAX_AGE", 0) == 0
+    assert config["OPTIONS"] == {"sslmode": "require"}
+    assert (config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"]) == (60, True)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,16 @@ ALSO_ON_POSTGRESQL = ("tests/app", "tests/people", "tests/groups")
 
 
 def main(arguments: list[str]) -> int:
-    """Return pytest's exit code. With arguments, only the tests of this folder are run."""
+    """
+    Return pytest's exit code.
+
+    With arguments, only tests of this folder are run: all, or those of the files named.
+    """
+    files = [] if any(each.startswith("tests/") for each in arguments) else ["tests/services"]
     with PostgreSQL() as postgres:
         os.environ["DATABASE_URL"] = postgres.url
         result = int(
-            pytest.main(
-                ["-m", "services", "tests/services", *arguments], plugins=[Running(postgres)]
-            )
+            pytest.main(["-m", "services", *files, *arguments], plugins=[Running(postgres)])
         )
         if result or arguments:
             return result

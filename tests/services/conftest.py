@@ -10,7 +10,7 @@ from django.db import connection
 from kombu import pools
 from waffle.models import Switch
 
-from mozillians_basket import sending
+from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
@@ -25,9 +25,9 @@ StartBeat = Callable[[], Beat]
 
 
 class StartWorker(Protocol):
-    """Start a worker; other arguments are variables of its environment."""
+    """Start a worker, with these arguments besides those that all have."""
 
-    def __call__(self, *, wait: bool = True, **environment: str) -> Worker: ...
+    def __call__(self, *arguments: str, wait: bool = True) -> Worker: ...
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +66,9 @@ def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     )
     app.conf.update(broker_url=server.url, broker_transport_options=options)
     forget_connections()
-    monkeypatch.setattr(sending, "_quiet_until", 0.0)
+    monkeypatch.setattr(dispatch, "_sender", dispatch._Sender())
     yield server
-    sending.flush(10)
+    dispatch.flush(10)
     if server.is_running:
         server.resume()
     forget_connections()
@@ -106,7 +106,9 @@ def site(postgres: PostgreSQL, broker: Broker, basket: SandboxServer) -> dict[st
         "BASKET_TIMEOUT": "2",
         "BASKET_LEASE_SECONDS": "5",
         "BASKET_RECHECK_SECONDS": "1",
+        "BASKET_REMOVAL_GRACE_SECONDS": "3",
         "BASKET_SWEEP_EVERY": "0.5",
+        "BASKET_WAIT_FACTOR": "0.05",
     }
 
 
@@ -115,8 +117,8 @@ def start_worker(site: dict[str, str]) -> Iterator[StartWorker]:
     """Start a worker, and wait until it is ready if not told otherwise."""
     with ExitStack() as stack:
 
-        def start(*, wait: bool = True, **environment: str) -> Worker:
-            started = Worker({**site, **environment})
+        def start(*arguments: str, wait: bool = True) -> Worker:
+            started = Worker(site, *arguments)
             stack.callback(started.stop)
             PROCESSES.append(started)
             started.launch()

@@ -1,32 +1,31 @@
 """What must be so after every fault: Basket holds what is wanted, and nothing is stuck."""
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 
-from mozillians_basket.models import Contact, Subscription, Touch
+from mozillians_basket.models import Contact, Decision, Member, Subscription
+from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
-from mozillians_basket.states import State
-from tests.services.site import settle
-
-PHONE, NDA = "mozilla-phone", "mozillians-nda"
+from tests.services.people import NDA, PHONE
+from tests.services.site import settle, unsettled
 
 
 def stuck() -> list[str]:
-    """What would wait for ever, one line each: touches, leases, failures; empty when nothing."""
-    leased = Contact.objects.filter(leased_until__isnull=False)
-    running = Contact.objects.filter(lookup__isnull=False)
-    parked = Contact.objects.filter(parked_at__isnull=False)
-    return [
-        *(f"undrained: {touch}" for touch in Touch.objects.all()),
-        *(f"leased: {contact}" for contact in leased),
-        *(f"in the middle of a sync: {contact}" for contact in running),
-        *(f"parked: {contact} ({contact.error})" for contact in parked),
-    ]
+    """What would wait for ever, one line each: what is unsettled or parked; empty when nothing."""
+    parked = Contact.objects.filter(parked=True)
+    return [*unsettled(), *(f"parked: {contact} ({contact.problem})" for contact in parked)]
 
 
 def opt_outs() -> set[tuple[str, str]]:
-    """Whom the ledger calls opted out, and of what."""
-    lines = Subscription.objects.filter(state=State.OPTED_OUT)
-    return set(lines.values_list("contact__email", "newsletter"))
+    """Whom the ledger calls opted out, and of what: mailboxes, and members by their address."""
+    mailboxes = Subscription.objects.filter(state=State.OPTED_OUT)
+    marked = Decision.objects.filter(opted_out_at__isnull=False)
+    off = Member.objects.filter(opted_out_at__isnull=False)
+    return {
+        *mailboxes.values_list("contact__email", "newsletter"),
+        *marked.values_list("member__contact__email", "newsletter"),
+        *product(off.values_list("contact__email", flat=True), (PHONE, NDA)),
+    }
 
 
 def assert_all_is_well(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mozillians_basket.models import Contact, Event, Pulse
+from mozillians_basket.models import Contact, Event, Problem, Status
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 from tests.services.conftest import StartWorker
 from tests.services.moments import has_struck
-from tests.services.outcome import NDA, PHONE, assert_all_is_well
+from tests.services.outcome import assert_all_is_well
+from tests.services.people import NDA, PHONE
 from tests.services.processes import wait_until
 from tests.services.site import settle
 from tests.services.test_killed_workers import NEW, OLD, member, move
@@ -24,11 +25,6 @@ pytestmark = [
 ]
 
 CALLS = ("lookup", "subscribe", "unsubscribe")
-
-
-@pytest.fixture
-def site(site: dict[str, str]) -> dict[str, str]:
-    return {**site, "BASKET_WAIT_FACTOR": "0.05"}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +112,9 @@ def test_what_changes_during_maintenance_is_carried_when_it_is_over(
     leaves.memberships.all().delete()
     move(stays)
     wait_until(
-        Contact.objects.filter(error="unavailable").exists, timeout=20, what="the maintenance"
+        Contact.objects.filter(problem=Problem.UNAVAILABLE).exists,
+        timeout=20,
+        what="the maintenance",
     )
     basket.maintenance = False
 
@@ -130,7 +128,7 @@ def test_a_wrong_key_stops_everything_and_loses_nothing(
     site["BASKET_API_KEY"] = "wrong"
     worker = start_worker()
     profiles = [VouchFactory.create(voucher=None).vouchee for _ in range(30)]
-    stopped = Pulse.objects.filter(opened_at__isnull=False, reason=Pulse.Reason.MISCONFIGURED)
+    stopped = Status.objects.filter(opened_at__isnull=False, reason=Status.Reason.MISCONFIGURED)
     wait_until(stopped.exists, timeout=20, what="the breaker")
     time.sleep(1)
     asked = len(basket.requests)
@@ -143,7 +141,7 @@ def test_a_wrong_key_stops_everything_and_loses_nothing(
     assert asked < 10
 
 
-def test_a_newsletter_that_basket_does_not_know_is_subscribed_once_it_does(
+def test_a_newsletter_that_basket_does_not_know_pauses_alone_until_it_does(
     site: dict[str, str],
     start_worker: StartWorker,
     beat: Beat,
@@ -155,10 +153,13 @@ def test_a_newsletter_that_basket_does_not_know_is_subscribed_once_it_does(
     with SandboxServer(newsletters=str(file), api_key=basket.api_key) as other:
         site["BASKET_URL"] = other.url
         start_worker()
-        stopped = Pulse.objects.filter(opened_at__isnull=False, error_code=9)
 
         member()
-        wait_until(stopped.exists, timeout=20, what="the breaker")
+        wait_until(lambda: Status.read().unknown, timeout=20, what="the pause")
+        wait_until(lambda: OLD in other.people, timeout=20, what="the other newsletter")
+        meanwhile = set(other.people[OLD].newsletters)
         other.load_newsletters({NDA: {"title": "NDA"}})
 
         assert_all_is_well(other, {OLD: {PHONE, NDA}})
+        assert meanwhile == {PHONE}
+        assert not Status.objects.filter(opened_at__isnull=False).exists()

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from mozillians_basket import ledger, sending, tasks
+from mozillians_basket import dispatch, sync, tasks
+from mozillians_basket.ledger import touches
 from mozillians_basket.models import Touch
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
@@ -102,7 +103,7 @@ def test_the_sweeper_goes_on_after_the_broker_was_away(
     broker.start()
     # A worker that had messages of a Redis which is gone may end; a supervisor starts the next.
     start_worker()
-    monkeypatch.setattr(sending, "_quiet_until", float("inf"))
+    monkeypatch.setattr(dispatch, "LIMIT", 0)  # this process sends nothing more
     vouch(profile)
     settle()
 
@@ -117,7 +118,7 @@ def test_messages_that_were_purged_are_not_needed(
 ) -> None:
     profile = member()
     vouch(profile)
-    sending.flush(10)
+    dispatch.flush(10)
 
     purged = app.control.purge()
     start_worker()
@@ -133,11 +134,11 @@ def test_a_message_that_comes_twice_subscribes_once(
 ) -> None:
     profile = member()
     vouch(profile)
-    touches = list(Touch.objects.values_list("pk", flat=True))
+    named = list(Touch.objects.values_list("pk", flat=True))
 
     for _ in range(3):
-        sending.send(tasks.sync_touched, touches)
-        sending.flush(10)  # or they were joined
+        dispatch.send(dispatch.SYNC_TOUCHED, named)
+        dispatch.flush(10)  # or they were joined
     start_worker()
     start_worker()
     settle()
@@ -151,13 +152,13 @@ def test_a_step_that_is_delivered_twice_is_carried_out_once(
 ) -> None:
     profile = member()
     vouch(profile)
-    sending.flush(10)
+    dispatch.flush(10)
     app.control.purge()
-    ledger.drain()
-    (lease,) = ledger.claim()
+    touches.drain()
+    outcome = sync.look_up()
 
     for _ in range(3):
-        tasks.lookup_user_task.delay(lease.as_argument)
+        tasks.subscribe_users_task.delay(outcome.lease, last=True)
     start_worker()
     start_worker()
     settle()

@@ -1,4 +1,4 @@
-"""What a statement of PostgreSQL's reads when it had to wait for a row that somebody changed."""
+"""What the ledger reads on PostgreSQL when it had to wait for rows that somebody changed."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -6,22 +6,24 @@ from typing import TypeVar
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F
+from django.utils import timezone
 
-from mozillians_basket import ledger
-from mozillians_basket.exceptions import LeaseLost
-from mozillians_basket.ledger import Lease, Sheet
-from mozillians_basket.ledger.touches import Drained
-from mozillians_basket.models import Contact, Event, Subscription
+from mozillians_basket import sync
+from mozillians_basket.ledger import touches
+from mozillians_basket.models import Contact, Decision, Event, Member, Subscription
+from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
-from mozillians_basket.states import State
 from project.people.models import Vouch
 from tests.services.moments import waiting_for_locks
 from tests.services.processes import wait_until
 from tests.services.servers import Broker
 from tests.services.site import member, vouch
 
-pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.parametrize("broker", ["redis"], indirect=True),
+]
 
 Result = TypeVar("Result")
 Elsewhere = Callable[[Callable[[], Result]], "Future[Result]"]
@@ -45,10 +47,12 @@ def elsewhere() -> Iterator[Elsewhere[Result]]:
 
 
 @pytest.fixture
-def lease(broker: Broker, basket: SandboxServer) -> Lease:
-    """Of a member who is to be subscribed, while no worker runs."""
+def lease(broker: Broker, basket: SandboxServer) -> str:
+    """Of a member who was looked up and is to be subscribed, while no worker runs."""
     vouch(member())
-    (lease,) = ledger.drain(claim=True).leases
+    touches.drain()
+    lease = sync.look_up().lease
+    assert lease
     return lease
 
 
@@ -57,79 +61,70 @@ def wait_for_locks() -> None:
     wait_until(waiting_for_locks, timeout=20, what="somebody who waits")
 
 
+def subscribes(basket: SandboxServer) -> int:
+    """How many subscribe calls Basket got."""
+    return [request.endpoint for request in basket.requests].count("subscribe")
+
+
 def test_a_step_reads_what_was_committed_while_it_waited(
-    lease: Lease, elsewhere: Elsewhere[Sheet]
+    lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
 ) -> None:
     with transaction.atomic():
-        Contact.objects.update(revision=F("revision") + 1, cause="meanwhile")
-        Subscription.objects.update(wanted=False)
-        taken = elsewhere(Sheet(lease).take)
+        list(Member.objects.select_for_update())
+        Decision.objects.update(wanted=False)
+        step = elsewhere(lambda: sync.subscribe(lease, last=True))
         wait_for_locks()
+    step.result(20)
 
-    sheet = taken.result(20)
-
-    assert sheet.lease == lease.prolonged
-    assert sheet.contact.cause == "meanwhile"
-    assert [line.wanted for line in sheet.lines.values()] == [False]
+    assert subscribes(basket) == 0
+    assert Contact.objects.get().touched_at is None
 
 
-def test_a_write_that_waited_for_another_s_is_made_again_on_what_that_one_left(
-    lease: Lease, elsewhere: Elsewhere[None]
+def test_a_step_that_lost_its_lease_while_it_waited_calls_nobody_and_writes_nothing(
+    lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
 ) -> None:
-    sheet = Sheet(lease).take()
-    seen = []
+    with transaction.atomic():
+        Contact.objects.update(lease="another-1")
+        step = elsewhere(lambda: sync.subscribe(lease, last=True))
+        wait_for_locks()
+    step.result(20)
 
-    def work() -> None:
-        (line,) = sheet.lines.values()
-        seen.append(line.wanted)
-        line.state = State.REFUSED
-        sheet.note(Event.Kind.REFUSED)
+    assert subscribes(basket) == 0
+    assert Contact.objects.get().lease == "another-1"
+    assert Subscription.objects.get(newsletter="mozilla-phone").requested_at is None
+
+
+def test_an_answer_is_not_written_down_under_a_lease_that_was_lost_during_the_call(
+    lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
+) -> None:
+    basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    step = elsewhere(lambda: sync.subscribe(lease, last=True))
+    begun = Subscription.objects.filter(requested_at__isnull=False)
+    wait_until(begun.exists, timeout=20, what="the call")
 
     with transaction.atomic():
-        Contact.objects.update(revision=F("revision") + 1)
-        Subscription.objects.update(wanted=False)
-        changed = elsewhere(lambda: sheet.change(work))
+        Contact.objects.update(lease="another-1")
         wait_for_locks()
-    changed.result(20)
+    step.result(20)
 
-    line = Subscription.objects.get()
-    assert seen == [True, False]
-    assert (line.wanted, line.state) == (False, State.REFUSED)
-    assert line.contact.events.count() == 1
+    assert subscribes(basket) == 1
+    row = Subscription.objects.get(newsletter="mozilla-phone")
+    assert (row.state, row.confirmed_at) == (State.UNSUBSCRIBED, None)
+    assert not Event.objects.filter(kind=Event.Kind.SUBSCRIBED).exists()
 
 
-def test_nothing_of_a_write_stays_when_the_lease_was_lost_while_it_waited(
-    lease: Lease, elsewhere: Elsewhere[None]
+def test_draining_keeps_what_was_committed_while_it_waited(
+    lease: str, elsewhere: Elsewhere[int]
 ) -> None:
-    sheet = Sheet(lease).take()
-
-    def work() -> None:
-        (line,) = sheet.lines.values()
-        line.state = State.REFUSED
-        sheet.note(Event.Kind.REFUSED)
+    Vouch.objects.get().delete()
 
     with transaction.atomic():
-        Contact.objects.update(lease=F("lease") + 1)
-        changed = elsewhere(lambda: sheet.change(work))
+        list(Member.objects.select_for_update())
+        Decision.objects.update(opted_out_at=timezone.now())
+        drained = elsewhere(touches.drain)
         wait_for_locks()
+    drained.result(20)
 
-    with pytest.raises(LeaseLost):
-        changed.result(20)
-    assert Subscription.objects.get().state == State.UNKNOWN
-    assert not Contact.objects.get().events.exists()
-
-
-def test_draining_sees_the_lines_that_were_written_while_it_waited(
-    lease: Lease, elsewhere: Elsewhere[Drained]
-) -> None:
-    vouch(Vouch.objects.get().vouchee)
-
-    with transaction.atomic():
-        Contact.objects.update(cause="meanwhile", leased_until=None)
-        Subscription.objects.update(state=State.SUBSCRIBED)
-        drained = elsewhere(ledger.drain)
-        wait_for_locks()
-
-    assert drained.result(20).contact_ids == []
-    assert Subscription.objects.get().state == State.SUBSCRIBED
-    assert Contact.objects.get().cause == "meanwhile"
+    decision = Decision.objects.get(newsletter="mozilla-phone")
+    assert (decision.entitled, decision.wanted) == (False, False)
+    assert decision.opted_out_at is not None

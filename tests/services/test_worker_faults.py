@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from mozillians_basket import sending, tasks
+from mozillians_basket import dispatch
 from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.services.conftest import StartBeat, StartWorker
@@ -30,14 +30,14 @@ def test_a_second_worker_takes_over_when_the_first_is_killed_during_a_call(
     profile = member()
     slow = basket.fail(step, kind="delay", seconds=1.5)
     vouch(profile)
-    under_way = Contact.objects.filter(
-        member=profile, leased_until__isnull=False, lookup__isnull=step == "lookup"
-    )
+    under_way = Contact.objects.filter(email=profile.user.email, leased_until__isnull=False)
+    if step == "subscribe":
+        under_way = under_way.filter(subscriptions__requested_at__isnull=False)
     wait_until(under_way.exists, timeout=30, what=step)
     time.sleep(0.5)  # so that the request has left
 
     first.kill()
-    left = Contact.objects.get(member=profile).leased_until
+    left = Contact.objects.get(email=profile.user.email).leased_until
     basket.heal(slow)
     start_worker()
     settle()
@@ -96,7 +96,7 @@ def test_two_workers_and_two_sweepers_subscribe_each_member_once(
     for worker in [start_worker(wait=False) for _ in range(2)]:
         worker.wait_ready()
     for _ in range(20):
-        sending.send(tasks.sweep)
+        dispatch.send(dispatch.SWEEP)
         time.sleep(0.05)
     settle(120)
 

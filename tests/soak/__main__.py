@@ -14,7 +14,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from tests.services.servers import PostgreSQL, Redis
 
 #: Seconds that everything may take to settle after the last change.
-PATIENCE = 240.0
+PATIENCE = 420.0
 #: Changes a second.
 RATE = 20.0
 
@@ -41,8 +41,10 @@ def main() -> int:
             "BASKET_TIMEOUT": "2",
             "BASKET_LEASE_SECONDS": "5",
             "BASKET_RECHECK_SECONDS": "1",
-            "BASKET_REMOVAL_GRACE_SECONDS": "20",
+            "BASKET_REMOVAL_GRACE_SECONDS": "15",
+            "BASKET_BRAKE_FLOOR": "1000000",
             "BASKET_SWEEP_EVERY": "1",
+            "BASKET_VERIFY_EVERY": "2",
             "BASKET_WAIT_FACTOR": "0.05",
         }
         os.environ.update(site, DJANGO_SETTINGS_MODULE="project.settings.test", LOG_LEVEL="ERROR")

@@ -22,9 +22,14 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "delay", "seconds": 0.3},
     {"kind": "delay", "seconds": 3, "share": 0.3},  # carried out after the caller has given up
     {"kind": "maintenance"},
+    {"kind": "read_only_maintenance"},
+    {"kind": "late", "seconds": 3},
+    {"kind": "doubled", "seconds": 4, "share": 0.5},
     {"kind": "rate_limit", "share": 0.1},
 )
 CALLS = ("", "lookup", "subscribe", "unsubscribe")
+#: Kinds that concern all calls, or the queue.
+OF_ALL = {"maintenance", "read_only_maintenance", "late", "doubled"}
 
 
 class Chaos:
@@ -40,6 +45,7 @@ class Chaos:
         now = time.monotonic()
         self._next = {"kill": now + 5, "fault": now + 3, "switch": now + 15}
         self._heal_at = 0.0
+        self._faults: list[int] = []
 
     def start(self) -> None:
         """Start both workers and wait until they are ready."""
@@ -52,8 +58,7 @@ class Chaos:
         """Do what is due by now."""
         now = time.monotonic()
         if self._heal_at and now > self._heal_at:
-            self._basket.heal()
-            self._heal_at = 0.0
+            self.heal()
         if now > self._next["kill"]:
             self._kill()
             self._next["kill"] = now + self._chance.uniform(5, 10)
@@ -66,7 +71,7 @@ class Chaos:
 
     def end(self) -> None:
         """Let everything be well again."""
-        self._basket.heal()
+        self.heal()
         Switch.objects.filter(name=SWITCH, active=False).update(active=True)
         for worker in self.workers:
             if not worker.is_running:
@@ -77,19 +82,30 @@ class Chaos:
         for worker in self.workers:
             worker.stop()
 
+    def heal(self) -> None:
+        """End the faults, but no loss: what was lost comes back when the run says so."""
+        for fault in self._faults:
+            self._basket.heal(fault)
+        self._faults, self._heal_at = [], 0.0
+
     def _kill(self) -> None:
         ready = [worker for worker in self.workers if worker.is_running and worker.is_ready()]
         if ready:
             worker = self._chance.choice(ready)
+            if self._chance.random() < 0.3:
+                worker.kill_pool()
+                self.done["kills of a pool"] += 1
+                return
             worker.kill()
             worker.log_file.unlink()
             worker.launch()
-            self.done["kills"] += 1
+            self.done["kills of a worker"] += 1
 
     def _fail(self) -> None:
         fault = dict(self._chance.choice(FAULTS))
         seed = self._chance.randrange(1_000_000)
-        self._basket.fail(self._chance.choice(CALLS), seed=seed, **fault)
+        call = "" if fault["kind"] in OF_ALL else self._chance.choice(CALLS)
+        self._faults.append(self._basket.fail(call, seed=seed, **fault))
         self._heal_at = time.monotonic() + self._chance.uniform(1, 4)
         self.done["faults"] += 1
 

@@ -1,46 +1,118 @@
 """What Basket should hold, by plain reasoning: no policy, no ledger, no database."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
+OURS = (PHONE, NDA)
+FOREIGN = "app-dev"
 
 
-@dataclass
+class Mark:
+    """One opt-out; whoever took it along has the same one."""
+
+
+@dataclass(eq=False)
+class Mailbox:
+    """An address at Basket, in each of its spellings."""
+
+    key: str
+    spellings: tuple[str, ...]
+    members: list["Member"] = field(default_factory=list)
+    opted_out: dict[str, Mark] = field(default_factory=dict)
+    everything_off: bool = False
+    renamed_to: str = ""
+    renamed_with: set[str] = field(default_factory=set)
+    """What its owner took along to another address at Basket, and may keep there."""
+
+    is_known: bool = False
+    """Whether Basket had the person before: with a newsletter that is none of this site's."""
+
+    changes: int = 0
+
+    @property
+    def wanted(self) -> set[str]:
+        """What Basket should have there."""
+        if self.renamed_to:
+            return set()
+        return {name for member in self.members for name in member.wishes} - set(self.opted_out)
+
+    def note_change(self) -> None:
+        """Count a change; what nobody there wishes leaves the owner's new address too."""
+        self.changes += 1
+        wishes = {name for member in self.members for name in member.wishes}
+        self.renamed_with &= wishes
+
+
+@dataclass(eq=False)
 class Member:
     """One member, as whoever made all the changes knows them."""
 
     profile_id: int
     user_id: int
-    email: str
-    vouched: bool = False
-    joined: bool = False
+    mailbox: Mailbox | None
+    entitled: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(OURS, False))
+    wanted: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(OURS, False))
+    """What was decided last: by the policy when its outcome changed, an order, a choice."""
+
+    marks: dict[str, Mark] = field(default_factory=dict)
     deleted: bool = False
-    opted_out: set[str] = field(default_factory=set)
-    everything_off: bool = False
-    """Opted out of everything, not of single newsletters."""
-
-    earlier: list[str] = field(default_factory=list)
-    """Addresses that they had before."""
-
     changes: int = 0
 
     @property
-    def entitled(self) -> set[str]:
-        """What the site's rules give them."""
-        if self.deleted:
-            return set()
-        return {name for name, meets in ((PHONE, self.vouched), (NDA, self.joined)) if meets}
+    def wishes(self) -> set[str]:
+        """What they want and have not opted out of."""
+        return {name for name in OURS if self.wanted[name] and name not in self.marks}
 
-    @property
-    def wanted(self) -> set[str]:
-        """What they should hold: a choice of their own beats the rules."""
-        return self.entitled - self.opted_out
+    def entitle(self, newsletter: str, *, entitled: bool) -> None:
+        """Let a policy's outcome change."""
+        self.entitled[newsletter] = self.wanted[newsletter] = entitled
+
+    def place(self, mailbox: Mailbox | None) -> None:
+        """Go to another mailbox, or to none; the opt-outs of the one that is left go along."""
+        if self.mailbox is not None and self.mailbox is not mailbox:
+            self.mailbox.members.remove(self)
+            for name, mark in self.mailbox.opted_out.items():
+                self.marks.setdefault(name, mark)
+            self.mailbox.note_change()
+        if mailbox is not None and self.mailbox is not mailbox:
+            mailbox.members.append(self)
+        self.mailbox = mailbox
+
+    def delete(self) -> None:
+        """Go for good; opt-outs stay with the mailbox, unless somebody there wants it."""
+        mailbox, self.deleted = self.mailbox, True
+        if mailbox is not None:
+            mailbox.members.remove(self)
+            for name, mark in self.marks.items():
+                if name not in mailbox.wanted:
+                    mailbox.opted_out.setdefault(name, mark)
+            mailbox.note_change()
+
+    def opt_in(self, newsletter: str) -> None:
+        """End their opt-out and the mailbox's, with all that came of that one."""
+        self.marks.pop(newsletter, None)
+        self.wanted[newsletter] = True
+        if self.mailbox is not None:
+            mark = self.mailbox.opted_out.pop(newsletter, None)
+            for other in self.mailbox.members if mark else ():
+                if other.marks.get(newsletter) is mark:
+                    del other.marks[newsletter]
+
+
+def opt_out_at_basket(mailbox: Mailbox, newsletters: Iterable[str]) -> None:
+    """Let a mailbox's owner opt out at Basket: it counts for all members there."""
+    mark = Mark()
+    for name in newsletters:
+        mailbox.opted_out[name] = mark
+        for member in mailbox.members:
+            member.marks.setdefault(name, mark)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How what Basket holds differs from what it should hold, one line for each difference."""
+    """How Basket and ledger differ from what they should have, one line for each difference."""
 
     lost: list[str]
     """Wanted, and not held."""
@@ -48,32 +120,64 @@ class Verdict:
     wrong: list[str]
     """Held, and not wanted."""
 
-    violated: list[str]
-    """Held against a person's own choice."""
+    overridden: list[str]
+    """Held against an opt-out."""
+
+    invented: list[str]
+    """Opt-outs in the ledger that nobody made."""
+
+    left_behind: list[str]
+    """What of mailboxes without members is still in the ledger."""
+
+    foreign: list[str]
+    """Newsletters of others that were touched."""
 
     @property
-    def is_good(self) -> bool:
-        """Whether nothing differs."""
-        return not (self.lost or self.wrong or self.violated)
+    def lines(self) -> list[str]:
+        """All differences."""
+        return [f"{kind}: {line}" for kind, lines in vars(self).items() for line in lines]
 
 
-def judge(members: Iterable[Member], held: Mapping[str, Iterable[str]]) -> Verdict:
+def judge(
+    mailboxes: Iterable[Mailbox],
+    held: Mapping[str, Iterable[str]],
+    ledger: Mapping[str, Iterable[str]],
+) -> Verdict:
     """
     Compare.
 
     :param held: newsletters by address, of everybody whom Basket knows.
+    :param ledger: opt-outs by mailbox, of all contacts of the ledger.
     """
-    verdict = Verdict([], [], [])
-    left = {email: set(names) for email, names in held.items()}
-    for member in members:
-        holds = left.pop(member.email, set())
-        who = f"member {member.profile_id}"
-        verdict.lost.extend(f"{who}: {name}" for name in sorted(member.wanted - holds))
-        for name in sorted(holds - member.wanted):
-            chosen = name in member.opted_out and not member.deleted
-            (verdict.violated if chosen else verdict.wrong).append(f"{who}: {name}")
-        for email in member.earlier:
-            names = sorted(left.pop(email, set()) if email != member.email else [])
-            verdict.wrong.extend(f"{who}, at an earlier address: {name}" for name in names)
-    verdict.wrong.extend(f"a stranger: {name}" for names in left.values() for name in sorted(names))
+    verdict = Verdict([], [], [], [], [], [])
+    left = defaultdict(set, {email.lower(): set(names) for email, names in held.items()})
+    opted_out = {key: set(names) for key, names in ledger.items()}
+    for mailbox in mailboxes:
+        holds = left.pop(mailbox.key, set())
+        due = {FOREIGN} if mailbox.is_known and not mailbox.everything_off else set()
+        if mailbox.renamed_to:
+            elsewhere = left.pop(mailbox.renamed_to, set())
+            verdict.wrong.extend(_named(mailbox, elsewhere - mailbox.renamed_with - {FOREIGN}))
+            verdict.lost.extend(_named(mailbox, mailbox.renamed_with - elsewhere))
+            verdict.foreign.extend(_named(mailbox, due - elsewhere))
+            due = set()
+        verdict.foreign.extend(_named(mailbox, due ^ (holds - set(OURS))))
+        holds &= set(OURS)
+        verdict.lost.extend(_named(mailbox, mailbox.wanted - holds))
+        for name in sorted(holds - mailbox.wanted):
+            against = name in mailbox.opted_out or any(name in m.marks for m in mailbox.members)
+            (verdict.overridden if against else verdict.wrong).append(f"{mailbox.key}: {name}")
+        known = opted_out.pop(mailbox.key, None)
+        if known is not None and not mailbox.members:
+            verdict.left_behind.append(mailbox.key)
+        elif known is not None and not mailbox.renamed_to:
+            marks = {name for member in mailbox.members for name in member.marks}
+            verdict.invented.extend(_named(mailbox, known - marks - set(mailbox.opted_out)))
+            verdict.overridden.extend(_named(mailbox, set(mailbox.opted_out) - known))
+    verdict.wrong.extend(f"a stranger: {email}" for email in left)
+    verdict.left_behind.extend(opted_out)
     return verdict
+
+
+def _named(mailbox: Mailbox, newsletters: Iterable[str]) -> list[str]:
+    return [f"{mailbox.key}: {name}" for name in sorted(newsletters)]

@@ -6,24 +6,28 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.core.management import call_command
-from django.db.models import F, Min
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 from waffle.models import Switch
 
-from mozillians_basket import reconcile
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.ledger import VERIFICATION
-from mozillians_basket.models import Contact, Touch
+from mozillians_basket.ledger import decisions
+from mozillians_basket.models import Approval, Contact, Decision, Member, Subscription, Touch
+from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
+from mozillians_basket.upkeep import reconcile, verification
 from tests.services.outcome import stuck
-from tests.services.site import unsettled
+from tests.services.site import let_a_day_pass, unsettled
 from tests.services.worker import Beat
 from tests.soak.changes import Changes
 from tests.soak.chaos import Chaos
-from tests.soak.model import judge
+from tests.soak.model import NDA, OURS, PHONE, judge
 
 #: Seconds between two runs of the reconciler.
 RECONCILE_EVERY = 5.0
+
+#: Seconds that a loss lasts until the backup is restored.
+LOSS = 6.0
 
 
 class Run:
@@ -35,6 +39,7 @@ class Run:
         call_command("migrate", verbosity=0)
         Switch.objects.create(name=SWITCH, active=True)
         self._basket = basket
+        self._chance = chance
         self._changes = Changes(basket, chance, members)
         reconcile.apply()
         self._chaos = Chaos(basket, chance, site)
@@ -44,69 +49,133 @@ class Run:
         self._longest = 0.0
         self._left: list[str] = []
         self._settled_in = 0.0
+        self._parked = 0
+        self._reconciled = self._looked = 0.0
 
     def go(self, seconds: float, rate: float) -> None:
-        """Change and hurt for so many seconds, with so many changes a second."""
+        """Change and hurt for so many seconds, with so many changes a second, and two losses."""
+        losses = [seconds / 3, seconds * 2 / 3]
         began = time.monotonic()
-        reconciled = looked = began
         number = 0
         while (now := time.monotonic()) < began + seconds:
-            self._chaos.go_on()
-            if now > looked + 1:
-                self._look()
-                looked = now
-            if now > reconciled + RECONCILE_EVERY:
-                reconcile.apply()
-                reconciled = now
-            if now < began + number / rate:
+            self._go_on()
+            if losses and now > began + losses[0]:
+                losses.pop(0)
+                self._lose_and_restore()
+                number = int((time.monotonic() - began) * rate)  # none of these is made up for
+            elif now < began + number / rate:
                 time.sleep(0.01)
             elif self._changes.one():
                 number += 1
             else:
-                break  # everybody has changed as often as anybody may
+                time.sleep(0.1)
 
     def settle(self, patience: float) -> None:
         """Let everything be well, and wait until nothing is left to do."""
         self._chaos.end()
-        reconcile.apply(go=True)
         began = time.monotonic()
-        self._left = unsettled()
-        while self._left and time.monotonic() < began + patience:
-            time.sleep(0.5)
-            self._look()
-            self._left = unsettled()
-        self._left += stuck()
+        self._wait(patience, notices=True)
+        reconcile.apply()
+        self._parked = decisions.retry(Contact.objects.filter(parked=True))
+        self._wait(patience)
+        let_a_day_pass()
+        self._wait(patience)
+        verification.verify(None)
+        self._wait(patience)
+        self._left = stuck()
+        self._left += [f"not noticed: {mailbox.key}" for mailbox in self._changes.frozen]
+        self._left += [f"open: {row}" for row in Approval.objects.filter(closed_at=None)]
+        lost = Subscription.objects.filter(state=State.LOST)
+        self._left += [f"missing at Basket: {row.contact.key}" for row in lost]
         self._settled_in = time.monotonic() - began
 
     def report(self, calls: int) -> int:
         """Print what was done and what came of it; return the exit code."""
         held = {email: person.newsletters for email, person in self._basket.people.items()}
-        verdict = judge(self._changes.members, held)
+        verdict = judge(self._changes.mailboxes, held, opt_outs())
         changes = self._changes.made.total()
-        for name, number in sorted(self._changes.made.items()):
-            print(f"  {name.replace('_', ' ')}: {number}")
-        for name, number in sorted(self._chaos.done.items()):
-            print(f"  {name}: {number}")
+        for done in (self._changes.made, self._chaos.done):
+            for name, number in sorted(done.items()):
+                print(f"  {name.replace('_', ' ')}: {number}")
         print(f"changes made: {changes}")
-        print(f"lost: {len(verdict.lost)}")
-        print(f"wrong: {len(verdict.wrong)}")
-        print(f"opt-outs violated: {len(verdict.violated)}")
+        for kind, lines in vars(verdict).items():
+            print(f"{kind.replace('_', ' ')}: {len(lines)}")
+        print(f"orders answered wrongly: {len(self._changes.surprises)}")
         print(f"stuck: {len(self._left)}")
+        print(f"parked contacts that an admin retried: {self._parked}")
         print(f"calls per change: {calls / max(changes, 1):.2f}")
         print(f"longest wait: {self._longest:.1f} s, outages and the switch included")
         print(f"settled in: {self._settled_in:.1f} s after the last change")
-        for line in [*verdict.lost, *verdict.wrong, *verdict.violated, *self._left][:40]:
+        found = [*verdict.lines, *self._changes.surprises, *self._left]
+        for line in found[:60]:
             print(f"  ! {line}")
-        return 0 if verdict.is_good and not self._left else 1
+        return 1 if found else 0
 
     def close(self) -> None:
         """End the site's processes."""
         self._beat.stop()
         self._chaos.stop()
 
+    def _lose_and_restore(self) -> None:
+        """
+        Let Basket lose people or subscriptions, and have them restored from a backup.
+
+        Nobody changes anything meanwhile, as a backup undoes it. Admins wait. Nothing may be in
+        Basket's queue either: the backup would undo that, and it would look like an opt-out.
+        """
+        self._chaos.heal()
+        self._wait(120, notices=True)
+        name = self._chance.choice([PHONE, NDA, ""])
+        if self._chance.random() < 0.5:
+            self._basket.lose_people(name)
+        else:
+            self._basket.lose_subscriptions(name)
+        verification.verify(None)
+        self._pass_time(LOSS)
+        self._basket.restore()
+        self._chaos.done["losses"] += 1
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            verification.verify(None)
+            self._wait(60)
+            lost = Subscription.objects.filter(Q(state=State.LOST) | Q(missing_at__isnull=False))
+            if not lost.exclude(state=State.OPTED_OUT).exists() and not _questions().exists():
+                return
+
+    def _pass_time(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._go_on()
+            time.sleep(0.05)
+
+    def _wait(self, patience: float, *, notices: bool = False) -> None:
+        """Wait until nothing is to be done, or notice that it takes too long."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            busy = unsettled(but_for_calls_in_a_queue=True)
+            if not busy and not (notices and self._changes.frozen):
+                return
+            self._go_on(calm=True)
+            time.sleep(0.3)
+
+    def _go_on(self, *, calm: bool = False) -> None:
+        """Do what is due by now, besides the changes."""
+        now = time.monotonic()
+        if not calm:
+            self._chaos.go_on()
+        if now > self._looked + 1:
+            self._looked = now
+            self._look()
+            self._changes.look()
+        if now > self._reconciled + RECONCILE_EVERY:
+            self._reconciled = now
+            reconcile.apply()
+
     def _look(self) -> None:
         """Note how long the change that has waited longest has waited."""
-        due = Contact.objects.filter(touched_at__gt=F("settled_at")).exclude(cause=VERIFICATION)
+        due = Contact.objects.filter(
+            touched_at__isnull=False, not_before=None, priority=Contact.Priority.CHANGE
+        )
         oldest: list[datetime | None] = [
             due.aggregate(moment=Min("touched_at"))["moment"],
             Touch.objects.aggregate(moment=Min("created_at"))["moment"],
@@ -114,3 +183,25 @@ class Run:
         now = timezone.now()
         waits = [(now - moment).total_seconds() for moment in oldest if moment is not None]
         self._longest = max([self._longest, *waits])
+
+
+def _questions() -> "QuerySet[Approval]":
+    return Approval.objects.filter(kind=Approval.Kind.LOSS, closed_at=None)
+
+
+def opt_outs() -> dict[str, set[str]]:
+    """The opt-outs that the ledger has, by mailbox, of all its contacts: members' too."""
+    found: dict[str, set[str]] = {
+        key: set() for key in Contact.objects.values_list("key", flat=True)
+    }
+    rows = Subscription.objects.filter(state=State.OPTED_OUT)
+    marks = Decision.objects.filter(opted_out_at__isnull=False, member__contact__isnull=False)
+    for key, name in [
+        *rows.values_list("contact__key", "newsletter"),
+        *marks.values_list("member__contact__key", "newsletter"),
+    ]:
+        found[key].add(name)
+    off = Member.objects.filter(opted_out_at__isnull=False, contact__isnull=False)
+    for key in off.values_list("contact__key", flat=True):
+        found[key] |= set(OURS)
+    return found

@@ -7,15 +7,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mozillians_basket.doctor import Level, examine
+from mozillians_basket.upkeep.doctor import Level, examine
 
 
 class Command(BaseCommand):
-    """Exit codes: 0 all is well; 1 somebody should look; 2 changes do not reach Basket."""
+    """Exit codes: 0 no problem; 1 warnings; 2 changes do not reach Basket."""
 
     help = (
-        "Examines settings, switch, Basket, key, newsletters, broker, worker, beat, queue and "
-        "breaker. Shows neither keys nor addresses. Exit codes: 0 well, 1 warnings, 2 failures."
+        "Examines settings, tables, switch, Basket, key, newsletters, broker, worker, beat, queue, "
+        "breaker and approvals. Shows neither keys nor addresses. Exit codes: 0 well, 1 warnings, "
+        "2 failures."
     )
     requires_system_checks = []
 

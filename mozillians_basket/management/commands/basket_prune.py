@@ -1,22 +1,24 @@
-"""Delete the part of the history that is older than it is to reach back."""
+"""Delete the oldest part of the history."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mozillians_basket import retention
+from mozillians_basket.upkeep import retention
 
 
 def days(text: str) -> int:
-    """A number of days, at least one."""
+    """Read a number of days, at least one."""
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is no number of days above zero")
     return int(text)
 
 
 class Command(BaseCommand):
-    """Beat does the same once a day; this says beforehand what would go, or does it now."""
+    """Do now what beat does once a day, or with ``--dry-run`` only count."""
 
     help = (
         "Deletes events older than BASKET_HISTORY_DAYS, and bulk requests that were finished "
@@ -26,7 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add what may follow the command's name."""
         parser.add_argument(
-            "--days", type=days, help="keep so many days instead of BASKET_HISTORY_DAYS"
+            "--days", type=days, help="number of days to keep, instead of BASKET_HISTORY_DAYS"
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would go")
 
@@ -37,17 +39,16 @@ class Command(BaseCommand):
             self.stdout.write("BASKET_HISTORY_DAYS is None: the whole history is kept.")
             return
         if options["dry_run"]:
-            numbers, done = retention.count(before), "would be deleted"
+            numbers, done = retention.count_old(before), "would be deleted"
         else:
             numbers, done = self._prune_all(before), "deleted"
         self.stdout.write(
-            f"{numbers['events']} events, {numbers['batches']} bulk requests and their "
+            f"{numbers['events']} events, {numbers['requests']} bulk requests and their "
             f"{numbers['items']} items from before {before:%Y-%m-%d %H:%M} UTC {done}."
         )
 
-    def _prune_all(self, before: Any) -> dict[str, int]:
-        total = {"events": 0, "batches": 0, "items": 0}
+    def _prune_all(self, before: datetime) -> Counter[str]:
+        total: Counter[str] = Counter()
         while any((numbers := retention.prune(before)).values()):
-            for name, number in numbers.items():
-                total[name] += number
+            total.update(numbers)
         return total

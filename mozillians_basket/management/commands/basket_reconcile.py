@@ -1,4 +1,4 @@
-"""Compare the policies with the ledger, and the ledger with Basket, and mend what differs."""
+"""Compare the site with the ledger, and the ledger with Basket, and correct differences."""
 
 import json
 from argparse import ArgumentParser
@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from mozillians_basket import reconcile, verification
-from mozillians_basket.models import Pulse
-from mozillians_basket.reconcile import Kind, Report
+from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.ledger.share import alias
+from mozillians_basket.models import Approval
 from mozillians_basket.site import get_site
-from mozillians_basket.switch import switch_is_on
+from mozillians_basket.upkeep import approvals, reconcile, verification
+from mozillians_basket.upkeep.reconcile import Kind, Report
 
 #: Characters in the progress bar.
 BAR = 30
@@ -20,16 +21,19 @@ EXPLAINED = {
     Kind.ROWLESS: "members without a row in the ledger",
     Kind.ADDRESS: "members whose address is another one",
     Kind.GAINED: "members who meet a policy that the ledger says they don't",
-    Kind.UNSETTLED: "contacts that differ from what Basket confirmed, and are not due",
     Kind.LOST: "members who don't meet a policy that the ledger says they do",
-    Kind.DEPARTED: "contacts whose member is gone",
+    Kind.DEPARTED: "rows of members who are gone",
+    Kind.UNSETTLED: "contacts that differ from what Basket has, and are not due",
 }
 
 
 class Command(BaseCommand):
     """
-    Exit codes, for cron: 0 nothing differs, or all of it was mended; 1 differences were found
-    and left (a dry run); 2 a brake is on: too much would go at once; 3 the switch is off.
+    Compares the site with the ledger, and the ledger with Basket.
+
+    Exit codes, for cron: 0 nothing differs, or all of it was mended; 1
+    differences were found and left (a dry run); 2 a question to admins is
+    open: too much would go at once, or is missing at Basket; 3 the switch is off.
     """
 
     help = (
@@ -54,38 +58,49 @@ class Command(BaseCommand):
             help="also look up contacts at Basket: the N longest unverified (all without N)",
         )
         parser.add_argument("--newsletter", action="append", help="only these (may be repeated)")
-        word = parser.add_mutually_exclusive_group()
-        word.add_argument(
+        answer = parser.add_mutually_exclusive_group()
+        answer.add_argument(
             "--go",
             action="store_true",
-            help="release the brake: remove, or take for opt-outs, however many they are",
+            help=(
+                "answer the open questions: with --apply remove what the brake holds back, with "
+                "--verify take what is missing at Basket for opt-outs"
+            ),
         )
-        word.add_argument(
+        answer.add_argument(
             "--restore",
             action="store_true",
-            help="with --verify: Basket lost what is gone; subscribe it again",
+            help="with --verify: Basket lost what is missing; subscribe it again",
         )
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, print a summary, and end with an exit code."""
         newsletters = self._newsletters(options["newsletter"])
-        if options["restore"] and options["verify"] is None:
+        verifies = options["verify"] is not None
+        if options["restore"] and not verifies:
             raise CommandError("--restore goes with --verify.")
+        if options["go"] and not (options["apply"] or verifies):
+            raise CommandError("--go goes with --apply or --verify.")
+        if options["dry_run"] and (options["go"] or options["restore"]):
+            raise CommandError("A dry run answers no questions.")
         if options["apply"] and not switch_is_on():
             raise CommandError(
                 "The switch BASKET_SWITCH_ENABLED is off: turn it on first, or use --dry-run.",
                 returncode=3,
             )
         if options["apply"]:
-            progress = None if options["json"] else self._progress
-            report = reconcile.apply(newsletters, go=options["go"], progress=progress)
+            report = reconcile.apply(newsletters, None if options["json"] else self._progress)
         else:
             report = reconcile.find(newsletters)
-        verified = self._verify(options) if options["verify"] is not None else None
-        self._print(report, verified, applied=options["apply"], as_json=options["json"])
-        losing = Pulse.now().losing_since is not None
-        if losing or (report.brakes and not (options["apply"] and options["go"])):
+        answered, looked_up = 0, 0
+        if options["go"] or options["restore"]:
+            answered = self._answer(newsletters, loss=verifies, lost=options["restore"])
+        elif verifies and not options["dry_run"]:
+            looked_up = verification.verify(options["verify"] or None)
+        unanswered = self._open(newsletters)
+        self._print(report, unanswered, answered, looked_up, options)
+        if unanswered or (report.brakes and not options["apply"]):
             raise SystemExit(2)
         if report.differences and not options["apply"]:
             raise SystemExit(1)
@@ -101,54 +116,77 @@ class Command(BaseCommand):
             )
         return frozenset(names)
 
-    def _verify(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Conclude what earlier look-ups found, then make contacts due for the next ones."""
-        if not options["apply"]:
-            return {"missing": verification.missing()}
-        if options["restore"]:
-            return {"restored": verification.restore()}
-        if options["go"]:
-            return {"opted_out": verification.accept()}
-        opted_out = verification.conclude()
-        return {"opted_out": opted_out, "looked_up": verification.verify(options["verify"] or None)}
+    def _open(self, newsletters: frozenset[str] | None) -> list[Approval]:
+        rows = Approval.objects.using(alias()).filter(closed_at=None, answer="").order_by("pk")
+        return list(rows if newsletters is None else rows.filter(newsletter__in=newsletters))
 
-    def _progress(self, kind: Kind, done: int, total: int) -> None:
-        """A bar on the terminal, none in cron's mail."""
+    def _answer(self, newsletters: frozenset[str] | None, *, loss: bool, lost: bool) -> int:
+        """Answer the open questions; the worker carries the answers out."""
+        kind, answer = Approval.Kind.BRAKE, Approval.Answer.REMOVE
+        if loss:
+            kind = Approval.Kind.LOSS
+            answer = Approval.Answer.LOST if lost else Approval.Answer.OPTED_OUT
+        questions = [each for each in self._open(newsletters) if each.kind == kind]
+        for approval in questions:
+            approvals.answer(approval, answer, actor=None)
+        return len(questions)
+
+    def _progress(self, done: int, total: int) -> None:
+        """Show a bar on the terminal, none in cron's mail."""
         if not self.stderr.isatty():
             return
-        filled = BAR * min(done, total) // max(total, 1)
+        filled = BAR * done // max(total, 1)
         bar = "#" * filled + "-" * (BAR - filled)
-        self.stderr.write(f"\r[{bar}] {done} of {total} {EXPLAINED[kind]}\033[K", ending="")
+        self.stderr.write(f"\r[{bar}] {done} of {total} members compared\033[K", ending="")
         if done >= total:
             self.stderr.write("")
 
     def _print(
-        self, report: Report, verified: dict[str, Any] | None, *, applied: bool, as_json: bool
+        self,
+        report: Report,
+        unanswered: list[Approval],
+        answered: int,
+        looked_up: int,
+        options: dict[str, Any],
     ) -> None:
-        losing = Pulse.now().losing_since
-        if as_json:
-            summary = {**asdict(report), "verification": verified, "losing_since": losing}
+        if options["json"]:
+            questions = [
+                {"newsletter": row.newsletter, "kind": row.kind, "number": row.number}
+                for row in unanswered
+            ]
+            summary = {
+                **asdict(report),
+                "questions": questions,
+                "answered": answered,
+                "looked_up": looked_up,
+            }
             self.stdout.write(json.dumps(summary, default=str, indent=2))
             return
-        self.stdout.write("Policies against the ledger")
+        self.stdout.write("The site against the ledger")
         for kind in Kind:
-            mended = f", {report.applied[kind]} made due" if kind in report.applied else ""
-            self.stdout.write(f"  {report.found[kind]:>9} {EXPLAINED[kind]}{mended}")
+            self.stdout.write(f"  {report.found[kind]:>9} {EXPLAINED[kind]}")
         for name, numbers in report.by_newsletter.items():
             self.stdout.write(f"  {name}: {numbers['gained']} to gain, {numbers['lost']} to lose")
+        if options["apply"]:
+            self.stdout.write(f"  {report.applied} evaluated or made due")
+        if answered:
+            self.stdout.write(f"{answered} questions answered; the worker carries that out.")
+        elif options["verify"] is not None:
+            self.stdout.write(f"{looked_up} contacts made due for a lookup")
+        waiting = {row.newsletter for row in unanswered if row.kind == Approval.Kind.BRAKE}
         for brake in report.brakes:
-            self.stderr.write(
-                self.style.ERROR(
-                    f"BRAKE: {brake.removals} of {brake.subscriptions} subscriptions to "
-                    f"{brake.newsletter} would be removed. Nothing is removed without --go."
+            if brake.newsletter in waiting or not options["apply"]:
+                self._warn(
+                    f"BRAKE: {brake.removals} of {brake.confirmed} subscriptions to "
+                    f"{brake.newsletter} would be removed, more than is allowed within an hour. "
+                    "Run --apply --go to remove them."
                 )
-            )
-        if verified is not None:
-            self.stdout.write(f"The ledger against Basket: {json.dumps(verified)}")
-        if losing:
-            self.stderr.write(
-                self.style.ERROR(
-                    f"BRAKE: too many confirmed subscriptions are gone at Basket, since {losing}. "
-                    "Look into it, then run --apply --verify with --go or --restore."
+        for row in unanswered:
+            if row.kind == Approval.Kind.LOSS:
+                self._warn(
+                    f"LOSS: {row.number} of {row.total} contacts looked up lack {row.newsletter} "
+                    "at Basket. Look into it, then run --verify with --go or --restore."
                 )
-            )
+
+    def _warn(self, text: str) -> None:
+        self.stderr.write(self.style.ERROR(text))

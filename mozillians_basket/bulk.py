@@ -1,0 +1,364 @@
+"""Admins' bulk requests: a snapshot of members, worked off in batches."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from mozillians_basket.client.transport import unexpected
+from mozillians_basket.conf import conf
+from mozillians_basket.exceptions import UnknownNewsletter
+from mozillians_basket.ledger import decisions, history, touches
+from mozillians_basket.ledger.share import Context, alias, locked_members, read, write
+from mozillians_basket.ledger.touches import Drained, drained_members, locked_touches
+from mozillians_basket.models import (
+    BulkItem,
+    BulkRequest,
+    Contact,
+    Event,
+    Member,
+    Problem,
+)
+from mozillians_basket.rules import evaluate
+from mozillians_basket.rules.evaluate import Result
+from mozillians_basket.site import get_site
+
+Action, State = BulkRequest.Action, BulkRequest.State
+
+#: After how long drafts that nobody confirmed are deleted.
+DRAFT_AGE = timedelta(days=1)
+
+
+def draft(action: BulkRequest.Action, keys: Iterable[Any], *, actor: Any) -> BulkRequest:
+    """
+    Store the members that an admin selected, before anything is ordered.
+
+    Drafts that nobody confirmed for a day are deleted.
+
+    :param keys: the primary keys of the members; a list's own joins may repeat them.
+    """
+    old = _requests().filter(state=State.DRAFT, created_at__lt=timezone.now() - DRAFT_AGE)
+    old.delete()
+    selected = list(dict.fromkeys(keys))
+    return _requests().create(
+        action=action, keys=selected, total=len(selected), actor_id=getattr(actor, "pk", None)
+    )
+
+
+def confirm(
+    request: BulkRequest, newsletters: Iterable[str], *, despite_opt_out: bool = False
+) -> bool:
+    """
+    Have a draft carried out; the sweeper begins it.
+
+    :return: whether it was still a draft. A second confirmation orders nothing.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    """
+    names = get_site().chosen(newsletters)
+    touches.drain()  # earlier changes must not look newer than the request
+    with transaction.atomic(using=alias()):
+        confirmed = _change(
+            request,
+            Q(state=State.DRAFT),
+            state=State.RUNNING,
+            newsletters=list(names),
+            despite_opt_out=despite_opt_out,
+            created_at=timezone.now(),
+        )
+        if confirmed:
+            _note(Event.Kind.ORDERED, request, request.actor_id, outcome=request.action)
+    return confirmed
+
+
+def cancel(request: BulkRequest, *, actor: Any, reason: str = "") -> bool:
+    """
+    Leave out the members whose order was not begun. Orders that were begun are carried out.
+
+    :param reason: the reason, if no admin cancelled the request.
+    :return: whether there was anything to cancel.
+    """
+    with transaction.atomic(using=alias()):
+        unfinished = Q(state=State.RUNNING, position__lt=F("total"))
+        cancelled = _change(request, unfinished, state=State.CANCELLED)
+        if cancelled:
+            _note(Event.Kind.CANCELLED, request, getattr(actor, "pk", None), outcome=reason)
+    return cancelled
+
+
+def retry(request: BulkRequest, *, actor: Any) -> int:
+    """
+    Retry the failed orders of a request, unless it was cancelled; return their number.
+
+    The members' contacts are retried as a whole, as from the list of problems.
+    """
+    with transaction.atomic(using=alias()):
+        locked = _requests().defer("keys").select_for_update().get(pk=request.pk)
+        items = BulkItem.objects.using(alias()).filter(request=request)
+        failed = items.filter(state=BulkItem.State.FAILED)
+        if locked.state not in {State.RUNNING, State.FINISHED} or not failed.exists():
+            return 0
+        _change(request, Q(), state=State.RUNNING, finished_at=None, counts={})
+        contacts = Contact.objects.filter(members__site_member__in=failed.values("member"))
+        decisions.retry(contacts, Context(cause=str(request), priority=Contact.Priority.BULK))
+        number = failed.update(state=BulkItem.State.PENDING, reason="", finished_at=None)
+        _note(Event.Kind.RETRIED, request, getattr(actor, "pk", None))
+    return number
+
+
+def is_running() -> bool:
+    """Whether there is a bulk request whose orders are not all begun."""
+    running = BulkRequest.objects.using(alias()).filter(state=State.RUNNING)
+    return running.filter(position__lt=F("total")).exists()
+
+
+def advance() -> bool:
+    """
+    Begin orders of running requests, oldest first, up to ``BASKET_MAX_IN_FLIGHT`` pending ones.
+
+    :return: whether any order was begun.
+    """
+    unfinished = _requests().filter(
+        state__in=[State.RUNNING, State.CANCELLED], finished_at__isnull=True
+    )
+    requests = list(unfinished.defer("keys").order_by("pk"))
+    if not requests:
+        return False
+    _close_stranded()
+    begun = [_begin(request) for request in requests if request.state == State.RUNNING]
+    for request in requests:
+        _finish(request)
+    return any(begun)
+
+
+def _begin(request: BulkRequest) -> bool:
+    """Begin the next orders of a request, ``BASKET_DRAIN_SIZE`` in each transaction."""
+    # Members who wait for a paused newsletter or an answer hold no other request up.
+    under_way = Member.objects.using(alias()).filter(
+        Q(contact__not_before=None) | Q(contact__not_before__lte=timezone.now()),
+        site_member=OuterRef("member"),
+        contact__touched_at__isnull=False,
+    )
+    pending = BulkItem.objects.using(alias()).filter(
+        Exists(under_way), state=BulkItem.State.PENDING
+    )
+    room = conf.MAX_IN_FLIGHT - pending[: conf.MAX_IN_FLIGHT].count()
+    if room <= 0 or request.position >= request.total:
+        return False
+    try:
+        get_site().chosen(request.newsletters)
+    except UnknownNewsletter:
+        cancel(request, actor=None, reason="unknown newsletter")
+        return False
+    # The keys of 100,000 members are a megabyte: they are read once for all transactions.
+    keys = _requests().values_list("keys", flat=True).get(pk=request.pk)
+    start, end = request.position, request.position + room
+    while request.position < min(end, request.total):
+        following = min(end, request.position + conf.DRAIN_SIZE)
+        if not _begin_safely(request, keys[request.position : following]):
+            break
+    return request.position > start
+
+
+def _begin_safely(request: BulkRequest, keys: list[Any]) -> bool:
+    """
+    Begin some orders. After an error begin them one by one, and fail those that raise it.
+
+    Returns whether this worker may begin more.
+    """
+    try:
+        return _begin_some(request, keys)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - it is logged by its class and place
+        unexpected(error)
+    if len(keys) == 1:
+        return _begin_some(request, keys, failed=True)
+    return all(_begin_safely(request, [key]) for key in keys)
+
+
+def _begin_some(request: BulkRequest, keys: list[Any], *, failed: bool = False) -> bool:
+    """
+    Order for the next members of a request in one transaction, or store their failure.
+
+    Returns false if the request was cancelled, or another worker has begun these members.
+    """
+    with transaction.atomic(using=alias()):
+        rows = _requests().defer("keys").select_for_update()
+        now = rows.get(pk=request.pk)
+        if now.state != State.RUNNING or now.position != request.position:
+            return False
+        _requests().filter(pk=request.pk).update(position=request.position + len(keys))
+        keys = decisions.site_keys(keys)
+        items = _failed(request, keys) if failed else _ordered(request, keys)
+        BulkItem.objects.using(alias()).bulk_create(items, ignore_conflicts=True)
+    request.position += len(keys)
+    return True
+
+
+def _ordered(request: BulkRequest, keys: list[Any]) -> list[BulkItem]:
+    """
+    Decide for members as of when the request was confirmed.
+
+    A newsletter with a newer decision is left as it is.
+    """
+    context = Context(
+        cause=str(request),
+        actor_id=request.actor_id,
+        bulk_request=request,
+        priority=Contact.Priority.BULK,
+    )
+    waiting = locked_touches(keys)
+    drained = drained_members(waiting, keys, context=context)
+    later = {touch.member_id for touch in waiting if touch.created_at > request.created_at}
+    members = {key: drained.after.members.get(drained.ids.get(key, 0)) for key in keys}
+    alike: dict[frozenset[str], list[int]] = defaultdict(list)
+    for key, member in members.items():
+        if member is not None:
+            changed_since = not later.isdisjoint({key, None})
+            newer = _newer(request, drained, member, changed_since=changed_since)
+            alike[frozenset(request.newsletters) - newer].append(member.pk)
+    alike.pop(frozenset(), None)
+    after, results = drained.after, defaultdict(list)
+    for names, ids in alike.items():
+        after, outcomes = evaluate.order(
+            after,
+            ids,
+            names,
+            subscribe=request.action == Action.SUBSCRIBE,
+            despite_opt_out=request.despite_opt_out,
+        )
+        for (pk, name), result in outcomes.items():
+            results[pk].append(result)
+            if result == Result.DECIDED:
+                after.decisions[pk, name].decided_at = request.created_at
+    write(drained.before, after, context)
+    return [_item(request, key, _reason(member, results)) for key, member in members.items()]
+
+
+def _newer(
+    request: BulkRequest, drained: Drained, member: Member, *, changed_since: bool
+) -> set[str]:
+    """
+    Name the newsletters on which something was decided since the request.
+
+    ``changed_since`` says that one of the member's touches is younger than the
+    request, and so is what the drain decided.
+    """
+    rows = drained.after if changed_since else drained.before
+    moments = {name: rows.decision(member, name).decided_at for name in request.newsletters}
+    return {name for name, moment in moments.items() if moment and moment > request.created_at}
+
+
+def _failed(request: BulkRequest, keys: list[Any]) -> list[BulkItem]:
+    return [_item(request, key, Problem.UNEXPECTED, BulkItem.State.FAILED) for key in keys]
+
+
+def _reason(member: Member | None, results: Mapping[int, list[Result]]) -> str:
+    """Say why nothing is ordered for a member; empty if something is."""
+    if member is None:
+        return BulkItem.Reason.NO_MEMBER
+    if member.contact_id is None:
+        return BulkItem.Reason.NO_ADDRESS
+    if member.pk not in results:
+        return BulkItem.Reason.SUPERSEDED
+    if all(result == Result.REFUSED for result in results[member.pk]):
+        return BulkItem.Reason.OPTED_OUT
+    return ""
+
+
+def _item(
+    request: BulkRequest, key: Any, reason: str, state: BulkItem.State = BulkItem.State.SKIPPED
+) -> BulkItem:
+    now = timezone.now()
+    if not reason:
+        return BulkItem(request=request, member_id=key, ordered_at=now)
+    return BulkItem(
+        request=request, member_id=key, state=state, reason=reason, ordered_at=now, finished_at=now
+    )
+
+
+def _close_stranded() -> None:
+    """
+    End pending items that no sync will end.
+
+    Their members were deleted or have no address any more, or their contact was parked
+    outside of a sync.
+    """
+    under_way = Member.objects.using(alias()).filter(
+        site_member=OuterRef("member"), contact__touched_at__isnull=False, contact__parked=False
+    )
+    pending = BulkItem.objects.using(alias()).filter(state=BulkItem.State.PENDING)
+    stranded = pending.filter(~Exists(under_way)).values_list("member", flat=True)
+    keys = set(stranded[: conf.DRAIN_SIZE])
+    if not keys:
+        return
+    with transaction.atomic(using=alias()):
+        members = {row.site_member_id: row for row in locked_members(Q(site_member__in=keys))}
+        homes = {row.contact_id for row in members.values() if row.contact_id is not None}
+        if homes:
+            decisions.close_items(read([], [*members.values()]), homes)
+        homeless = {key for key, row in members.items() if row.contact_id is None}
+        for reason, some in (
+            (BulkItem.Reason.NO_ADDRESS, homeless),
+            (BulkItem.Reason.NO_MEMBER, keys - members.keys()),
+        ):
+            if some:
+                ended = {"state": BulkItem.State.SKIPPED, "reason": reason}
+                pending.filter(member__in=some).update(**ended, finished_at=timezone.now())
+
+
+def _finish(request: BulkRequest) -> None:
+    """Finish a request if all its orders were begun and none is pending."""
+    if request.state == State.RUNNING and request.position < request.total:
+        return
+    counts = progress(request)
+    if counts[BulkItem.State.PENDING]:
+        return
+    over: dict[str, Any] = {"finished_at": timezone.now(), "counts": dict(counts)}
+    if request.state == State.RUNNING:
+        # A cancelled request keeps its keys: they name the members left out.
+        over |= {"state": State.FINISHED, "keys": []}
+    _requests().filter(pk=request.pk, state=request.state).update(**over)
+
+
+def progress(request: BulkRequest) -> Counter[str]:
+    """Count the items of a request by state; members not begun have none."""
+    return progress_of_all([request])[request.pk]
+
+
+def progress_of_all(requests: Iterable[BulkRequest]) -> dict[int, Counter[str]]:
+    """Count the items of requests by state, in one query, or none if all are finished."""
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    running = []
+    for request in requests:
+        if request.finished_at is None:
+            running.append(request.pk)
+        else:
+            found[request.pk] = Counter(request.counts)
+    if running:
+        items = BulkItem.objects.using(alias()).filter(request__in=running).order_by()
+        for pk, state, number in items.values_list("request", "state").annotate(n=Count("pk")):
+            found[pk][state] = number
+    return found
+
+
+def _requests() -> "QuerySet[BulkRequest]":
+    return BulkRequest.objects.using(alias())
+
+
+def _change(request: BulkRequest, condition: Q, **values: Any) -> bool:
+    """Change a request if it meets a condition, and reload all its columns except the keys."""
+    changed = _requests().filter(condition, pk=request.pk).update(**values)
+    columns = [field.attname for field in BulkRequest._meta.concrete_fields]
+    request.refresh_from_db(using=alias(), fields=[c for c in columns if c not in {"id", "keys"}])
+    return bool(changed)
+
+
+def _note(kind: Event.Kind, request: BulkRequest, actor_id: Any, *, outcome: str = "") -> None:
+    context = Context(cause=str(request), actor_id=actor_id, bulk_request=request)
+    noted = history.event(context, kind, newsletters=request.newsletters, outcome=outcome)
+    noted.save(using=alias())

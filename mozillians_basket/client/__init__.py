@@ -1,0 +1,1 @@
+"""The client of Basket: calls, transport, switch and breaker."""

@@ -1,0 +1,402 @@
+"""The breaker: while Basket fails for everybody, only one contact at a time calls it."""
+
+import logging
+import random
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.mail import mail_admins, send_mail
+from django.db import router, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from mozillians_basket.client import calls
+from mozillians_basket.conf import conf
+from mozillians_basket.exceptions import (
+    BasketError,
+    BasketMisconfigured,
+    BasketRefused,
+    BasketSwitchedOff,
+    BasketUnavailable,
+    BreakerOpen,
+    NewsletterNotFound,
+)
+from mozillians_basket.models import Contact, Decision, Problem, Status, Subscription
+from mozillians_basket.rules.answers import Answer, Kind
+from mozillians_basket.site import get_site
+
+logger = logging.getLogger("mozillians_basket")
+
+#: Seconds to wait after the first, second, ... failure of a contact in a row; the last one stays.
+SCHEDULE = (5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
+
+#: Shortest wait in seconds after "rate limit reached": Basket's window (measured).
+RATE_LIMIT_FLOOR = 300
+
+#: Seconds to the next probe after none, one, two, ... failed probes; the last one stays.
+PROBE_SCHEDULE = (5, 10, 30, 60, 120, 300)
+
+#: Shortest time in seconds between probes while Basket refuses the site itself.
+MISCONFIGURED_FLOOR = 60
+
+#: Shortest time between two mails to admins that Basket refuses the site.
+NOTICE_EVERY = timedelta(hours=24)
+
+#: Seconds after which the catalogue is asked again for the newsletters that it lacked.
+CATALOGUE_EVERY = 300
+
+#: How many failures of an outage are kept, to be taken back.
+FAILURES_KEPT = 100
+
+
+def is_open(status: Status) -> bool:
+    """Whether only the probe may call Basket now."""
+    return status.opened_at is not None
+
+
+def may_call(status: Status, contact_ids: Iterable[int]) -> frozenset[int]:
+    """Return the contacts that Basket may be called for: all, or the probe while it is open."""
+    wanted = frozenset(contact_ids)
+    return wanted & {status.probe_contact} if is_open(status) else wanted
+
+
+def take_probe(candidates: Sequence[int]) -> int | None:
+    """
+    Choose the contact of the next probe; ``None`` while it is not yet time.
+
+    One caller gets the probe, and no other one does for the length of a lease. A
+    contact that failed goes first, as it repeats the call that failed. Every second
+    probe is another contact, so that one that always fails does not keep the breaker
+    open.
+
+    :param candidates: contacts that are due, the most urgent first.
+    """
+    with _locked_status() as status:
+        now = timezone.now()
+        if not candidates or status.next_probe_at is None or status.next_probe_at > now:
+            return None
+        failed_first = status.probes % 2 == 0
+        chosen = next(
+            (each for each in candidates if (each in status.failed_contacts) == failed_first),
+            candidates[0],
+        )
+        status.probe_contact, status.probes = chosen, status.probes + 1
+        status.next_probe_at = now + timedelta(seconds=conf.LEASE_SECONDS)
+    return chosen
+
+
+def note(call: str, outcomes: Mapping[int, BasketError | None]) -> bool:
+    """
+    Count the outcomes of a step's calls; return whether the breaker is open afterwards.
+
+    Call it before the step stores the answers: while the breaker is open, failures
+    use up no attempts and no waiting time. Attempts that the run of failures used up
+    in earlier steps are taken back here.
+
+    A success ends a run of failures of the same kind of call; another kind says
+    nothing, as lookups may work while subscribes fail. Refusals, rate limits,
+    unknown newsletters and faults of this side concern single contacts, and
+    count for nothing.
+
+    :param call: the kind of call: ``lookup``, ``subscribe`` or ``unsubscribe``.
+    :param outcomes: by contact, in the order in which the calls were started.
+    """
+    succeeded = {contact_id for contact_id, error in outcomes.items() if error is None}
+    failures = {each: error for each, error in outcomes.items() if _counts(error)}
+    misconfigured = any(isinstance(error, BasketMisconfigured) for error in failures.values())
+    status = Status.read()
+    if not failures and not (succeeded and call == status.failing_call):
+        return is_open(status)
+    charged, refunded, tells = None, [], False
+    with _locked_status() as status:
+        if succeeded and call == status.failing_call:
+            charged = _close(status, succeeded)
+        earlier = list(status.failed_contacts)
+        for contact_id in _last_run(outcomes):
+            _count(status, call, contact_id, failures[contact_id])
+        opens = misconfigured or status.failures >= conf.BREAKER_FAILURES
+        opens = opens and not is_open(status)
+        if opens:
+            refunded, tells = earlier, _open(status, misconfigured=misconfigured)
+        elif status.probe_contact in failures:
+            _plan_probe(status)
+    _charge(charged)
+    _refund(refunded)
+    if opens:
+        logger.error(
+            "The breaker is open (%s, HTTP %s, code %s): nothing but probes is sent to Basket.",
+            status.reason,
+            status.http_status,
+            status.error_code or "none",
+        )
+    if tells:
+        _tell_of_misconfiguration(status)
+    return is_open(status)
+
+
+def note_settled(contact_id: int) -> None:
+    """Close the breaker if this contact was its probe and went through all its steps."""
+    if Status.read().probe_contact != contact_id:
+        return
+    charged = None
+    with _locked_status() as status:
+        if is_open(status) and status.probe_contact == contact_id:
+            charged = _close(status, {contact_id})
+    _charge(charged)
+
+
+def _counts(error: BasketError | None) -> bool:
+    """Whether an error concerns all contacts, not one."""
+    if isinstance(error, BasketUnavailable):
+        return error.status != 429
+    return isinstance(error, BasketMisconfigured)
+
+
+def _last_run(outcomes: Mapping[int, BasketError | None]) -> list[int]:
+    """List the contacts that failed after the last success, and all with a wrong key or URL."""
+    run: list[int] = []
+    for contact_id, error in outcomes.items():
+        if error is None:
+            run = [each for each in run if isinstance(outcomes[each], BasketMisconfigured)]
+        elif _counts(error):
+            run.append(contact_id)
+    return run
+
+
+def _count(status: Status, call: str, contact_id: int, error: BasketError | None) -> None:
+    status.failures += 1
+    status.failing_call = call
+    status.failed_contacts = [*status.failed_contacts, contact_id][-FAILURES_KEPT:]
+    status.http_status = getattr(error, "status", None)
+    status.error_code = str(getattr(error, "code", None) or "")
+
+
+def _open(status: Status, *, misconfigured: bool) -> bool:
+    """Open the breaker; return whether the admins must be told."""
+    now = timezone.now()
+    status.opened_at, status.probes = now, 0
+    status.reason = Status.Reason.MISCONFIGURED if misconfigured else Status.Reason.UNAVAILABLE
+    _plan_probe(status)
+    tells = misconfigured and not (status.notified_at and now - status.notified_at < NOTICE_EVERY)
+    if tells:
+        status.notified_at = now
+    return tells
+
+
+def _plan_probe(status: Status) -> None:
+    seconds: float = PROBE_SCHEDULE[min(status.probes, len(PROBE_SCHEDULE) - 1)]
+    if status.reason == Status.Reason.MISCONFIGURED:
+        seconds = max(seconds, MISCONFIGURED_FLOOR)
+    status.next_probe_at = timezone.now() + _spread(seconds)
+    status.probe_contact = None
+
+
+def _close(status: Status, succeeded: Collection[int]) -> tuple[int, str] | None:
+    """
+    End the run of failures, and let all contacts call again.
+
+    If a single contact had opened the breaker and others succeed, returns it with the
+    reason.
+    """
+    failed = set(status.failed_contacts)
+    alone = is_open(status) and len(failed) == 1 and failed.isdisjoint(succeeded)
+    charged = (failed.pop(), status.reason) if alone else None
+    if is_open(status):
+        logger.warning("Basket answers again: the breaker is closed.")
+    status.opened_at = status.next_probe_at = status.probe_contact = status.http_status = None
+    status.failing_call = status.reason = status.error_code = ""
+    status.failures, status.probes, status.failed_contacts = 0, 0, []
+    return charged
+
+
+def _charge(charged: tuple[int, str] | None) -> None:
+    """Count a failure of a contact that alone opened the breaker: it waits, or is parked."""
+    if charged is None:
+        return
+    contact_id, problem = charged
+    with _locked_contacts([contact_id]) as contacts:
+        for contact in contacts:
+            contact.attempts += 1
+            wait = waiting_time(contact.attempts, BasketUnavailable())
+            contact.not_before = timezone.now() + wait
+            contact.problem = problem
+            contact.parked = contact.attempts >= conf.MAX_ATTEMPTS
+            contact.failing_since = contact.failing_since or timezone.now()
+
+
+def _refund(failures: Sequence[int]) -> None:
+    """Take back the attempts and the waiting time that an outage used up."""
+    if not failures:
+        return
+    with _locked_contacts(failures) as contacts:
+        for contact in contacts:
+            if contact.problem == Problem.UNAVAILABLE:
+                contact.attempts = max(contact.attempts - failures.count(contact.pk), 0)
+                contact.not_before, contact.parked = None, False
+
+
+@contextmanager
+def _locked_status() -> Iterator[Status]:
+    """Lock the row in a short transaction, and save it at the end."""
+    Status.read()
+    database = router.db_for_write(Status)
+    with transaction.atomic(using=database):
+        status = Status._default_manager.using(database).select_for_update().get(pk=1)
+        yield status
+        status.save(using=database)
+
+
+@contextmanager
+def _locked_contacts(contact_ids: Iterable[int]) -> Iterator[list[Contact]]:
+    """Lock contacts in the order of their keys, and save their changes at the end."""
+    database = router.db_for_write(Contact)
+    rows = Contact._default_manager.using(database)
+    with transaction.atomic(using=database):
+        found = rows.select_for_update().filter(pk__in=set(contact_ids)).order_by("pk")
+        contacts = list(found)
+        yield contacts
+        rows.bulk_update(contacts, ["attempts", "not_before", "problem", "parked", "failing_since"])
+
+
+def note_unknown_newsletters(asked: Iterable[str]) -> frozenset[str]:
+    """
+    Pause the newsletters of a call that Basket does not know; return them.
+
+    Call it after :class:`NewsletterNotFound`, which does not say which newsletter it
+    is. If nothing is returned, Basket's catalogue does not tell either, and the
+    contact waits.
+    """
+    slugs = frozenset(asked)
+    try:
+        unknown = slugs.difference(calls.catalogue())
+    except BasketError:
+        unknown = frozenset()
+    if not unknown and len(slugs) == 1:
+        unknown = slugs  # by Basket's answer, as there is no other
+    if not unknown:
+        return unknown
+    with _locked_status() as status:
+        added = sorted(unknown - status.unknown)
+        now = timezone.now().isoformat()
+        status.unknown_newsletters = {**status.unknown_newsletters, **dict.fromkeys(added, now)}
+    for slug in added:
+        logger.error("Basket does not know the newsletter %s: it is paused.", slug)
+        _tell_admins(
+            f"Basket does not know the newsletter {slug}",
+            f"Nobody is subscribed to {slug} or unsubscribed from it until Basket has a "
+            "newsletter of that name. All other newsletters go on, and nothing is lost.\n\n"
+            "Check how it is spelled in the site's policies and in BASKET_NEWSLETTERS.\n",
+        )
+    return unknown
+
+
+def look_for_newsletters() -> None:
+    """
+    Resume paused newsletters that Basket's catalogue has again.
+
+    Asks at most every five minutes, and not while the breaker is open.
+    Newsletters that are no longer this site's are dropped.
+    """
+    status = Status.read()
+    if not status.unknown:
+        return
+    every = timedelta(seconds=CATALOGUE_EVERY * conf.WAIT_FACTOR)
+    with _locked_status() as status:
+        now, ours = timezone.now(), get_site().newsletters
+        _keep_paused(status, ours)
+        asks = status.unknown and not is_open(status)
+        if not asks or (status.catalogue_at and now - status.catalogue_at < every):
+            return
+        status.catalogue_at = now
+    try:
+        known = calls.catalogue()
+    except BasketError:
+        return
+    with _locked_status() as status:
+        resumed = sorted(status.unknown.intersection(known))
+        _keep_paused(status, status.unknown.difference(known))
+    for slug in resumed:
+        logger.warning("Basket knows the newsletter %s: it goes on.", slug)
+    _wake(resumed)
+
+
+def _wake(slugs: Collection[str]) -> None:
+    """Let contacts go on at once that waited for these newsletters, and not after a failure."""
+    database = router.db_for_write(Contact)
+    decisions = Decision._default_manager.using(database).filter(newsletter__in=slugs)
+    rows = Subscription._default_manager.using(database).filter(newsletter__in=slugs)
+    waiting = Contact._default_manager.using(database).filter(
+        Q(pk__in=decisions.values("member__contact")) | Q(pk__in=rows.values("contact")),
+        touched_at__isnull=False,
+        attempts=0,
+    )
+    waiting.update(not_before=None)
+
+
+def _keep_paused(status: Status, slugs: Collection[str]) -> None:
+    status.unknown_newsletters = {
+        slug: since for slug, since in status.unknown_newsletters.items() if slug in slugs
+    }
+
+
+def _tell_of_misconfiguration(status: Status) -> None:
+    _tell_admins(
+        "Basket refuses this site",
+        f"Basket answered HTTP {status.http_status}, code {status.error_code or 'none'}, to a "
+        f"{status.failing_call} call: every call would fail. Nothing more is sent until one gets "
+        "through, and nothing is lost.\n\n"
+        "Code 7: check BASKET_API_KEY. Code 8, or a redirect: check that BASKET_URL is https. "
+        "No code: check BASKET_URL.\n",
+    )
+
+
+def _tell_admins(subject: str, text: str) -> None:
+    try:
+        if conf.MANAGERS:
+            prefixed = f"{settings.EMAIL_SUBJECT_PREFIX}{subject}"
+            send_mail(prefixed, text, settings.SERVER_EMAIL, list(conf.MANAGERS))
+        else:
+            mail_admins(subject, text)
+    except Exception as error:  # noqa: BLE001 - a mail server that is away must not stop the worker
+        logger.error("The admins could not be told (%s).", type(error).__qualname__)  # noqa: TRY400
+
+
+def waiting_time(attempts: int, error: BasketError) -> timedelta:
+    """
+    Say how long to wait after the failure number ``attempts``, counted from 1.
+
+    A fifth at random is added, so that what failed together does not come back together.
+    """
+    seconds: float = SCHEDULE[min(max(attempts, 1), len(SCHEDULE)) - 1]
+    if isinstance(error, BasketUnavailable) and error.status == 429:
+        seconds = max(seconds, RATE_LIMIT_FLOOR)
+    return _spread(seconds)
+
+
+def _spread(seconds: float) -> timedelta:
+    longer = 1 + random.random() / 5  # noqa: S311 - no secret
+    return timedelta(seconds=seconds * conf.WAIT_FACTOR * longer)
+
+
+def answer_of(error: BasketError, attempts: int) -> Answer:
+    """
+    Translate an error for the rules.
+
+    :param attempts: how often the contact has failed in a row before this call.
+    """
+    wait = waiting_time(attempts + 1, error)
+    match error:
+        case BasketUnavailable(status=429):
+            return Answer(Kind.NOT_DONE, code=Problem.RATE_LIMIT, wait=wait)
+        case BasketUnavailable():
+            return Answer(Kind.UNCLEAR, code=Problem.UNAVAILABLE, wait=wait)
+        case BasketMisconfigured():
+            return Answer(Kind.NOT_DONE, code=Problem.MISCONFIGURED)
+        case BasketRefused(code=code):
+            return Answer(Kind.REFUSED, code=str(code))
+        case BreakerOpen() | BasketSwitchedOff() | NewsletterNotFound():
+            return Answer(Kind.NOT_DONE)
+        case _:
+            return Answer(Kind.UNCLEAR, code=Problem.UNEXPECTED, wait=wait)

@@ -1,0 +1,286 @@
+"""Calls to Basket through basket-client. No other module calls it."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import Any
+
+import basket
+import basket.base
+import requests
+from basket import errors
+
+from mozillians_basket.client import transport
+from mozillians_basket.client.transport import fan_out, within
+from mozillians_basket.conf import conf
+from mozillians_basket.exceptions import (
+    BasketError,
+    BasketMisconfigured,
+    BasketRefused,
+    BasketUnavailable,
+    NewsletterNotFound,
+    StepFailed,
+)
+from mozillians_basket.redaction import protect_logs
+from mozillians_basket.rules.answers import Person
+from mozillians_basket.rules.evaluate import contact_key
+
+__all__ = [
+    "catalogue",
+    "fan_out",
+    "look_up",
+    "look_up_token",
+    "subscribe",
+    "unsubscribe",
+    "within",
+]
+
+_TEMPORARY_CODES = frozenset(
+    {
+        errors.BASKET_NETWORK_FAILURE,
+        errors.BASKET_EMAIL_PROVIDER_AUTH_FAILURE,
+        errors.BASKET_MAINTENANCE_ERROR,
+    }
+)
+_TEMPORARY_STATUSES = frozenset({0, 408, 425, 429})
+_CONFIGURATION_CODES = frozenset({errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED})
+_UNKNOWN_PERSON_CODES = frozenset({errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN})
+
+#: Errors of requests about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
+_WRONG_SETTINGS = (
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+)
+
+#: Tokens that fit into the path of a call and into the ledger's column.
+_TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+_is_ours: ContextVar[bool] = ContextVar("basket_call_of_this_app", default=False)
+
+
+def look_up(email: str) -> Person | None:
+    """
+    Return the person that Basket has under this address; ``None`` for nobody.
+
+    One GET of ``/api/v1/users/lookup/``, with the API key.
+
+    :raises BasketSwitchedOff: the switch is off; the request was not sent.
+    :raises BasketUnavailable: Basket is out of reach or fails.
+    :raises BasketMisconfigured: Basket refuses this site, or ``BASKET_URL`` is not Basket's.
+    :raises BasketRefused: Basket refuses this address.
+    :raises StepFailed: something is wrong on this side.
+    """
+    answer = _answer(
+        lambda: basket.lookup_user(email=email, api_key=conf.API_KEY),
+        nobody=_UNKNOWN_PERSON_CODES,
+        shows_wrong_url=True,
+    )
+    if answer is None:
+        return None
+    person = _person(answer)
+    if contact_key(person.email) != contact_key(email):
+        raise StepFailed("Basket answered for another address.")  # concerns this contact only
+    return person
+
+
+def look_up_token(token: str) -> Person | None:
+    """
+    Return the person with this token, under any address; ``None`` for nobody.
+
+    One GET of ``/api/v1/users/lookup/``. basket-client sends no key with a
+    token; it is added, as Basket masks the address without one (measured).
+
+    :raises BasketError: as :func:`look_up`.
+    """
+    answer = _answer(lambda: basket.lookup_user(token=token), nobody=_UNKNOWN_PERSON_CODES)
+    if answer is None:
+        return None
+    person = _person(answer)
+    if "*" in person.email.rpartition("@")[2]:
+        raise BasketUnavailable(200)
+    return person
+
+
+def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str]) -> str:
+    """
+    Subscribe one address to newsletters, in one call; return the person's token.
+
+    The token is empty where Basket says "ok" and stores nothing: the address
+    has a blocked domain (measured). With ``sync=Y``, so the call is done when
+    it answers, but for read-only maintenance (Newsletter API, /news/subscribe).
+
+    :param fields: more of Basket's fields, such as ``country`` and ``lang``.
+    :raises NewsletterNotFound: Basket does not know one of the newsletters.
+    :raises BasketError: as :func:`look_up`.
+    """
+    sent = dict(fields)
+    sent["optin"] = "Y" if conf.OPTIN else "N"
+    sent["trigger_welcome"] = "Y" if conf.TRIGGER_WELCOME else "N"
+    if conf.SOURCE_URL:
+        sent["source_url"] = conf.SOURCE_URL
+    sent |= {"sync": "Y", "api_key": conf.API_KEY}
+    answer = _expected(
+        _answer(
+            lambda: basket.subscribe(email, ",".join(sorted(newsletters)), **sent),
+            names_newsletters=True,
+        )
+    )
+    return _token(answer) if answer.get("token") else ""
+
+
+def unsubscribe(token: str, newsletters: Iterable[str], email: str = "") -> None:
+    """
+    Unsubscribe the person with this token from newsletters, in one call. Basket queues it.
+
+    Basket writes an address that comes with the call into the person's record,
+    unchecked (measured): give only the one that :func:`look_up` returned.
+    Without one Basket leaves the address as it is.
+
+    :raises NewsletterNotFound: Basket does not know one of the newsletters.
+    :raises BasketError: as :func:`look_up`.
+    """
+    _expected(
+        _answer(
+            lambda: basket.unsubscribe(token, email or None, ",".join(sorted(newsletters))),
+            names_newsletters=True,
+        )
+    )
+
+
+def catalogue() -> dict[str, dict[str, Any]]:
+    """
+    Return Basket's newsletters by slug, private and inactive ones included.
+
+    One GET of ``/api/v1/news/newsletters/``. The fields worth knowing are
+    ``title``, ``active``, ``private`` and ``requires_double_optin``.
+
+    :raises BasketError: as :func:`look_up`.
+    """
+    answer = _answer(lambda: basket.base.request("get", "news.newsletters"), shows_wrong_url=True)
+    newsletters: Any = answer.get("newsletters")
+    if not isinstance(newsletters, dict) or not all(
+        isinstance(each, dict) for each in newsletters.values()
+    ):
+        raise BasketUnavailable(200)
+    return newsletters
+
+
+def _answer(
+    call: Callable[[], Any],
+    *,
+    nobody: frozenset[int] = frozenset(),
+    shows_wrong_url: bool = False,
+    names_newsletters: bool = False,
+) -> Any:
+    """
+    Call basket-client, and return the answer; ``None`` where Basket knows nobody.
+
+    The app's own error is raised outside of the ``except`` block. Otherwise the
+    library's error, which contains Basket's reply, would be kept as its context.
+    """
+    mark = _is_ours.set(True)
+    try:
+        return call()
+    except BasketError as error:
+        failure: BasketError = error.with_traceback(None)
+    except basket.BasketException as error:
+        if error.status_code == 404 and error.code in nobody:
+            return None
+        failure = _classified(error.status_code, _code_of(error))
+        if isinstance(failure, NewsletterNotFound) and not names_newsletters:
+            failure = BasketRefused(errors.BASKET_INVALID_NEWSLETTER)
+    except transport.UnusableReply as error:
+        if error.page:
+            failure = _classified(error.status, None, wrong_url=shows_wrong_url)
+        else:
+            failure = BasketUnavailable(error.status)
+    except _WRONG_SETTINGS:
+        failure = BasketMisconfigured()
+    except requests.exceptions.RequestException:
+        failure = BasketUnavailable()
+    except Exception as error:  # noqa: BLE001 - this side's fault is not taken for Basket's
+        failure = transport.unexpected(error)
+    finally:
+        _is_ours.reset(mark)
+    raise failure
+
+
+def _code_of(error: basket.BasketException) -> int | None:
+    """Return Basket's own code: basket-client makes one up where there is none."""
+    if error.code == errors.BASKET_UNKNOWN_ERROR and "code" not in error.result:
+        return None
+    return error.code if type(error.code) is int and error.code in range(1000) else None
+
+
+def _classified(status: int, code: int | None, *, wrong_url: bool = False) -> BasketError:
+    """
+    Choose this app's error for an answer, by status and code alone.
+
+    The rules are those measured on the real server: 429 comes with code 5, and a
+    back end that fails with 400 and code 1.
+    """
+    if code in _CONFIGURATION_CODES:
+        return BasketMisconfigured(status, code)
+    if code == errors.BASKET_INVALID_NEWSLETTER:
+        return NewsletterNotFound()
+    if status in _TEMPORARY_STATUSES or status >= 500 or code in _TEMPORARY_CODES:
+        return BasketUnavailable(status, code)
+    if wrong_url:
+        return BasketMisconfigured(status)
+    if status < 400:
+        return BasketUnavailable(status, code)
+    return BasketRefused(errors.BASKET_UNKNOWN_ERROR if code is None else code)
+
+
+def _expected(answer: Any) -> dict[str, Any]:
+    """Return an answer with the status "ok"; any other answer means that Basket is broken."""
+    if not isinstance(answer, dict) or answer.get("status") != "ok":
+        raise BasketUnavailable(200)
+    return answer
+
+
+def _person(answer: Any) -> Person:
+    found = _expected(answer)
+    email, newsletters = found.get("email"), found.get("newsletters")
+    if not isinstance(email, str) or not isinstance(newsletters, list):
+        raise BasketUnavailable(200)
+    if not all(isinstance(name, str) for name in newsletters):
+        raise BasketUnavailable(200)
+    return Person(
+        email=email,
+        token=_token(found),
+        newsletters=frozenset(newsletters),
+        optout=bool(found.get("optout")),
+        optin=bool(found.get("optin", True)),
+    )
+
+
+def _token(answer: Mapping[str, Any]) -> str:
+    token = answer.get("token")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise BasketUnavailable(200)
+    return token
+
+
+def _request(method: str, url: str, **given: Any) -> Any:
+    """
+    Stand in basket-client where ``requests.request`` does.
+
+    The site's own use of the library passes through. URL and timeout of this
+    app's calls are those of the settings now: the library reads them at import.
+    """
+    if not _is_ours.get():
+        return _site_requests.request(method, url, **given)
+    given.pop("timeout", None)
+    path = url.removeprefix(str(basket.base.BASKET_URL))
+    if path.startswith(basket.base.URLS["users.lookup"]):
+        given["headers"] = {"X-Api-Key": conf.API_KEY, **(given.get("headers") or {})}
+    return transport.send(method, conf.URL + path, **given)
+
+
+_site_requests: Any = basket.base.requests
+basket.base.requests = SimpleNamespace(request=_request, exceptions=requests.exceptions)
+protect_logs()

@@ -1,0 +1,276 @@
+"""Send calls to Basket over open connections, side by side, as long as the switch is on."""
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from mozillians_basket.client import switch
+from mozillians_basket.conf import conf
+from mozillians_basket.exceptions import (
+    BasketError,
+    BasketMisconfigured,
+    BasketSwitchedOff,
+    BasketUnavailable,
+    BreakerOpen,
+    StepFailed,
+)
+
+logger = logging.getLogger("mozillians_basket")
+
+#: Seconds after which the switch is read again while calls run side by side.
+SWITCH_EVERY = 0.05
+
+#: Seconds for which a reading of the switch is valid, from its beginning.
+SWITCH_SEEN = 0.1
+
+#: Seconds for which it is valid at least from its end, where the database is slow.
+SWITCH_GRACE = 0.02
+
+Value = TypeVar("Value")
+
+_timeout: ContextVar[float | None] = ContextVar("basket_timeout", default=None)
+_fan_out: ContextVar["_FanOut | None"] = ContextVar("basket_fan_out", default=None)
+
+
+class UnusableReply(Exception):
+    """
+    A reply that is not a JSON object.
+
+    ``page`` says that the reply is HTML, a redirect or an error without a body: it
+    comes from another server, or from a path that Basket does not have.
+    """
+
+    def __init__(self, status: int, *, page: bool) -> None:
+        super().__init__(status)
+        self.status = status
+        self.page = page
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The parts of a response that basket-client reads."""
+
+    status_code: int
+    content: bytes = field(repr=False)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Shorten ``BASKET_TIMEOUT`` for calls that an admin's page waits for."""
+    mark = _timeout.set(seconds)
+    try:
+        yield
+    finally:
+        _timeout.reset(mark)
+
+
+def send(method: str, url: str, **given: Any) -> Reply:
+    """
+    Send one request, if the switch and the share's breaker still allow it.
+
+    :param given: ``params``, ``data`` and ``headers``, as for ``requests.request``.
+    :raises BasketSwitchedOff: the switch is off.
+    :raises BreakerOpen: others of the same share have failed too often.
+    :raises UnusableReply: the answer is not a JSON object.
+    :raises requests.exceptions.RequestException: there is no answer.
+    """
+    session = _process.session(conf.URL)
+    timeout = min(conf.TIMEOUT, _timeout.get() or conf.TIMEOUT)
+    fan = _fan_out.get()
+    if fan is not None:
+        fan.wait_for_permission()
+    elif not switch.call_is_allowed():
+        raise BasketSwitchedOff
+    response = session.request(method, url, timeout=timeout, **given)
+    if _is_object(response.content):
+        return Reply(response.status_code, response.content)
+    page = "html" in response.headers.get("Content-Type", "").lower()
+    page = page or 300 <= response.status_code < 400
+    page = page or (response.status_code >= 400 and not response.content)
+    raise UnusableReply(response.status_code, page=page)
+
+
+def fan_out(
+    function: Callable[..., Value], arguments: Iterable[Sequence[Any]]
+) -> list[Value | BasketError]:
+    """
+    Call a function once for each tuple of arguments, side by side; return results in order.
+
+    A ``BasketError`` is returned, not raised. The switch is read here, in the
+    calling thread, before the first call and while calls run: no thread of the
+    pool asks the database, and no request starts after the switch was seen
+    off. None starts either once Basket has failed ``BASKET_BREAKER_FAILURES``
+    times in a row, or has refused the site. Calls that were not made are
+    ``BasketSwitchedOff`` or ``BreakerOpen``.
+    """
+    jobs = list(arguments)
+    if len(jobs) < 2:
+        return [outcome_of(function, *job) for job in jobs]
+    fan = _FanOut()
+    futures: list[Future[Value | BasketError]] = []
+    try:
+        if fan.read_switch():
+            pool = _process.pool()
+            futures += [pool.submit(copy_context().run, fan.run, function, job) for job in jobs]
+        waiting = set(futures)
+        while waiting := wait(waiting, timeout=SWITCH_EVERY).not_done:
+            fan.read_switch()
+    finally:
+        fan.stop(BasketSwitchedOff)
+        wait(futures)
+    return [each.result() for each in futures] or [BasketSwitchedOff() for _job in jobs]
+
+
+def outcome_of(function: Callable[..., Value], *arguments: Any) -> Value | BasketError:
+    """Return what a function returns, or the error that it raises, as a ``BasketError``."""
+    try:
+        return function(*arguments)
+    except BasketError as error:
+        return error.with_traceback(None)
+    except Exception as error:  # noqa: BLE001 - a fault on this side concerns one contact only
+        return unexpected(error)
+
+
+def unexpected(error: Exception) -> StepFailed:
+    """
+    Log a fault of this side by its class and place, and return it as a ``StepFailed``.
+
+    Its text may quote an address.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    text = f"{type(error).__module__}.{type(error).__qualname__}"
+    if trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "?")
+        text += f" in {module}.{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}"
+    logger.error("An error on this side: %s.", text)
+    return StepFailed(text)
+
+
+class _FanOut:
+    """Calls that run side by side, and whether another one may start."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._on_until = float("-inf")
+        self._stopped_by: type[BasketError] | None = None
+        self._failures = 0
+
+    def read_switch(self) -> bool:
+        """Read the switch, and let calls start for a moment if it is on."""
+        if self._stopped_by is not None:
+            return False
+        began = time.monotonic()
+        if not switch.call_is_allowed():
+            self.stop(BasketSwitchedOff)
+            return False
+        with self._changed:
+            self._on_until = max(began + SWITCH_SEEN, time.monotonic() + SWITCH_GRACE)
+            self._changed.notify_all()
+        return True
+
+    def stop(self, error: type[BasketError]) -> None:
+        """Let no other call start; those that try raise this error."""
+        with self._changed:
+            self._stopped_by = self._stopped_by or error
+            self._changed.notify_all()
+
+    def wait_for_permission(self) -> None:
+        """Return once a request may start; the calling thread of the share sees to that."""
+        with self._changed:
+            while self._stopped_by is None and time.monotonic() > self._on_until:
+                self._changed.wait()
+            if self._stopped_by is not None:
+                raise self._stopped_by
+
+    def run(self, function: Callable[..., Value], job: Sequence[Any]) -> Value | BasketError:
+        """Run one job in a thread of the pool."""
+        if self._stopped_by is not None:
+            return self._stopped_by()
+        _fan_out.set(self)  # each job runs in its own context
+        outcome = outcome_of(function, *job)
+        self._note(outcome)
+        return outcome
+
+    def _note(self, outcome: object) -> None:
+        with self._changed:
+            if isinstance(outcome, BasketUnavailable) and outcome.status != 429:
+                self._failures += 1
+            elif not isinstance(outcome, BasketError):
+                self._failures = 0
+            too_many = self._failures >= conf.BREAKER_FAILURES
+        if too_many or isinstance(outcome, BasketMisconfigured):
+            self.stop(BreakerOpen)
+
+
+class _Session(requests.Session):
+    """A session for one Basket; it keeps no cookies and follows no redirects."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        # Proxies and certificates of the environment are read once: it takes as long as a call.
+        found = self.merge_environment_settings(url, {}, None, None, None)
+        self.proxies, self.verify, self.cert = found["proxies"], found["verify"], found["cert"]
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, HTTPAdapter(pool_maxsize=conf.CONCURRENCY, max_retries=0))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow no redirect: it would send the key elsewhere, and turn a POST into a GET."""
+
+
+class _Process:
+    """The session and the pool that the threads of a process share."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._url = ""
+        self._session: _Session | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    def session(self, url: str) -> _Session:
+        """Return the session; made again when ``BASKET_URL`` has changed."""
+        with self._lock:
+            if self._session is None or self._url != url:
+                self._session, self._url = _Session(url), url
+            return self._session
+
+    def pool(self) -> ThreadPoolExecutor:
+        """Return the threads, made at the first call."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(conf.CONCURRENCY, thread_name_prefix="basket")
+            return self._pool
+
+
+_process = _Process()
+
+
+def _begin_process() -> None:
+    """Share no sockets, threads or held locks with the parent process."""
+    global _process
+    _process = _Process()
+
+
+os.register_at_fork(after_in_child=_begin_process)
+
+
+def _is_object(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,225 @@
+"""Hand messages to the broker from a thread, so that no request waits for the broker."""
+
+import atexit
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, TypeAlias
+from weakref import WeakSet
+
+from celery import Celery, signals
+from celery.app import app_or_default
+from django.db import transaction
+from django.db.transaction import TransactionManagementError
+
+from mozillians_basket.conf import conf
+from mozillians_basket.ledger.share import alias
+
+logger = logging.getLogger("mozillians_basket")
+
+#: Names of the tasks that messages start.
+SYNC_TOUCHED = "mozillians_basket.tasks.sync_touched"
+LOOKUP = "mozillians_basket.tasks.lookup_users_task"
+SWEEP = "mozillians_basket.tasks.sweep"
+
+#: Seconds for which no message is sent after the broker took none; the sweeper finds the work.
+BROKER_PAUSE = 10.0
+
+#: Seconds for which the thread gathers messages of the same moment, to join them.
+GATHER = 0.01
+
+#: How many messages may wait for the thread; more are dropped, and the sweeper finds the work.
+LIMIT = 1000
+
+#: Seconds for which a process that ends waits for its last messages to be sent.
+LAST_WAIT = 2.0
+
+Message: TypeAlias = tuple[Celery, str, tuple[Any, ...]]
+"""The app through which it is sent, the task's name and the task's arguments."""
+
+
+def send(name: str, *args: Any) -> None:
+    """
+    Have a task started soon; return at once and never fail.
+
+    A lost message costs time, not data. With eager tasks the task runs here and
+    now, and ``task_eager_propagates`` decides whether its errors are raised.
+    """
+    try:
+        # The thread has no current app: a site's may be known to the caller's thread only.
+        app = app_or_default()
+        if not app.conf.task_always_eager:
+            _sender.put((app, name, args))
+            return
+    except Exception as error:  # noqa: BLE001 - a broken configuration, or no thread to be had
+        _warn("A message could not be sent", error)
+        return
+    if name not in app.tasks:  # a process that is no worker may not have imported them yet
+        app.loader.import_default_modules()
+    app.tasks[name].apply_async(args)
+
+
+def after_commit(touch_id: int) -> None:
+    """
+    Have a worker told of a touch once the transaction around it is committed.
+
+    The touches of one transaction are one message, also with eager tasks, which
+    the thread never sees.
+    """
+    _on_commit(_Touched(touch_id).tell)
+
+
+def wake_sweeper() -> None:
+    """Have the sweeper run once the transaction around this is committed."""
+    _on_commit(lambda: send(SWEEP))
+
+
+def flush(timeout: float) -> bool:
+    """Wait up to ``timeout`` seconds until no message is left to send; tell whether that is so."""
+    return _sender.flush(timeout)
+
+
+def _on_commit(callback: Callable[[], None]) -> None:
+    # The errors of an eager task are the caller's: Django would log them and go on.
+    robust = not app_or_default().conf.task_always_eager
+    # Where the caller commits by hand, Django cannot say when; the sweeper finds the work.
+    with suppress(TransactionManagementError):
+        transaction.on_commit(callback, using=alias(), robust=robust)
+
+
+class _Touched:
+    """
+    A touch in an open transaction.
+
+    Only Django's list of callbacks refers to it. So a rollback of the transaction
+    or of a savepoint removes it from ``_of_thread`` too.
+    """
+
+    def __init__(self, touch_id: int) -> None:
+        self.touch_id = touch_id
+        _of_thread.touched.add(self)
+
+    def tell(self) -> None:
+        """Send one message for all touches of the transaction; the first of them does it."""
+        touched = _of_thread.touched
+        if self not in touched:
+            return
+        touch_ids = sorted(each.touch_id for each in touched)
+        touched.clear()
+        if len(touch_ids) > conf.TOUCHES_PER_MESSAGE:
+            send(SWEEP)
+        else:
+            send(SYNC_TOUCHED, touch_ids)
+
+
+class _OfThread(threading.local):
+    """The touches in the transaction that a thread has open."""
+
+    def __init__(self) -> None:
+        self.touched: WeakSet[_Touched] = WeakSet()
+
+
+_of_thread = _OfThread()
+
+
+def joined(messages: Iterable[Message]) -> list[Message]:
+    """
+    Merge queued messages: key lists up to ``BASKET_TOUCHES_PER_MESSAGE``, and equal ones.
+
+    Lookups stay as many as they are, because each takes a share of its own.
+    """
+    result: list[Message] = []
+    lists: dict[tuple[Celery, str], list[Any]] = {}
+    for app, name, args in messages:
+        match args:
+            case ([*keys],):
+                known = lists.get((app, name))
+                if known is None or len(known) + len(keys) > conf.TOUCHES_PER_MESSAGE:
+                    known = lists[app, name] = []
+                    result.append((app, name, (known,)))
+                known += keys
+            case _:
+                if name == LOOKUP or (app, name, args) not in result:
+                    result.append((app, name, args))
+    return result
+
+
+class _Sender:
+    """The messages that wait, and a thread that is started with the first."""
+
+    def __init__(self) -> None:
+        # Its lock is reentrant: a signal handler may send while its own thread holds it.
+        self._changed = threading.Condition()
+        self._waiting: list[Message] = []
+        self._sending = False
+        self._thread: threading.Thread | None = None
+        self._quiet_until: dict[Celery, float] = {}
+
+    def put(self, message: Message) -> None:
+        """Add a message, if there is room."""
+        with self._changed:
+            if len(self._waiting) >= LIMIT:
+                return
+            self._waiting.append(message)
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name="basket-messages", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait for the thread to have nothing left to send."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._waiting or self._sending), timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+            time.sleep(GATHER)
+            with self._changed:
+                messages, self._waiting, self._sending = self._waiting, [], True
+            try:
+                for message in joined(messages):
+                    self._hand_over(*message)
+            finally:
+                with self._changed:
+                    self._sending = False
+                    self._changed.notify_all()
+
+    def _hand_over(self, app: Celery, name: str, args: tuple[Any, ...]) -> None:
+        if time.monotonic() < self._quiet_until.get(app, 0.0):
+            return
+        try:
+            app.send_task(name, args, retry=False, ignore_result=True)
+        except Exception as error:  # noqa: BLE001 - whatever kind of broker it is
+            self._quiet_until[app] = time.monotonic() + BROKER_PAUSE
+            _warn("The broker took no message", error)
+
+
+def _warn(what: str, error: Exception) -> None:
+    # Only the class is logged: the text may contain the broker's password.
+    logger.warning("%s (%s); the sweeper will find the work.", what, type(error).__qualname__)
+
+
+def _last_wait(**kwargs: Any) -> None:
+    flush(LAST_WAIT)
+
+
+def _begin_process() -> None:
+    """Start without the parent's messages: a fork copies no thread, and may copy a held lock."""
+    global _sender
+    _sender = _Sender()
+
+
+_sender = _Sender()
+
+os.register_at_fork(after_in_child=_begin_process)
+atexit.register(_last_wait)
+# A child of the prefork pool ends without Python's exit handlers.
+signals.worker_process_shutdown.connect(
+    _last_wait, weak=False, dispatch_uid="mozillians_basket.last_wait"
+)

@@ -1,0 +1,162 @@
+"""The row that all processes share, and the questions that admins answer."""
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models, router
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Status(models.Model):
+    """
+    The state between the whole site and Basket. There is one row, with the key 1.
+
+    The breaker is open while ``opened_at`` is set.
+    """
+
+    class Reason(models.TextChoices):
+        """Why the breaker is open."""
+
+        UNAVAILABLE = "unavailable", _("Basket is out of reach or fails")
+        MISCONFIGURED = "misconfigured", _("Basket refuses this site")
+
+    failures = models.PositiveIntegerField(
+        _("failures in a row"), default=0, help_text=_("Of one kind of call, without a success.")
+    )
+    failing_call = models.CharField(_("failing call"), max_length=20, blank=True)
+    failed_contacts = models.JSONField(_("contacts that failed"), default=list, blank=True)
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    opened_at = models.DateTimeField(_("breaker open since"), null=True, blank=True)
+    probes = models.PositiveIntegerField(_("probes"), default=0)
+    probe_contact = models.BigIntegerField(_("contact of the probe"), null=True, blank=True)
+    next_probe_at = models.DateTimeField(_("next probe"), null=True, blank=True)
+    notified_at = models.DateTimeField(_("admins told"), null=True, blank=True)
+    unknown_newsletters = models.JSONField(
+        _("unknown newsletters"),
+        default=dict,
+        blank=True,
+        help_text=_("Newsletters that Basket does not know, and since when."),
+    )
+    catalogue_at = models.DateTimeField(
+        _("catalogue asked"),
+        null=True,
+        blank=True,
+        help_text=_("When Basket was last asked for the newsletters that it did not know."),
+    )
+    removals = models.JSONField(
+        _("removals"),
+        default=dict,
+        blank=True,
+        help_text=_("By newsletter and minute, removals by policies in the last hour."),
+    )
+    paced_until = models.DateTimeField(
+        _("paced until"), null=True, blank=True, help_text=_("Up to when starts are used up.")
+    )
+    swept_at = models.DateTimeField(_("last sweep"), null=True, blank=True)
+    reconciled_at = models.DateTimeField(_("last reconciliation"), null=True, blank=True)
+    verified_at = models.DateTimeField(_("last verification"), null=True, blank=True)
+    verified_to = models.DateTimeField(
+        _("verified up to"),
+        null=True,
+        blank=True,
+        help_text=_("The pass of verification has reached contacts last looked up at this time."),
+    )
+    counted_to = models.DateTimeField(
+        _("counted up to"),
+        null=True,
+        blank=True,
+        help_text=_("Events before this moment are in the hourly counts."),
+    )
+    member_model = models.CharField(
+        _("member model"), max_length=200, blank=True, help_text=_("What the tables were made for.")
+    )
+    database = models.CharField(_("database"), max_length=100, blank=True)
+
+    class Meta:
+        verbose_name = _("overview")
+        verbose_name_plural = _("overview")
+
+    def __str__(self) -> str:
+        return str(self._meta.verbose_name)
+
+    @classmethod
+    def read(cls) -> "Status":
+        """Return the row as it is; made at the first call."""
+        rows = cls._default_manager.using(router.db_for_write(cls))
+        return rows.filter(pk=1).first() or rows.get_or_create(pk=1)[0]
+
+    @classmethod
+    def note(cls, *columns: str) -> None:
+        """Set these columns to now."""
+        cls.read()
+        rows = cls._default_manager.using(router.db_for_write(cls)).filter(pk=1)
+        rows.update(**dict.fromkeys(columns, timezone.now()))
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The newsletters that are paused, as Basket does not know them."""
+        return frozenset(self.unknown_newsletters)
+
+
+class Approval(models.Model):
+    """A question that only an admin can answer: a possible loss, or removals held back."""
+
+    class Kind(models.TextChoices):
+        """The subject of the question."""
+
+        LOSS = "loss", _("possible loss at Basket")
+        BRAKE = "brake", _("removals held back")
+
+    class Answer(models.TextChoices):
+        """The answers of admins, and of the app where a question closes by itself."""
+
+        OPTED_OUT = "opted out", _("they opted out")
+        LOST = "lost", _("Basket lost them")
+        REMOVE = "remove", _("remove them")
+        ITSELF = "itself", _("closed by itself")
+
+    newsletter = models.CharField(_("newsletter"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    since = models.DateTimeField(_("since"))
+    number = models.PositiveIntegerField(
+        _("number"), default=0, help_text=_("The most that were missing, or are held back.")
+    )
+    total = models.PositiveIntegerField(_("of"), default=0)
+    examples = models.JSONField(_("examples"), default=list, blank=True, encoder=DjangoJSONEncoder)
+    answer = models.CharField(_("answer"), max_length=20, choices=Answer, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+    covers = models.PositiveIntegerField(
+        _("covers"), default=0, help_text=_("The number that the admin who answered had seen.")
+    )
+    progress = models.PositiveIntegerField(_("progress"), default=0)
+    carried_at = models.DateTimeField(
+        _("last step"), null=True, blank=True, help_text=_("When a worker last carried it on.")
+    )
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("approval")
+        verbose_name_plural = _("approvals")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["newsletter", "kind"],
+                name="basket_one_open_approval",
+                condition=Q(closed_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.newsletter}: {self.kind}"

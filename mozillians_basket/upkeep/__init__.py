@@ -1,0 +1,1 @@
+"""Periodic work: reconciliation, verification, approvals, retention, statistics, doctor."""

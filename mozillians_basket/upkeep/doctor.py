@@ -1,0 +1,260 @@
+"""Examine all parts that must work for a change to reach Basket."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from celery import current_app
+from django.core.checks import ERROR
+from django.db import DatabaseError
+from django.utils import timezone
+
+from mozillians_basket import checks
+from mozillians_basket.client import calls
+from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketSwitchedOff
+from mozillians_basket.ledger import queue
+from mozillians_basket.ledger.share import alias
+from mozillians_basket.models import Approval, Contact, Status, Subscription, Touch
+from mozillians_basket.rules.rows import State
+from mozillians_basket.site import get_site
+
+#: An address that nobody has, to try the key with.
+NOBODY = "basket-doctor@example.com"
+
+#: Work that has waited longer than this is a sign that something is stuck.
+LONG_WAIT = timedelta(minutes=10)
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was examined."""
+
+    subject: str
+    level: Level
+    text: str
+    """The finding in plain language, without keys and addresses."""
+
+
+def ok(subject: str, text: str) -> Finding:
+    """Report that there is nothing to do."""
+    return Finding(subject, Level.OK, text)
+
+
+def warning(subject: str, text: str) -> Finding:
+    """Report something that works, but that an admin should look at."""
+    return Finding(subject, Level.WARNING, text)
+
+
+def failure(subject: str, text: str) -> Finding:
+    """Report why changes do not reach Basket."""
+    return Finding(subject, Level.FAILURE, text)
+
+
+def examine() -> list[Finding]:
+    """Run all examinations; those that an earlier failure makes impossible are left out."""
+    found = list(examine_settings())
+    if any(finding.level is Level.FAILURE for finding in found):
+        return found
+    for part in EXAMINATIONS:
+        try:
+            found += part()
+        except DatabaseError as error:
+            return [*found, failure("database", f"It does not answer ({type(error).__name__}).")]
+    return found
+
+
+def examine_settings() -> Iterator[Finding]:
+    """Run the system checks of this app."""
+    messages = [message for check in checks.CHECKS for message in check(None)]
+    for message in messages:
+        level = Level.FAILURE if message.level >= ERROR else Level.WARNING
+        yield Finding("settings", level, f"{message.msg} {message.hint} ({message.id})")
+    if not messages:
+        yield ok("settings", "Present and coherent.")
+
+
+def examine_tables() -> Iterator[Finding]:
+    """Compare what the tables were made for with the settings of now."""
+    status, now = Status.read(), get_site().member_model._meta.label
+    for subject, noted, current, hint in (
+        ("member model", status.member_model, now, "BASKET_MEMBER_MODEL"),
+        ("ledger's database", status.database, alias(), "DATABASE_ROUTERS"),
+    ):
+        if not noted:
+            yield warning(subject, "Not noted: run migrate.")
+        elif noted.lower() != current.lower():
+            yield failure(
+                subject, f"The tables were made for {noted}, but {hint} leads to {current}."
+            )
+        else:
+            yield ok(subject, f"{current}, as when the tables were made.")
+
+
+def examine_switch() -> Iterator[Finding]:
+    """Read the waffle switch, which also shows whether the database answers."""
+    if switch_is_on():
+        yield ok("switch", f"{SWITCH} is on.")
+    else:
+        yield warning("switch", f"{SWITCH} is off: changes are kept, nothing is sent.")
+
+
+def examine_basket() -> Iterator[Finding]:
+    """Try URL, key and newsletters; Basket is not asked while the switch is off."""
+    try:
+        calls.look_up(NOBODY)
+        newsletters = calls.catalogue()
+    except BasketSwitchedOff:
+        yield warning("basket", "Not asked, as the switch is off.")
+        return
+    except BasketMisconfigured as error:
+        told = f"HTTP {error.status}, code {error.code}"
+        advice = {
+            7: "BASKET_API_KEY is not accepted.",
+            8: "Basket wants https: check BASKET_URL.",
+        }.get(error.code or 0, "BASKET_URL does not lead to Basket's API.")
+        yield failure("basket", f"{advice} ({told})")
+        return
+    except BasketError as error:
+        yield failure("basket", f"It cannot be reached, or is broken: {type(error).__name__}.")
+        return
+    yield ok("basket", "It answers, and accepts the key.")
+    for slug in sorted(get_site().newsletters):
+        entry = newsletters.get(slug)
+        if entry is None:
+            yield failure("newsletter", f"Basket does not know {slug}: nobody is subscribed to it.")
+        elif not entry.get("active", True):
+            yield warning("newsletter", f"{slug} is not active in Basket.")
+        else:
+            kinds = ["private"] * bool(entry.get("private")) + ["double opt-in"] * bool(
+                entry.get("requires_double_optin")
+            )
+            yield ok("newsletter", f"{slug} is active{''.join(f', {kind}' for kind in kinds)}.")
+
+
+def examine_broker() -> Iterator[Finding]:
+    """Find out whether the broker takes connections."""
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=3)
+    except Exception as error:  # noqa: BLE001 - whatever the transport raises; it can hold a URL
+        yield failure("broker", f"It takes no connection ({type(error).__qualname__}).")
+    else:
+        yield ok("broker", "It takes connections.")
+
+
+def examine_workers() -> Iterator[Finding]:
+    """Read when the sweep last ran: beat sends it and a worker runs it, so it shows both."""
+    swept = Status.read().swept_at
+    if not _sweep_entry():
+        yield warning("beat", "basket_beat_schedule() is not in Celery's beat_schedule.")
+    if swept is None:
+        yield failure("worker and beat", "The sweeper has never run: start a worker and beat.")
+    elif is_overdue(swept):
+        yield failure(
+            "worker and beat", f"The sweeper last ran {ago(swept)}: no worker, or no beat, runs."
+        )
+    else:
+        yield ok("worker and beat", f"The sweeper ran {ago(swept)}.")
+
+
+def _sweep_entry() -> dict[str, Any]:
+    schedule: dict[str, dict[str, Any]] = current_app.conf.beat_schedule or {}
+    return schedule.get("mozillians_basket.sweep", {})
+
+
+def is_overdue(swept: datetime | None) -> bool:
+    """Whether the last sweep is so long ago that no worker, or no beat, can be running."""
+    every = _sweep_entry().get("schedule", 5.0)
+    interval = timedelta(seconds=every if isinstance(every, int | float) else 60)
+    return swept is None or timezone.now() - swept > max(timedelta(minutes=1), 5 * interval)
+
+
+def examine_queue() -> Iterator[Finding]:
+    """Count waiting touches and contacts, and failed ones."""
+    touches, due = Touch.objects.using(alias()), queue.due()
+    oldest = touches.order_by("pk").values_list("created_at", flat=True).first()
+    longest = due.order_by("touched_at").values_list("touched_at", flat=True).first()
+    waits = [moment for moment in (oldest, longest) if moment is not None]
+    text = f"{touches.count()} touches to drain, {due.count()} contacts due"
+    if waits:
+        text += f"; the oldest was touched {ago(min(waits))}"
+    stuck = bool(waits) and timezone.now() - min(waits) > LONG_WAIT and switch_is_on()
+    yield (warning if stuck else ok)("queue", f"{text}.")
+    failing = Contact.objects.using(alias()).filter(failing_since__isnull=False)
+    parked = failing.filter(parked=True).count()
+    text = f"{failing.count()} contacts have a problem, {parked} of these are parked."
+    yield (warning if parked else ok)("failures", text)
+    refused = Subscription.objects.using(alias()).filter(state=State.REFUSED)
+    if number := refused.values("contact").distinct().count():
+        yield warning("refusals", f"Basket refuses something to {number} contacts.")
+
+
+def examine_breaker() -> Iterator[Finding]:
+    """Examine the breaker, paused newsletters and open approvals."""
+    status = Status.read()
+    if status.opened_at is not None:
+        yield failure(
+            "breaker",
+            f"Opened {ago(status.opened_at)} ({status.reason}, HTTP {status.http_status}, "
+            f"code {status.error_code or 'none'}): only single probes are sent.",
+        )
+    else:
+        yield ok("breaker", "Closed.")
+    for slug in sorted(status.unknown):
+        yield failure("newsletter", f"{slug} is paused until it is in Basket's catalogue.")
+    for approval in Approval.objects.using(alias()).filter(closed_at=None, answer=""):
+        if approval.kind == Approval.Kind.BRAKE:
+            text = (
+                f"{approval.number} removals from {approval.newsletter} are held back; admins were "
+                f"asked {ago(approval.created_at)}. An admin answers, or "
+                "basket_reconcile --apply --go removes them."
+            )
+        else:
+            text = (
+                f"{approval.number} of {approval.total} looked up lack {approval.newsletter} "
+                "at Basket. An admin answers, or basket_reconcile --verify with --go (they opted "
+                "out) or --restore (Basket lost them)."
+            )
+        yield failure("approval", text)
+
+
+def examine_reconciliation() -> Iterator[Finding]:
+    """Read when the site and the ledger were last compared."""
+    reconciled = Status.read().reconciled_at
+    if reconciled is None:
+        yield warning("reconciliation", "Site and ledger were never compared.")
+    else:
+        yield ok("reconciliation", f"Site and ledger were compared {ago(reconciled)}.")
+
+
+def ago(moment: datetime) -> str:
+    """Say roughly how long ago something was."""
+    seconds = max(0, int((timezone.now() - moment).total_seconds()))
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} seconds ago"
+
+
+EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    examine_tables,
+    examine_switch,
+    examine_basket,
+    examine_broker,
+    examine_workers,
+    examine_queue,
+    examine_breaker,
+    examine_reconciliation,
+)

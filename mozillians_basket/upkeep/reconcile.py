@@ -1,0 +1,405 @@
+"""Reconciliation: compare the site's members with the ledger, in both directions."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.db import models, router, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from mozillians_basket.conf import conf
+from mozillians_basket.ledger.share import Context, alias, empty_rows, read, write
+from mozillians_basket.ledger.touches import (
+    drain_unnamed,
+    drained_members,
+    locked_touches,
+    read_brakes,
+)
+from mozillians_basket.models import Approval, Contact, Decision, Member, Status, Subscription
+from mozillians_basket.rules.evaluate import contact_key
+from mozillians_basket.rules.plan import plan, stays
+from mozillians_basket.rules.rows import Rows, State, held, touch
+from mozillians_basket.site import Standing, get_site
+
+#: How many members are compared by one query.
+CHUNK = 2000
+
+CONTEXT = Context(cause="reconcile")
+
+
+class Kind(StrEnum):
+    """The ways in which the ledger can differ from the site."""
+
+    ROWLESS = "rowless"
+    """Members without a row in the ledger."""
+
+    ADDRESS = "address"
+    """Members who have another address, or none any more."""
+
+    GAINED = "gained"
+    """Members who meet a policy that the ledger says they don't."""
+
+    LOST = "lost"
+    """Members who don't meet a policy that the ledger says they do."""
+
+    DEPARTED = "departed"
+    """Rows of members who are gone."""
+
+    UNSETTLED = "unsettled"
+    """Contacts that are not due although Basket differs from what is wanted there, and members
+    that a brake still holds back although nothing is left to remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Removals that the brake holds back, or would hold back."""
+
+    newsletter: str
+    removals: int
+    confirmed: int
+
+
+@dataclass(slots=True)
+class Report:
+    """The findings of a run, and the work that it did."""
+
+    found: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
+    """The number of members or contacts by kind; a member can be of several kinds."""
+
+    by_newsletter: dict[str, dict[str, int]] = field(default_factory=dict)
+    """For each newsletter how many members gain it, and how many subscriptions would be lost."""
+
+    applied: int = 0
+    """How many members were evaluated, and contacts made due."""
+
+    brakes: list[HeldBack] = field(default_factory=list)
+
+    @property
+    def differences(self) -> int:
+        """The number of differences of all kinds."""
+        return sum(self.found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A member whose row in the ledger differs from the site."""
+
+    key: Any
+    kinds: Collection[Kind]
+    contact_id: int | None = None
+    gained: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    """The newsletters that may leave their contact."""
+
+    held_back: bool = False
+
+    def waits(self, braked: Collection[str]) -> bool:
+        """Whether the member differs only by removals that an open question holds back."""
+        kept = self.lost.intersection(braked)
+        if not self.held_back or not kept:
+            return False
+        moves = Kind.ADDRESS in self.kinds and not self.goes
+        return self.goes or not (moves or self.gained or self.lost - kept)
+
+    @property
+    def goes(self) -> bool:
+        """Whether the member leaves their contact for no other one."""
+        return Kind.DEPARTED in self.kinds or (Kind.LOST not in self.kinds and bool(self.lost))
+
+
+Progress = Callable[[int, int], None]
+"""Called with the number of members compared so far, and of all members."""
+
+
+def find(newsletters: Collection[str] | None = None) -> Report:
+    """
+    Count what differs, without changing anything.
+
+    The number of subscriptions that would be lost is an upper bound: another member
+    at the same address may keep some of them.
+
+    :param newsletters: look at the policies for these only; ``None`` for all.
+    """
+    report = _new_report(newsletters)
+    for _compared, differences in _differences(newsletters):
+        _add(report, differences)
+    report.found[Kind.UNSETTLED] += _look_for_unsettled(apply=False)
+    report.brakes = _held_back({name: row["lost"] for name, row in report.by_newsletter.items()})
+    return report
+
+
+def apply(newsletters: Collection[str] | None = None, progress: Progress | None = None) -> Report:
+    """
+    Evaluate the members who differ; the sweeper carries what changed to Basket.
+
+    The brake holds back mass removals here too. Members that it holds back already
+    are left alone while the question is open. After an interrupted run the next one
+    goes on.
+
+    :param newsletters: as for :func:`find`; a member who differs is evaluated as a whole.
+    """
+    report, done = _new_report(newsletters), 0
+    total = _site_rows().count() if progress is not None else 0
+    braked = {approval.newsletter for approval in _open_brakes()}
+    for compared, differences in _differences(newsletters):
+        _add(report, differences)
+        keys = [each.key for each in differences if not each.waits(braked)]
+        for batch in _batches(keys):
+            drain_unnamed()
+            with transaction.atomic(using=alias()):
+                drained = drained_members(locked_touches(batch), batch, context=CONTEXT)
+                write(drained.before, drained.after, CONTEXT)
+            report.applied += len(batch)
+        done += compared
+        if progress is not None:
+            progress(done, max(done, total))
+    unsettled = _look_for_unsettled(apply=True)
+    report.found[Kind.UNSETTLED] += unsettled
+    report.applied += unsettled
+    report.brakes = _held_back({})
+    if newsletters is None:
+        Status.note("reconciled_at")
+    return report
+
+
+def _new_report(newsletters: Collection[str] | None) -> Report:
+    names = sorted(_policies(newsletters))
+    return Report(by_newsletter={name: {"gained": 0, "lost": 0} for name in names})
+
+
+def _add(report: Report, differences: list[Difference]) -> None:
+    """Add differences to the report; subscriptions are only read where some may be lost."""
+    leaving: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for difference in differences:
+        for kind in difference.kinds:
+            report.found[kind] += 1
+        for name in difference.gained:
+            report.by_newsletter[name]["gained"] += 1
+        if difference.lost and difference.contact_id is not None:
+            leaving[difference.contact_id] |= difference.lost
+    if not leaving:
+        return
+    there = Subscription.objects.using(alias()).filter(
+        contact__in=list(leaving), confirmed_at__isnull=False, removal_pending=False
+    )
+    rows = there.exclude(state=State.LOST).values_list("contact_id", "newsletter")
+    for contact_id, name in rows:
+        if name in leaving[contact_id]:
+            report.by_newsletter.setdefault(name, {"gained": 0, "lost": 0})["lost"] += 1
+
+
+def _open_brakes() -> "QuerySet[Approval]":
+    return Approval.objects.using(alias()).filter(kind=Approval.Kind.BRAKE, closed_at__isnull=True)
+
+
+def _held_back(removals: Mapping[str, int]) -> list[HeldBack]:
+    """List the open questions of the brake, and those that these removals would raise."""
+    found = {
+        row.newsletter: HeldBack(row.newsletter, row.number, row.total) for row in _open_brakes()
+    }
+    more = {name: number for name, number in removals.items() if number and name not in found}
+    if more:
+        status = Status.read()
+        rows = empty_rows(status)
+        brakes = read_brakes(status, rows, rows.settings.brake_floor + 1)
+        for name, number in more.items():
+            if not brakes[name].allows(number, rows.settings):
+                found[name] = HeldBack(name, number, brakes[name].confirmed)
+    return [found[name] for name in sorted(found)]
+
+
+def _policies(newsletters: Collection[str] | None) -> frozenset[str]:
+    names = frozenset(policy.newsletter for policy in get_site().policies)
+    return names if newsletters is None else names.intersection(newsletters)
+
+
+def _site_rows() -> "QuerySet[models.Model]":
+    """All rows of the member model, where it is written: a replica may be behind."""
+    model = get_site().member_model
+    return model._base_manager.using(router.db_for_write(model))
+
+
+def _differences(
+    newsletters: Collection[str] | None,
+) -> Iterator[tuple[int, list[Difference]]]:
+    """Compare the site's members with the ledger, then the ledger's with the site, in chunks."""
+    names = _policies(newsletters)
+    for rows in _chunks(_site_rows(), "pk"):
+        keys = [key for (key,) in rows]
+        yield len(keys), list(_compared(keys, names))
+    members = Member.objects.using(alias()).filter(site_member__isnull=False)
+    for rows in _chunks(members, "site_member_id", "contact_id", "held_back_at"):
+        # Not in one statement: the ledger may be in another database than the members.
+        found = _site_rows().filter(pk__in=[key for key, *_columns in rows])
+        there = set(found.values_list("pk", flat=True))
+        if gone := [row for row in rows if row[0] not in there]:
+            yield 0, [_departed(*row) for row in gone]
+
+
+def _departed(key: Any, contact_id: int | None, held_back_at: object) -> Difference:
+    lost = get_site().newsletters
+    held_back = held_back_at is not None
+    return Difference(key, {Kind.DEPARTED}, contact_id, lost=lost, held_back=held_back)
+
+
+def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
+    """
+    Compare members whose keys follow each other.
+
+    Addresses that differ only in how they are spelled are one contact: no difference.
+    """
+    standings = get_site().standings(keys)
+    members = Member.objects.using(alias()).filter(
+        site_member_id__gte=keys[0], site_member_id__lte=keys[-1]
+    )
+    columns = ("pk", "contact_id", "contact__email", "held_back_at")
+    known = {key: row for key, *row in members.values_list("site_member_id", *columns)}
+    # By the members' keys, as PostgreSQL would read the whole table for a join.
+    decisions = Decision.objects.using(alias()).filter(
+        member__in=[pk for pk, *_columns in known.values()], entitled=True, newsletter__in=names
+    )
+    entitled: dict[int, set[str]] = defaultdict(set)
+    for pk, name in decisions.values_list("member_id", "newsletter"):
+        entitled[pk].add(name)
+    none: set[str] = set()
+    for key in keys:
+        standing, row = standings.get(key), known.get(key)
+        if row is None:
+            if standing is not None:
+                yield Difference(key, {Kind.ROWLESS}, gained=standing.entitled & names)
+            continue
+        pk, contact_id, email, held_back_at = row
+        if standing is None:
+            yield _departed(key, contact_id, held_back_at)
+            continue
+        meets, has = standing.entitled & names, entitled.get(pk, none)
+        same = email == standing.email or contact_key(email or "") == contact_key(standing.email)
+        if meets != has or not same or held_back_at is not None:
+            yield _difference(
+                key, standing, contact_id, meets, has, same=same, held_back=held_back_at is not None
+            )
+
+
+def _difference(
+    key: Any,
+    standing: Standing,
+    contact_id: int | None,
+    meets: frozenset[str],
+    has: set[str],
+    *,
+    same: bool,
+    held_back: bool,
+) -> Difference:
+    gained, lost = meets - has, frozenset(has - meets)
+    kinds = {Kind.GAINED: gained, Kind.LOST: lost, Kind.ADDRESS: not same}
+    found = {kind for kind, applies in kinds.items() if applies}
+    if not same and not contact_key(standing.email):
+        found.discard(Kind.LOST)
+        lost = get_site().newsletters
+    return Difference(key, found or {Kind.UNSETTLED}, contact_id, gained, lost, held_back)
+
+
+def _look_for_unsettled(*, apply: bool) -> int:
+    """
+    Count the settled contacts where Basket differs from what is wanted, or touch them.
+
+    There should be none, as every change of a decision touches the contact. But rows
+    can be changed by other means: a restored backup, an UPDATE by hand, or a fault in
+    the app. Refused, lost and missing subscriptions are left alone, and so are moves
+    that wait.
+    """
+    number = 0
+    for batch in _batches(_candidates()):
+        with transaction.atomic(using=alias()):
+            before = read(batch)
+            after = before.copy()
+            differing = [pk for pk in batch if pk in before.contacts and _differs(before, pk)]
+            for pk in differing:
+                touch(after.contacts[pk], after.now)
+            if apply and differing:
+                write(before, after, CONTEXT)
+        number += len(differing)
+    return number
+
+
+def _candidates() -> Iterator[int]:
+    """
+    Yield the settled contacts that may differ: all that do, and few others.
+
+    ``_differs`` decides by the rules.
+    """
+    names = get_site().newsletters - Status.read().unknown
+    decisions = Decision.objects.using(alias()).filter(newsletter__in=names)
+    subscriptions = Subscription.objects.using(alias()).filter(newsletter__in=names)
+    answered = Subscription.objects.using(alias()).filter(
+        Q(confirmed_at__isnull=False)
+        | Q(missing_at__isnull=False)
+        | Q(state__in=[State.REFUSED, State.LOST, State.OPTED_OUT]),
+        contact=OuterRef("member__contact"),
+        newsletter=OuterRef("newsletter"),
+    )
+    no_veto = Q(opted_out_at__isnull=True, member__opted_out_at__isnull=True)
+    lacking = decisions.filter(
+        Q(despite_opt_out=True)
+        | (no_veto & Q(member__contact__renamed_at__isnull=True) & ~Exists(answered)),
+        wanted=True,
+        member__contact__isnull=False,
+        member__contact__touched_at__isnull=True,
+        member__contact__parked=False,
+    )
+    there = decisions.filter(member__contact=OuterRef("contact"), newsletter=OuterRef("newsletter"))
+    decided = Q(decided=True) | Q(contact__clear=True) | Exists(there.exclude(decided_by=""))
+    excess = subscriptions.filter(
+        decided,
+        ~Exists(there.filter(no_veto, wanted=True)),
+        confirmed_at__isnull=False,
+        missing_at__isnull=True,
+        error_code="",
+        contact__touched_at__isnull=True,
+        contact__parked=False,
+    ).exclude(state=State.LOST)
+    for rows, column in ((lacking, "member__contact_id"), (excess, "contact_id")):
+        for chunk in _chunks(rows, column):
+            yield from dict.fromkeys(pk for (pk,) in chunk)
+
+
+def _differs(rows: Rows, contact_id: int) -> bool:
+    """Whether a contact is settled though Basket has something else than is wanted there."""
+    contact: Contact = rows.contacts[contact_id]
+    if contact.touched_at is not None or contact.parked:
+        return False
+    if any(contact_id in {move.source_id, move.target_id} for move in rows.moves):
+        return bool(plan(rows, contact_id))
+    for name in rows.settings.newsletters - rows.paused:
+        row = rows.subscription(contact, name)
+        if row.state in {State.REFUSED, State.LOST} or row.missing_at or row.error_code:
+            continue
+        if not stays(rows, contact, name) if held(row) else rows.wanted(contact, name):
+            return True
+    return False
+
+
+def _chunks(rows: "QuerySet[Any]", key: str, *columns: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Read keys and columns in chunks, each by a query of its own: memory is bounded."""
+    last: Any = None
+    while True:
+        part = rows if last is None else rows.filter(**{f"{key}__gt": last})
+        found = list(part.order_by(key).values_list(key, *columns)[:CHUNK])
+        if not found:
+            return
+        yield found
+        last = found[-1][0]
+
+
+def _batches(keys: Iterable[Any]) -> Iterator[list[Any]]:
+    """Cut keys into lists of ``BASKET_DRAIN_SIZE``, one for each transaction."""
+    batch: list[Any] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) >= conf.DRAIN_SIZE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

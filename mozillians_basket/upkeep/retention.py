@@ -1,0 +1,205 @@
+"""Delete the oldest part of the history, and count its events by hour before that."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import TruncDay, TruncHour
+from django.utils import timezone
+
+from mozillians_basket.conf import conf
+from mozillians_basket.ledger.share import alias
+from mozillians_basket.models import BulkItem, BulkRequest, Event, HourlyCount, Status
+
+#: How many rows one statement deletes, so that none holds its locks for long.
+CHUNK = 1000
+
+#: The most rows that one run deletes; the next one goes on.
+RUN = 1_000_000
+
+HOUR = timedelta(hours=1)
+
+#: How long an hour is kept open for transactions that began in it.
+GRACE = timedelta(minutes=5)
+
+#: How much is counted in one query, and written in one transaction.
+STRETCH = timedelta(days=1)
+
+#: The longest time before now whose events are counted directly for a page.
+UNCOUNTED = timedelta(hours=26)
+
+Numbers = dict[datetime, Counter[str]]
+"""For each hour or day the number of events by kind."""
+
+
+def horizon(days: int | None = None) -> datetime | None:
+    """
+    Return the time before which history is deleted; ``None`` if all is kept.
+
+    :param days: instead of ``BASKET_HISTORY_DAYS``.
+    """
+    days = conf.HISTORY_DAYS if days is None else days
+    return None if days is None else timezone.now() - timedelta(days=days)
+
+
+def count_old(before: datetime) -> dict[str, int]:
+    """Count the events, finished bulk requests and their items that are older."""
+    requests = _finished(before)
+    items = BulkItem.objects.using(alias()).filter(request__in=requests.values("pk"))
+    return {
+        "events": _old_events(before).count(),
+        "requests": requests.count(),
+        "items": items.count(),
+    }
+
+
+def prune(before: datetime, limit: int = RUN) -> dict[str, int]:
+    """
+    Delete older events, and bulk requests that were finished before then with their items.
+
+    The hourly counts are updated first, and stay. After an interrupted run the next
+    one goes on.
+
+    :param limit: the most rows to delete.
+    :return: how many were deleted, by kind of row.
+    """
+    fill()
+    events = _delete(_old_events(before).order_by("created_at"), limit)
+    items = requests = 0
+    for request in _finished(before).order_by("pk"):
+        own = BulkItem.objects.using(alias()).filter(request=request).order_by("pk")
+        items += _delete(own, limit - events - items)
+        if events + items + requests >= limit:
+            break
+        Event.objects.using(alias()).filter(bulk_request=request).update(bulk_request=None)
+        requests += _delete(BulkRequest.objects.using(alias()).filter(pk=request.pk), 1)
+    return {"events": events, "requests": requests, "items": items}
+
+
+def _old_events(before: datetime) -> "QuerySet[Event]":
+    return Event.objects.using(alias()).filter(created_at__lt=before)
+
+
+def _finished(before: datetime) -> "QuerySet[BulkRequest]":
+    """List bulk requests that are over; their snapshots of keys are not read."""
+    over = (BulkRequest.State.FINISHED, BulkRequest.State.CANCELLED)
+    rows = BulkRequest.objects.using(alias()).filter(state__in=over, finished_at__lt=before)
+    return rows.defer("keys")
+
+
+def _delete(rows: "QuerySet[Any]", limit: int) -> int:
+    """Delete rows in batches; return how many there were."""
+    deleted = 0
+    while deleted < limit:
+        keys = list(rows.values_list("pk", flat=True)[: min(CHUNK, limit - deleted)])
+        if not keys:
+            break
+        rows.model._base_manager.using(alias()).filter(pk__in=keys).delete()
+        deleted += len(keys)
+    return deleted
+
+
+def fill() -> int:
+    """
+    Count the events of past hours that are not counted yet; return the rows written.
+
+    Each hour is counted once, after any pause and in any number of runs. Two runs at
+    once do not harm each other.
+    """
+    written = 0
+    end = beginning_of_hour(timezone.now() - GRACE)
+    while (start := _next_hour(end)) is not None:
+        stop = min(start + STRETCH, end)
+        rows = [
+            HourlyCount(hour=hour, kind=kind, number=number)
+            for hour, numbers in count_events(start, stop).items()
+            for kind, number in numbers.items()
+        ]
+        with transaction.atomic(using=alias()):
+            HourlyCount.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
+            _counted_to(stop)
+        written += len(rows)
+    return written
+
+
+def _next_hour(end: datetime) -> datetime | None:
+    """Return the next hour with events that is not counted; none when all up to ``end`` are."""
+    done = Status.read().counted_to
+    if done is not None and done >= end:
+        return None
+    left = Event.objects.using(alias()).filter(created_at__lt=end).order_by("created_at")
+    if done is not None:
+        left = left.filter(created_at__gte=done)
+    first = left.values_list("created_at", flat=True).first()
+    if first is None:
+        _counted_to(end)
+        return None
+    return beginning_of_hour(first)
+
+
+def _counted_to(moment: datetime) -> None:
+    Status.objects.using(alias()).filter(pk=1).update(counted_to=moment)
+
+
+def beginning_of_hour(moment: datetime) -> datetime:
+    """Return the full hour, in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def count_events(start: datetime, end: datetime | None = None) -> Numbers:
+    """Count the events themselves, by the index on their time."""
+    rows = Event.objects.using(alias()).filter(created_at__gte=start)
+    if end is not None:
+        rows = rows.filter(created_at__lt=end)
+    counted = rows.annotate(hour=TruncHour("created_at", tzinfo=UTC)).order_by()
+    return _gathered(counted.values_list("hour", "kind").annotate(number=Count("pk")))
+
+
+def _gathered(rows: Iterable[tuple[datetime, str, int]]) -> Numbers:
+    numbers: Numbers = {}
+    for moment, kind, number in rows:
+        numbers.setdefault(moment, Counter())[kind] += number
+    return numbers
+
+
+def not_counted() -> Numbers:
+    """Count the events after the last counted hour, at most of about a day."""
+    earliest = beginning_of_hour(timezone.now() - UNCOUNTED)
+    return count_events(max(earliest, Status.read().counted_to or earliest))
+
+
+def by_hour(hours: int, latest: Numbers) -> Numbers:
+    """
+    Return the last hours with the present one, each of them, in order.
+
+    :param latest: from :func:`not_counted`.
+    """
+    start = beginning_of_hour(timezone.now()) - (hours - 1) * HOUR
+    counted = HourlyCount.objects.using(alias()).filter(hour__gte=start)
+    numbers = _gathered(counted.values_list("hour", "kind", "number")) | latest
+    moments = (start + number * HOUR for number in range(hours))
+    return {moment: numbers.get(moment, Counter()) for moment in moments}
+
+
+def by_day(days: int, latest: Numbers) -> Numbers:
+    """
+    Return the last days with today, each of them, in order and in the current time zone.
+
+    :param latest: from :func:`not_counted`.
+    """
+    today = timezone.localdate()
+    moments = [_midnight(today - timedelta(days=number)) for number in reversed(range(days))]
+    counts = HourlyCount.objects.using(alias()).filter(hour__gte=moments[0])
+    days_of = counts.annotate(day=TruncDay("hour")).order_by()
+    rows = days_of.values_list("day", "kind").annotate(sum=Sum("number"))
+    numbers = _gathered(rows)
+    for hour, more in latest.items():
+        numbers.setdefault(_midnight(timezone.localdate(hour)), Counter()).update(more)
+    return {moment: numbers.get(moment, Counter()) for moment in moments}
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

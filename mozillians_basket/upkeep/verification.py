@@ -1,0 +1,219 @@
+"""
+Verification of the ledger against Basket, and the control samples that tell losses.
+
+The rules are those of ``rules.sample``, which judge all rows of a newsletter.
+Here the same rows are found by SQL, so that a newsletter may have any size.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from mozillians_basket.ledger.share import Context, alias, rules_settings, write
+from mozillians_basket.models import Contact, Decision, Member, Status, Subscription
+from mozillians_basket.rules.rows import State
+from mozillians_basket.rules.sample import (
+    MOMENTS,
+    RECENT,
+    Sample,
+    Verdict,
+    control_sample,
+    nearest,
+    opt_out_missing,
+    verdict,
+)
+from mozillians_basket.site import get_site
+from mozillians_basket.upkeep import approvals
+from mozillians_basket.upkeep.approvals import (
+    in_batches,
+    missing_undecided,
+    read_contacts,
+    subscriptions,
+    unseen,
+)
+
+#: How many contacts one verification goes through, at most, to find those that need it.
+SCAN = 1000
+
+CONTROL_SAMPLE = Context(cause="control sample")
+
+
+def verify(limit: int | None) -> int:
+    """
+    Make contacts due to verify them; return their number.
+
+    Contacts with a subscription that no lookup has shown yet go first, then the
+    contacts looked up longest ago. Contacts that opted out are included, so that
+    people who came back are noticed.
+
+    :param limit: the largest number; ``None`` for all.
+    """
+    if limit is None:
+        number = sum(_make_due(ids) for ids in in_batches(_verifiable(), "pk"))
+    else:
+        waiting = unseen().filter(Exists(_idle().filter(pk=OuterRef("contact"))))
+        first = waiting.order_by("confirmed_at").values_list("contact_id", flat=True)[:limit]
+        number = _make_due(set(first))
+        number += _make_due(_longest_unverified(limit - number))
+    Status.note("verified_at")
+    return number
+
+
+def _longest_unverified(limit: int) -> list[int]:
+    """
+    Choose the contacts looked up longest ago that have something to verify.
+
+    Each call goes on where the last one ended, and starts over at the end. So contacts
+    with nothing to verify, which are never looked up again, are not read each time.
+    """
+    reached = Status.read().verified_to
+    contacts = _idle().filter(looked_up_at__isnull=False).order_by("looked_up_at", "pk")
+    if reached is not None:
+        contacts = contacts.filter(looked_up_at__gte=reached)
+    end = contacts.values_list("looked_up_at", flat=True)[SCAN : SCAN + 1].first()
+    near = contacts.filter(_needs_verification())
+    near = near if end is None else near.filter(looked_up_at__lte=end)
+    chosen = list(near.values_list("pk", "looked_up_at")[:limit])
+    if len(chosen) == limit:
+        reached = chosen[-1][1] if chosen else reached
+    else:
+        reached = None if end is None else end + timedelta(microseconds=1)
+    Status.objects.using(alias()).filter(pk=1).update(verified_to=reached)
+    return [pk for pk, _looked_up_at in chosen]
+
+
+def _idle() -> "QuerySet[Contact]":
+    """Contacts that are not due, leased or parked."""
+    return Contact.objects.using(alias()).filter(touched_at=None, parked=False, lease="")
+
+
+def _verifiable() -> "QuerySet[Contact]":
+    """The contacts that ``rules.sample.verify_rank`` gives a rank."""
+    return _idle().filter(_needs_verification())
+
+
+def _needs_verification() -> Q:
+    rows = Subscription.objects.using(alias()).filter(contact=OuterRef("pk"))
+    held = rows.filter(Q(confirmed_at__isnull=False) | Q(state__in=[State.LOST, State.OPTED_OUT]))
+    members = Member.objects.using(alias()).filter(contact=OuterRef("pk"))
+    decisions = Decision.objects.using(alias()).filter(member__contact=OuterRef("pk"))
+    return (
+        Q(Exists(held))
+        | Q(Exists(members.filter(opted_out_at__isnull=False)))
+        | Q(Exists(decisions.filter(opted_out_at__isnull=False)))
+    )
+
+
+def _make_due(contact_ids: Collection[int]) -> int:
+    """Touch the contacts that are still idle, for verification; return their number."""
+    with transaction.atomic(using=alias()):
+        rows = Contact.objects.using(alias()).filter(pk__in=_locked(_idle(), contact_ids))
+        return rows.update(
+            touched_at=timezone.now(),
+            not_before=None,
+            priority=Contact.Priority.VERIFICATION,
+            cause="verification",
+        )
+
+
+def _locked(contacts: "QuerySet[Contact]", contact_ids: Collection[int]) -> list[int]:
+    """Lock some of these contacts in the order of their keys."""
+    rows = contacts.filter(pk__in=contact_ids).order_by("pk").select_for_update(no_key=True)
+    return list(rows.values_list("pk", flat=True))
+
+
+# Losses: the control sample.
+
+
+def conclude() -> bool:
+    """
+    Decide on missing subscriptions, and close questions that are over.
+
+    Missing subscriptions are opt-outs, or become a question to admins.
+
+    Call it often: it costs one indexed query for each newsletter while nothing
+    is missing. Returns whether contacts may have become due.
+    """
+    asked, concluded = approvals.open_questions(), False
+    for name in sorted(get_site().newsletters):
+        if name in asked:
+            if not asked[name].answer:
+                approvals.follow(asked[name])
+        elif _undecided(name, timezone.now()).exists():
+            _conclude(name)
+            concluded = True
+    return concluded
+
+
+def _conclude(newsletter: str) -> None:
+    """Conclude from the control sample of a newsletter, or have its contacts looked up first."""
+    # The sample says nothing about subscriptions that are found missing after it was read.
+    judged = next(in_batches(missing_undecided(newsletter), "contact_id"), [])
+    found = sample(newsletter, timezone.now())
+    if found is None:
+        return
+    match verdict(found, rules_settings()):
+        case Verdict.LOOK_UP:
+            _look_up_first(found)
+        case Verdict.ASK:
+            approvals.ask(newsletter, found, CONTROL_SAMPLE)
+        case Verdict.OPTED_OUT:
+            with transaction.atomic(using=alias()):
+                before = read_contacts(judged)
+                if before.question(newsletter) is None:
+                    write(before, opt_out_missing(before, newsletter, judged), CONTROL_SAMPLE)
+
+
+def sample(newsletter: str, now: datetime) -> Sample | None:
+    """
+    Read the control sample of a newsletter: ``rules.sample.sample`` in SQL.
+
+    At most ``sample_size`` contacts are read; the others are counted.
+    """
+    settings, mine = rules_settings(), subscriptions(newsletter)
+    undecided = _undecided(newsletter, now)
+    since = undecided.aggregate(since=Min("missing_at"))["since"]
+    if since is None:
+        return None
+    first = undecided.order_by("missing_at", "contact_id")
+    moments = [at for at in first.values_list("confirmed_at", flat=True)[:MOMENTS] if at]
+    others = mine.filter(confirmed_at__isnull=False, missing_at=None).exclude(state=State.LOST)
+    usable = others.filter(contact__parked=False).values_list("contact_id", "confirmed_at")
+    around: dict[int, datetime] = {}
+    for moment in set(moments):
+        before = usable.filter(confirmed_at__lte=moment).order_by("-confirmed_at", "contact_id")
+        later = usable.filter(confirmed_at__gt=moment).order_by("confirmed_at", "contact_id")
+        for side in (before, later):
+            around |= {pk: at for pk, at in side[: settings.sample_size] if at}
+    chosen = nearest(around.items(), moments, settings.sample_size)
+    contacts = Contact.objects.using(alias()).in_bulk(chosen)
+    # A subscription seen since then has a contact looked up since then, and that column has
+    # an index.
+    seen = others.filter(contact__looked_up_at__gte=since, seen_at__gte=since).count()
+    gone = mine.filter(missing_at__gte=since).exclude(state=State.OPTED_OUT).count()
+    near = [contacts[pk] for pk in chosen if pk in contacts]
+    return control_sample(settings, since, near, seen=seen, gone=gone)
+
+
+def _undecided(newsletter: str, now: datetime) -> "QuerySet[Subscription]":
+    """Return the missing subscriptions, and those recently lost with their person."""
+    lost = subscriptions(newsletter).filter(state=State.LOST, missing_at__gt=now - RECENT)
+    return missing_undecided(newsletter) | lost
+
+
+def _look_up_first(found: Sample) -> None:
+    """Have the contacts of a sample looked up before contacts that were touched since."""
+    waits = Q(touched_at=None) | Q(attempts=0, not_before__isnull=False)
+    later = Q(waits | Q(priority__gt=CONTROL_SAMPLE.priority), lease="")
+    with transaction.atomic(using=alias()):
+        ids = _locked(Contact.objects.using(alias()).filter(later), found.look_up)
+        Contact.objects.using(alias()).filter(pk__in=ids).update(
+            touched_at=Coalesce("touched_at", Value(found.since)),
+            not_before=Case(When(attempts=0, then=None), default=F("not_before")),
+            priority=CONTROL_SAMPLE.priority,
+            cause=CONTROL_SAMPLE.cause,
+        )

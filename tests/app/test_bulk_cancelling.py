@@ -1,0 +1,146 @@
+"""Cancelling a bulk request: members not begun are left out, orders that were begun end."""
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+
+from mozillians_basket import bulk, tasks
+from mozillians_basket.models import BulkItem, BulkRequest, Event
+from tests.app.bulk import UNSUBSCRIBE, order, text_of, url_of
+from tests.app.steps import drain_everything, held, settle_everything
+from tests.factories import UserProfileFactory
+
+PHONE = "mozilla-phone"
+
+
+@pytest.fixture
+def two_at_a_time(settings):
+    settings.BASKET_MAX_IN_FLIGHT = 2
+
+
+def cancel(client):
+    return client.post(url_of("cancel", BulkRequest.objects.latest("pk")), follow=True)
+
+
+def test_members_not_begun_are_left_out(basket, admin_client, admin_user):
+    order(admin_client, UserProfileFactory.create_batch(3))
+
+    page = cancel(admin_client)
+    settle_everything()
+
+    request = BulkRequest.objects.get()
+    assert "Cancelled. Orders that were begun end as ordered." in text_of(page)
+    assert (request.state, request.counts) == (BulkRequest.State.CANCELLED, {})
+    assert request.finished_at is not None
+    assert basket.people == {}
+    entry = LogEntry.objects.get(action_flag=CHANGE)
+    assert (entry.user, entry.object_id) == (admin_user, str(request.pk))
+    assert Event.objects.get(kind=Event.Kind.CANCELLED).actor == admin_user
+
+
+def test_members_begun_end_as_ordered(basket, admin_client, two_at_a_time):
+    first, second, third = UserProfileFactory.create_batch(3)
+    order(admin_client, [first, second, third])
+    bulk.advance()
+    begun = set(BulkItem.objects.values_list("member_id", flat=True))
+
+    cancel(admin_client)
+    waiting = BulkRequest.objects.get().finished_at
+    settle_everything()
+    tasks.sweep()
+
+    request = BulkRequest.objects.get()
+    assert waiting is None
+    assert {
+        profile.pk
+        for profile in (first, second, third)
+        if held(basket, profile.user.email)[profile.user.email]
+    } == begun
+    assert (request.state, request.counts) == (BulkRequest.State.CANCELLED, {"done": 2})
+    assert request.finished_at is not None
+
+
+def test_an_unsubscribe_that_was_begun_is_carried_out(basket, admin_client, vouched, two_at_a_time):
+    order(admin_client, [vouched, *UserProfileFactory.create_batch(2)], UNSUBSCRIBE)
+    bulk.advance()
+
+    cancel(admin_client)
+    settle_everything()
+
+    assert BulkItem.objects.filter(member=vouched).exists()
+    assert basket.person(vouched.user.email).newsletters == frozenset()
+
+
+def test_the_page_says_how_many_were_left_out(basket, admin_client, two_at_a_time):
+    order(admin_client, UserProfileFactory.create_batch(5))
+    bulk.advance()
+
+    cancel(admin_client)
+    running = text_of(admin_client.get(url_of("change", BulkRequest.objects.get())))
+    settle_everything()
+    tasks.sweep()
+    over = text_of(admin_client.get(url_of("change", BulkRequest.objects.get())))
+
+    assert "Orders that were begun end as ordered." in running
+    assert '<td data-basket-number="cancelled">3</td>' in running
+    assert '<td data-basket-number="waiting">2</td>' in running
+    assert "Cancelled: 5 of 5 members are through or left out." in over
+
+
+def test_before_it_is_cancelled_the_page_says_what_that_means(basket, admin_client):
+    order(admin_client, [UserProfileFactory()])
+
+    text = text_of(admin_client.get(url_of("change", BulkRequest.objects.get())))
+
+    assert "Orders that are begun end as ordered: nothing is taken back." in text
+
+
+def test_a_worker_that_is_at_it_begins_no_more_after_a_cancellation(
+    basket, admin_client, monkeypatch, settings
+):
+    settings.BASKET_DRAIN_SIZE = 1
+    order(admin_client, UserProfileFactory.create_batch(3))
+    drain = bulk.drained_members
+
+    def cancelled_meanwhile(*arguments, **options):
+        bulk.cancel(BulkRequest.objects.get(), actor=None)
+        return drain(*arguments, **options)
+
+    monkeypatch.setattr(bulk, "drained_members", cancelled_meanwhile)
+    bulk.advance()
+
+    assert BulkItem.objects.count() == 1
+
+
+@pytest.mark.parametrize("state", [BulkRequest.State.FINISHED, BulkRequest.State.CANCELLED])
+def test_a_request_that_is_over_cannot_be_cancelled(basket, admin_client, state):
+    order(admin_client, [UserProfileFactory()])
+    over = {"finished_at": "2020-01-01T00:00Z", "counts": {"done": 1}}
+    BulkRequest.objects.update(state=state, **over)
+
+    page = cancel(admin_client)
+
+    assert "There was nothing to cancel." in text_of(page)
+    assert BulkRequest.objects.get().state == state
+    assert not Event.objects.filter(kind=Event.Kind.CANCELLED).exists()
+
+
+def test_a_request_of_which_everybody_was_begun_cannot_be_cancelled(basket, admin_client):
+    order(admin_client, [UserProfileFactory()])
+    bulk.advance()
+
+    page = cancel(admin_client)
+
+    assert "There was nothing to cancel." in text_of(page)
+    assert BulkRequest.objects.get().state == BulkRequest.State.RUNNING
+
+
+def test_another_request_for_the_same_members_is_carried_out(basket, admin_client):
+    profile = UserProfileFactory()
+    drain_everything()
+    order(admin_client, [profile], newsletters=[PHONE])
+    order(admin_client, [profile], newsletters=["mozillians-nda"])
+
+    cancel(admin_client)
+    settle_everything()
+
+    assert basket.person(profile.user.email).newsletters == {PHONE}

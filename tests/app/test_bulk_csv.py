@@ -1,0 +1,104 @@
+"""A bulk request's members as CSV."""
+
+import csv
+from io import StringIO
+
+import pytest
+
+from mozillians_basket.admin import exports
+from mozillians_basket.models import BulkItem, BulkRequest
+from tests.app.bulk import staff, url_of
+from tests.app.steps import drain_everything
+from tests.factories import UserProfileFactory
+
+
+@pytest.fixture
+def bulk_request(basket):
+    return BulkRequest.objects.create(
+        action="subscribe", newsletters=["mozilla-phone"], state=BulkRequest.State.RUNNING
+    )
+
+
+def item(bulk_request, email="member@example.com", **fields):
+    profile = UserProfileFactory(user__email=email)
+    drain_everything()
+    return BulkItem.objects.create(request=bulk_request, member=profile, **fields)
+
+
+def rows(client, bulk_request):
+    answer = client.get(url_of("csv", bulk_request))
+    assert answer.streaming
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    text = b"".join(answer.streaming_content).decode()
+    return list(csv.DictReader(StringIO(text)))
+
+
+def test_it_holds_every_item_with_state_reason_and_when(bulk_request, admin_client, monkeypatch):
+    monkeypatch.setattr(exports, "CHUNK", 2)
+    failed = item(bulk_request, state="failed", reason="2", finished_at="2026-01-02T03:04:05Z")
+    for number in range(4):
+        item(bulk_request, email=f"{number}@example.com")
+
+    found = rows(admin_client, bulk_request)
+
+    assert len(found) == 5
+    assert found[0] == {
+        "member": str(failed.member_id),
+        "state": "failed",
+        "reason": "refused, code 2",
+        "finished": "2026-01-02T03:04:05+00:00",
+        "address": "member@example.com",
+    }
+    assert {row["state"] for row in found[1:]} == {"pending"}
+
+
+def test_members_who_are_not_begun_are_in_it(bulk_request, admin_client, monkeypatch):
+    monkeypatch.setattr(exports, "CHUNK", 2)
+    first = item(bulk_request)
+    others = UserProfileFactory.create_batch(3)
+    drain_everything()
+    keys = [first.member_id, *(profile.pk for profile in others)]
+    BulkRequest.objects.update(keys=keys, total=4, position=1)
+
+    found = rows(admin_client, bulk_request)
+
+    assert [row["state"] for row in found] == ["pending", *["not begun"] * 3]
+    assert {row["address"] for row in found[1:]} == {profile.user.email for profile in others}
+
+
+def test_admins_who_may_not_view_members_get_no_addresses(bulk_request):
+    item(bulk_request)
+
+    (row,) = rows(staff("sync_members"), bulk_request)
+
+    assert "address" not in row
+    assert "member@example.com" not in row.values()
+
+
+@pytest.mark.parametrize("email", ["=1+1@example.com", "+x@example.com", "-x@example.com"])
+def test_text_that_a_spreadsheet_would_take_for_a_formula_is_marked(
+    bulk_request, admin_client, email
+):
+    item(bulk_request, email=email)
+
+    (row,) = rows(admin_client, bulk_request)
+
+    assert row["address"] == f"'{email}"
+
+
+def test_a_member_who_is_gone_is_in_it_without_an_address(bulk_request, admin_client):
+    gone = item(bulk_request, state="skipped", reason="no such member")
+    key = gone.member_id
+    gone.member.delete()
+    drain_everything()
+
+    (row,) = rows(admin_client, bulk_request)
+
+    assert (row["member"], row["address"]) == (str(key), "")
+
+
+def test_items_of_other_requests_are_not_in_it(bulk_request, admin_client):
+    other = BulkRequest.objects.create(action="subscribe", newsletters=["mozilla-phone"])
+    item(other)
+
+    assert rows(admin_client, bulk_request) == []

@@ -1,0 +1,295 @@
+"""A thread sends messages: no request waits for the broker, whatever its state."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery, Task, current_app, signals
+from django.db import transaction
+
+from mozillians_basket import dispatch
+from mozillians_basket.dispatch import LOOKUP, SWEEP, SYNC_TOUCHED
+from tests.brokers import Broker, Commit
+
+
+@pytest.fixture
+def hanging(broker: Broker) -> Broker:
+    """A broker that has been handed the touch 0 and does not answer until it is running."""
+    broker.running.clear()
+    dispatch.send(SYNC_TOUCHED, [0])
+    while not broker.asked:
+        time.sleep(0.001)
+    return broker
+
+
+def test_message_names_task_and_arguments(broker: Broker) -> None:
+    dispatch.send(SYNC_TOUCHED, [1, 2])
+
+    assert broker.messages == [("sync_touched", [1, 2])]
+
+
+def test_sender_does_not_wait_for_hanging_broker(hanging: Broker) -> None:
+    dispatch.send(SWEEP)
+
+    assert not dispatch.flush(0)
+    assert hanging.taken == []
+    hanging.running.set()
+    assert hanging.messages == [("sync_touched", [0]), ("sweep",)]
+
+
+def test_waiting_messages_are_bounded(hanging: Broker) -> None:
+    for number in range(1, dispatch.LIMIT + 50):
+        dispatch.send(SYNC_TOUCHED, [number])
+    hanging.running.set()
+
+    kept = [key for _name, keys in hanging.messages for key in keys]
+    assert kept == list(range(dispatch.LIMIT + 1))
+
+
+def test_touches_of_many_transactions_are_few_messages(hanging: Broker, settings: Any) -> None:
+    settings.BASKET_TOUCHES_PER_MESSAGE = 4
+
+    for number in range(1, 7):
+        dispatch.send(SYNC_TOUCHED, [number])
+    hanging.running.set()
+
+    assert [keys for _name, keys in hanging.messages] == [[0], [1, 2, 3, 4], [5, 6]]
+
+
+def test_equal_messages_of_one_moment_are_one(hanging: Broker) -> None:
+    for name in (SWEEP, SYNC_TOUCHED, SWEEP):
+        dispatch.send(name, *([[1]] if name == SYNC_TOUCHED else []))
+    hanging.running.set()
+
+    assert hanging.messages[1:] == [("sweep",), ("sync_touched", [1])]
+
+
+def test_every_lookup_is_a_message_because_each_takes_a_share(hanging: Broker) -> None:
+    for _ in range(3):
+        dispatch.send(LOOKUP)
+    hanging.running.set()
+
+    assert hanging.messages[1:] == [("lookup_users_task",)] * 3
+
+
+def test_broker_is_left_alone_for_a_while_after_a_failure(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.error = ConnectionRefusedError("amqp://user:secret@broker")
+
+    for number in range(2):
+        dispatch.send(SYNC_TOUCHED, [number])
+        assert dispatch.flush(10)
+
+    assert broker.asked == 1
+    assert "ConnectionRefusedError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_broker_is_asked_again_after_the_pause(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "BROKER_PAUSE", 0.0)
+    broker.error = ConnectionRefusedError()
+    dispatch.send(SYNC_TOUCHED, [1])
+    assert dispatch.flush(10)
+    broker.error = None
+
+    dispatch.send(SYNC_TOUCHED, [2])
+
+    assert broker.messages == [("sync_touched", [2])]
+
+
+def test_sending_does_not_fail_without_a_usable_configuration(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    Celery("broken", config_source="tests.core.no_such_module").set_current()
+
+    dispatch.send(SWEEP)
+
+    assert "A message could not be sent" in caplog.text
+
+
+@pytest.fixture
+def eager_touches(broker: Broker) -> list[list[int]]:
+    """The touches that the eager task ``sync_touched`` was called with; it fails for touch 0."""
+    ran = []
+
+    class Recorded(Task):  # type: ignore[type-arg]
+        name = SYNC_TOUCHED
+
+        def run(self, touch_ids: list[int]) -> None:
+            ran.append(touch_ids)
+            assert 0 not in touch_ids
+
+    current_app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    current_app.tasks.pop(SYNC_TOUCHED, None)
+    current_app.register_task(Recorded())
+    return ran
+
+
+def test_eager_task_runs_at_once(broker: Broker, eager_touches: list[list[int]]) -> None:
+    dispatch.send(SYNC_TOUCHED, [1])
+
+    assert eager_touches == [[1]]
+    assert broker.messages == []
+
+
+@pytest.mark.django_db
+def test_touches_of_one_transaction_are_one_eager_task(
+    eager_touches: list[list[int]], commit: Commit
+) -> None:
+    with commit():
+        for touch_id in (1, 2):
+            dispatch.after_commit(touch_id)
+
+    assert eager_touches == [[1, 2]]
+
+
+@pytest.mark.django_db
+def test_error_of_an_eager_task_reaches_the_caller(
+    eager_touches: list[list[int]], commit: Commit
+) -> None:
+    with pytest.raises(AssertionError, match="0 not in"), commit():
+        dispatch.after_commit(0)
+
+
+@pytest.mark.django_db
+def test_touches_of_one_transaction_are_one_message(broker: Broker, commit: Commit) -> None:
+    with commit():
+        for touch_id in (3, 1, 2):
+            dispatch.after_commit(touch_id)
+        before = list(broker.messages)
+
+    assert before == []
+    assert broker.messages == [("sync_touched", [1, 2, 3])]
+
+
+@pytest.mark.django_db
+def test_large_transaction_is_a_sweep(broker: Broker, commit: Commit, settings: Any) -> None:
+    settings.BASKET_TOUCHES_PER_MESSAGE = 2
+
+    with commit():
+        for touch_id in (1, 2, 3):
+            dispatch.after_commit(touch_id)
+
+    assert broker.messages == [("sweep",)]
+
+
+@pytest.mark.django_db
+def test_error_after_the_commit_does_not_reach_the_caller(
+    broker: Broker, commit: Commit, settings: Any
+) -> None:
+    settings.BASKET_TOUCHES_PER_MESSAGE = "many"
+
+    with commit():
+        dispatch.after_commit(1)
+
+    assert broker.messages == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rolled_back_savepoint_takes_its_touches_along(broker: Broker) -> None:
+    with transaction.atomic():
+        dispatch.after_commit(1)
+        with transaction.atomic():
+            dispatch.after_commit(2)
+            transaction.set_rollback(True)
+        dispatch.after_commit(3)
+
+    assert broker.messages == [("sync_touched", [1, 3])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rolled_back_transaction_leaves_nothing_to_the_next(broker: Broker) -> None:
+    with transaction.atomic():
+        dispatch.after_commit(1)
+        transaction.set_rollback(True)
+
+    with transaction.atomic():
+        dispatch.after_commit(2)
+
+    assert broker.messages == [("sync_touched", [2])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_touch_outside_of_a_transaction_is_sent_at_once(broker: Broker) -> None:
+    dispatch.after_commit(1)
+
+    assert broker.messages == [("sync_touched", [1])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_caller_who_commits_by_hand_is_not_disturbed(broker: Broker) -> None:
+    transaction.set_autocommit(False)
+    try:
+        dispatch.after_commit(1)
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+    assert broker.messages == []
+
+
+@pytest.mark.django_db
+def test_sweeper_is_woken_after_commit(broker: Broker, commit: Commit) -> None:
+    with commit():
+        dispatch.wake_sweeper()
+        before = list(broker.messages)
+
+    assert before == []
+    assert broker.messages == [("sweep",)]
+
+
+def test_child_of_the_prefork_pool_sends_its_last_messages(broker: Broker) -> None:
+    dispatch.send(SWEEP)
+
+    signals.worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
+
+    assert broker.taken == [("sweep",)]
+
+
+PROCESS = """
+import os, sys
+import django
+from celery import Celery
+
+django.setup()
+app = Celery("process", broker="filesystem://", fixups=[])
+folders = dict.fromkeys(["data_folder_in", "data_folder_out", "control_folder"], sys.argv[1])
+app.conf.broker_transport_options = folders
+
+from mozillians_basket import dispatch
+
+dispatch.send(dispatch.SYNC_TOUCHED, ["parent"])
+if "fork" in sys.argv:
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    else:
+        dispatch.send(dispatch.SYNC_TOUCHED, ["child"])
+"""
+
+
+def keys_after_a_process(folder: Path, *arguments: str) -> list[str]:
+    """Run the process above to its end, and return the keys that its messages name."""
+    command = [sys.executable, "-W", "ignore", "-c", PROCESS, str(folder), *arguments]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "project.settings.test"}
+    subprocess.run(command, check=True, timeout=60, env=environment)
+    messages = [json.loads(path.read_bytes()) for path in folder.glob("*.msg")]
+    bodies = [json.loads(base64.b64decode(message["body"])) for message in messages]
+    return sorted(key for (keys,), *_rest in bodies for key in keys)
+
+
+def test_process_that_ends_sends_its_last_messages(tmp_path: Path) -> None:
+    assert keys_after_a_process(tmp_path) == ["parent"]
+
+
+def test_forked_child_sends_its_own_messages_only(tmp_path: Path) -> None:
+    assert keys_after_a_process(tmp_path, "fork") == ["child", "parent"]

@@ -1,0 +1,533 @@
+"""Calls one by one and side by side, and the errors that stop the calls of a share."""
+
+import gzip
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import basket as basket_client
+import pytest
+from django.db import connection, connections
+from waffle import get_waffle_switch_model
+from waffle.testutils import override_switch
+
+from mozillians_basket.client import calls, switch
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.exceptions import (
+    BasketError,
+    BasketMisconfigured,
+    BasketRefused,
+    BasketSwitchedOff,
+    BasketUnavailable,
+    BreakerOpen,
+    StepFailed,
+)
+from mozillians_basket.rules.answers import Person
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.client.conftest import EMAIL, FOUND, TOKEN, Server
+
+
+def emails(count: int) -> list[tuple[str]]:
+    return [(f"member{number}@example.com",) for number in range(count)]
+
+
+def kinds(results: Iterable[object]) -> set[type]:
+    return {type(each) for each in results}
+
+
+@contextmanager
+def switch_row_turned_off_once(condition: Callable[[], object]) -> Iterator[list[float]]:
+    """
+    Turn the switch's row off before it is next read, once the condition is true.
+
+    Waffle's cache does not notice. The list that is returned says when it was done.
+    """
+    done: list[float] = []
+
+    def before(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        if "waffle_switch" in sql and sql.startswith("SELECT") and not done and condition():
+            execute("UPDATE waffle_switch SET active = %s", [False], False, context)
+            done.append(time.monotonic())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(before):
+        yield done
+
+
+def test_lookup_is_a_get_with_the_key_in_a_header(server: Server) -> None:
+    server.answers(200, gzip.compress(FOUND.encode()), Content_Encoding="gzip")
+
+    person = calls.look_up(EMAIL)
+
+    [request] = server.received
+    assert request.line == "GET /api/v1/users/lookup/?email=member%2B1%40example.com HTTP/1.1"
+    assert (request.headers["X-Api-Key"], request.body) == ("a-key", "")
+    assert person == Person(EMAIL, TOKEN)
+
+
+def test_lookup_by_token_has_the_key_in_a_header(server: Server) -> None:
+    calls.look_up_token(TOKEN)
+
+    [request] = server.received
+    assert request.line == f"GET /api/v1/users/lookup/?token={TOKEN} HTTP/1.1"
+    assert request.headers["X-Api-Key"] == "a-key"
+
+
+@pytest.mark.parametrize("email", ["", EMAIL])
+def test_unsubscribe_sends_the_address_only_if_there_is_one(server: Server, email: str) -> None:
+    calls.unsubscribe(TOKEN, ["b", "a"], email)
+
+    [request] = server.received
+    assert request.line == f"POST /news/unsubscribe/{TOKEN}/ HTTP/1.1"
+    expected = {"newsletters": ["a,b"]} | ({"email": [email]} if email else {})
+    assert parse_qs(request.body, keep_blank_values=True) == expected
+
+
+def test_no_cookie_is_kept(server: Server) -> None:
+    server.answers(200, FOUND, Set_Cookie="who=me")
+
+    calls.look_up(EMAIL)
+    calls.look_up(EMAIL)
+
+    assert [request.headers["Cookie"] for request in server.received] == [None, None]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+@pytest.mark.parametrize("location", ["/elsewhere/", "http://[not-a-host"])
+def test_redirect_is_not_followed(server: Server, status: int, location: str) -> None:
+    server.answers(status, "", Location=location)
+
+    with pytest.raises(BasketMisconfigured):
+        calls.look_up(EMAIL)
+    with pytest.raises(BasketUnavailable):
+        calls.subscribe(EMAIL, ["mozilla-phone"], {})
+
+    assert len(server.received) == 2
+
+
+def test_nothing_is_tried_twice(basket: SandboxServer) -> None:
+    basket.fail(kind="drop", times=2)
+
+    with pytest.raises(BasketUnavailable):
+        calls.look_up(EMAIL)
+    with pytest.raises(BasketUnavailable):
+        calls.subscribe(EMAIL, ["mozilla-phone"], {})
+
+    assert [request.endpoint for request in basket.requests] == ["lookup", "subscribe"]
+
+
+def test_one_connection_serves_many_calls(basket: SandboxServer) -> None:
+    calls.look_up(EMAIL)
+    basket.clear_requests()
+
+    for _ in range(5):
+        calls.look_up(EMAIL)
+
+    assert [request.new_connection for request in basket.requests] == [False] * 5
+
+
+def test_calls_side_by_side_keep_their_connections(basket: SandboxServer) -> None:
+    basket.latency = 0.05
+    calls.fan_out(calls.look_up, emails(20))
+    basket.clear_requests()
+
+    calls.fan_out(calls.look_up, emails(20))
+
+    assert [request.new_connection for request in basket.requests] == [False] * 20
+
+
+def test_proxy_of_the_environment_is_used(
+    server: Server, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.BASKET_URL = "http://basket.example.org"
+    monkeypatch.setenv("http_proxy", server.url.replace("http://", "http://me:secret@"))
+
+    calls.look_up(EMAIL)
+
+    [request] = server.received
+    assert request.line.startswith("GET http://basket.example.org/api/v1/users/lookup/?email=")
+    assert request.headers["Proxy-Authorization"].startswith("Basic ")
+
+
+def test_environment_may_leave_basket_out_of_the_proxy(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    assert calls.look_up(EMAIL) == Person(EMAIL, TOKEN)
+
+
+def test_authorities_of_the_environment_are_used(
+    server: Server, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.BASKET_URL = "https://127.0.0.1:1"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+
+    with pytest.raises(StepFailed, match="OSError"):
+        calls.look_up(EMAIL)
+
+
+def test_another_url_is_used_at_once(server: Server, settings: Any) -> None:
+    calls.look_up(EMAIL)
+    settings.BASKET_URL = server.url.replace("127.0.0.1", "localhost")
+
+    calls.look_up(EMAIL)
+
+    hosts = [request.headers["Host"].partition(":")[0] for request in server.received]
+    assert hosts == ["127.0.0.1", "localhost"]
+
+
+def test_site_s_own_calls_pass_through(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basket_client.base, "BASKET_URL", server.url)
+
+    with override_switch(SWITCH, active=False):
+        found = basket_client.lookup_user(email=EMAIL, api_key="another")
+
+    [request] = server.received
+    assert request.headers["X-Api-Key"] == "another"
+    assert found["token"] == TOKEN
+
+
+def test_results_come_in_order_whatever_happens_to_each(basket: SandboxServer) -> None:
+    for number, (email,) in enumerate(emails(30)):
+        basket.put_person(email, newsletters=["mozilla-phone"] if number % 2 else [])
+    basket.fail("lookup", email="member3@example.com", status=400, code=2)
+
+    results = calls.fan_out(calls.look_up, emails(30))
+
+    assert isinstance(results[3], BasketRefused)
+    found = {number: each.email for number, each in enumerate(results) if isinstance(each, Person)}
+    assert found == {number: email for number, (email,) in enumerate(emails(30)) if number != 3}
+
+
+def test_calls_run_side_by_side(server: Server) -> None:
+    server.seconds = 0.3
+    began = time.monotonic()
+
+    calls.fan_out(calls.look_up, emails(20))
+
+    assert time.monotonic() - began < 0.3 * 5
+
+
+def test_nothing_to_do_is_no_call(basket: SandboxServer) -> None:
+    assert calls.fan_out(calls.look_up, []) == []
+    assert basket.requests == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_fault_of_this_side_fails_one_contact_only(
+    basket: SandboxServer, caplog: pytest.LogCaptureFixture, count: int
+) -> None:
+    def look_up(email: str) -> Person | None:
+        if email == "member0@example.com":
+            raise KeyError(email)
+        return calls.look_up(email)
+
+    results = calls.fan_out(look_up, emails(count))
+
+    assert isinstance(results[0], StepFailed)
+    assert results[1:] == [None] * (count - 1)
+    assert "builtins.KeyError" in caplog.text
+    assert "member0" not in caplog.text + str(results[0])
+
+
+def test_threads_open_no_database_connection(basket: SandboxServer) -> None:
+    def look_up(email: str) -> tuple[bool, list[Any]]:
+        calls.look_up(email)
+        here = threading.current_thread() is threading.main_thread()
+        return here, [c.alias for c in connections.all() if c.connection is not None]
+
+    results = calls.fan_out(look_up, emails(5))
+
+    assert results == [(False, [])] * 5
+
+
+def test_page_s_patience_holds_side_by_side_too(server: Server) -> None:
+    server.seconds = 1
+    began = time.monotonic()
+
+    with calls.within(0.1):
+        results = calls.fan_out(calls.look_up, emails(2))
+
+    assert kinds(results) == {BasketUnavailable}
+    assert time.monotonic() - began < 0.8
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_switch_that_is_off_lets_no_call_start(basket: SandboxServer, count: int) -> None:
+    with override_switch(SWITCH, active=False):
+        results = calls.fan_out(calls.look_up, emails(count))
+
+    assert kinds(results) == {BasketSwitchedOff}
+    assert basket.requests == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_switch_row_that_is_off_counts_whatever_the_cache_says(
+    basket: SandboxServer, count: int
+) -> None:
+    assert switch.switch_is_on()
+
+    with switch_row_turned_off_once(lambda: True):
+        results = calls.fan_out(calls.look_up, emails(count))
+
+    assert switch.switch_is_on()
+    assert kinds(results) == {BasketSwitchedOff}
+    assert basket.requests == []
+
+
+def test_switch_turned_off_during_a_share_stops_further_calls(server: Server) -> None:
+    server.seconds = 0.4
+
+    with switch_row_turned_off_once(lambda: server.received):
+        results = calls.fan_out(calls.look_up, [(EMAIL,)] * 60)
+
+    assert results[:20] == [Person(EMAIL, TOKEN)] * 20
+    assert kinds(results[20:]) == {BasketSwitchedOff}
+    assert len(server.received) == 20
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_switch_turned_off_during_the_first_call_stops_the_second_of_the_same_job(
+    server: Server, count: int
+) -> None:
+    server.seconds = 0.3
+
+    def look_up_twice(email: str) -> Person | None:
+        calls.look_up_token(TOKEN)
+        return calls.look_up(email)
+
+    with switch_row_turned_off_once(lambda: server.received):
+        results = calls.fan_out(look_up_twice, emails(count))
+
+    assert kinds(results) == {BasketSwitchedOff}
+    assert [request.line.split("=")[0][-5:] for request in server.received] == ["token"] * count
+
+
+def test_no_call_starts_later_than_a_tenth_of_a_second_after_the_switch_was_turned_off(
+    server: Server,
+) -> None:
+    server.seconds = 0.02
+    began = time.monotonic()
+    turned_off: list[float] = []
+
+    def right_after_it_was_read(execute: Any, sql: str, params: Any, *more: Any) -> Any:
+        read = execute(sql, params, *more)
+        if "waffle_switch" in sql and not turned_off and time.monotonic() > began + 0.3:
+            turned_off.append(time.monotonic())
+            get_waffle_switch_model().objects.update(active=False)
+        return read
+
+    with connection.execute_wrapper(right_after_it_was_read):
+        results = calls.fan_out(calls.look_up, [(EMAIL,)] * 2000)
+
+    last = max(request.at for request in server.received)
+    assert BasketSwitchedOff in kinds(results)
+    assert turned_off[0] < last < turned_off[0] + 0.1 + 0.05  # until the server has read it
+
+
+def test_calls_wait_while_the_switch_cannot_be_read(server: Server) -> None:
+    """A database that takes a while to answer may be about to say that the switch is off."""
+    server.seconds = 0.02
+    began = time.monotonic()
+    reads: list[float] = []
+
+    def slow_once(execute: Any, sql: str, params: Any, *more: Any) -> Any:
+        if "waffle_switch" in sql and not reads and time.monotonic() > began + 0.2:
+            reads.append(time.monotonic())
+            time.sleep(0.5)
+        return execute(sql, params, *more)
+
+    with connection.execute_wrapper(slow_once):
+        calls.fan_out(calls.look_up, [(EMAIL,)] * 600)
+
+    moments = [request.at - reads[0] for request in server.received]
+    assert [moment for moment in moments if 0.15 < moment < 0.5] == []
+    assert min(moments) < 0 < 0.5 < max(moments)
+    assert len(moments) == 600
+
+
+def test_database_that_fails_during_a_share_ends_it_after_the_calls_under_way(
+    server: Server,
+) -> None:
+    server.seconds = 0.4
+    ended: list[str] = []
+
+    def look_up(email: str) -> None:
+        calls.look_up(email)
+        ended.append(email)
+
+    def failing(execute: Any, sql: str, params: Any, *more: Any) -> Any:
+        if "waffle_switch" in sql and server.received:
+            raise OSError
+        return execute(sql, params, *more)
+
+    with connection.execute_wrapper(failing), pytest.raises(OSError, match=r"^$"):
+        calls.fan_out(look_up, [(EMAIL,)] * 60)
+
+    assert len(ended) == len(server.received) == 20
+
+
+def test_failures_in_a_row_stop_a_share(basket: SandboxServer, settings: Any) -> None:
+    settings.BASKET_BREAKER_FAILURES = 3
+    basket.fail("lookup", status=500, code=6)
+
+    results = calls.fan_out(calls.look_up, emails(200))
+
+    failed = [each for each in results if isinstance(each, BasketUnavailable)]
+    assert kinds(results) == {BasketUnavailable, BreakerOpen}
+    assert len(failed) == len(basket.requests) < 60
+
+
+def test_some_failures_among_others_do_not_stop_a_share(
+    basket: SandboxServer, settings: Any
+) -> None:
+    settings.BASKET_BREAKER_FAILURES = 5
+    basket.fail("lookup", email="*7@example.com", status=500, code=6)
+
+    results = calls.fan_out(calls.look_up, emails(100))
+
+    assert kinds(results[7::10]) == {BasketUnavailable}
+    assert kinds(results) == {BasketUnavailable, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"), [(429, 5, BasketUnavailable), (400, 2, BasketRefused)]
+)
+def test_answers_that_concern_one_contact_do_not_stop_a_share(
+    basket: SandboxServer, status: int, code: int, expected: type[BasketError]
+) -> None:
+    basket.fail("lookup", status=status, code=code)
+
+    results = calls.fan_out(calls.look_up, emails(60))
+
+    assert kinds(results) == {expected}
+    assert len(basket.requests) == 60
+
+
+def test_wrong_key_stops_a_share_at_once(basket: SandboxServer, settings: Any) -> None:
+    settings.BASKET_API_KEY = "wrong"
+
+    results = calls.fan_out(calls.look_up, emails(200))
+
+    assert kinds(results) == {BasketMisconfigured, BreakerOpen}
+    assert len(basket.requests) < 60
+
+
+def test_several_threads_share_the_calls_of_a_process(basket: SandboxServer) -> None:
+    basket.latency = 0.02
+    found: dict[str, Any] = {}
+    shares = {name: [(f"{name}{number}@example.com",) for number in range(30)] for name in "abc"}
+
+    def echo(email: str) -> tuple[str, Person | None]:
+        return email, calls.look_up(email)
+
+    def allowed(name: str) -> None:
+        found[name] = calls.fan_out(echo, shares[name])
+        connection.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        # The switch is on in this test's own transaction, which other threads cannot see.
+        patch.setattr(switch, "call_is_allowed", lambda: True)
+        threads = [threading.Thread(target=allowed, args=(name,)) for name in shares]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+    assert found == {name: [(email, None) for (email,) in share] for name, share in shares.items()}
+
+
+PROGRAM = """
+    import os, sys, time
+    import django
+    from django.conf import settings
+    settings.configure(
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "waffle"],
+        DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+        BASKET_URL=sys.argv[1],
+        BASKET_API_KEY="a-key",
+    )
+    django.setup()
+    from django.core.management import call_command
+    call_command("migrate", verbosity=0)
+    from waffle.models import Switch
+    Switch.objects.create(name="BASKET_SWITCH_ENABLED", active=True)
+    from mozillians_basket.client import calls
+
+    def look_up_some():
+        began = time.monotonic()
+        people = calls.fan_out(calls.look_up, [("member+1@example.com",)] * 30)
+        assert time.monotonic() - began < 2
+        assert len({person.token for person in people}) == 1, people
+        print("found", len(people), flush=True)
+"""
+
+
+def run(program: str, url: str, before: str = "") -> list[str]:
+    """Run a program in a process of its own; return what it prints."""
+    code = textwrap.dedent(before) + textwrap.dedent(PROGRAM) + textwrap.dedent(program)
+    ended = subprocess.run(
+        [sys.executable, "-c", code, url],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.split("\n")[:-1]
+
+
+def test_forked_process_makes_calls_of_its_own(server: Server) -> None:
+    printed = run(
+        """
+        look_up_some()
+        child = os.fork()
+        look_up_some()
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """,
+        server.url,
+    )
+
+    assert printed == ["found 30"] * 3
+
+
+def test_process_ends_although_calls_are_left(server: Server) -> None:
+    server.seconds = 0.5
+    began = time.monotonic()
+
+    printed = run(
+        """
+        import signal
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        calls.fan_out(calls.look_up, [("member+1@example.com",)] * 1000)
+        """,
+        server.url,
+    )
+
+    assert printed == []
+    assert 0 < len(server.received) <= 20
+    assert time.monotonic() - began < 15
+
+
+def test_calls_run_side_by_side_under_gevent(server: Server) -> None:
+    pytest.importorskip("gevent")
+    server.seconds = 0.1
+
+    printed = run("look_up_some()", server.url, "from gevent.monkey import patch_all; patch_all()")
+
+    assert printed == ["found 30"]

@@ -1,0 +1,166 @@
+"""A proxy before a Basket that holds calls at exact moments, so that a worker can die there."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+#: The longest that a call is held, in seconds.
+LONGEST_HOLD = 60.0
+
+#: Headers that a proxy does not pass on.
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}
+
+
+class Moment(Enum):
+    """When a call is held."""
+
+    BEFORE = auto()
+    """Basket has not got it, and never will."""
+
+    APPLIED = auto()
+    """Basket has applied it, and its answer is on the way."""
+
+    ANSWERED = auto()
+    """The answer has left: it is not held at all."""
+
+
+Choice = Callable[[str, str], Moment | None]
+"""From the name of a call and an address to the moment; ``None`` for calls that just pass."""
+
+
+class HoldingProxy:
+    """Passes calls on to a Basket, and holds those that it is told to hold."""
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._tokens: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._choose: Choice = lambda _call, _email: None
+        self._released = threading.Event()
+        self.struck: set[tuple[str, str]] = set()
+        """The calls that had a moment, and came to it: name and address."""
+
+    @property
+    def url(self) -> str:
+        """As BASKET_URL."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def hold(self, choose: Choice) -> None:
+        """Hold from now on what ``choose`` says, until ``release()``."""
+        self.struck = set()
+        self._released = threading.Event()
+        self._choose = choose
+
+    def release(self) -> None:
+        """Drop what is held, and hold nothing more."""
+        self._choose = lambda _call, _email: None
+        self._released.set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def passed(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes] | None:
+        """Pass a request on; ``None`` if it was held, and whoever asked is gone."""
+        call, email = self._about(path, body)
+        moment, released = self._choose(call, email), self._released
+        if moment is Moment.BEFORE:
+            self._note(call, email)
+            released.wait(LONGEST_HOLD)
+            return None
+        connection = HTTPConnection(str(self._target.hostname), self._target.port, timeout=30)
+        try:
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
+            answer = response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+        self._learn(email, answer[2])
+        if moment is not None:
+            self._note(call, email)
+        if moment is Moment.APPLIED:
+            released.wait(LONGEST_HOLD)
+            return None
+        return answer
+
+    def _note(self, call: str, email: str) -> None:
+        with self._lock:
+            self.struck.add((call, email))
+
+    def _about(self, path: str, body: bytes) -> tuple[str, str]:
+        """Name the call, and the address that it is about."""
+        parts = urlsplit(path)
+        fields = parse_qs(parts.query) | parse_qs(body.decode())
+        call = next((each for each in CALLS if f"/{each}/" in parts.path), "")
+        token = parts.path.rstrip("/").rpartition("/")[2]
+        email = fields.get("email", [self._tokens.get(token, "")])[0]
+        return call, email
+
+    def _learn(self, email: str, answer: bytes) -> None:
+        """Note whose token an answer shows: an unsubscribe names nothing else."""
+        found: Any = json.loads(answer) if answer.startswith(b"{") else {}
+        if found.get("token"):
+            self._tokens[found["token"]] = found.get("email") or email
+
+
+CALLS = ("unsubscribe", "subscribe", "lookup")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+
+def _handler(proxy: HoldingProxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            passed = {name: value for name, value in self.headers.items() if name != "Host"}
+            try:
+                answer = proxy.passed(self.command, self.path, passed, body)
+            except OSError:
+                answer = None
+            if answer is None:
+                self.close_connection = True
+                return
+            status, headers, content = answer
+            try:
+                self.send_response(status)
+                for name, value in headers.items():
+                    if name.lower() not in HOP_BY_HOP:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+            except OSError:  # whoever asked was killed
+                self.close_connection = True
+
+        do_POST = do_GET  # noqa: N815 - http.server's name
+
+        def log_message(self, *arguments: Any) -> None:
+            """Say nothing: paths hold addresses and tokens."""
+
+    return Handler
