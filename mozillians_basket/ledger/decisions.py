@@ -228,12 +228,13 @@ def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:
     contact, wanted = rows.home(member), item.request.action == BulkRequest.Action.SUBSCRIBE
     if contact is None:
         return BulkItem.State.SKIPPED, BulkItem.Reason.NO_ADDRESS
-    pending = False
+    pending, opted_out = False, 0
     for name in item.request.newsletters:
         decision, row = rows.decision(member, name), rows.subscription(contact, name)
         vetoed = rows.veto(member, name) or rows.mailbox_opted_out(contact, name)
         if wanted and vetoed and not decision.despite_opt_out:
-            return BulkItem.State.SKIPPED, BulkItem.Reason.OPTED_OUT
+            opted_out += 1
+            continue
         if decision.wanted != wanted:
             return BulkItem.State.SKIPPED, BulkItem.Reason.SUPERSEDED
         if row.state == State.REFUSED:
@@ -245,6 +246,8 @@ def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:
         else:  # Basket has queued the call, if there was one to send
             left = held(row) and not row.removal_pending and not rows.wanted(contact, name)
             pending |= left or row.requested_at is not None
+    if opted_out == len(item.request.newsletters):
+        return BulkItem.State.SKIPPED, BulkItem.Reason.OPTED_OUT
     if pending and contact.parked:
         return BulkItem.State.FAILED, contact.problem
     return (BulkItem.State.PENDING if pending else BulkItem.State.DONE), ""

@@ -5,6 +5,7 @@ from django.db import OperationalError
 
 from mozillians_basket import bulk, tasks
 from mozillians_basket.exceptions import UnknownNewsletter
+from mozillians_basket.ledger import decisions
 from mozillians_basket.models import BulkItem, BulkRequest, Contact, Decision, Event
 from mozillians_basket.rules.rows import DecidedBy
 from project.groups.models import Membership
@@ -332,6 +333,17 @@ def test_opted_out_members_are_skipped(basket, vouched):
 
     assert states(request) == [("skipped", "opted out")]
     assert held(basket, vouched.user.email) == {vouched.user.email: set()}
+
+
+def test_a_member_who_opted_out_of_one_of_two_newsletters_gets_the_other(basket, vouched):
+    decisions.opt_out(vouched.pk, [PHONE])
+    settle_everything()
+
+    request = ordered([vouched], newsletters=(PHONE, NDA))
+    settle_everything()
+
+    assert held(basket, vouched.user.email) == {vouched.user.email: {NDA}}
+    assert states(request) == [("done", "")]
 
 
 def test_the_history_of_a_member_names_request_and_actor(basket):
