@@ -43,7 +43,8 @@ class Case:
     def expected(self) -> float:
         """How many changes a second waiting for Basket allows."""
         calls = 1 if self.known else 2
-        return self.pool.at_once / (calls * self.latency)
+        at_once = self.pool.at_once * self.side.calls_at_once
+        return at_once / (calls * self.latency)
 
 
 @dataclass(frozen=True)

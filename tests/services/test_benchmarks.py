@@ -33,7 +33,7 @@ def test_both_ways_carry_all_members(bench: Bench, side: Side) -> None:
     held = {address: person.newsletters for address, person in bench.basket.people.items()}
     assert held == dict.fromkeys(addresses_of(MEMBERS), frozenset({PHONE}))
     assert measured.calls == 2
-    assert measured.messages >= 1
+    assert measured.messages > 0
     assert measured.statements[WORKER].queries >= MEMBERS
     assert measured.worker > 0
     assert measured.rate < measured.case.expected
