@@ -132,10 +132,10 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
     rows, settings = rows.copy(), rows.settings
     question = rows.question(newsletter)
     if question:
-        number = len(_missing_since(rows, question))
+        number, found_missing = len(_missing_since(rows, question)), _found_missing(rows, question)
         most = replace(question, missing=max(question.missing, number))
         _put(rows, question, most)
-        if is_over(number, most, settings):
+        if is_over(number, len(found_missing), most, settings):
             rows = end_question(rows, most, Ending.ITSELF)
             _put(rows, most, replace(most, closed_at=rows.now))
         return rows, ()
@@ -156,9 +156,17 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
     return rows, ()
 
 
-def is_over(number: int, question: Question, settings: Settings) -> bool:
-    """Whether a question closes by itself, as so few are still missing."""
-    return number <= settings.brake_ratio * question.missing
+def is_over(number: int, found_missing: int, question: Question, settings: Settings) -> bool:
+    """
+    Whether a question closes by itself, as so few are still missing.
+
+    :param number: all that the question is about.
+    :param found_missing: those of them that lookups missed since it began. The
+        others were reopened with it and do not count: of a real opt-out nothing is
+        shown again, and the question would stay open for it.
+    """
+    reopened = number - found_missing
+    return found_missing <= settings.brake_ratio * (question.missing - reopened)
 
 
 def opt_out_missing(
@@ -227,6 +235,12 @@ def verify_rank(rows: Rows, row: Subscription) -> int | None:
     contact = rows.contacts[row.contact_id]
     opted_out = any(rows.veto(member, row.newsletter) for member in rows.at(contact))
     return 2 if opted_out or row.state == State.OPTED_OUT else None
+
+
+def _found_missing(rows: Rows, question: Question) -> list[Subscription]:
+    """List the subscriptions that lookups have missed since a question began."""
+    found = (row for row in rows.of(question.newsletter) if row.state != State.OPTED_OUT)
+    return [row for row in found if after(row.missing_at, question.since)]
 
 
 def _missing_since(rows: Rows, question: Question) -> list[Subscription]:

@@ -178,11 +178,12 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
 def follow(approval: Approval) -> None:
     """Count the missing of an open question; close it when lookups show most of them again."""
     _reopen(approval)  # a worker may have died before it finished this
-    question, number = question_of(approval), about(question_of(approval)).count()
+    question = question_of(approval)
+    number, found_missing = about(question).count(), _found_missing(question).count()
     unanswered = _open(Kind.LOSS).filter(pk=approval.pk)
     if number > approval.number:
         unanswered.update(number=number)
-    elif is_over(number, question, rules_settings()):
+    elif is_over(number, found_missing, question, rules_settings()):
         now = timezone.now()
         if unanswered.update(answer=Answer.ITSELF, answered_at=now, carried_at=now):
             carry_out(approval.pk)
@@ -247,8 +248,13 @@ def unseen() -> "QuerySet[Subscription]":
 
 def about(question: Question) -> "QuerySet[Subscription]":
     """Return the subscriptions of a question: ``rules.sample._missing_since``."""
+    return missing_undecided(question.newsletter) | _found_missing(question)
+
+
+def _found_missing(question: Question) -> "QuerySet[Subscription]":
+    """Return what lookups missed since a question began: ``rules.sample._found_missing``."""
     since = subscriptions(question.newsletter).filter(missing_at__gte=question.since)
-    return missing_undecided(question.newsletter) | since.exclude(state=State.OPTED_OUT)
+    return since.exclude(state=State.OPTED_OUT)
 
 
 def _never_seen(question: Question) -> "QuerySet[Subscription]":

@@ -1,5 +1,6 @@
 """The control sample: opt-outs and losses are told apart, at every size."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -199,6 +200,32 @@ def test_question_closes_by_itself_when_lookups_show_them_again(
 
     assert world.rows.question(PHONE) is None
     assert most == 0
+
+
+def test_question_closes_by_itself_beside_real_opt_outs_of_the_day_before(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(50)
+    for email in emails[:4]:
+        world.basket.own_unsubscribe(email, PHONE)
+        world.verify(email)
+        world.run(200)
+    assert opt_outs(world) == 4
+    backup = copy.deepcopy(world.basket.people)
+    world.basket.lose_newsletter(PHONE, *emails[4:20])
+    look(world)
+    world.run(60)
+    asked = world.rows.question(PHONE)
+
+    world.basket.people = backup
+    look(world)
+    world.run(7200)
+
+    assert asked is not None
+    assert world.rows.question(PHONE) is None
+    world.verify()
+    world.run(600)
+    assert opt_outs(world) == 4
 
 
 def test_order_made_while_the_question_was_open_is_carried_out_when_it_closes(
