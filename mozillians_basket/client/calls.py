@@ -131,20 +131,19 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
     return _token(answer) if answer.get("token") else ""
 
 
-def unsubscribe(token: str, newsletters: Iterable[str], email: str = "") -> None:
+def unsubscribe(token: str, newsletters: Iterable[str]) -> None:
     """
     Unsubscribe the person with this token from newsletters, in one call. Basket queues it.
 
-    Basket writes an address that comes with the call into the person's record,
-    unchecked (measured): give only the one that :func:`look_up` returned.
-    Without one Basket leaves the address as it is.
+    No address is sent: Basket would write it into the person's record, unchecked
+    (measured).
 
     :raises NewsletterNotFound: Basket does not know one of the newsletters.
     :raises BasketError: as :func:`look_up`.
     """
     _expected(
         _answer(
-            lambda: basket.unsubscribe(token, email or None, ",".join(sorted(newsletters))),
+            lambda: basket.unsubscribe(token, None, ",".join(sorted(newsletters))),
             names_newsletters=True,
         )
     )

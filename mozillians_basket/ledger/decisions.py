@@ -1,6 +1,6 @@
 """Orders by admins and the site's code, and members' own choices."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -30,6 +30,9 @@ from mozillians_basket.site import get_site
 
 Results = dict[Any, dict[str, Result]]
 """For each member, by the site's key, the result of an order by newsletter."""
+
+Choice = Callable[[Rows, int, Collection[str]], Rows]
+"""The rule for a member's own choice: rows, member and newsletters."""
 
 
 def order(
@@ -73,13 +76,7 @@ def opt_in(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) 
 
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    names, [key] = get_site().chosen(newsletters), site_keys([key])
-    drain_unnamed()
-    with transaction.atomic(using=alias()):
-        drained = drained_members(locked_touches([key]), [key], context=context)
-        if drained.ids.get(key) in drained.after.members:
-            after = evaluate.opt_in(drained.after, drained.ids[key], names)
-            write(drained.before, after, drained.context)
+    _choose(evaluate.opt_in, key, newsletters, context)
 
 
 def opt_out(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) -> None:
@@ -88,12 +85,16 @@ def opt_out(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT)
 
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
+    _choose(evaluate.opt_out, key, newsletters, context)
+
+
+def _choose(rule: Choice, key: Any, newsletters: Iterable[str], context: Context) -> None:
     names, [key] = get_site().chosen(newsletters), site_keys([key])
     drain_unnamed()
     with transaction.atomic(using=alias()):
         drained = drained_members(locked_touches([key]), [key], context=context)
         if drained.ids.get(key) in drained.after.members:
-            after = evaluate.opt_out(drained.after, drained.ids[key], names)
+            after = rule(drained.after, drained.ids[key], names)
             write(drained.before, after, drained.context)
 
 

@@ -266,7 +266,7 @@ class Result(StrEnum):
     REFUSED = "refused"
     """An opt-out stands against it; no decision is left behind."""
     LEFT = "left"
-    """It is not one of this site's newsletters."""
+    """Nothing was decided: it is not this site's newsletter, or the site's own data counts."""
 
 
 def order(

@@ -28,9 +28,6 @@ class Plan:
 
     subscribe: frozenset[str] = frozenset()
     unsubscribe: frozenset[str] = frozenset()
-    by_token: bool = False
-    """Unsubscribe by token and without an address: the person has another one at Basket."""
-
     fields_of: int | None = None
     """The member whose ``fields`` are sent: the one whose decision is newest."""
 
@@ -64,7 +61,6 @@ def plan(rows: Rows, contact_id: int) -> Plan:
     return Plan(
         frozenset(subscribe),
         frozenset(unsubscribe),
-        by_token=contact.renamed_at is not None,
         fields_of=newest.member_id if newest and subscribe else None,
     )
 

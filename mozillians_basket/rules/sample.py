@@ -1,4 +1,11 @@
-"""The control sample: whether subscriptions that are missing are opt-outs or a mass loss."""
+"""
+The control sample: whether subscriptions that are missing are opt-outs or a mass loss.
+
+:mod:`~mozillians_basket.upkeep.verification` and
+:mod:`~mozillians_basket.upkeep.approvals` do in SQL, for whole tables, what
+:func:`conclude`, :func:`answer_question` and :func:`verify_rank` say for a few
+rows; tests compare the two.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -8,17 +8,27 @@ import pytest
 
 from tests.services.servers import PostgreSQL, Running
 
+#: Where the tests with the mark ``services`` are.
+MARKED = ("tests/services", "tests/client")
+
 #: What runs on SQLite in ``make test`` and must hold on PostgreSQL too.
-ALSO_ON_POSTGRESQL = ("tests/app", "tests/people", "tests/groups")
+ALSO_ON_POSTGRESQL = (
+    "tests/app",
+    "tests/groups",
+    "tests/ledger",
+    "tests/people",
+    "tests/sync",
+    "tests/upkeep",
+)
 
 
 def main(arguments: list[str]) -> int:
     """
     Return pytest's exit code.
 
-    With arguments, only tests of this folder are run: all, or those of the files named.
+    With arguments, only tests marked ``services`` are run: all, or those of the files named.
     """
-    files = [] if any(each.startswith("tests/") for each in arguments) else ["tests/services"]
+    files = [] if any(each.startswith("tests/") for each in arguments) else [*MARKED]
     with PostgreSQL() as postgres:
         os.environ["DATABASE_URL"] = postgres.url
         result = int(

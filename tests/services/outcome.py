@@ -17,7 +17,7 @@ def stuck() -> list[str]:
 
 
 def opt_outs() -> set[tuple[str, str]]:
-    """Whom the ledger calls opted out, and of what: mailboxes, and members by their address."""
+    """The opt-outs in the ledger: of mailboxes, and of members by their address."""
     mailboxes = Subscription.objects.filter(state=State.OPTED_OUT)
     marked = Decision.objects.filter(opted_out_at__isnull=False)
     off = Member.objects.filter(opted_out_at__isnull=False)

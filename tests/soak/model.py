@@ -54,7 +54,7 @@ class Member:
     mailbox: Mailbox | None
     entitled: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(OURS, False))
     wanted: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(OURS, False))
-    """What was decided last: by the policy when its outcome changed, an order, a choice."""
+    """The last decision: a changed outcome of the policy, an order, or a choice."""
 
     marks: dict[str, Mark] = field(default_factory=dict)
     deleted: bool = False
