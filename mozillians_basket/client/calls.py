@@ -23,7 +23,7 @@ from mozillians_basket.exceptions import (
     StepFailed,
 )
 from mozillians_basket.redaction import protect_logs
-from mozillians_basket.rules.answers import Person
+from mozillians_basket.rules.answers import BLOCKED_DOMAIN, Person
 from mozillians_basket.rules.evaluate import contact_key
 
 __all__ = [
@@ -108,12 +108,13 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
     """
     Subscribe one address to newsletters, in one call; return the person's token.
 
-    The token is empty where Basket says "ok" and stores nothing: the address
-    has a blocked domain (measured). With ``sync=Y``, so the call is done when
-    it answers, but for read-only maintenance (Newsletter API, /news/subscribe).
+    With ``sync=Y``, so the call is done when it answers, but for read-only
+    maintenance (Newsletter API, /news/subscribe).
 
     :param fields: more of Basket's fields, such as ``country`` and ``lang``.
     :raises NewsletterNotFound: Basket does not know one of the newsletters.
+    :raises BasketRefused: also for a blocked domain: Basket says "ok", sends no token
+        and stores nothing (measured).
     :raises BasketError: as :func:`look_up`.
     """
     sent = dict(fields)
@@ -128,7 +129,9 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
             names_newsletters=True,
         )
     )
-    return _token(answer) if answer.get("token") else ""
+    if not answer.get("token"):
+        raise BasketRefused(BLOCKED_DOMAIN)
+    return _token(answer)
 
 
 def unsubscribe(token: str, newsletters: Iterable[str]) -> None:

@@ -28,7 +28,9 @@ def due(now: datetime | None = None) -> "QuerySet[Contact]":
     return rows.exclude(waits).order_by("priority", "touched_at")
 
 
-def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, list[int], bool]:
+def claim(
+    limit: int, contact_ids: Collection[int] | None = None
+) -> tuple[str, list[Contact], bool]:
     """
     Claim due contacts for one worker, under a new lease.
 
@@ -38,7 +40,7 @@ def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, 
 
     :param limit: the largest number of contacts.
     :param contact_ids: claim only from among these.
-    :return: the lease, the contacts' keys (none if nothing is due), and whether more is due.
+    :return: the lease, the contacts (none if nothing is due), and whether more is due.
     """
     now = timezone.now()
     with transaction.atomic(using=alias()):
@@ -55,19 +57,18 @@ def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, 
         if found and found[0].lease:
             found = _taken_over(found, now)
         more = number == limit > 0 or len(found) < number
-        ids = [row.pk for row in found]
-        if not ids:
+        if not found:
             return "", [], more
-        if len(ids) < limit and (partners := _partners(ids)):
+        if len(found) < limit and (partners := _partners([row.pk for row in found])):
             others = due(now).filter(pk__in=partners, lease="").exclude(problem__in=ALONE)
-            along = others.select_for_update(skip_locked=skip, no_key=True)[: limit - len(ids)]
-            ids += [row.pk for row in along]
-        _use_up(len(ids))
+            along = others.select_for_update(skip_locked=skip, no_key=True)
+            found += along[: limit - len(found)]
+        _use_up(len(found))
         lease = f"{uuid4().hex}-1"
-        Contact.objects.using(alias()).filter(pk__in=ids).update(
+        Contact.objects.using(alias()).filter(pk__in=[row.pk for row in found]).update(
             lease=lease, leased_until=end_of_lease(now)
         )
-        return lease, ids, more
+        return lease, found, more
 
 
 def shares_to_start() -> int:

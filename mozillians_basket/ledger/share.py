@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import history
@@ -67,17 +68,21 @@ def rules_settings() -> Settings:
 
 def empty_rows(status: Status | None = None) -> Rows:
     """Return ``Rows`` with the present settings, time and questions, and no other rows."""
-    now, status = timezone.now(), status or Status.read()
-    losses = Approval.objects.using(alias()).filter(
-        Q(closed_at__isnull=True) | Q(closed_at__gt=now - REMEMBERED), kind=Approval.Kind.LOSS
-    )
-    questions = [
-        Question(loss.newsletter, loss.since, loss.number, loss.closed_at) for loss in losses
-    ]
     return Rows(
-        rules_settings(), now, Decision, Subscription, Move, questions=questions,
-        paused=status.unknown,
-    )  # fmt: skip
+        rules_settings(),
+        timezone.now(),
+        Decision,
+        Subscription,
+        Move,
+        questions=cast("list[Question]", SimpleLazyObject(_questions)),  # few syncs need them
+        paused=(status or Status.read()).unknown,
+    )
+
+
+def _questions() -> list[Question]:
+    remembered = Q(closed_at__isnull=True) | Q(closed_at__gt=timezone.now() - REMEMBERED)
+    losses = Approval.objects.using(alias()).filter(remembered, kind=Approval.Kind.LOSS)
+    return [Question(each.newsletter, each.since, each.number, each.closed_at) for each in losses]
 
 
 def locked_members(found: Q) -> list[Member]:
@@ -86,31 +91,46 @@ def locked_members(found: Q) -> list[Member]:
     return list(rows.select_for_update(no_key=True))
 
 
-def locked_share(lease: str) -> tuple[Rows, list[int]]:
+def locked_share(
+    lease: str, status: Status, *, lock_members: bool = True
+) -> tuple[Rows, list[int]]:
     """
     Lock and read the contacts of a share, and all that bears on them.
 
     Returns the rows, and the keys of the contacts that are still under the lease.
+
+    :param lock_members: not needed where nothing is written about members.
     """
     contacts = Contact.objects.using(alias()).filter(lease=lease)
-    ids = list(contacts.values_list("pk", flat=True))
-    locked_members(Q(contact__in=ids))
-    rows = read(ids)
+    found = list(contacts.values_list("pk", "moves_away", "moves_here"))
+    ids = {pk for pk, *_moves in found}
+    if lock_members:
+        locked_members(Q(contact__in=ids))
+    moving = any(away or here for _pk, away, here in found)
+    rows = read(ids, status=status, moving=moving)
     return rows, [pk for pk in sorted(ids) if rows.contacts[pk].lease == lease]
 
 
-def read(contact_ids: Iterable[int], members: Collection[Member] = ()) -> Rows:
+def read(
+    contact_ids: Iterable[int],
+    members: Collection[Member] = (),
+    *,
+    status: Status | None = None,
+    moving: bool = True,
+) -> Rows:
     """
     Lock contacts, in the order of their keys, and read all that bears on them and on the members.
 
     A transaction that moves a member locks the contacts at both ends, so rows that
     are read after the locks do not change.
+
+    :param moving: false if no contact was at an end of a move just before.
     """
-    using, rows = alias(), empty_rows()
+    using, rows = alias(), empty_rows(status)
     movers = {member.pk for member in members}
     wanted = {*contact_ids, *(m.contact_id for m in members if m.contact_id is not None)}
-    if moves := _moves(wanted, movers):  # their other ends, and the moves that these wait for
-        wanted |= _ends(moves)
+    if moving and (moves := _moves(wanted, movers)):
+        wanted |= _ends(moves)  # their other ends, and the moves that these wait for
         wanted |= _ends(_moves(wanted, {move.member_id for move in moves}))
     contacts = Contact.objects.using(using).filter(pk__in=wanted).order_by("pk")
     rows.contacts = {row.pk: row for row in contacts.select_for_update(no_key=True)}

@@ -1,6 +1,6 @@
 """The meaning of Basket's answers, and the changes that follow from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -19,7 +19,7 @@ from mozillians_basket.rules.rows import (
 )
 from mozillians_basket.rules.vetoes import end_veto, mark, opt_out_mailbox, opt_out_of_all
 
-#: The error code of a subscribe that Basket takes without storing anything: a blocked domain.
+#: The code of a subscribe that Basket takes without storing anything. It has none of its own.
 BLOCKED_DOMAIN = "blocked domain"
 
 
@@ -67,7 +67,7 @@ class Answer:
     """
     The answer to a subscribe or unsubscribe call, or to a lookup that failed.
 
-    ``token`` is what a subscribe returns; none came for a blocked domain.
+    ``token`` is what a subscribe returns.
     ``wait`` is how long the contact waits after a failure of its own.
     """
 
@@ -95,11 +95,10 @@ class Meaning(Enum):
     ABSENT = auto()  # not shown and not wanted
 
 
-def ask_by_token(rows: Rows, contact_id: int, person: Person | None) -> bool:
-    """Whether the token must be looked up too: the address of a known person shows nobody."""
-    contact = rows.contacts[contact_id]
-    known = any(held(rows.subscription(contact, name)) for name in rows.settings.newsletters)
-    return person is None and bool(contact.token) and (known or contact.renamed_at is not None)
+def ask_by_token(contact: Contact, subscriptions: Iterable[Subscription]) -> bool:
+    """Whether the token must be looked up too, where the address shows nobody."""
+    known = any(held(row) for row in subscriptions)
+    return bool(contact.token) and (known or contact.renamed_at is not None)
 
 
 def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Meaning:
@@ -213,7 +212,7 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
             row.state, row.missing_at = State.LOST, row.missing_at or at
         case Meaning.LACKING:
             row.requested_at = None
-            if held(row) or not rows.question(row.newsletter):
+            if row.missing_at and (held(row) or not rows.question(row.newsletter)):
                 row.missing_at = None
             _gone(row)
         case Meaning.ABSENT:
@@ -365,13 +364,13 @@ def end_subscribe(
                 row.requested_at = before.subscription(contact, row.newsletter).requested_at
             elif answer.kind != Kind.UNCLEAR:
                 row.requested_at = None
-            if answer.kind == Kind.DONE and answer.token:
+            if answer.kind == Kind.DONE:
                 contact.token, contact.renamed_at = answer.token, None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
                 row.state, row.error_code = State.SUBSCRIBED, ""
                 _end_orders(rows, contact, row.newsletter)
-            elif answer.kind in {Kind.DONE, Kind.REFUSED}:
-                row.state, row.error_code = State.REFUSED, answer.code or BLOCKED_DOMAIN
+            elif answer.kind == Kind.REFUSED:
+                row.state, row.error_code = State.REFUSED, answer.code
     return rows
 
 
