@@ -9,6 +9,7 @@ from typing import Any
 import basket
 import basket.base
 import requests
+import urllib3
 from basket import errors
 
 from mozillians_basket.client import transport
@@ -47,12 +48,10 @@ _TEMPORARY_STATUSES = frozenset({0, 408, 425, 429})
 _CONFIGURATION_CODES = frozenset({errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED})
 _UNKNOWN_PERSON_CODES = frozenset({errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN})
 
-#: Errors of requests about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
+#: Errors about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
 _WRONG_SETTINGS = (
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
+    requests.exceptions.RequestException,
+    urllib3.exceptions.LocationValueError,
 )
 
 #: Tokens that fit into the path of a call and into the ledger's column.
@@ -201,8 +200,8 @@ def _answer(
             failure = BasketUnavailable(error.status)
     except _WRONG_SETTINGS:
         failure = BasketMisconfigured()
-    except requests.exceptions.RequestException:
-        failure = BasketUnavailable()
+    except urllib3.exceptions.HTTPError:
+        failure = BasketUnavailable(0, errors.BASKET_NETWORK_FAILURE)
     except Exception as error:  # noqa: BLE001 - this side's fault is not taken for Basket's
         failure = transport.unexpected(error)
     finally:
@@ -276,11 +275,11 @@ def _request(method: str, url: str, **given: Any) -> Any:
     """
     if not _is_ours.get():
         return _site_requests.request(method, url, **given)
-    given.pop("timeout", None)
+    del given["timeout"]
     path = url.removeprefix(str(basket.base.BASKET_URL))
     if path.startswith(basket.base.URLS["users.lookup"]):
-        given["headers"] = {"X-Api-Key": conf.API_KEY, **(given.get("headers") or {})}
-    return transport.send(method, conf.URL + path, **given)
+        given["headers"] = given["headers"] or {"X-Api-Key": conf.API_KEY}
+    return transport.send(method, path, **given)
 
 
 _site_requests: Any = basket.base.requests

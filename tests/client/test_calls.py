@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-import requests
+import urllib3
 from waffle.testutils import override_switch
 
 from mozillians_basket.client import calls
@@ -353,7 +353,7 @@ def test_fault_of_this_side_is_not_taken_for_basket_s(
     def broken(*_arguments: Any, **_given: Any) -> None:
         raise AttributeError(f"nothing of that name at {EMAIL}")
 
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", broken)
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", broken)
 
     with pytest.raises(StepFailed) as caught:
         call()
