@@ -1,7 +1,7 @@
 """The three steps of carrying a share of contacts to Basket: look up, subscribe, unsubscribe."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -74,24 +74,25 @@ def _look_up(
 ) -> Outcome:
     began_at = timezone.now()
     found = _call(calls.look_up, {contact.pk: (contact.email,) for contact in contacts}, status)
-    nobody = [contact for contact in contacts if found[contact.pk] is None]
-    by_token = _call(calls.look_up_token, _tokens(nobody), status)
+    nobody = [contact for contact in contacts if contact.token and found[contact.pk] is None]
+    by_token = _call(calls.look_up_token, _tokens(nobody), status) if nobody else {}
     results = found | {pk: r for pk, r in by_token.items() if isinstance(r, BasketError)}
     status = breaker.note("lookup", results, status)
-    elsewhere = _with_members_elsewhere(by_token)
+    elsewhere = _with_members_elsewhere(by_token) if by_token else set()
 
     with transaction.atomic(using=alias()):
         before, ids = locked_share(lease, status)
-        rows = evaluate.retry(before, [pk for pk in ids if before.contacts[pk].retry])
+        retried = [pk for pk in ids if before.contacts[pk].retry]
+        rows = evaluate.retry(before, retried) if retried else before
         lookups, failed = {}, {}
         for pk in ids:
-            rows.contacts[pk].retry = False
             if isinstance(results[pk], BasketError):
                 failed[pk] = _answer(rows, pk, results[pk], status)
             else:
                 lookups[pk] = Lookup(began_at, found[pk], by_token.get(pk), pk in elsewhere)
         rows = answers.apply_lookups(rows, lookups)
-        rows = answers.fail_lookups(rows, failed, began_at)
+        if failed:
+            rows = answers.fail_lookups(rows, failed, began_at)
         plans = [plan(rows, pk) for pk in lookups]
         steps = [Step.SUBSCRIBE] if any(todo.subscribe for todo in plans) else []
         # After an arrival at a new address the old one can be cleared.
@@ -206,13 +207,12 @@ def _call(
     return {pk: BreakerOpen() for pk in jobs} | dict(zip(allowed, results, strict=True))
 
 
-def _tokens(contacts: Iterable[Contact]) -> dict[int, tuple[str]]:
-    """List the tokens of known contacts under whose address Basket has nobody."""
-    known = {contact.pk: contact for contact in contacts if contact.token}
+def _tokens(contacts: Collection[Contact]) -> dict[int, tuple[str]]:
+    """List the tokens that must be looked up too, of contacts where Basket has nobody."""
     found = defaultdict(list)
-    for row in Subscription.objects.using(alias()).filter(contact__in=known) if known else ():
+    for row in Subscription.objects.using(alias()).filter(contact__in=contacts):
         found[row.contact_id].append(row)
-    return {pk: (c.token,) for pk, c in known.items() if answers.ask_by_token(c, found[pk])}
+    return {c.pk: (c.token,) for c in contacts if answers.ask_by_token(c, found[c.pk])}
 
 
 def _with_members_elsewhere(by_token: Results) -> set[int]:
@@ -249,7 +249,8 @@ def _answer(
 def _settled(before: Rows, rows: Rows, ids: list[int]) -> Rows:
     """End the sync of these contacts, and the orders that it carried out."""
     rows, erased = settle(rows, ids)
-    share.suppress(erased, before)
+    if erased:
+        share.suppress(erased, before)
     _unlease(rows, [pk for pk in ids if pk in rows.contacts])
     decisions.close_items(rows, ids)
     return rows

@@ -119,7 +119,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
 
     if lookup.by_token and row.confirmed_at and newsletter in lookup.by_token.newsletters:
         return Meaning.RENAMED
-    if row.removal_pending or _struck(rows, row, lookup.began_at):
+    if row.removal_pending or (row.removed_at and _struck(rows, row, lookup.began_at)):
         return Meaning.REMOVED if found or contact.clear or not vetoed else Meaning.QUEUED
     if row.requested_at and wanted:
         return Meaning.UNANSWERED
@@ -154,8 +154,6 @@ def _came_back(rows: Rows, contact: Contact, row: Subscription) -> bool:
 
 def _struck(rows: Rows, row: Subscription, now: datetime) -> bool:
     """Whether our last unsubscribe may have been carried out late, after a newer subscribe."""
-    if row.removed_at is None:
-        return False
     until = row.removed_at + rows.settings.removal_grace
     return bool(now < until or (unseen(row) and row.confirmed_at < until))
 
@@ -181,7 +179,8 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
         for name, meant in meanings.items():
             _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
         contact.looked_up_at = lookup.began_at
-        _adopt(rows, contact)
+        if rows.moves_from(contact):
+            _adopt(rows, contact)
     return rows
 
 
@@ -294,7 +293,7 @@ def _rename(rows: Rows, contact: Contact, lookup: Lookup, person: Person) -> Non
 
 def _adopt(rows: Rows, contact: Contact) -> None:
     """Give the members there, or moved away, an own decision where nobody had decided."""
-    for name in rows.settings.newsletters if rows.moves_from(contact) else ():
+    for name in rows.settings.newsletters:
         row, at = rows.subscription(contact, name), contact.looked_up_at
         shown = held(row) and row.seen_at == at and row.state != State.OPTED_OUT
         if shown and not rows.decided(contact, name):

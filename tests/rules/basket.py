@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from mozillians_basket.rules.answers import Answer, Kind, Person
+from mozillians_basket.rules.answers import BLOCKED_DOMAIN, Answer, Kind, Person
 from mozillians_basket.rules.evaluate import contact_key
 
 NO_ANSWER = Answer(Kind.UNCLEAR, code="timeout", wait=timedelta(seconds=10))
@@ -112,7 +112,7 @@ class FakeBasket:
         if contact_key(email) in self.refused_subscribes:
             return Answer(Kind.REFUSED, code="11")
         if contact_key(email).partition("@")[2] in self.blocked:
-            return Answer(Kind.DONE)
+            return Answer(Kind.REFUSED, code=BLOCKED_DOMAIN)
         fault = self._meet_fault()
         if fault is Fault.LOST_BEFORE:
             return NO_ANSWER
