@@ -12,7 +12,7 @@ from mozillians_basket.client import breaker
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
-from mozillians_basket.dispatch import LOOKUP, send
+from mozillians_basket.dispatch import LOOKUP, SYNC_TOUCHED, send
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.models import Status
 from mozillians_basket.redaction import redacted
@@ -104,11 +104,17 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, str]:
     return {name: str(result) for name, result in results.items()}
 
 
-@shared_task(name=f"{NAME}.sync_touched", ignore_result=True)
-def sync_touched(touch_ids: list[int]) -> None:
-    """Drain touches, and start a lookup. If the message is lost, the sweeper finds the touches."""
-    if switch_is_on() and touches.drain(touch_ids):
+@shared_task(name=SYNC_TOUCHED, ignore_result=True)
+def sync_touched(oldest: int) -> None:
+    """
+    Drain a touch and those after it, and start a lookup.
+
+    If the message is lost, the sweeper finds the touches.
+    """
+    if switch_is_on() and (number := touches.drain(since=oldest)):
         send(LOOKUP)
+        if number >= conf.DRAIN_SIZE:
+            send(SYNC_TOUCHED, oldest)
 
 
 @shared_task(bind=True, name=LOOKUP, ignore_result=True)
