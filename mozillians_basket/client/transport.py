@@ -137,7 +137,7 @@ def fan_out(
             futures += [pool.submit(copy_context().run, fan.run, function, job) for job in jobs]
         waiting = set(futures)
         while waiting := wait(waiting, timeout=SWITCH_EVERY).not_done:
-            fan.read_switch()
+            fan.read_switch(again=True)
     finally:
         fan.stop(BasketSwitchedOff)
         wait(futures)
@@ -180,12 +180,20 @@ class _FanOut:
         self._stopped_by: type[BasketError] | None = None
         self._failures = 0
 
-    def read_switch(self) -> bool:
-        """Read the switch, and let calls start for a moment if it is on."""
+    def read_switch(self, *, again: bool = False) -> bool:
+        """
+        Read the switch, and let calls start for a moment if it is on.
+
+        :param again: not for the first time; what another share has just read will do.
+        """
         if self._stopped_by is not None:
             return False
         began = time.monotonic()
-        if not switch.call_is_allowed():
+        if again and began - _process.switch_on_at < SWITCH_EVERY:
+            began = _process.switch_on_at
+        elif switch.call_is_allowed():
+            _process.switch_on_at = began
+        else:
             self.stop(BasketSwitchedOff)
             return False
         with self._changed:
@@ -276,10 +284,11 @@ class _Basket(HTTPAdapter):
 
 
 class _Process:
-    """The connections and the pool that the threads of a process share."""
+    """What the threads of a process share: connections, a pool, and when the switch was on."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.switch_on_at = float("-inf")
         self._url = ""
         self._basket: _Basket | None = None
         self._pool: ThreadPoolExecutor | None = None
