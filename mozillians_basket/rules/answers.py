@@ -103,7 +103,7 @@ def ask_by_token(contact: Contact, subscriptions: Iterable[Subscription]) -> boo
 
 def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Meaning:
     """Say what a lookup means for one newsletter."""
-    row, person = rows.record(contact, newsletter), lookup.person
+    row, person = rows.subscription(contact, newsletter), lookup.person
     found = person or lookup.by_token
     wanted = rows.wanted(contact, newsletter)
     despite = rows.despite_opt_outs(contact, newsletter)
@@ -111,7 +111,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     if found and found.optout and not despite:
         return Meaning.OPTED_OUT
     if person and newsletter in person.newsletters and not person.optout:
-        if _came_back(rows, contact, row):
+        if _came_back(rows, contact, newsletter):
             return Meaning.CAME_BACK
         if wanted:
             return Meaning.WANTED
@@ -142,11 +142,12 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     return Meaning.ABSENT
 
 
-def _came_back(rows: Rows, contact: Contact, row: Subscription) -> bool:
+def _came_back(rows: Rows, contact: Contact, newsletter: str) -> bool:
     """Whether a person who opted out has subscribed again at Basket."""
+    row = rows.subscription(contact, newsletter)
     if row.requested_at or row.confirmed_at or row.state == State.UNKNOWN:
         return False
-    vetoes = [rows.veto(member, row.newsletter) for member in rows.at(contact)]
+    vetoes = [rows.veto(member, newsletter) for member in rows.at(contact)]
     if row.state == State.OPTED_OUT:
         vetoes.append(row.opted_out_at or contact.looked_up_at)
     return any(after(contact.looked_up_at, veto) for veto in vetoes)
@@ -177,7 +178,9 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
             _rename(rows, contact, lookup, lookup.by_token)
             meanings = {}
         for name, meant in meanings.items():
-            _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
+            # Of most contacts nothing is known about most newsletters, and needs to be.
+            if meant != Meaning.ABSENT or rows.knows(contact, name):
+                _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
         contact.looked_up_at = lookup.began_at
         if rows.moves_from(contact):
             _adopt(rows, contact)

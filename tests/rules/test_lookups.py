@@ -614,3 +614,27 @@ def test_confirmed_while_a_question_was_open_is_subscribed_again(world: World) -
     world.settle()
 
     assert world.basket.has(ANA) == {PHONE}
+
+
+def test_member_who_opted_out_of_everything_may_come_back_at_another_address(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.opt_out_of_all(ANA)
+    world.verify(ANA)
+    world.settle()
+    world.change_email("ana", NEW)
+    world.settle()
+
+    world.basket.own_subscribe(NEW, EXTRA)
+    world.verify(NEW)
+    world.settle()
+
+    assert world.basket.has(NEW) == {EXTRA}
+    assert world.decision("ana", EXTRA).wanted
+    assert world.decision("ana", EXTRA).opted_out_at is None
+
+
+def test_newsletter_that_nobody_decided_on_and_nobody_has_leaves_no_row(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+
+    newsletters = {row.newsletter for row in world.rows.subscriptions.values()}
+    assert newsletters == {PHONE}
