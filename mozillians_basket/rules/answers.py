@@ -89,7 +89,7 @@ class Meaning(Enum):
     UNANSWERED = auto()  # not shown, wanted, and a subscribe call is unanswered
     QUEUED = auto()  # not shown, but a subscribe call may still be in Basket's queue
     RENAMED = auto()  # nobody has the address, but somebody has the token
-    MISSING = auto()  # the person is there without it, though Basket had it
+    MISSING = auto()  # the person is there, or back, without it, though Basket had it
     LOST = auto()  # nobody is there, neither by address nor by token, though Basket had it
     LACKING = auto()  # not shown and wanted
     ABSENT = auto()  # not shown and not wanted
@@ -130,7 +130,8 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
             return Meaning.ABSENT
         if not found:
             return Meaning.LACKING
-    if held(row) and row.state != State.OPTED_OUT:
+    back = row.state == State.LOST and row.seen_at is not None and person is not None
+    if (held(row) and row.state != State.OPTED_OUT) or back:
         doubts = rows.confirmed_during(row)
         if despite or (doubts and all(asked.closed_at for asked in doubts)):
             return Meaning.LACKING
@@ -165,7 +166,8 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
     for contact_id, lookup in lookups.items():
         contact = rows.contacts[contact_id]
         if lookup.person:
-            contact.token, contact.optin = lookup.person.token, lookup.person.optin
+            _note_token(rows, contact, lookup.person.token)
+            contact.optin = lookup.person.optin
             for name in rows.settings.newsletters if contact.renamed_at else ():
                 row = rows.record(contact, name)  # what the person had elsewhere
                 row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
@@ -209,6 +211,8 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.requested_at = row.confirmed_at
             _gone(row)
         case Meaning.MISSING:
+            if row.state == State.LOST:
+                row.state, row.missing_at = State.SUBSCRIBED, None
             row.missing_at, row.requested_at = row.missing_at or at, None
         case Meaning.LOST:
             row.state, row.missing_at = State.LOST, row.missing_at or at
@@ -223,6 +227,19 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
     if contact.clear and row.state == State.LOST:
         row.state, row.missing_at = State.UNSUBSCRIBED, None
         _gone(row)
+
+
+def _note_token(rows: Rows, contact: Contact, token: str) -> None:
+    """
+    Write down a person's token. With another token it is another person, made again.
+
+    This one cannot have opted out of what was lost with the former: ``seen_at`` is emptied.
+    """
+    for name in rows.settings.newsletters if token != contact.token else ():
+        row = rows.subscription(contact, name)
+        if row.state == State.LOST:
+            row.seen_at = None
+    contact.token = token
 
 
 def _show(row: Subscription, at: datetime) -> None:
@@ -361,13 +378,15 @@ def end_subscribe(
     for contact_id, (names, answer) in answers.items():
         contact = rows.contacts[contact_id]
         _wait(rows, contact, answer)
+        if answer.kind == Kind.DONE:
+            _note_token(rows, contact, answer.token)
         for row in [rows.record(contact, name) for name in names]:
             if answer.kind == Kind.NOT_DONE:
                 row.requested_at = before.subscription(contact, row.newsletter).requested_at
             elif answer.kind != Kind.UNCLEAR:
                 row.requested_at = None
             if answer.kind == Kind.DONE:
-                contact.token, contact.renamed_at = answer.token, None
+                contact.renamed_at = None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
                 row.state, row.error_code = State.SUBSCRIBED, ""
                 _end_orders(rows, contact, row.newsletter)

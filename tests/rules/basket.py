@@ -39,6 +39,7 @@ class FakeBasket:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
         self.people: list[Record] = []
+        self.lost: list[Record] = []
         self.queue: list[tuple[datetime, Callable[[], object]]] = []
         self.unsubscribe_delays = [timedelta(seconds=1)]
         """When each copy of the next unsubscribe is carried out; two make it a double."""
@@ -193,7 +194,13 @@ class FakeBasket:
 
     def lose_people(self, *emails: str) -> None:
         lost = [self.find(email) for email in emails] if emails else list(self.people)
+        self.lost += [person for person in self.people if person in lost]
         self.people = [person for person in self.people if person not in lost]
+
+    def restore_people(self) -> None:
+        """Bring lost people back as they were, but for those whom Basket has made again."""
+        self.people += [person for person in self.lost if self.find(person.email) is None]
+        self.lost.clear()
 
     def lose_newsletter(self, newsletter: str, *emails: str) -> None:
         for person in [p for e in emails if (p := self.find(e))] if emails else self.people:
