@@ -194,6 +194,7 @@ def sweep() -> None:
         touches.drain_all,
         bulk.advance,
         verification.conclude,
+        approvals.notify,
     ):
         try:
             part()
