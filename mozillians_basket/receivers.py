@@ -1,20 +1,20 @@
 """Receivers of the site's signals, which write touches. They decide nothing."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db.models import Field, ForeignKey, Model, Q
+from django.db.models import Field, ForeignKey, Model, OneToOneRel
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.signals import post_init, post_save, pre_delete
+from django.db.models.signals import m2m_changed, post_init, post_save, pre_delete
 from waffle import get_waffle_switch_model
 
 from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH, conf
+from mozillians_basket.dependencies import Link, dependencies
 from mozillians_basket.ledger.share import alias
 from mozillians_basket.models import Touch
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL, contact_key
@@ -48,6 +48,9 @@ class Watch:
     direct: bool
     """Whether that other row is the member."""
 
+    is_parent: bool
+    """Whether the member, or a model on the way, inherits from it: children send for themselves."""
+
     @property
     def label(self) -> str:
         """The model as ``"app_label.Model"``."""
@@ -55,10 +58,13 @@ class Watch:
 
 
 def watches(site: BasketSite) -> list[Watch]:
-    """The member model and the models of the site's triggers."""
-    email_field = site_path(site.member_model, site.email)[-1]
-    found = [("", conf.MEMBER_MODEL, _named_in_policies(site))]
-    found += [(each.member, each.model, frozenset(each.fields)) for each in site.triggers]
+    """The member model, and the related models that the site depends on."""
+    email_field = (
+        site_path(site.member_model, site.email)[-1] if isinstance(site.email, str) else None
+    )
+    needs = dependencies(site)
+    found = [("", conf.MEMBER_MODEL, needs.own)]
+    found += [(each.member, each.model, frozenset(each.fields)) for each in needs.triggers]
     result = []
     for path, label, names in found:
         model = apps.get_model(label)
@@ -83,31 +89,10 @@ def watches(site: BasketSite) -> list[Watch]:
                 direct=key is not None
                 and key.name == path
                 and key.related_model is site.member_model,
+                is_parent=isinstance(first, OneToOneRel) and issubclass(first.related_model, model),
             )
         )
     return result
-
-
-def _named_in_policies(site: BasketSite) -> frozenset[str]:
-    """The member model's own fields that matter to address and policies; empty if unclear."""
-    named = {site.email.split(LOOKUP_SEP)[0]}
-    for policy in site.policies:
-        for lookup in _lookups(policy.entitled):
-            if lookup is None:
-                return frozenset()
-            named.add(lookup.split(LOOKUP_SEP)[0])
-    fields = site.member_model._meta.concrete_fields
-    return frozenset(field.name for field in fields if {field.name, field.attname} & named)
-
-
-def _lookups(condition: Q) -> Iterator[str | None]:
-    for child in condition.children:
-        if isinstance(child, Q):
-            yield from _lookups(child)
-        elif isinstance(child, tuple) and not hasattr(child[1], "resolve_expression"):
-            yield child[0]
-        else:
-            yield None
 
 
 def remember_values(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
@@ -173,8 +158,33 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
         _touch(watch, Touch.Cause.DELETED, tell=True, member_id=member_id, email=email)
 
 
+def touch_linked(
+    *,
+    link: Link,
+    instance: Model,
+    action: str,
+    pk_set: set[Any] | None,
+    using: str,
+    **kwargs: Any,
+) -> None:
+    """Touch the members behind the near side of a many-to-many relation whose rows change."""
+    if action not in {"post_add", "post_remove", "pre_clear"}:
+        return
+    keys = {instance.pk} if isinstance(instance, link.model) else set(pk_set or ())
+    if link.through._meta.get_field(link.far).related_model is link.model:  # which side it is
+        keys |= set(pk_set or ())
+    elif pk_set is None and not isinstance(instance, link.model):
+        rows = link.through._base_manager.using(using).filter(**{link.far: instance.pk})
+        keys = set(rows.values_list(link.near, flat=True))
+    for key in keys:
+        if link.path:
+            _touch(link, Touch.Cause.CHANGED, tell=True, source_key=key)
+        else:
+            _touch(link, Touch.Cause.CHANGED, tell=True, member_id=key)
+
+
 def _touch(
-    watch: Watch,
+    watch: Watch | Link,
     cause: Touch.Cause,
     *,
     tell: bool,
@@ -237,9 +247,18 @@ def connect_receivers() -> None:
         sender=get_waffle_switch_model(),
         dispatch_uid="mozillians_basket.switch",
     )
+    for number, link in enumerate(dependencies(get_site()).links):
+        m2m_changed.connect(
+            partial(touch_linked, link=link),
+            sender=link.through,
+            weak=False,
+            dispatch_uid=f"mozillians_basket.link.{number}",
+        )
     for number, watch in enumerate(watches(get_site())):
         for model in apps.get_models(include_auto_created=True):
             if not issubclass(model, watch.model):
+                continue
+            if watch.is_parent and model._meta.concrete_model is not watch.model:
                 continue
             for signal, receiver in (
                 (post_init, remember_values),

@@ -1,0 +1,211 @@
+"""The models and fields that a site's policies, address and fields depend on."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import (
+    CASCADE,
+    DO_NOTHING,
+    PROTECT,
+    RESTRICT,
+    F,
+    Field,
+    ForeignKey,
+    ForeignObjectRel,
+    ManyToManyField,
+    Model,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.constants import LOOKUP_SEP
+
+from mozillians_basket.site import BasketSite, Trigger
+
+#: After the deletion of a row, the rows that refer to it are deleted too, or unchanged.
+NOT_CHANGED_BY_DELETION = (CASCADE, PROTECT, RESTRICT, DO_NOTHING)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A many-to-many relation on the way to a policy's condition."""
+
+    through: type[Model]
+    near: str
+    """The field of ``through`` for the side that leads to the member."""
+
+    far: str
+    path: str
+    """From the near side to the member; empty if that is the member."""
+
+    @property
+    def model(self) -> type[Model]:
+        """The model on the near side."""
+        field: Any = self.through._meta.get_field(self.near)
+        model: type[Model] = field.related_model
+        return model
+
+    @property
+    def label(self) -> str:
+        """The model that holds the relation's rows, as ``"app_label.Model"``."""
+        return self.through._meta.label
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What a site depends on, as far as it can be told from policies, address and fields."""
+
+    own: frozenset[str]
+    """Fields of the member model itself; empty if any of them may matter."""
+
+    triggers: tuple[Trigger, ...]
+    """Related models with the fields that matter, the site's own triggers included."""
+
+    links: tuple[Link, ...]
+    unseen: tuple[str, ...]
+    """Parts whose changes no signal shows, in words."""
+
+
+def dependencies(site: BasketSite) -> Dependencies:
+    """
+    Find the models, fields and many-to-many relations that a site depends on.
+
+    :raises django.core.exceptions.FieldDoesNotExist: when a path leads nowhere.
+    """
+    finder = _Finder(site)
+    for policy in site.policies:
+        finder.add(f"the policy for {policy.newsletter!r}", policy.entitled)
+    finder.add("the address", F(site.email) if isinstance(site.email, str) else site.email)
+    for name, what in site.fields.items():
+        if isinstance(what, str) and not hasattr(site, what):
+            finder.add(f"fields[{name!r}]", F(what))
+        elif hasattr(what, "resolve_expression"):
+            finder.add(f"fields[{name!r}]", what)
+    for trigger in site.triggers:
+        finder.fields[trigger.model, trigger.member].update(trigger.fields or {""})
+    finder.add_through_models()
+    triggers = [
+        Trigger(model, path, () if "" in names else frozenset(names))
+        for (model, path), names in finder.fields.items()
+    ]
+    return Dependencies(
+        own=frozenset() if finder.unseen else frozenset(finder.own),
+        triggers=tuple(triggers),
+        links=tuple(dict.fromkeys(finder.links)),
+        unseen=tuple(finder.unseen),
+    )
+
+
+class _Finder:
+    """Walks conditions and paths from the member model to what they depend on."""
+
+    def __init__(self, site: BasketSite) -> None:
+        self._model = site.member_model
+        self._triggered = {trigger.model.lower() for trigger in site.triggers}
+        self.own: set[str] = set()
+        self.fields: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.links: list[Link] = []
+        self.unseen: list[str] = []
+
+    def add(self, where: str, node: Any) -> None:
+        """Add what a condition, an expression or a value of one depends on."""
+        if isinstance(node, Q):
+            for child in node.children:
+                self.add(where, child)
+        elif isinstance(node, tuple):
+            self._walk(where, node[0])
+            self.add(where, node[1])
+        elif isinstance(node, QuerySet | Subquery):
+            model = node.model if isinstance(node, QuerySet) else node.query.model
+            if model is not None and model._meta.label_lower not in self._triggered:
+                self.unseen.append(f"{where}: a subquery on {model._meta.label}")
+        elif isinstance(node, F):
+            self._walk(where, str(node.name))  # type: ignore[attr-defined]
+        elif hasattr(node, "get_source_expressions") and not isinstance(node, Value):
+            sources = [source for source in node.get_source_expressions() if source is not None]
+            for source in sources:
+                self.add(where, source)
+            if not sources:  # the time, raw SQL, chance
+                self.unseen.append(f"{where}: {type(node).__name__}")
+
+    def _walk(self, where: str, lookup: str) -> None:
+        """Add the fields along a lookup; its end may be a transform such as ``icontains``."""
+        here, back = self._model, ""
+        for name in lookup.split(LOOKUP_SEP):
+            try:
+                field: Any = here._meta.pk if name == "pk" else here._meta.get_field(name)
+            except FieldDoesNotExist:
+                return
+            if isinstance(field, ForeignObjectRel):
+                forward: Any = field.remote_field
+                if forward.many_to_many:
+                    self._link(forward, forward.m2m_reverse_field_name(), back)
+                here, back = forward.model, _joined(forward.name, back)
+                if not forward.many_to_many:
+                    self._field(here, back, forward)
+            elif isinstance(field, ManyToManyField):
+                self._link(field, field.m2m_field_name(), back)
+                here, back = field.related_model, self._way_back(where, field, back)
+            elif isinstance(field, ForeignKey):
+                self._field(here, back, field)
+                here, back = field.related_model, self._way_back(where, field, back)
+                if field.remote_field.on_delete not in NOT_CHANGED_BY_DELETION:
+                    self._field(here, back, here._meta.pk)
+            elif isinstance(field, Field) and field.concrete:
+                self._field(here, back, field)
+                return
+            else:
+                self.unseen.append(f"{where}: {here._meta.label}.{name}, a generic relation")
+                return
+
+    def _way_back(self, where: str, field: Any, back: str) -> str:
+        if field.remote_field.hidden:
+            self.unseen.append(
+                f"{where}: {field.model._meta.label}.{field.name}, whose related_name hides the "
+                "way back"
+            )
+        return _joined(field.related_query_name(), back)
+
+    def _field(self, here: type[Model], back: str, field: Any) -> None:
+        """Add a field of a model; one that is inherited belongs to a parent's table."""
+        if back or here is not self._model:
+            self.fields[here._meta.label, back].add(field.name)
+        else:
+            self.own.add(field.name)
+        for parent in here._meta.get_parent_list():
+            if issubclass(parent, field.model) and field.model is not here:
+                steps, child = back, here
+                while child is not parent:
+                    link: Any = child._meta.get_ancestor_link(parent)
+                    steps, child = _joined(link.related_query_name(), steps), link.related_model
+                self.fields[parent._meta.label, steps].add(field.name)
+
+    def _link(self, field: Any, near: str, path: str) -> None:
+        """Add a many-to-many relation; the rows of a model of the site's are watched too."""
+        through = field.remote_field.through
+        names = {field.m2m_field_name(), field.m2m_reverse_field_name()}
+        [far] = names - {near} or {near}
+        self.links.append(Link(through, near, far, path))
+        if not through._meta.auto_created:
+            self.fields[through._meta.label, _joined(near, path)].update(names)
+
+    def add_through_models(self) -> None:
+        """Add the relations whose rows are watched, as ``add()`` sends no save for them."""
+        watched = {label.lower(): path for label, path in self.fields if path}
+        for model in apps.get_models():
+            for field in model._meta.local_many_to_many:
+                through: Any = field.remote_field.through
+                path = watched.get(through._meta.label_lower, "")
+                first, _sep, rest = path.partition(LOOKUP_SEP)
+                names = [field.m2m_field_name(), field.m2m_reverse_field_name()]
+                if first in names:
+                    far = names[1 - names.index(first)]
+                    self.links.append(Link(through, first, far, rest))
+
+
+def _joined(step: str, back: str) -> str:
+    return f"{step}{LOOKUP_SEP}{back}" if back else step

@@ -1,0 +1,184 @@
+"""Changes of all kinds of related models are seen without a trigger."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.adoption.test_readme import EAGER, code_blocks, manage, run
+
+MODELS = """
+from django.contrib.auth.models import Group
+from django.db import models
+
+
+class Company(models.Model):
+    name = models.CharField(max_length=20)
+    minimum = models.IntegerField(default=0)
+
+
+class Team(models.Model):
+    name = models.CharField(max_length=20)
+
+
+class Person(models.Model):
+    mail = models.EmailField()
+    active = models.BooleanField(default=False)
+    company = models.ForeignKey(Company, null=True, on_delete=models.SET_NULL)
+    groups = models.ManyToManyField(Group)
+
+
+class Member(Person):
+    level = models.IntegerField(default=0)
+    teams = models.ManyToManyField(Team, related_name="members")
+
+
+class Staff(Member):
+    desk = models.CharField(max_length=20, blank=True)
+
+
+class Veteran(Member):
+    class Meta:
+        proxy = True
+
+
+class Guild(models.Model):
+    name = models.CharField(max_length=20)
+    members = models.ManyToManyField(Member, through="Seat", related_name="guilds")
+
+
+class Seat(models.Model):
+    member = models.ForeignKey(Member, on_delete=models.CASCADE)
+    guild = models.ForeignKey(Guild, on_delete=models.CASCADE)
+    role = models.CharField(max_length=20, default="chair")
+"""
+
+BASKET = """
+from django.db.models import F, Q
+from mozillians_basket.site import BasketSite, Policy
+
+
+class Community(BasketSite):
+    email = "mail"
+    policies = (
+        Policy("active", Q(active=True)),
+        Policy("team", Q(teams__name="core")),
+        Policy("group", Q(groups__name="nda")),
+        Policy("guild", Q(guilds__name="smiths")),
+        Policy("chair", Q(seat__role="chair")),
+        Policy("company", Q(company__name="acme")),
+        Policy("level", Q(level__gt=F("company__minimum"))),
+    )
+"""
+
+SETTINGS = """
+ALLOWED_HOSTS = ["testserver"]
+INSTALLED_APPS += ["members"]
+BASKET_MEMBER_MODEL = "members.Member"
+"""
+
+CHANGES = """
+import json
+from django.contrib.auth.models import Group
+from members.models import Company, Guild, Member, Person, Seat, Staff, Team, Veteran
+from community.basket import Community
+from mozillians_basket import dispatch
+from mozillians_basket.ledger import touches
+from mozillians_basket.models import Decision, Touch
+
+dispatch.send = lambda *arguments: None
+acme = Company.objects.create(name="acme")
+ana = Staff.objects.create(mail="ana@example.com", active=True, company=acme, level=1)
+ben = Member.objects.create(mail="ben@example.com", active=True, company=acme, level=1)
+core = Team.objects.create(name="core")
+nda = Group.objects.create(name="nda")
+smiths = Guild.objects.create(name="smiths")
+found = {}
+
+
+def check(label, change):
+    change()
+    while touches.drain():
+        pass
+    for policy in Community.policies:
+        entitled = set(Member.objects.filter(policy.entitled).values_list("pk", flat=True))
+        wanted = Decision.objects.filter(newsletter=policy.newsletter, wanted=True)
+        if entitled != set(wanted.values_list("member__site_member", flat=True)):
+            found.setdefault(label, []).append(policy.newsletter)
+
+
+def saved(row, **values):
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save()
+
+
+check("created", lambda: None)
+check("parent saved", lambda: saved(Person.objects.get(pk=ben.pk), active=False))
+check("proxy saved", lambda: saved(Veteran.objects.get(pk=ben.pk), active=True))
+check("child saved", lambda: saved(Staff.objects.get(pk=ana.pk), active=False))
+check("child of the member's model", lambda: saved(Member.objects.get(pk=ana.pk), active=True))
+check("added from the member", lambda: ben.teams.add(core))
+check("added from the other side", lambda: core.members.add(ana.member_ptr))
+check("removed", lambda: core.members.remove(ana.member_ptr))
+check("team renamed", lambda: saved(core, name="other"))
+check("team renamed back", lambda: saved(core, name="core"))
+check("cleared from the other side", lambda: core.members.clear())
+check("set", lambda: ben.teams.set([core]))
+check("cleared from the member", lambda: ben.teams.clear())
+check("added again", lambda: core.members.add(ben))
+check("team deleted", lambda: core.delete())
+check("group added", lambda: ben.groups.add(nda))
+check("group added from its side", lambda: nda.person_set.add(ana))
+check("group cleared", lambda: nda.person_set.clear())
+check("group added again", lambda: nda.person_set.set([ana, ben]))
+check("group renamed", lambda: saved(nda, name="other"))
+check("group renamed back", lambda: saved(nda, name="nda"))
+check("group deleted", lambda: nda.delete())
+check("seat by add()", lambda: smiths.members.add(ben))
+check("seat saved", lambda: Seat.objects.create(guild=smiths, member=ana.member_ptr))
+check("seat changed", lambda: saved(Seat.objects.get(member=ana), role="guest"))
+check("seats cleared", lambda: smiths.members.clear())
+check("seat by set()", lambda: ben.guilds.set([smiths]))
+check("guild deleted", lambda: smiths.delete())
+check("company renamed", lambda: saved(acme, name="other"))
+check("company's minimum", lambda: saved(acme, minimum=5))
+check("company renamed back", lambda: saved(acme, name="acme", minimum=0))
+check("company deleted", lambda: acme.delete())
+check("member deleted", lambda: ben.delete())
+Touch.objects.all().delete()
+saved(Guild.objects.create(name="unrelated"), name="still unrelated")
+print(json.dumps({"missed": found}))
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
+    """A new Django project whose members have relations of all kinds."""
+    run(tmp_path, basket_sandbox, "-m", "django", "startproject", "community", ".")
+    (tmp_path / "members").mkdir()
+    (tmp_path / "members" / "__init__.py").touch()
+    (tmp_path / "members" / "models.py").write_text(MODELS)
+    files = code_blocks()
+    for name in ("celery.py", "__init__.py"):
+        (tmp_path / "community" / name).write_text(files[f"community/{name}"])
+    with (tmp_path / "community" / "celery.py").open("a") as file:
+        file.write(EAGER)
+    (tmp_path / "community" / "basket.py").write_text(BASKET)
+    settings = (tmp_path / "community" / "settings.py").read_text()
+    (tmp_path / "community" / "settings.py").write_text(
+        f"import os\n{settings}\n{files['community/settings.py']}\n{SETTINGS}"
+    )
+    manage(tmp_path, basket_sandbox, "makemigrations", "members")
+    manage(tmp_path, basket_sandbox, "migrate")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_change_of_any_related_model_is_seen(site: Path, basket_sandbox: SandboxServer) -> None:
+    printed = manage(site, basket_sandbox, "shell", "-c", CHANGES)
+
+    answer: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    assert answer == {"missed": {}}
