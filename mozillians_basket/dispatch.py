@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.transaction import TransactionManagementError
 
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger.share import alias
+from mozillians_basket.models import alias
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -24,6 +24,7 @@ logger = logging.getLogger("mozillians_basket")
 SYNC_TOUCHED = "mozillians_basket.tasks.sync_touched"
 LOOKUP = "mozillians_basket.tasks.lookup_users_task"
 SWEEP = "mozillians_basket.tasks.sweep"
+ANNOUNCE = "mozillians_basket.tasks.announce"
 
 #: Seconds for which no message is sent after the broker took none; the sweeper finds the work.
 BROKER_PAUSE = 10.0
@@ -72,9 +73,14 @@ def after_commit(touch_id: int) -> None:
     _on_commit(_Touched(touch_id).tell)
 
 
+def send_after_commit(name: str, *args: Any) -> None:
+    """Have a task started once the transaction around this is committed."""
+    _on_commit(lambda: send(name, *args))
+
+
 def wake_sweeper() -> None:
     """Have the sweeper run once the transaction around this is committed."""
-    _on_commit(lambda: send(SWEEP))
+    send_after_commit(SWEEP)
 
 
 def flush(timeout: float) -> bool:

@@ -12,10 +12,11 @@ from mozillians_basket.client import breaker
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
-from mozillians_basket.dispatch import LOOKUP, send
+from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, send
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.models import Status
-from mozillians_basket.redaction import redacted
+from mozillians_basket.redaction import redacted, silencing_receivers
+from mozillians_basket.signals import SIGNALS, Announcement
 from mozillians_basket.site import get_site
 from mozillians_basket.sync import Outcome, Step
 from mozillians_basket.upkeep import approvals, retention, verification
@@ -239,3 +240,20 @@ def verify() -> None:
 def carry_out_answer(approval_id: int) -> None:
     """Carry out an admin's answer to a question. The task may be killed and started again."""
     approvals.carry_out(approval_id)
+
+
+@shared_task(name=ANNOUNCE, ignore_result=True)
+def announce(announcements: list[list[str]]) -> None:
+    """Send the site's signals. Errors of receivers are logged by their class and place."""
+    sender = get_site().member_model
+    for told in [Announcement(*each) for each in announcements]:
+        named = {key: value for key, value in told._asdict().items() if key != "signal"}
+        try:
+            with silencing_receivers():
+                answers = SIGNALS[told.signal].send_robust(sender, **named)
+        except Exception as error:  # noqa: BLE001 - Django cannot name each kind of receiver
+            unexpected(error.__context__ if isinstance(error.__context__, Exception) else error)
+            continue
+        for _receiver, answer in answers:
+            if isinstance(answer, Exception):
+                unexpected(answer)

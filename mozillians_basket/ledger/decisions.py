@@ -70,32 +70,42 @@ def keys_with_address(keys: Iterable[Any]) -> set[Any]:
     return set(rows.values_list("site_member", flat=True))
 
 
-def opt_in(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) -> None:
+def opt_in(
+    key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT
+) -> dict[str, Result]:
     """
     Subscribe a member by their own choice. It ends the member's and the mailbox's opt-outs.
 
+    :return: for each newsletter ``decided``, or ``left`` because there is no such member.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    _choose(evaluate.opt_in, key, newsletters, context)
+    return _choose(evaluate.opt_in, key, newsletters, context)
 
 
-def opt_out(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) -> None:
+def opt_out(
+    key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT
+) -> dict[str, Result]:
     """
     Record a member's own opt-out. It concerns no other member at the same address.
 
+    :return: as from :func:`opt_in`.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    _choose(evaluate.opt_out, key, newsletters, context)
+    return _choose(evaluate.opt_out, key, newsletters, context)
 
 
-def _choose(rule: Choice, key: Any, newsletters: Iterable[str], context: Context) -> None:
+def _choose(
+    rule: Choice, key: Any, newsletters: Iterable[str], context: Context
+) -> dict[str, Result]:
     names, [key] = get_site().chosen(newsletters), site_keys([key])
     drain_unnamed()
     with transaction.atomic(using=alias()):
         drained = drained_members(locked_touches([key]), [key], context=context)
-        if drained.ids.get(key) in drained.after.members:
-            after = rule(drained.after, drained.ids[key], names)
-            write(drained.before, after, drained.context)
+        after, known = drained.after, drained.ids.get(key) in drained.after.members
+        if known:
+            after = rule(after, drained.ids[key], names)
+        write(drained.before, after, drained.context)
+    return dict.fromkeys(names, Result.DECIDED if known else Result.LEFT)
 
 
 def unsubscribe_address(

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models, router
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from mozillians_basket import dispatch, signals
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import history
 from mozillians_basket.models import (
@@ -23,6 +24,7 @@ from mozillians_basket.models import (
     Subscription,
     Suppression,
 )
+from mozillians_basket.models import alias as alias  # most modules take it from here
 from mozillians_basket.rules.evaluate import suppression_hash
 from mozillians_basket.rules.rows import Question, Rows, Settings
 from mozillians_basket.site import get_site
@@ -46,11 +48,6 @@ class Context:
 
 
 NO_CONTEXT = Context()
-
-
-def alias() -> str:
-    """The database that the ledger's tables are written to: all its transactions are there."""
-    return router.db_for_write(Contact)
 
 
 def rules_settings() -> Settings:
@@ -182,6 +179,9 @@ def write(
         Event.objects.using(using).filter(contact__in=erased).delete()
         Contact.objects.using(using).filter(pk__in=erased).delete()
     Event.objects.using(using).bulk_create(noted)
+    heard = signals.are_heard(get_site().member_model)
+    if heard and (announced := history.announcements(before, after, context)):
+        dispatch.send_after_commit(dispatch.ANNOUNCE, announced)
 
 
 def suppress(erased: Mapping[int, Collection[str]], before: Rows) -> None:

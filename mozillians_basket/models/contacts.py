@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
@@ -155,6 +155,11 @@ class Contact(Row):
 
     def __str__(self) -> str:
         return f"contact {self.pk}"
+
+
+def alias() -> str:
+    """The database that the app's tables are written to: all its transactions are there."""
+    return router.db_for_write(Contact)
 
 
 class FailingContact(Contact):

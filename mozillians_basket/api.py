@@ -1,0 +1,106 @@
+"""What a site's own code may ask of the app about a member: the public functions."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mozillians_basket import dispatch
+from mozillians_basket.ledger import decisions
+from mozillians_basket.ledger.share import Context
+from mozillians_basket.models import Touch, alias
+from mozillians_basket.rules.evaluate import Result
+from mozillians_basket.site import get_site
+
+__all__ = ["Result", "opt_in", "opt_out", "order", "touch"]
+
+#: Causes in the history.
+CODE, CHOICE = "ordered by the site's code", "the member's own choice"
+
+
+def touch(member: Any) -> None:
+    """
+    Have a worker look at a member again: after ``QuerySet.update()``, raw SQL or a change of time.
+
+    It costs one INSERT in the caller's transaction, and sends what the policies say then.
+
+    :param member: a member, or their primary key.
+    :raises ValueError: when it is no primary key.
+    """
+    source = get_site().member_model._meta.label
+    row = Touch(member_id=_key(member), source=source, cause=Touch.Cause.CHANGED)
+    row.save(using=alias(), force_insert=True)
+    dispatch.after_commit(int(row.pk))
+
+
+def order(
+    member: Any,
+    newsletters: str | Iterable[str],
+    *,
+    subscribe: bool,
+    despite_opt_out: bool = False,
+    actor: Any = None,
+) -> dict[str, Result]:
+    """
+    Subscribe or unsubscribe a member as an admin would order it, whatever the policies say.
+
+    It stands until the outcome of the policy changes for this member, a later order
+    comes, or the member chooses.
+
+    :param member: a member, or their primary key.
+    :param newsletters: slugs of this site's newsletters.
+    :param despite_opt_out: subscribe them even if they opted out, which ends the opt-out.
+    :param actor: the user who orders it, or their primary key, for the history.
+    :return: for each newsletter ``decided``, or ``refused`` because of an opt-out, or
+        ``left`` because there is no such member.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    """
+    names, key = get_site().chosen(newsletters), _key(member)
+    found: Mapping[str, Result] = decisions.order(
+        [key],
+        names,
+        subscribe=subscribe,
+        despite_opt_out=despite_opt_out,
+        context=_context(CODE, actor),
+    ).get(key, {})
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return {name: found.get(name, Result.LEFT) for name in names}
+
+
+def opt_in(
+    member: Any, newsletters: str | Iterable[str], *, actor: Any = None
+) -> dict[str, Result]:
+    """
+    Subscribe a member by their own choice, as with a form on the site.
+
+    It ends their opt-outs of these newsletters, and those of their mailbox. A later
+    change of the policy's outcome supersedes it. Parameters are those of :func:`order`.
+
+    :return: for each newsletter ``decided``, or ``left`` because there is no such member.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    """
+    results = decisions.opt_in(_key(member), newsletters, _context(CHOICE, actor))
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return results
+
+
+def opt_out(
+    member: Any, newsletters: str | Iterable[str], *, actor: Any = None
+) -> dict[str, Result]:
+    """
+    Unsubscribe a member by their own choice. No policy subscribes them again.
+
+    The opt-out is theirs alone: another member with the same address keeps what they
+    want. It ends by :func:`opt_in`, when they subscribe at Basket again, or by an order
+    ``despite_opt_out``. Parameters and result are those of :func:`opt_in`.
+    """
+    results = decisions.opt_out(_key(member), newsletters, _context(CHOICE, actor))
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return results
+
+
+def _key(member: Any) -> Any:
+    [key] = decisions.site_keys([getattr(member, "pk", member)])
+    return key
+
+
+def _context(cause: str, actor: Any) -> Context:
+    return Context(cause=cause, actor_id=getattr(actor, "pk", actor))
