@@ -6,6 +6,7 @@ from typing import Any
 from mozillians_basket import dispatch
 from mozillians_basket.ledger import decisions
 from mozillians_basket.ledger.share import Context
+from mozillians_basket.middleware import current_actor
 from mozillians_basket.models import Touch, alias
 from mozillians_basket.rules.evaluate import Result
 from mozillians_basket.site import get_site
@@ -26,7 +27,12 @@ def touch(member: Any) -> None:
     :raises ValueError: when it is no primary key.
     """
     source = get_site().member_model._meta.label
-    row = Touch(member_id=_key(member), source=source, cause=Touch.Cause.CHANGED)
+    row = Touch(
+        member_id=_key(member),
+        source=source,
+        cause=Touch.Cause.CHANGED,
+        actor_id=current_actor(),
+    )
     row.save(using=alias(), force_insert=True)
     dispatch.after_commit(int(row.pk))
 
@@ -48,7 +54,8 @@ def order(
     :param member: a member, or their primary key.
     :param newsletters: slugs of this site's newsletters.
     :param despite_opt_out: subscribe them even if they opted out, which ends the opt-out.
-    :param actor: the user who orders it, or their primary key, for the history.
+    :param actor: the user who orders it, or their primary key, for the history. By
+        default the user of the request, if the middleware is installed.
     :return: for each newsletter ``decided``, or ``refused`` because of an opt-out, or
         ``left`` because there is no such member.
     :raises UnknownNewsletter: when a newsletter is not this site's.
@@ -103,4 +110,5 @@ def _key(member: Any) -> Any:
 
 
 def _context(cause: str, actor: Any) -> Context:
-    return Context(cause=cause, actor_id=getattr(actor, "pk", actor))
+    actor_id = current_actor() if actor is None else getattr(actor, "pk", actor)
+    return Context(cause=cause, actor_id=actor_id)

@@ -281,6 +281,7 @@ def retry(contacts: "QuerySet[Contact]", context: Context = NO_CONTEXT) -> int:
         dismissed_at=None,
         priority=context.priority,
         cause=context.cause,
+        actor=context.actor_id,
     )
 
 

@@ -51,15 +51,18 @@ def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
         if move.pk not in known:
             moved = after.members[move.member_id]
             contact_id = move.target_id or move.source_id
-            its = replace(context, cause=context.causes.get(moved.pk) or context.cause)
+            its = context
+            if cause := context.causes.get(moved.pk):
+                its = replace(context, cause=cause, actor_id=context.actors.get(moved.pk))
             yield event(its, Event.Kind.MOVED, contact_id, moved.site_member_id)
     for pk, contact in after.contacts.items():
         was_parked = pk in before.contacts and before.contacts[pk].parked
         if contact.parked and not was_parked:
             key = _only_member(after, pk)
             yield event(context, Event.Kind.PARKED, pk, key, outcome=contact.problem)
-    for _pk in before.contacts.keys() - after.contacts.keys():
-        yield event(context, Event.Kind.ERASED)
+    for pk in before.contacts.keys() - after.contacts.keys():
+        gone = before.contacts[pk]
+        yield event(replace(context, cause=gone.cause, actor_id=gone.actor_id), Event.Kind.ERASED)
 
 
 def _of_subscription(
@@ -147,6 +150,7 @@ def called(
         member_id=_only_member(rows, contact_id),
         newsletters=sorted(newsletters),
         cause=contact.cause,
+        actor_id=contact.actor_id,
         task_id=task_id,
         created_at=rows.now,
     )

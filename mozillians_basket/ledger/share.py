@@ -41,6 +41,9 @@ class Context:
     causes: Mapping[int, str] = field(default_factory=dict)
     """Other causes, by the ledger's members."""
 
+    actors: Mapping[int, Any] = field(default_factory=dict)
+    """The actors of these causes, where they are known."""
+
     actor_id: Any = None
     bulk_request: BulkRequest | None = None
     task_id: str = ""
@@ -148,11 +151,16 @@ def write(
 
     ``events`` are further events, which the difference does not show: answered calls.
     """
-    using, causes = alias(), _causes(before, after, context)
+    using = alias()
+    causes = _by_contact(before, after, context.causes)
+    actors = _by_contact(before, after, context.actors)
     for row in _changed(before.contacts, after.contacts):
         _follow_contact(before.contacts[row.pk], row, context, after.now)
         if row.touched_at != before.contacts[row.pk].touched_at:
-            row.cause = causes.get(row.pk) or context.cause or row.cause
+            if row.pk in causes:
+                row.cause, row.actor_id = causes[row.pk], actors.get(row.pk)
+            elif context.cause:
+                row.cause, row.actor_id = context.cause, context.actor_id
     noted = [*history.events(before, after, context), *events]
     old_moves = {move.pk: move for move in before.moves}
     new_moves = {move.pk or id(move): move for move in after.moves}
@@ -222,16 +230,16 @@ def _upsert(model: type[models.Model], rows: list[Any]) -> None:
         )
 
 
-def _causes(before: Rows, after: Rows, context: Context) -> dict[int, str]:
-    """Map the contacts that members are at, or leave, to the causes of these members."""
-    causes: dict[int, str] = {}
-    for member_id, cause in context.causes.items():
+def _by_contact(before: Rows, after: Rows, by_member: Mapping[int, Any]) -> dict[int, Any]:
+    """Give the values of members to the contacts that they are at, or leave."""
+    found: dict[int, Any] = {}
+    for member_id, value in by_member.items():
         for rows in (before, after):
             member = rows.members.get(member_id)
             places = [member.contact_id] if member else []
             places += [move.source_id for move in rows.moves_of(member)] if member else []
-            causes |= {pk: cause for pk in places if pk is not None}
-    return causes
+            found |= {pk: value for pk in places if pk is not None}
+    return found
 
 
 def _follow_contact(before: Contact, row: Contact, context: Context, now: datetime) -> None:

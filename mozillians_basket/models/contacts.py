@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, router
 from django.db.models import Q
@@ -107,6 +108,17 @@ class Contact(Row):
     )
     cause = models.CharField(
         _("cause"), max_length=200, blank=True, help_text=_("Why it was last touched.")
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text=_("The user who caused that, if known."),
     )
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
     dismissed_at = models.DateTimeField(
