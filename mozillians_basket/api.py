@@ -1,4 +1,4 @@
-"""What a site's own code may ask of the app about a member: the public functions."""
+"""The public functions: what a site's own code may ask of the app about its members."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,11 +10,13 @@ from mozillians_basket.middleware import current_actor
 from mozillians_basket.models import Touch, alias
 from mozillians_basket.rules.evaluate import Result
 from mozillians_basket.site import get_site
+from mozillians_basket.upkeep.privacy import export_member
 
-__all__ = ["Result", "opt_in", "opt_out", "order", "touch"]
+__all__ = ["Result", "erase", "export", "opt_in", "opt_out", "order", "touch"]
 
 #: Causes in the history.
 CODE, CHOICE = "ordered by the site's code", "the member's own choice"
+ERASURE = "erasure asked for"
 
 
 def touch(member: Any) -> None:
@@ -102,6 +104,33 @@ def opt_out(
     results = decisions.opt_out(_key(member), newsletters, _context(CHOICE, actor))
     dispatch.send_after_commit(dispatch.LOOKUP)
     return results
+
+
+def export(member: Any) -> dict[str, Any]:
+    """
+    Return everything that the app stores about a member, by table, as values for JSON.
+
+    It holds the address and Basket's token: give it to nobody else.
+
+    :param member: a member, or their primary key; they may have been deleted.
+    :raises ValueError: when it is no primary key.
+    """
+    return export_member(_key(member))
+
+
+def erase(email: str, *, actor: Any = None) -> bool:
+    """
+    Take this site's newsletters away from an address that no member has, and erase it.
+
+    A worker does it, as after the deletion of a member: address, token and history go
+    once no removal can take effect late, and opt-outs remain under a keyed hash.
+
+    :return: whether anything is stored about the address.
+    :raises ValueError: when Basket could not take the address, or a member of the site has it.
+    """
+    known = decisions.erase_address(email, _context(ERASURE, actor))
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return known
 
 
 def _key(member: Any) -> Any:

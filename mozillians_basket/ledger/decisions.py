@@ -158,6 +158,25 @@ def move_address(old: str, new: str, context: Context = NO_CONTEXT) -> Mapping[s
     return dict.fromkeys(names, Result.DECIDED)
 
 
+def erase_address(email: str, context: Context = NO_CONTEXT) -> bool:
+    """
+    Take our newsletters away from a bare address, and have it erased; tell if it was known.
+
+    :raises ValueError: when Basket could not take the address, or a member of the site has it.
+    """
+    key = usable_key(email)
+    drain_unnamed()
+    with transaction.atomic(using=alias()):
+        if _place_members_of([email], context):
+            raise ValueError("A member of the site has this address: delete the member there.")
+        contact_id = Contact.objects.using(alias()).filter(key=key).values_list("pk").first()
+        if contact_id is None:
+            return False
+        before = read(contact_id, locked_members(Q(contact__in=contact_id)))
+        write(before, evaluate.erase(before, *contact_id), context)
+    return True
+
+
 def site_keys(keys: Iterable[Any]) -> list[Any]:
     """Convert keys to the member model's type: a message may carry a number as text."""
     field = get_site().member_model._meta.pk
