@@ -200,7 +200,8 @@ class _Sender:
         if time.monotonic() < self._quiet_until.get(app, 0.0):
             return
         try:
-            app.send_task(name, args, retry=False, ignore_result=True)
+            queue = conf.QUEUE or None
+            app.send_task(name, args, retry=False, ignore_result=True, queue=queue)
         except Exception as error:  # noqa: BLE001 - whatever kind of broker it is
             self._quiet_until[app] = time.monotonic() + BROKER_PAUSE
             _warn("The broker took no message", error)

@@ -25,7 +25,24 @@ from mozillians_basket.upkeep import reconcile as reconciliation
 NAME = "mozillians_basket.tasks"
 
 
-class MaskedTask(Task):  # type: ignore[type-arg]
+class BasketTask(Task):  # type: ignore[type-arg]
+    """
+    A task of this app, with what it needs of Celery; other tasks keep what the site has set.
+
+    Its message is acknowledged once it has ended, so another worker takes it over
+    from one that died.
+    """
+
+    acks_late = True
+    reject_on_worker_lost = True
+
+    @property
+    def queue(self) -> str | None:
+        """The queue of ``BASKET_QUEUE``; without that setting Celery's routes decide."""
+        return conf.QUEUE or None
+
+
+class MaskedTask(BasketTask):
     """
     A task whose arguments may hold addresses: its repr, in results too, shows none.
 
@@ -50,7 +67,7 @@ class MaskedTask(Task):  # type: ignore[type-arg]
         )
 
 
-class PeriodicTask(Task):  # type: ignore[type-arg]
+class PeriodicTask(BasketTask):
     """
     A task that beat sends. It may expire, and no result is stored of that.
 
@@ -105,14 +122,14 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, str]:
     return {name: str(result) for name, result in results.items()}
 
 
-@shared_task(name=f"{NAME}.sync_touched", ignore_result=True)
+@shared_task(name=f"{NAME}.sync_touched", base=BasketTask, ignore_result=True)
 def sync_touched(touch_ids: list[int]) -> None:
     """Drain touches, and start a lookup. If the message is lost, the sweeper finds the touches."""
     if switch_is_on() and touches.drain(touch_ids):
         send(LOOKUP)
 
 
-@shared_task(bind=True, name=LOOKUP, ignore_result=True)
+@shared_task(bind=True, name=LOOKUP, base=BasketTask, ignore_result=True)
 def lookup_users_task(self: "Task[Any, Any]") -> Any:
     """
     Claim a share of the contacts that are due, and look them up.
@@ -148,7 +165,7 @@ def _steps(outcome: Outcome) -> "Signature[Any]":
     return chain(first, unsubscribe_users_task.s()) if unsubscribes else first
 
 
-@shared_task(bind=True, name=f"{NAME}.subscribe_users_task", ignore_result=True)
+@shared_task(bind=True, name=f"{NAME}.subscribe_users_task", base=BasketTask, ignore_result=True)
 def subscribe_users_task(self: "Task[Any, Any]", lease: str, *, last: bool) -> str:
     """
     Subscribe the contacts of a share to what they lack; return the lease for the next step.
@@ -162,7 +179,7 @@ def subscribe_users_task(self: "Task[Any, Any]", lease: str, *, last: bool) -> s
     return outcome.lease
 
 
-@shared_task(bind=True, name=f"{NAME}.unsubscribe_users_task", ignore_result=True)
+@shared_task(bind=True, name=f"{NAME}.unsubscribe_users_task", base=BasketTask, ignore_result=True)
 def unsubscribe_users_task(self: "Task[Any, Any]", lease: str) -> None:
     """Unsubscribe the contacts of a share from what they should not have, and settle them."""
     if not lease:  # no contact of the share got this far
@@ -236,15 +253,19 @@ def verify() -> None:
         send(approvals.CARRY_OUT, approval_id)
 
 
-@shared_task(name=approvals.CARRY_OUT, ignore_result=True)
+@shared_task(name=approvals.CARRY_OUT, base=BasketTask, ignore_result=True)
 def carry_out_answer(approval_id: int) -> None:
     """Carry out an admin's answer to a question. The task may be killed and started again."""
     approvals.carry_out(approval_id)
 
 
-@shared_task(name=ANNOUNCE, ignore_result=True)
+@shared_task(name=ANNOUNCE, base=BasketTask, acks_late=False, ignore_result=True)
 def announce(announcements: list[list[str]]) -> None:
-    """Send the site's signals. Errors of receivers are logged by their class and place."""
+    """
+    Send the site's signals. Errors of receivers are logged by their class and place.
+
+    It is not started again after a receiver that kills its worker.
+    """
     sender = get_site().member_model
     for told in [Announcement(*each) for each in announcements]:
         named = {key: value for key, value in told._asdict().items() if key != "signal"}
