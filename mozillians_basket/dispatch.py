@@ -5,8 +5,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 from weakref import WeakSet
 
@@ -49,6 +49,9 @@ def send(name: str, *args: Any) -> None:
     A lost message costs time, not data. With eager tasks the task runs here and
     now, and ``task_eager_propagates`` decides whether its errors are raised.
     """
+    if _captured is not None:
+        _captured.append((name, args))
+        return
     try:
         # The thread has no current app: a site's may be known to the caller's thread only.
         app = app_or_default()
@@ -61,6 +64,17 @@ def send(name: str, *args: Any) -> None:
     if name not in app.tasks:  # a process that is no worker may not have imported them yet
         app.loader.import_default_modules()
     app.tasks[name].apply_async(args)
+
+
+@contextmanager
+def captured() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
+    """Keep the messages of this process in a list, and send none: for tests."""
+    global _captured
+    before, _captured = _captured, []
+    try:
+        yield _captured
+    finally:
+        _captured = before
 
 
 def after_commit(touch_id: int) -> None:
@@ -223,6 +237,7 @@ def _begin_process() -> None:
 
 
 _sender = _Sender()
+_captured: list[tuple[str, tuple[Any, ...]]] | None = None
 
 os.register_at_fork(after_in_child=_begin_process)
 atexit.register(_last_wait)
