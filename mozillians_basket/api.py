@@ -1,4 +1,4 @@
-"""The public functions: what a site's own code may ask of the app about its members."""
+"""The public functions for a site's own code, each about one member."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,7 @@
 """
-Django signals that tell a site's own code what became of its members' newsletters.
+Django signals for a site's own code, about the newsletters of its members.
 
-A worker sends them after the commit of what they tell. Receivers get ``sender``
+A worker sends them after the commit of the change. Receivers get ``sender``
 (the member model), ``member_key`` (the member's primary key, as text),
 ``newsletter``, ``decided_by`` (``policy``, ``admin`` or ``member``) and ``cause``,
 the reason as the history has it. A receiver that fails is logged, and harms neither

@@ -113,7 +113,7 @@ def _about_contact(
 ) -> Iterator[Announcement]:
     """Return the signals about the members at a contact whose subscription changed."""
     contact, name = after.contacts[row.contact_id], row.newsletter
-    was = before.contacts.get(contact.pk, Contact())
+    was = before.contacts.get(contact.pk, contact)
     old = before.subscriptions.get((contact.pk, name), Subscription())
     signal = "subscription_confirmed" if held(row) and not old.confirmed_at else ""
     if row.state == State.REFUSED and old.state != State.REFUSED and not held(row):

@@ -97,7 +97,7 @@ def people(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(person: Person) -> dict[str, Any]:
-    """Describe a person as a lookup does, and with what no lookup shows."""
+    """Describe a person as a lookup does, with the source URL, which no lookup shows."""
     return {**profiles.described(person, masked=False), "source_url": person.source_url}
 
 
