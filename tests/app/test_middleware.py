@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.http import HttpResponse
 from django.test import AsyncClient, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -116,7 +116,10 @@ def test_actors_of_requests_at_the_same_time_do_not_mix(pages, settings, page, m
     async def ask_all():
         asked = zip(clients, profiles, strict=True)
         answers = [client.get(f"/{page}/{profile.pk}/") for client, profile in asked]
-        return await asyncio.gather(*answers)
+        try:
+            return await asyncio.gather(*answers)
+        finally:
+            await sync_to_async(connections.close_all)()  # those of the views' thread
 
     answers = asyncio.run(ask_all())
 
