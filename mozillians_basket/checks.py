@@ -35,7 +35,6 @@ NUMBERS = (
     ("BASKET_SHARE_SIZE", True, "contacts"),
     ("BASKET_MAX_IN_FLIGHT", True, "contacts"),
     ("BASKET_DRAIN_SIZE", True, "rows"),
-    ("BASKET_TOUCHES_PER_MESSAGE", True, "touches"),
     ("BASKET_MAX_PER_SECOND", False, "contacts a second"),
     ("BASKET_BREAKER_FAILURES", True, "failures"),
     ("BASKET_WAIT_FACTOR", False, "times the usual wait"),

@@ -118,11 +118,6 @@ class Settings:
         return int(getattr(settings, "BASKET_DRAIN_SIZE", 200))
 
     @property
-    def TOUCHES_PER_MESSAGE(self) -> int:
-        """How many touches one message names; for more, the message starts a sweep."""
-        return int(getattr(settings, "BASKET_TOUCHES_PER_MESSAGE", 100))
-
-    @property
     def REMOVAL_GRACE_SECONDS(self) -> float:
         """
         How long after an unsubscribe a missing newsletter counts as removed by this site.

@@ -29,8 +29,8 @@ ANNOUNCE = "mozillians_basket.tasks.announce"
 #: Seconds for which no message is sent after the broker took none; the sweeper finds the work.
 BROKER_PAUSE = 10.0
 
-#: Seconds for which the thread gathers messages of the same moment, to join them.
-GATHER = 0.01
+#: Shortest time in seconds from one sending to the next; messages that come between are joined.
+GATHER = 0.02
 
 #: How many messages may wait for the thread; more are dropped, and the sweeper finds the work.
 LIMIT = 1000
@@ -125,14 +125,10 @@ class _Touched:
     def tell(self) -> None:
         """Send one message for all touches of the transaction; the first of them does it."""
         touched = _of_thread.touched
-        if self not in touched:
-            return
-        touch_ids = sorted(each.touch_id for each in touched)
-        touched.clear()
-        if len(touch_ids) > conf.TOUCHES_PER_MESSAGE:
-            send(SWEEP)
-        else:
-            send(SYNC_TOUCHED, touch_ids)
+        if self in touched:
+            oldest = min(each.touch_id for each in touched)
+            touched.clear()
+            send(SYNC_TOUCHED, oldest)
 
 
 class _OfThread(threading.local):
@@ -147,24 +143,18 @@ _of_thread = _OfThread()
 
 def joined(messages: Iterable[Message]) -> list[Message]:
     """
-    Merge queued messages: key lists up to ``BASKET_TOUCHES_PER_MESSAGE``, and equal ones.
+    Merge queued messages: equal ones, and those about touches into one with the oldest.
 
     Lookups stay as many as they are, because each takes a share of its own.
     """
     result: list[Message] = []
-    lists: dict[tuple[Celery, str], list[Any]] = {}
+    oldest: dict[Celery, tuple[int]] = {}
     for app, name, args in messages:
-        match args:
-            case ([*keys],):
-                known = lists.get((app, name))
-                if known is None or len(known) + len(keys) > conf.TOUCHES_PER_MESSAGE:
-                    known = lists[app, name] = []
-                    result.append((app, name, (known,)))
-                known += keys
-            case _:
-                if name == LOOKUP or (app, name, args) not in result:
-                    result.append((app, name, args))
-    return result
+        if name == SYNC_TOUCHED:
+            oldest[app] = min(oldest.get(app, args), args)
+        elif name == LOOKUP or (app, name, args) not in result:
+            result.append((app, name, args))
+    return [*((app, SYNC_TOUCHED, args) for app, args in oldest.items()), *result]
 
 
 class _Sender:
@@ -196,10 +186,12 @@ class _Sender:
             return self._changed.wait_for(lambda: not (self._waiting or self._sending), timeout)
 
     def _run(self) -> None:
+        sent_at = float("-inf")
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
-            time.sleep(GATHER)
+            time.sleep(max(sent_at + GATHER - time.monotonic(), 0))
+            sent_at = time.monotonic()
             with self._changed:
                 messages, self._waiting, self._sending = self._waiting, [], True
             try:

@@ -44,7 +44,7 @@ class BasketMisconfigured(BasketError):
 class BasketRefused(BasketError):
     """Basket said no to this person: the same call will fail again. ``code`` says why."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int | str) -> None:
         super().__init__(code)
         self.code = code
 

@@ -12,13 +12,13 @@ from mozillians_basket.client import breaker
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
-from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, send
+from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, SYNC_TOUCHED, send
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.models import Status
 from mozillians_basket.redaction import redacted, silencing_receivers
 from mozillians_basket.signals import SIGNALS, Announcement
 from mozillians_basket.site import get_site
-from mozillians_basket.sync import Outcome, Step
+from mozillians_basket.sync import Step
 from mozillians_basket.upkeep import approvals, retention, verification
 from mozillians_basket.upkeep import reconcile as reconciliation
 
@@ -122,11 +122,17 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, str]:
     return {name: str(result) for name, result in results.items()}
 
 
-@shared_task(name=f"{NAME}.sync_touched", base=BasketTask, ignore_result=True)
-def sync_touched(touch_ids: list[int]) -> None:
-    """Drain touches, and start a lookup. If the message is lost, the sweeper finds the touches."""
-    if switch_is_on() and touches.drain(touch_ids):
+@shared_task(name=SYNC_TOUCHED, base=BasketTask, ignore_result=True)
+def sync_touched(oldest: int) -> None:
+    """
+    Drain a touch and those after it, and start a lookup.
+
+    If the message is lost, the sweeper finds the touches.
+    """
+    if switch_is_on() and (number := touches.drain(since=oldest)):
         send(LOOKUP)
+        if number >= conf.DRAIN_SIZE:
+            send(SYNC_TOUCHED, oldest)
 
 
 @shared_task(bind=True, name=LOOKUP, base=BasketTask, ignore_result=True)
@@ -138,12 +144,22 @@ def lookup_users_task(self: "Task[Any, Any]") -> Any:
     """
     if not switch_is_on():
         return None
-    outcome = sync.look_up(str(self.request.id or ""))
+    outcome = sync.look_up(self.request.id or "")
     _go_on(more=outcome.more, is_over=not outcome.steps)
-    if outcome.steps:
-        with allow_join_result():  # only eager tasks wait, as they run here and now
-            return self.replace(_steps(outcome))
-    return None
+    steps: Signature[Any]
+    match outcome.steps:
+        case ():
+            return None
+        case (Step.SUBSCRIBE, Step.UNSUBSCRIBE):
+            steps = chain(
+                subscribe_users_task.s(outcome.lease, last=False), unsubscribe_users_task.s()
+            )
+        case (Step.SUBSCRIBE,):
+            steps = subscribe_users_task.s(outcome.lease, last=True)
+        case _:
+            steps = unsubscribe_users_task.s(outcome.lease)
+    with allow_join_result():  # only eager tasks wait, as they run here and now
+        return self.replace(steps)
 
 
 def _go_on(*, more: bool, is_over: bool) -> None:
@@ -157,14 +173,6 @@ def _go_on(*, more: bool, is_over: bool) -> None:
         send(LOOKUP)
 
 
-def _steps(outcome: Outcome) -> "Signature[Any]":
-    subscribes, unsubscribes = Step.SUBSCRIBE in outcome.steps, Step.UNSUBSCRIBE in outcome.steps
-    if not subscribes:
-        return unsubscribe_users_task.s(outcome.lease)
-    first = subscribe_users_task.s(outcome.lease, last=not unsubscribes)
-    return chain(first, unsubscribe_users_task.s()) if unsubscribes else first
-
-
 @shared_task(bind=True, name=f"{NAME}.subscribe_users_task", base=BasketTask, ignore_result=True)
 def subscribe_users_task(self: "Task[Any, Any]", lease: str, *, last: bool) -> str:
     """
@@ -174,7 +182,7 @@ def subscribe_users_task(self: "Task[Any, Any]", lease: str, *, last: bool) -> s
     another worker has taken the share over.
     """
     with sync.guarded(lease):
-        outcome = sync.subscribe(lease, last=last, task_id=str(self.request.id or ""))
+        outcome = sync.make_calls(Step.SUBSCRIBE, lease, last=last, task_id=self.request.id or "")
     _go_on(more=outcome.more, is_over=last)
     return outcome.lease
 
@@ -185,7 +193,7 @@ def unsubscribe_users_task(self: "Task[Any, Any]", lease: str) -> None:
     if not lease:  # no contact of the share got this far
         return
     with sync.guarded(lease):
-        outcome = sync.unsubscribe(lease, task_id=str(self.request.id or ""))
+        outcome = sync.make_calls(Step.UNSUBSCRIBE, lease, last=True, task_id=self.request.id or "")
     _go_on(more=outcome.more, is_over=True)
 
 

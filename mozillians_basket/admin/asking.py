@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from mozillians_basket.admin.plain_words import code_of, in_plain_words
-from mozillians_basket.client import breaker, calls
+from mozillians_basket.client import calls
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.exceptions import BasketError, BasketSwitchedOff, label_of
 from mozillians_basket.models import Status
@@ -58,7 +58,7 @@ def ask(addresses: Iterable[str]) -> tuple[str, list[Answer]]:
     """
     if not switch_is_on():
         return _("The switch BASKET_SWITCH_ENABLED is off: Basket was not asked."), []
-    if breaker.is_open(Status.read()):
+    if Status.read().is_open:
         return _("The breaker is open: Basket was not asked, as it fails everybody."), []
     answers: list[Answer] = []
     for address in addresses:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import mail_admins, send_mail
@@ -51,17 +52,6 @@ CATALOGUE_EVERY = 300
 FAILURES_KEPT = 100
 
 
-def is_open(status: Status) -> bool:
-    """Whether only the probe may call Basket now."""
-    return status.opened_at is not None
-
-
-def may_call(status: Status, contact_ids: Iterable[int]) -> frozenset[int]:
-    """Return the contacts that Basket may be called for: all, or the probe while it is open."""
-    wanted = frozenset(contact_ids)
-    return wanted & {status.probe_contact} if is_open(status) else wanted
-
-
 def take_probe(candidates: Sequence[int]) -> int | None:
     """
     Choose the contact of the next probe; ``None`` while it is not yet time.
@@ -87,9 +77,9 @@ def take_probe(candidates: Sequence[int]) -> int | None:
     return chosen
 
 
-def note(call: str, outcomes: Mapping[int, BasketError | None]) -> bool:
+def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
     """
-    Count the outcomes of a step's calls; return whether the breaker is open afterwards.
+    Count the results of a step's calls; return the state afterwards.
 
     Call it before the step stores the answers: while the breaker is open, failures
     use up no attempts and no waiting time. Attempts that the run of failures used up
@@ -101,23 +91,23 @@ def note(call: str, outcomes: Mapping[int, BasketError | None]) -> bool:
     count for nothing.
 
     :param call: the kind of call: ``lookup``, ``subscribe`` or ``unsubscribe``.
-    :param outcomes: by contact, in the order in which the calls were started.
+    :param results: by contact, in the order in which the calls were started: values or errors.
+    :param status: the state before the calls. Unless they change something, it is returned.
     """
-    succeeded = {contact_id for contact_id, error in outcomes.items() if error is None}
-    failures = {each: error for each, error in outcomes.items() if _counts(error)}
+    succeeded = {pk for pk, result in results.items() if not isinstance(result, BasketError)}
+    failures = {pk: result for pk, result in results.items() if _counts(result)}
     misconfigured = any(isinstance(error, BasketMisconfigured) for error in failures.values())
-    status = Status.read()
     if not failures and not (succeeded and call == status.failing_call):
-        return is_open(status)
+        return status
     charged, refunded, tells = None, [], False
     with _locked_status() as status:
         if succeeded and call == status.failing_call:
             charged = _close(status, succeeded)
         earlier = list(status.failed_contacts)
-        for contact_id in _last_run(outcomes):
+        for contact_id in _last_run(results):
             _count(status, call, contact_id, failures[contact_id])
         opens = misconfigured or status.failures >= conf.BREAKER_FAILURES
-        opens = opens and not is_open(status)
+        opens = opens and not status.is_open
         if opens:
             refunded, tells = earlier, _open(status, misconfigured=misconfigured)
         elif status.probe_contact in failures:
@@ -133,34 +123,34 @@ def note(call: str, outcomes: Mapping[int, BasketError | None]) -> bool:
         )
     if tells:
         _tell_of_misconfiguration(status)
-    return is_open(status)
+    return status
 
 
-def note_settled(contact_id: int) -> None:
-    """Close the breaker if this contact was its probe and went through all its steps."""
-    if Status.read().probe_contact != contact_id:
+def note_settled(status: Status, contact_ids: list[int]) -> None:
+    """Close the breaker if its probe has gone through all its steps."""
+    if not status.is_open or contact_ids != [status.probe_contact]:
         return
     charged = None
     with _locked_status() as status:
-        if is_open(status) and status.probe_contact == contact_id:
-            charged = _close(status, {contact_id})
+        if status.is_open and contact_ids == [status.probe_contact]:
+            charged = _close(status, contact_ids)
     _charge(charged)
 
 
-def _counts(error: BasketError | None) -> bool:
-    """Whether an error concerns all contacts, not one."""
-    if isinstance(error, BasketUnavailable):
-        return error.status != 429
-    return isinstance(error, BasketMisconfigured)
+def _counts(result: Any) -> bool:
+    """Whether a result is an error that concerns all contacts, not one."""
+    if isinstance(result, BasketUnavailable):
+        return result.status != 429
+    return isinstance(result, BasketMisconfigured)
 
 
-def _last_run(outcomes: Mapping[int, BasketError | None]) -> list[int]:
+def _last_run(results: Mapping[int, Any]) -> list[int]:
     """List the contacts that failed after the last success, and all with a wrong key or URL."""
     run: list[int] = []
-    for contact_id, error in outcomes.items():
-        if error is None:
-            run = [each for each in run if isinstance(outcomes[each], BasketMisconfigured)]
-        elif _counts(error):
+    for contact_id, result in results.items():
+        if not isinstance(result, BasketError):
+            run = [each for each in run if isinstance(results[each], BasketMisconfigured)]
+        elif _counts(result):
             run.append(contact_id)
     return run
 
@@ -201,9 +191,9 @@ def _close(status: Status, succeeded: Collection[int]) -> tuple[int, str] | None
     reason.
     """
     failed = set(status.failed_contacts)
-    alone = is_open(status) and len(failed) == 1 and failed.isdisjoint(succeeded)
+    alone = status.is_open and len(failed) == 1 and failed.isdisjoint(succeeded)
     charged = (failed.pop(), status.reason) if alone else None
-    if is_open(status):
+    if status.is_open:
         logger.warning("Basket answers again: the breaker is closed.")
     status.opened_at = status.next_probe_at = status.probe_contact = status.http_status = None
     status.failing_call = status.reason = status.error_code = ""
@@ -260,7 +250,7 @@ def _locked_contacts(contact_ids: Iterable[int]) -> Iterator[list[Contact]]:
         rows.bulk_update(contacts, ["attempts", "not_before", "problem", "parked", "failing_since"])
 
 
-def note_unknown_newsletters(asked: Iterable[str]) -> frozenset[str]:
+def pause_unknown_newsletters(asked: Iterable[str]) -> frozenset[str]:
     """
     Pause the newsletters of a call that Basket does not know; return them.
 
@@ -306,7 +296,7 @@ def look_for_newsletters() -> None:
     with _locked_status() as status:
         now, ours = timezone.now(), get_site().newsletters
         _keep_paused(status, ours)
-        asks = status.unknown and not is_open(status)
+        asks = status.unknown and not status.is_open
         if not asks or (status.catalogue_at and now - status.catalogue_at < every):
             return
         status.catalogue_at = now

@@ -9,6 +9,7 @@ from typing import Any
 import basket
 import basket.base
 import requests
+import urllib3
 from basket import errors
 
 from mozillians_basket.client import transport
@@ -23,7 +24,7 @@ from mozillians_basket.exceptions import (
     StepFailed,
 )
 from mozillians_basket.redaction import protect_logs
-from mozillians_basket.rules.answers import Person
+from mozillians_basket.rules.answers import BLOCKED_DOMAIN, Person
 from mozillians_basket.rules.evaluate import contact_key
 
 __all__ = [
@@ -47,12 +48,10 @@ _TEMPORARY_STATUSES = frozenset({0, 408, 425, 429})
 _CONFIGURATION_CODES = frozenset({errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED})
 _UNKNOWN_PERSON_CODES = frozenset({errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN})
 
-#: Errors of requests about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
+#: Errors about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
 _WRONG_SETTINGS = (
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
+    requests.exceptions.RequestException,
+    urllib3.exceptions.LocationValueError,
 )
 
 #: Tokens that fit into the path of a call and into the ledger's column.
@@ -108,12 +107,13 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
     """
     Subscribe one address to newsletters, in one call; return the person's token.
 
-    The token is empty where Basket says "ok" and stores nothing: the address
-    has a blocked domain (measured). With ``sync=Y``, so the call is done when
-    it answers, but for read-only maintenance (Newsletter API, /news/subscribe).
+    With ``sync=Y``, so the call is done when it answers, but for read-only
+    maintenance (Newsletter API, /news/subscribe).
 
     :param fields: more of Basket's fields, such as ``country`` and ``lang``.
     :raises NewsletterNotFound: Basket does not know one of the newsletters.
+    :raises BasketRefused: also for a blocked domain: Basket says "ok", sends no token
+        and stores nothing (measured).
     :raises BasketError: as :func:`look_up`.
     """
     sent = dict(fields)
@@ -128,7 +128,9 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
             names_newsletters=True,
         )
     )
-    return _token(answer) if answer.get("token") else ""
+    if not answer.get("token"):
+        raise BasketRefused(BLOCKED_DOMAIN)
+    return _token(answer)
 
 
 def unsubscribe(token: str, newsletters: Iterable[str]) -> None:
@@ -198,8 +200,8 @@ def _answer(
             failure = BasketUnavailable(error.status)
     except _WRONG_SETTINGS:
         failure = BasketMisconfigured()
-    except requests.exceptions.RequestException:
-        failure = BasketUnavailable()
+    except urllib3.exceptions.HTTPError:
+        failure = BasketUnavailable(0, errors.BASKET_NETWORK_FAILURE)
     except Exception as error:  # noqa: BLE001 - this side's fault is not taken for Basket's
         failure = transport.unexpected(error)
     finally:
@@ -273,11 +275,11 @@ def _request(method: str, url: str, **given: Any) -> Any:
     """
     if not _is_ours.get():
         return _site_requests.request(method, url, **given)
-    given.pop("timeout", None)
+    del given["timeout"]
     path = url.removeprefix(str(basket.base.BASKET_URL))
     if path.startswith(basket.base.URLS["users.lookup"]):
-        given["headers"] = {"X-Api-Key": conf.API_KEY, **(given.get("headers") or {})}
-    return transport.send(method, conf.URL + path, **given)
+        given["headers"] = given["headers"] or {"X-Api-Key": conf.API_KEY}
+    return transport.send(method, path, **given)
 
 
 _site_requests: Any = basket.base.requests

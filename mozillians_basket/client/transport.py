@@ -5,16 +5,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import check_header_validity, default_headers
 
 from mozillians_basket.client import switch
 from mozillians_basket.conf import conf
@@ -76,30 +78,39 @@ def within(seconds: float) -> Iterator[None]:
         _timeout.reset(mark)
 
 
-def send(method: str, url: str, **given: Any) -> Reply:
+def send(
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, str] | None,
+    data: Mapping[str, str | None] | None,
+    headers: Mapping[str, str] | None,
+) -> Reply:
     """
     Send one request, if the switch and the share's breaker still allow it.
 
-    :param given: ``params``, ``data`` and ``headers``, as for ``requests.request``.
     :raises BasketSwitchedOff: the switch is off.
     :raises BreakerOpen: others of the same share have failed too often.
     :raises UnusableReply: the answer is not a JSON object.
-    :raises requests.exceptions.RequestException: there is no answer.
+    :raises requests.exceptions.RequestException: a setting is wrong: nothing was sent.
+    :raises urllib3.exceptions.HTTPError: there is no answer.
     """
-    session = _process.session(conf.URL)
+    basket = _process.basket(conf.URL)
     timeout = min(conf.TIMEOUT, _timeout.get() or conf.TIMEOUT)
     fan = _fan_out.get()
     if fan is not None:
         fan.wait_for_permission()
     elif not switch.call_is_allowed():
         raise BasketSwitchedOff
-    response = session.request(method, url, timeout=timeout, **given)
-    if _is_object(response.content):
-        return Reply(response.status_code, response.content)
+    if params:
+        path += f"?{urlencode(params)}"
+    response = basket.request(method, path, data or {}, headers or {}, timeout)
+    if _is_object(response.data):
+        return Reply(response.status, response.data)
     page = "html" in response.headers.get("Content-Type", "").lower()
-    page = page or 300 <= response.status_code < 400
-    page = page or (response.status_code >= 400 and not response.content)
-    raise UnusableReply(response.status_code, page=page)
+    page = page or 300 <= response.status < 400
+    page = page or (response.status >= 400 and not response.data)
+    raise UnusableReply(response.status, page=page)
 
 
 def fan_out(
@@ -126,7 +137,7 @@ def fan_out(
             futures += [pool.submit(copy_context().run, fan.run, function, job) for job in jobs]
         waiting = set(futures)
         while waiting := wait(waiting, timeout=SWITCH_EVERY).not_done:
-            fan.read_switch()
+            fan.read_switch(again=True)
     finally:
         fan.stop(BasketSwitchedOff)
         wait(futures)
@@ -169,12 +180,20 @@ class _FanOut:
         self._stopped_by: type[BasketError] | None = None
         self._failures = 0
 
-    def read_switch(self) -> bool:
-        """Read the switch, and let calls start for a moment if it is on."""
+    def read_switch(self, *, again: bool = False) -> bool:
+        """
+        Read the switch, and let calls start for a moment if it is on.
+
+        :param again: not for the first time; what another share has just read will do.
+        """
         if self._stopped_by is not None:
             return False
         began = time.monotonic()
-        if not switch.call_is_allowed():
+        if again and began - _process.switch_on_at < SWITCH_EVERY:
+            began = _process.switch_on_at
+        elif switch.call_is_allowed():
+            _process.switch_on_at = began
+        else:
             self.stop(BasketSwitchedOff)
             return False
         with self._changed:
@@ -216,38 +235,70 @@ class _FanOut:
             self.stop(BreakerOpen)
 
 
-class _Session(requests.Session):
-    """A session for one Basket; it keeps no cookies and follows no redirects."""
+class _Basket(HTTPAdapter):
+    """
+    Open connections to one Basket. Cookies and redirects are ignored: a redirect
+    would send the key elsewhere, and turn a POST into a GET.
+
+    requests reads proxies and certificates of the environment, once, and urllib3 sends: a
+    whole call through requests takes 0.7 ms of CPU, and this 0.4 (measured).
+    """
 
     def __init__(self, url: str) -> None:
-        super().__init__()
-        # Proxies and certificates of the environment are read once: it takes as long as a call.
-        found = self.merge_environment_settings(url, {}, None, None, None)
-        self.proxies, self.verify, self.cert = found["proxies"], found["verify"], found["cert"]
-        self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=conf.CONCURRENCY, max_retries=0))
+        super().__init__(pool_maxsize=conf.CONCURRENCY)
+        found = requests.Session().merge_environment_settings(url, {}, None, None, None)
+        proxies, verify, cert = found["proxies"], found["verify"], found["cert"]
+        root = requests.Request("GET", url).prepare()
+        pool: Any = self.get_connection_with_tls_context(root, verify, proxies, cert)
+        self.cert_verify(pool, url, verify, cert)  # type: ignore[no-untyped-call]
+        self._connections: urllib3.HTTPConnectionPool = pool
+        # An HTTP proxy is asked for whole URLs.
+        self._root = self.request_url(root, proxies).rstrip("/")
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect: it would send the key elsewhere, and turn a POST into a GET."""
+    def request(
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, str | None],
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send one request and read the whole answer."""
+        sent = {**default_headers(), **headers}
+        for header in sent.items():
+            check_header_validity(header)
+        body = None
+        if data:
+            body = urlencode({name: value for name, value in data.items() if value is not None})
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        return self._connections.urlopen(
+            method.upper(),
+            self._root + path,
+            body,
+            sent,
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+        )
 
 
 class _Process:
-    """The session and the pool that the threads of a process share."""
+    """What the threads of a process share: connections, a pool, and when the switch was on."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.switch_on_at = float("-inf")
         self._url = ""
-        self._session: _Session | None = None
+        self._basket: _Basket | None = None
         self._pool: ThreadPoolExecutor | None = None
 
-    def session(self, url: str) -> _Session:
-        """Return the session; made again when ``BASKET_URL`` has changed."""
+    def basket(self, url: str) -> _Basket:
+        """Return the connections; made again when ``BASKET_URL`` has changed."""
         with self._lock:
-            if self._session is None or self._url != url:
-                self._session, self._url = _Session(url), url
-            return self._session
+            if self._basket is None or self._url != url:
+                self._basket, self._url = _Basket(url), url
+            return self._basket
 
     def pool(self) -> ThreadPoolExecutor:
         """Return the threads, made at the first call."""

@@ -68,7 +68,7 @@ def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
 def _of_subscription(
     before: Rows, contact: Contact, old: Subscription, row: Subscription
 ) -> Iterator[tuple[Event.Kind, str]]:
-    was = before.contacts.get(contact.pk, contact)
+    was = before.contacts.get(contact.pk) or contact
     if row.state != old.state and row.state == State.OPTED_OUT:
         if contact.renamed_at and not was.renamed_at:
             yield Event.Kind.RENAMED, ""
@@ -113,7 +113,7 @@ def _about_contact(
 ) -> Iterator[Announcement]:
     """Return the signals about the members at a contact whose subscription changed."""
     contact, name = after.contacts[row.contact_id], row.newsletter
-    was = before.contacts.get(contact.pk, contact)
+    was = before.contacts.get(contact.pk) or contact
     old = before.subscriptions.get((contact.pk, name), Subscription())
     signal = "subscription_confirmed" if held(row) and not old.confirmed_at else ""
     if row.state == State.REFUSED and old.state != State.REFUSED and not held(row):

@@ -28,7 +28,9 @@ def due(now: datetime | None = None) -> "QuerySet[Contact]":
     return rows.exclude(waits).order_by("priority", "touched_at")
 
 
-def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, list[int], bool]:
+def claim(
+    limit: int, contact_ids: Collection[int] | None = None
+) -> tuple[str, list[Contact], bool]:
     """
     Claim due contacts for one worker, under a new lease.
 
@@ -38,13 +40,14 @@ def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, 
 
     :param limit: the largest number of contacts.
     :param contact_ids: claim only from among these.
-    :return: the lease, the contacts' keys (none if nothing is due), and whether more is due.
+    :return: the lease, the contacts (none if nothing is due), and whether more is due.
     """
     now = timezone.now()
     with transaction.atomic(using=alias()):
         rows = due(now) if contact_ids is None else due(now).filter(pk__in=contact_ids)
         skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked
-        limit = _paced(limit)
+        if conf.MAX_PER_SECOND is not None:
+            limit = _paced(limit, conf.MAX_PER_SECOND)
         found = list(rows.select_for_update(skip_locked=skip, no_key=True)[:limit])
         number = len(found)
         if found and found[0].problem in ALONE:
@@ -55,19 +58,19 @@ def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, 
         if found and found[0].lease:
             found = _taken_over(found, now)
         more = number == limit > 0 or len(found) < number
-        ids = [row.pk for row in found]
-        if not ids:
+        if not found:
             return "", [], more
-        if len(ids) < limit and (partners := _partners(ids)):
+        if len(found) < limit and (partners := _partners([row.pk for row in found])):
             others = due(now).filter(pk__in=partners, lease="").exclude(problem__in=ALONE)
-            along = others.select_for_update(skip_locked=skip, no_key=True)[: limit - len(ids)]
-            ids += [row.pk for row in along]
-        _use_up(len(ids))
+            along = others.select_for_update(skip_locked=skip, no_key=True)
+            found += along[: limit - len(found)]
+        if conf.MAX_PER_SECOND is not None:
+            _use_up(len(found), conf.MAX_PER_SECOND)
         lease = f"{uuid4().hex}-1"
-        Contact.objects.using(alias()).filter(pk__in=ids).update(
+        Contact.objects.using(alias()).filter(pk__in=[row.pk for row in found]).update(
             lease=lease, leased_until=end_of_lease(now)
         )
-        return lease, ids, more
+        return lease, found, more
 
 
 def shares_to_start() -> int:
@@ -173,25 +176,20 @@ def end_of_lease(now: datetime) -> datetime:
     return now + timedelta(seconds=conf.LEASE_SECONDS)
 
 
-def _paced(limit: int) -> int:
+def _paced(limit: int, rate: float) -> int:
     """
     Return how many contacts ``BASKET_MAX_PER_SECOND`` allows to be claimed now, up to ``limit``.
 
     Up to what ``BURST`` seconds allow, as messages come in bursts; on average it is the rate.
     """
-    rate = conf.MAX_PER_SECOND
-    if rate is None:
-        return limit
     Status.read()
     status, now = Status.objects.using(alias()).select_for_update().get(pk=1), timezone.now()
     ahead = (max(status.paced_until or now, now) - now).total_seconds()
     return min(limit, max(int((BURST - ahead) * rate), 0 if ahead else 1))
 
 
-def _use_up(number: int) -> None:
+def _use_up(number: int, rate: float) -> None:
     """Count claimed contacts against the pace; the row is locked since ``_paced``."""
-    rate = conf.MAX_PER_SECOND
-    if rate is not None:
-        status, now = Status.read(), timezone.now()
-        paced_until = max(status.paced_until or now, now) + timedelta(seconds=number / rate)
-        Status.objects.using(alias()).filter(pk=1).update(paced_until=paced_until)
+    status, now = Status.read(), timezone.now()
+    paced_until = max(status.paced_until or now, now) + timedelta(seconds=number / rate)
+    Status.objects.using(alias()).filter(pk=1).update(paced_until=paced_until)

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from mozillians_basket import dispatch, signals
 from mozillians_basket.conf import conf
@@ -67,17 +68,21 @@ def rules_settings() -> Settings:
 
 def empty_rows(status: Status | None = None) -> Rows:
     """Return ``Rows`` with the present settings, time and questions, and no other rows."""
-    now, status = timezone.now(), status or Status.read()
-    losses = Approval.objects.using(alias()).filter(
-        Q(closed_at__isnull=True) | Q(closed_at__gt=now - REMEMBERED), kind=Approval.Kind.LOSS
-    )
-    questions = [
-        Question(loss.newsletter, loss.since, loss.number, loss.closed_at) for loss in losses
-    ]
     return Rows(
-        rules_settings(), now, Decision, Subscription, Move, questions=questions,
-        paused=status.unknown,
-    )  # fmt: skip
+        rules_settings(),
+        timezone.now(),
+        Decision,
+        Subscription,
+        Move,
+        questions=cast("list[Question]", SimpleLazyObject(_questions)),  # few syncs need them
+        paused=(status or Status.read()).unknown,
+    )
+
+
+def _questions() -> list[Question]:
+    remembered = Q(closed_at__isnull=True) | Q(closed_at__gt=timezone.now() - REMEMBERED)
+    losses = Approval.objects.using(alias()).filter(remembered, kind=Approval.Kind.LOSS)
+    return [Question(each.newsletter, each.since, each.number, each.closed_at) for each in losses]
 
 
 def locked_members(found: Q) -> list[Member]:
@@ -86,31 +91,46 @@ def locked_members(found: Q) -> list[Member]:
     return list(rows.select_for_update(no_key=True))
 
 
-def locked_share(lease: str) -> tuple[Rows, list[int]]:
+def locked_share(
+    lease: str, status: Status, *, lock_members: bool = True
+) -> tuple[Rows, list[int]]:
     """
     Lock and read the contacts of a share, and all that bears on them.
 
     Returns the rows, and the keys of the contacts that are still under the lease.
+
+    :param lock_members: not needed where nothing is written about members.
     """
     contacts = Contact.objects.using(alias()).filter(lease=lease)
-    ids = list(contacts.values_list("pk", flat=True))
-    locked_members(Q(contact__in=ids))
-    rows = read(ids)
+    found = list(contacts.values_list("pk", "moves_away", "moves_here"))
+    ids = {pk for pk, *_moves in found}
+    if lock_members:
+        locked_members(Q(contact__in=ids))
+    moving = any(away or here for _pk, away, here in found)
+    rows = read(ids, status=status, moving=moving)
     return rows, [pk for pk in sorted(ids) if rows.contacts[pk].lease == lease]
 
 
-def read(contact_ids: Iterable[int], members: Collection[Member] = ()) -> Rows:
+def read(
+    contact_ids: Iterable[int],
+    members: Collection[Member] = (),
+    *,
+    status: Status | None = None,
+    moving: bool = True,
+) -> Rows:
     """
     Lock contacts, in the order of their keys, and read all that bears on them and on the members.
 
     A transaction that moves a member locks the contacts at both ends, so rows that
     are read after the locks do not change.
+
+    :param moving: false if no contact was at an end of a move just before.
     """
-    using, rows = alias(), empty_rows()
+    using, rows = alias(), empty_rows(status)
     movers = {member.pk for member in members}
     wanted = {*contact_ids, *(m.contact_id for m in members if m.contact_id is not None)}
-    if moves := _moves(wanted, movers):  # their other ends, and the moves that these wait for
-        wanted |= _ends(moves)
+    if moving and (moves := _moves(wanted, movers)):
+        wanted |= _ends(moves)  # their other ends, and the moves that these wait for
         wanted |= _ends(_moves(wanted, {move.member_id for move in moves}))
     contacts = Contact.objects.using(using).filter(pk__in=wanted).order_by("pk")
     rows.contacts = {row.pk: row for row in contacts.select_for_update(no_key=True)}
@@ -154,13 +174,9 @@ def write(
     using = alias()
     causes = _by_contact(before, after, context.causes)
     actors = _by_contact(before, after, context.actors)
-    for row in _changed(before.contacts, after.contacts):
-        _follow_contact(before.contacts[row.pk], row, context, after.now)
-        if row.touched_at != before.contacts[row.pk].touched_at:
-            if row.pk in causes:
-                row.cause, row.actor_id = causes[row.pk], actors.get(row.pk)
-            elif context.cause:
-                row.cause, row.actor_id = context.cause, context.actor_id
+    for pk, row in after.contacts.items():
+        reason = (causes[pk], actors.get(pk)) if pk in causes else (context.cause, context.actor_id)
+        _follow_contact(before.contacts[pk], row, context, reason, after.now)
     noted = [*history.events(before, after, context), *events]
     old_moves = {move.pk: move for move in before.moves}
     new_moves = {move.pk or id(move): move for move in after.moves}
@@ -171,9 +187,8 @@ def write(
         (Subscription, before.subscriptions, after.subscriptions),
         (Move, old_moves, new_moves),
     ):
-        rows = _changed(old, new)
-        _upsert(model, [row for row in rows if row.pk is not None])
-        model._base_manager.using(using).bulk_create([row for row in rows if row.pk is None])
+        _update(model, old, new)
+        model._base_manager.using(using).bulk_create([r for r in new.values() if r.pk is None])
     gone = old_moves.keys() - new_moves.keys()
     erased = before.contacts.keys() - after.contacts.keys()
     left = before.members.keys() - after.members.keys()
@@ -210,19 +225,25 @@ def suppress(erased: Mapping[int, Collection[str]], before: Rows) -> None:
     )
 
 
-def _changed(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
-    """List the rows that are new or differ in a column."""
-    return [
-        row
-        for key, row in after.items()
-        if key not in before or before[key].__dict__ != row.__dict__
-    ]
+def _update(model: type[models.Model], old: Mapping[Any, Any], new: Mapping[Any, Any]) -> None:
+    """
+    Update the rows that changed, in one statement.
 
-
-def _upsert(model: type[models.Model], rows: list[Any]) -> None:
-    """Update rows in one statement that lists their values: bulk_update takes ten times as long."""
-    if rows:
-        model._base_manager.using(alias()).bulk_create(
+    Most rows of a share change alike. If not, the statement lists all their values:
+    ``bulk_update`` takes ten times as long.
+    """
+    rows, changes = [], []
+    for key, row in new.items():
+        if row.pk is not None and vars(row) != (before := vars(old[key])):
+            rows.append(row)
+            changes.append(
+                {name: value for name, value in vars(row).items() if before[name] != value}
+            )
+    manager = model._base_manager.using(alias())
+    if rows and all(each == changes[0] for each in changes):
+        manager.filter(pk__in=[row.pk for row in rows]).update(**changes[0])
+    elif rows:
+        manager.bulk_create(
             rows,
             update_conflicts=True,
             unique_fields=["id"],
@@ -242,8 +263,16 @@ def _by_contact(before: Rows, after: Rows, by_member: Mapping[int, Any]) -> dict
     return found
 
 
-def _follow_contact(before: Contact, row: Contact, context: Context, now: datetime) -> None:
-    """Set the columns of a contact that only people and the queue read."""
+def _follow_contact(
+    before: Contact, row: Contact, context: Context, reason: tuple[str, Any], now: datetime
+) -> None:
+    """
+    Set the columns of a contact that only people and the queue read.
+
+    :param reason: the cause, if there is one, and its actor.
+    """
+    if row.touched_at != before.touched_at and reason[0]:
+        row.cause, row.actor_id = reason
     if row.touched_at and row.touched_at != before.touched_at:
         due = before.touched_at is not None
         row.priority = min(row.priority, context.priority) if due else context.priority

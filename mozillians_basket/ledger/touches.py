@@ -66,16 +66,19 @@ class Drained:
     """The circumstances for the history, with the cause for each member."""
 
 
-def drain(touch_ids: Collection[int] | None = None, *, unnamed: bool = False) -> int:
+def drain(
+    touch_ids: Collection[int] | None = None, *, since: int = 0, unnamed: bool = False
+) -> int:
     """
     Drain the named touches, or the oldest ones, in one transaction; return their number.
 
     Touches that another worker has locked are skipped.
 
+    :param since: only this touch and those after it.
     :param unnamed: only touches whose signal did not know the member.
     """
     with transaction.atomic(using=alias()):
-        touches = Touch.objects.using(alias()).order_by("pk")
+        touches = Touch.objects.using(alias()).filter(pk__gte=since).order_by("pk")
         if touch_ids is not None:
             touches = touches.filter(pk__in=touch_ids)
         if unnamed:

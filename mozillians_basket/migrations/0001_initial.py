@@ -167,24 +167,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Suppression",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("hash", models.CharField(max_length=64, unique=True, verbose_name="hash")),
-                ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
-                ("erased_at", models.DateTimeField(verbose_name="erased")),
-            ],
-            options={
-                "verbose_name": "suppression",
-                "verbose_name_plural": "suppressions",
-            },
-        ),
-        migrations.CreateModel(
             name="BulkRequest",
             fields=[
                 (
@@ -354,7 +336,6 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="One mailbox has one key, however its address is spelled.",
                         max_length=254,
-                        unique=True,
                         verbose_name="normalised address",
                     ),
                 ),
@@ -546,6 +527,9 @@ class Migration(migrations.Migration):
                         name="basket_contact_failing",
                     ),
                     models.Index(fields=["looked_up_at"], name="basket_contact_looked_up"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("key",), name="basket_one_contact_per_mailbox")
                 ],
             },
         ),
@@ -844,6 +828,7 @@ class Migration(migrations.Migration):
                 (
                     "member",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="moves",
                         to="mozillians_basket.member",
@@ -990,6 +975,27 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "subscription",
                 "verbose_name_plural": "subscriptions",
+            },
+        ),
+        migrations.CreateModel(
+            name="Suppression",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hash", models.CharField(max_length=64, verbose_name="hash")),
+                ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
+                ("erased_at", models.DateTimeField(verbose_name="erased")),
+            ],
+            options={
+                "verbose_name": "suppression",
+                "verbose_name_plural": "suppressions",
+                "constraints": [
+                    models.UniqueConstraint(fields=("hash",), name="basket_one_suppression")
+                ],
             },
         ),
         migrations.CreateModel(

@@ -59,7 +59,6 @@ class Contact(Row):
     key = models.CharField(
         _("normalised address"),
         max_length=LONGEST_EMAIL,
-        unique=True,
         help_text=_("One mailbox has one key, however its address is spelled."),
     )
     token = models.CharField(
@@ -145,6 +144,10 @@ class Contact(Row):
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         permissions = [("sync_members", _("Can change members' newsletters"))]
+        # Not unique=True: in PostgreSQL that makes a second index, for LIKE, which nobody needs.
+        constraints = [
+            models.UniqueConstraint(fields=["key"], name="basket_one_contact_per_mailbox")
+        ]
         indexes = [
             models.Index(
                 fields=["priority", "touched_at"],
@@ -275,7 +278,10 @@ class Move(Row):
     """A member went from one contact to another, and the old one is not cleared yet."""
 
     member = models.ForeignKey(
-        "mozillians_basket.Member", on_delete=models.DO_NOTHING, related_name="moves"
+        "mozillians_basket.Member",
+        on_delete=models.DO_NOTHING,
+        related_name="moves",
+        db_index=False,
     )
     source = models.ForeignKey(
         Contact, on_delete=models.DO_NOTHING, related_name="moves_away", verbose_name=_("from")
@@ -305,13 +311,14 @@ class Move(Row):
 class Suppression(models.Model):
     """An erased mailbox that had opted out: a keyed hash of its address, and the newsletters."""
 
-    hash = models.CharField(_("hash"), max_length=64, unique=True)
+    hash = models.CharField(_("hash"), max_length=64)
     newsletters = models.JSONField(_("newsletters"), default=list)
     erased_at = models.DateTimeField(_("erased"))
 
     class Meta:
         verbose_name = _("suppression")
         verbose_name_plural = _("suppressions")
+        constraints = [models.UniqueConstraint(fields=["hash"], name="basket_one_suppression")]
 
     def __str__(self) -> str:
         return f"suppression {self.pk}"

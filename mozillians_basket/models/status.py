@@ -11,8 +11,6 @@ from django.utils.translation import gettext_lazy as _
 class Status(models.Model):
     """
     The state between the whole site and Basket. There is one row, with the key 1.
-
-    The breaker is open while ``opened_at`` is set.
     """
 
     class Reason(models.TextChoices):
@@ -94,6 +92,11 @@ class Status(models.Model):
         cls.read()
         rows = cls._default_manager.using(router.db_for_write(cls)).filter(pk=1)
         rows.update(**dict.fromkeys(columns, timezone.now()))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the breaker is open: only its probe may call Basket."""
+        return self.opened_at is not None
 
     @property
     def unknown(self) -> frozenset[str]:

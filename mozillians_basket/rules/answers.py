@@ -1,6 +1,6 @@
 """The meaning of Basket's answers, and the changes that follow from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -19,7 +19,7 @@ from mozillians_basket.rules.rows import (
 )
 from mozillians_basket.rules.vetoes import end_veto, mark, opt_out_mailbox, opt_out_of_all
 
-#: The error code of a subscribe that Basket takes without storing anything: a blocked domain.
+#: The code of a subscribe that Basket takes without storing anything. It has none of its own.
 BLOCKED_DOMAIN = "blocked domain"
 
 
@@ -67,7 +67,7 @@ class Answer:
     """
     The answer to a subscribe or unsubscribe call, or to a lookup that failed.
 
-    ``token`` is what a subscribe returns; none came for a blocked domain.
+    ``token`` is what a subscribe returns.
     ``wait`` is how long the contact waits after a failure of its own.
     """
 
@@ -89,22 +89,21 @@ class Meaning(Enum):
     UNANSWERED = auto()  # not shown, wanted, and a subscribe call is unanswered
     QUEUED = auto()  # not shown, but a subscribe call may still be in Basket's queue
     RENAMED = auto()  # nobody has the address, but somebody has the token
-    MISSING = auto()  # the person is there without it, though Basket had it
+    MISSING = auto()  # the person is there, or back, without it, though Basket had it
     LOST = auto()  # nobody is there, neither by address nor by token, though Basket had it
     LACKING = auto()  # not shown and wanted
     ABSENT = auto()  # not shown and not wanted
 
 
-def ask_by_token(rows: Rows, contact_id: int, person: Person | None) -> bool:
-    """Whether the token must be looked up too: the address of a known person shows nobody."""
-    contact = rows.contacts[contact_id]
-    known = any(held(rows.subscription(contact, name)) for name in rows.settings.newsletters)
-    return person is None and bool(contact.token) and (known or contact.renamed_at is not None)
+def ask_by_token(contact: Contact, subscriptions: Iterable[Subscription]) -> bool:
+    """Whether the token must be looked up too, where the address shows nobody."""
+    known = any(held(row) for row in subscriptions)
+    return bool(contact.token) and (known or contact.renamed_at is not None)
 
 
 def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Meaning:
     """Say what a lookup means for one newsletter."""
-    row, person = rows.record(contact, newsletter), lookup.person
+    row, person = rows.subscription(contact, newsletter), lookup.person
     found = person or lookup.by_token
     wanted = rows.wanted(contact, newsletter)
     despite = rows.despite_opt_outs(contact, newsletter)
@@ -112,7 +111,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     if found and found.optout and not despite:
         return Meaning.OPTED_OUT
     if person and newsletter in person.newsletters and not person.optout:
-        if _came_back(rows, contact, row):
+        if _came_back(rows, contact, newsletter):
             return Meaning.CAME_BACK
         if wanted:
             return Meaning.WANTED
@@ -120,7 +119,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
 
     if lookup.by_token and row.confirmed_at and newsletter in lookup.by_token.newsletters:
         return Meaning.RENAMED
-    if row.removal_pending or _struck(rows, row, lookup.began_at):
+    if row.removal_pending or (row.removed_at and _struck(rows, row, lookup.began_at)):
         return Meaning.REMOVED if found or contact.clear or not vetoed else Meaning.QUEUED
     if row.requested_at and wanted:
         return Meaning.UNANSWERED
@@ -131,7 +130,8 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
             return Meaning.ABSENT
         if not found:
             return Meaning.LACKING
-    if held(row) and row.state != State.OPTED_OUT:
+    back = row.state == State.LOST and row.seen_at is not None and person is not None
+    if (held(row) and row.state != State.OPTED_OUT) or back:
         doubts = rows.confirmed_during(row)
         if despite or (doubts and all(asked.closed_at for asked in doubts)):
             return Meaning.LACKING
@@ -143,11 +143,12 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     return Meaning.ABSENT
 
 
-def _came_back(rows: Rows, contact: Contact, row: Subscription) -> bool:
+def _came_back(rows: Rows, contact: Contact, newsletter: str) -> bool:
     """Whether a person who opted out has subscribed again at Basket."""
+    row = rows.subscription(contact, newsletter)
     if row.requested_at or row.confirmed_at or row.state == State.UNKNOWN:
         return False
-    vetoes = [rows.veto(member, row.newsletter) for member in rows.at(contact)]
+    vetoes = [rows.veto(member, newsletter) for member in rows.at(contact)]
     if row.state == State.OPTED_OUT:
         vetoes.append(row.opted_out_at or contact.looked_up_at)
     return any(after(contact.looked_up_at, veto) for veto in vetoes)
@@ -155,8 +156,6 @@ def _came_back(rows: Rows, contact: Contact, row: Subscription) -> bool:
 
 def _struck(rows: Rows, row: Subscription, now: datetime) -> bool:
     """Whether our last unsubscribe may have been carried out late, after a newer subscribe."""
-    if row.removed_at is None:
-        return False
     until = row.removed_at + rows.settings.removal_grace
     return bool(now < until or (unseen(row) and row.confirmed_at < until))
 
@@ -167,7 +166,8 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
     for contact_id, lookup in lookups.items():
         contact = rows.contacts[contact_id]
         if lookup.person:
-            contact.token, contact.optin = lookup.person.token, lookup.person.optin
+            _note_token(rows, contact, lookup.person.token)
+            contact.optin = lookup.person.optin
             for name in rows.settings.newsletters if contact.renamed_at else ():
                 row = rows.record(contact, name)  # what the person had elsewhere
                 row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
@@ -180,9 +180,12 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
             _rename(rows, contact, lookup, lookup.by_token)
             meanings = {}
         for name, meant in meanings.items():
-            _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
+            # Of most contacts nothing is known about most newsletters, and needs to be.
+            if meant != Meaning.ABSENT or rows.knows(contact, name):
+                _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
         contact.looked_up_at = lookup.began_at
-        _adopt(rows, contact)
+        if rows.moves_from(contact):
+            _adopt(rows, contact)
     return rows
 
 
@@ -208,12 +211,14 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.requested_at = row.confirmed_at
             _gone(row)
         case Meaning.MISSING:
+            if row.state == State.LOST:
+                row.state, row.missing_at = State.SUBSCRIBED, None
             row.missing_at, row.requested_at = row.missing_at or at, None
         case Meaning.LOST:
             row.state, row.missing_at = State.LOST, row.missing_at or at
         case Meaning.LACKING:
             row.requested_at = None
-            if held(row) or not rows.question(row.newsletter):
+            if row.missing_at and (held(row) or not rows.question(row.newsletter)):
                 row.missing_at = None
             _gone(row)
         case Meaning.ABSENT:
@@ -222,6 +227,19 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
     if contact.clear and row.state == State.LOST:
         row.state, row.missing_at = State.UNSUBSCRIBED, None
         _gone(row)
+
+
+def _note_token(rows: Rows, contact: Contact, token: str) -> None:
+    """
+    Write down a person's token. With another token it is another person, made again.
+
+    This one cannot have opted out of what was lost with the former: ``seen_at`` is emptied.
+    """
+    for name in rows.settings.newsletters if token != contact.token else ():
+        row = rows.subscription(contact, name)
+        if row.state == State.LOST:
+            row.seen_at = None
+    contact.token = token
 
 
 def _show(row: Subscription, at: datetime) -> None:
@@ -295,7 +313,7 @@ def _rename(rows: Rows, contact: Contact, lookup: Lookup, person: Person) -> Non
 
 def _adopt(rows: Rows, contact: Contact) -> None:
     """Give the members there, or moved away, an own decision where nobody had decided."""
-    for name in rows.settings.newsletters if rows.moves_from(contact) else ():
+    for name in rows.settings.newsletters:
         row, at = rows.subscription(contact, name), contact.looked_up_at
         shown = held(row) and row.seen_at == at and row.state != State.OPTED_OUT
         if shown and not rows.decided(contact, name):
@@ -360,18 +378,20 @@ def end_subscribe(
     for contact_id, (names, answer) in answers.items():
         contact = rows.contacts[contact_id]
         _wait(rows, contact, answer)
+        if answer.kind == Kind.DONE:
+            _note_token(rows, contact, answer.token)
         for row in [rows.record(contact, name) for name in names]:
             if answer.kind == Kind.NOT_DONE:
                 row.requested_at = before.subscription(contact, row.newsletter).requested_at
             elif answer.kind != Kind.UNCLEAR:
                 row.requested_at = None
-            if answer.kind == Kind.DONE and answer.token:
-                contact.token, contact.renamed_at = answer.token, None
+            if answer.kind == Kind.DONE:
+                contact.renamed_at = None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
                 row.state, row.error_code = State.SUBSCRIBED, ""
                 _end_orders(rows, contact, row.newsletter)
-            elif answer.kind in {Kind.DONE, Kind.REFUSED}:
-                row.state, row.error_code = State.REFUSED, answer.code or BLOCKED_DOMAIN
+            elif answer.kind == Kind.REFUSED:
+                row.state, row.error_code = State.REFUSED, answer.code
     return rows
 
 

@@ -345,6 +345,7 @@ def retry(rows: Rows, contact_ids: Iterable[int]) -> Rows:
     """Retry refused, lost and parked contacts, as an admin asks."""
     rows = rows.copy()
     for contact in [rows.contacts[contact_id] for contact_id in contact_ids]:
+        contact.retry = False
         for name in rows.settings.newsletters:
             _ask_again(rows, contact, name)
         touch(contact, rows.now)

@@ -44,11 +44,12 @@ def plan(rows: Rows, contact_id: int) -> Plan:
     """
     contact = rows.contacts[contact_id]
     subscribe, unsubscribe, wishes = set(), set(), []
-    limited = rate_limited_until(rows, contact) is not None
+    limited = bool(contact.subscribe_calls) and rate_limited_until(rows, contact) is not None
     for name in rows.settings.newsletters - rows.paused:
         row = rows.subscription(contact, name)
         askers = [m for m in rows.at(contact) if rows.wants(m, contact, name)]
-        askers = [member for member in askers if not _waits(rows, member, contact, name)]
+        if rows.moves:
+            askers = [member for member in askers if not _waits(rows, member, contact, name)]
         blocked = row.state in {State.REFUSED, State.LOST} or row.missing_at
         if askers and not (held(row) or blocked or limited):
             subscribe.add(name)

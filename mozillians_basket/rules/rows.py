@@ -137,6 +137,13 @@ class Rows:
             self.subscriptions[key] = row
         return self.subscriptions[key]
 
+    def knows(self, contact: Contact, newsletter: str) -> bool:
+        """Whether a contact's newsletter has a row, or a member there decided or opted out."""
+        return (contact.id, newsletter) in self.subscriptions or any(
+            (member.id, newsletter) in self.decisions or member.opted_out_at
+            for member in self.at(contact)
+        )
+
     def of(self, newsletter: str) -> list[Subscription]:
         """List the subscriptions of a newsletter."""
         return [row for row in self.subscriptions.values() if row.newsletter == newsletter]

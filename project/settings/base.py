@@ -108,7 +108,6 @@ def database(url: str) -> dict[str, Any]:
     if config["ENGINE"] == "django.db.backends.sqlite3":
         options = SQLITE_OPTIONS
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        # Of the site's processes; a worker's connections are Celery's to keep, see below.
         config["CONN_MAX_AGE"], config["CONN_HEALTH_CHECKS"] = 60, True
     config["OPTIONS"] = options | config.get("OPTIONS", {})
     return config
@@ -162,9 +161,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # After the broker was away, Celery would lower the prefetch count and raise it again from the
 # pool's threads. With RabbitMQ these then read from the consumer's socket, and the worker hangs.
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
-# For how many tasks a worker's process keeps its database connections; Celery's own way is to
-# close them after each.
-CELERY_DB_REUSE_MAX = env.int("CELERY_DB_REUSE_MAX", default=0) or None
+# A worker keeps its database connections for this many tasks. Before each, project.celery
+# replaces those that broke or are older than CONN_MAX_AGE.
+CELERY_DB_REUSE_MAX = env.int("CELERY_DB_REUSE_MAX", default=1000) or None
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE = basket_beat_schedule(
     sweep_every=env.float("BASKET_SWEEP_EVERY", default=5.0),

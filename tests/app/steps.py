@@ -34,10 +34,12 @@ def syncing() -> Iterator[str]:
     lease = outcome.lease
     yield "lookup"
     if Step.SUBSCRIBE in outcome.steps:
-        lease = sync.subscribe(lease, last=Step.UNSUBSCRIBE not in outcome.steps).lease
+        lease = sync.make_calls(
+            Step.SUBSCRIBE, lease, last=Step.UNSUBSCRIBE not in outcome.steps
+        ).lease
         yield "subscribe"
     if Step.UNSUBSCRIBE in outcome.steps:
-        sync.unsubscribe(lease)
+        sync.make_calls(Step.UNSUBSCRIBE, lease, last=True)
         yield "unsubscribe"
 
 
@@ -50,10 +52,10 @@ def before_transaction(monkeypatch, number, action):
     """Have something happen right before a transaction of a sync, counted from 0."""
     read, count = sync.locked_share, itertools.count()
 
-    def interrupted(lease):
+    def interrupted(*arguments, **options):
         if next(count) == number:
             action()
-        return read(lease)
+        return read(*arguments, **options)
 
     monkeypatch.setattr(sync, "locked_share", interrupted)
 

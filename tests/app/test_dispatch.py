@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from celery import Celery, Task, current_app, signals
@@ -22,16 +21,16 @@ from tests.brokers import Broker, Commit
 def hanging(broker: Broker) -> Broker:
     """A broker that has been handed the touch 0 and does not answer until it is running."""
     broker.running.clear()
-    dispatch.send(SYNC_TOUCHED, [0])
+    dispatch.send(SYNC_TOUCHED, 0)
     while not broker.asked:
         time.sleep(0.001)
     return broker
 
 
 def test_message_names_task_and_arguments(broker: Broker) -> None:
-    dispatch.send(SYNC_TOUCHED, [1, 2])
+    dispatch.send(SYNC_TOUCHED, 1)
 
-    assert broker.messages == [("sync_touched", [1, 2])]
+    assert broker.messages == [("sync_touched", 1)]
 
 
 def test_sender_does_not_wait_for_hanging_broker(hanging: Broker) -> None:
@@ -40,34 +39,31 @@ def test_sender_does_not_wait_for_hanging_broker(hanging: Broker) -> None:
     assert not dispatch.flush(0)
     assert hanging.taken == []
     hanging.running.set()
-    assert hanging.messages == [("sync_touched", [0]), ("sweep",)]
+    assert hanging.messages == [("sync_touched", 0), ("sweep",)]
 
 
 def test_waiting_messages_are_bounded(hanging: Broker) -> None:
-    for number in range(1, dispatch.LIMIT + 50):
-        dispatch.send(SYNC_TOUCHED, [number])
+    for _ in range(dispatch.LIMIT + 50):
+        dispatch.send(LOOKUP)
     hanging.running.set()
 
-    kept = [key for _name, keys in hanging.messages for key in keys]
-    assert kept == list(range(dispatch.LIMIT + 1))
+    assert len(hanging.messages) == 1 + dispatch.LIMIT
 
 
-def test_touches_of_many_transactions_are_few_messages(hanging: Broker, settings: Any) -> None:
-    settings.BASKET_TOUCHES_PER_MESSAGE = 4
-
-    for number in range(1, 7):
-        dispatch.send(SYNC_TOUCHED, [number])
+def test_touches_of_many_transactions_are_one_message_with_the_oldest(hanging: Broker) -> None:
+    for oldest in (5, 3, 4):
+        dispatch.send(SYNC_TOUCHED, oldest)
     hanging.running.set()
 
-    assert [keys for _name, keys in hanging.messages] == [[0], [1, 2, 3, 4], [5, 6]]
+    assert hanging.messages == [("sync_touched", 0), ("sync_touched", 3)]
 
 
 def test_equal_messages_of_one_moment_are_one(hanging: Broker) -> None:
-    for name in (SWEEP, SYNC_TOUCHED, SWEEP):
-        dispatch.send(name, *([[1]] if name == SYNC_TOUCHED else []))
+    for _ in range(3):
+        dispatch.send(SWEEP)
     hanging.running.set()
 
-    assert hanging.messages[1:] == [("sweep",), ("sync_touched", [1])]
+    assert hanging.messages[1:] == [("sweep",)]
 
 
 def test_every_lookup_is_a_message_because_each_takes_a_share(hanging: Broker) -> None:
@@ -84,7 +80,7 @@ def test_broker_is_left_alone_for_a_while_after_a_failure(
     broker.error = ConnectionRefusedError("amqp://user:secret@broker")
 
     for number in range(2):
-        dispatch.send(SYNC_TOUCHED, [number])
+        dispatch.send(SYNC_TOUCHED, number)
         assert dispatch.flush(10)
 
     assert broker.asked == 1
@@ -97,13 +93,13 @@ def test_broker_is_asked_again_after_the_pause(
 ) -> None:
     monkeypatch.setattr(dispatch, "BROKER_PAUSE", 0.0)
     broker.error = ConnectionRefusedError()
-    dispatch.send(SYNC_TOUCHED, [1])
+    dispatch.send(SYNC_TOUCHED, 1)
     assert dispatch.flush(10)
     broker.error = None
 
-    dispatch.send(SYNC_TOUCHED, [2])
+    dispatch.send(SYNC_TOUCHED, 2)
 
-    assert broker.messages == [("sync_touched", [2])]
+    assert broker.messages == [("sync_touched", 2)]
 
 
 def test_sending_does_not_fail_without_a_usable_configuration(
@@ -117,16 +113,16 @@ def test_sending_does_not_fail_without_a_usable_configuration(
 
 
 @pytest.fixture
-def eager_touches(broker: Broker) -> list[list[int]]:
+def eager_touches(broker: Broker) -> list[int]:
     """The touches that the eager task ``sync_touched`` was called with; it fails for touch 0."""
     ran = []
 
     class Recorded(Task):  # type: ignore[type-arg]
         name = SYNC_TOUCHED
 
-        def run(self, touch_ids: list[int]) -> None:
-            ran.append(touch_ids)
-            assert 0 not in touch_ids
+        def run(self, oldest: int) -> None:
+            ran.append(oldest)
+            assert oldest != 0
 
     current_app.conf.update(task_always_eager=True, task_eager_propagates=True)
     current_app.tasks.pop(SYNC_TOUCHED, None)
@@ -134,29 +130,29 @@ def eager_touches(broker: Broker) -> list[list[int]]:
     return ran
 
 
-def test_eager_task_runs_at_once(broker: Broker, eager_touches: list[list[int]]) -> None:
-    dispatch.send(SYNC_TOUCHED, [1])
+def test_eager_task_runs_at_once(broker: Broker, eager_touches: list[int]) -> None:
+    dispatch.send(SYNC_TOUCHED, 1)
 
-    assert eager_touches == [[1]]
+    assert eager_touches == [1]
     assert broker.messages == []
 
 
 @pytest.mark.django_db
 def test_touches_of_one_transaction_are_one_eager_task(
-    eager_touches: list[list[int]], commit: Commit
+    eager_touches: list[int], commit: Commit
 ) -> None:
     with commit():
         for touch_id in (1, 2):
             dispatch.after_commit(touch_id)
 
-    assert eager_touches == [[1, 2]]
+    assert eager_touches == [1]
 
 
 @pytest.mark.django_db
 def test_error_of_an_eager_task_reaches_the_caller(
-    eager_touches: list[list[int]], commit: Commit
+    eager_touches: list[int], commit: Commit
 ) -> None:
-    with pytest.raises(AssertionError, match="0 not in"), commit():
+    with pytest.raises(AssertionError, match="0 != 0"), commit():
         dispatch.after_commit(0)
 
 
@@ -168,25 +164,14 @@ def test_touches_of_one_transaction_are_one_message(broker: Broker, commit: Comm
         before = list(broker.messages)
 
     assert before == []
-    assert broker.messages == [("sync_touched", [1, 2, 3])]
-
-
-@pytest.mark.django_db
-def test_large_transaction_is_a_sweep(broker: Broker, commit: Commit, settings: Any) -> None:
-    settings.BASKET_TOUCHES_PER_MESSAGE = 2
-
-    with commit():
-        for touch_id in (1, 2, 3):
-            dispatch.after_commit(touch_id)
-
-    assert broker.messages == [("sweep",)]
+    assert broker.messages == [("sync_touched", 1)]
 
 
 @pytest.mark.django_db
 def test_error_after_the_commit_does_not_reach_the_caller(
-    broker: Broker, commit: Commit, settings: Any
+    broker: Broker, commit: Commit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.BASKET_TOUCHES_PER_MESSAGE = "many"
+    monkeypatch.setattr(dispatch, "SYNC_TOUCHED", object())
 
     with commit():
         dispatch.after_commit(1)
@@ -197,13 +182,12 @@ def test_error_after_the_commit_does_not_reach_the_caller(
 @pytest.mark.django_db(transaction=True)
 def test_rolled_back_savepoint_takes_its_touches_along(broker: Broker) -> None:
     with transaction.atomic():
-        dispatch.after_commit(1)
         with transaction.atomic():
-            dispatch.after_commit(2)
+            dispatch.after_commit(1)
             transaction.set_rollback(True)
-        dispatch.after_commit(3)
+        dispatch.after_commit(2)
 
-    assert broker.messages == [("sync_touched", [1, 3])]
+    assert broker.messages == [("sync_touched", 2)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -215,14 +199,14 @@ def test_rolled_back_transaction_leaves_nothing_to_the_next(broker: Broker) -> N
     with transaction.atomic():
         dispatch.after_commit(2)
 
-    assert broker.messages == [("sync_touched", [2])]
+    assert broker.messages == [("sync_touched", 2)]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_touch_outside_of_a_transaction_is_sent_at_once(broker: Broker) -> None:
     dispatch.after_commit(1)
 
-    assert broker.messages == [("sync_touched", [1])]
+    assert broker.messages == [("sync_touched", 1)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -267,13 +251,13 @@ app.conf.broker_transport_options = folders
 
 from mozillians_basket import dispatch
 
-dispatch.send(dispatch.SYNC_TOUCHED, ["parent"])
+dispatch.send(dispatch.SYNC_TOUCHED, "parent")
 if "fork" in sys.argv:
     child = os.fork()
     if child:
         os.waitpid(child, 0)
     else:
-        dispatch.send(dispatch.SYNC_TOUCHED, ["child"])
+        dispatch.send(dispatch.SYNC_TOUCHED, "child")
 """
 
 
@@ -284,7 +268,7 @@ def keys_after_a_process(folder: Path, *arguments: str) -> list[str]:
     subprocess.run(command, check=True, timeout=60, env=environment)
     messages = [json.loads(path.read_bytes()) for path in folder.glob("*.msg")]
     bodies = [json.loads(base64.b64decode(message["body"])) for message in messages]
-    return sorted(key for (keys,), *_rest in bodies for key in keys)
+    return sorted(key for (key,), *_rest in bodies)
 
 
 def test_process_that_ends_sends_its_last_messages(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from waffle.models import Switch
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Touch
 from mozillians_basket.receivers import Watch, touch_deleted, touch_saved, watches
+from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.site import BasketSite, Policy, Trigger
 from project.groups.models import Membership
 from project.people.models import UserProfile, Vouch
@@ -58,9 +59,9 @@ def test_vouch_is_one_insert_and_one_message(
     assert statements_on_tables(captured) == ["INSERT"]
     touch = Touch.objects.get()
     assert (touch.member_id, touch.source, touch.cause) == (profile.pk, "people.Vouch", "created")
-    ((name, keys),) = broker.messages
+    ((name, oldest),) = broker.messages
     assert name == "sync_touched"
-    assert touch.pk in keys
+    assert oldest <= touch.pk
 
 
 def test_changed_full_name_is_noted_without_a_message(
@@ -127,9 +128,9 @@ def test_changed_address_is_one_insert_with_the_old_address_and_one_message(
     touch = Touch.objects.get()
     assert (touch.source, touch.source_key, touch.path) == ("auth.User", str(user.pk), "profile")
     assert touch.email == old
-    ((name, keys),) = broker.messages
+    ((name, oldest),) = broker.messages
     assert name == "sync_touched"
-    assert touch.pk in keys
+    assert oldest <= touch.pk
 
 
 @pytest.mark.parametrize(
@@ -203,8 +204,8 @@ def test_every_save_is_a_message_where_all_fields_matter(
     with commit():
         vouch.save()
 
-    ((_name, keys),) = broker.messages
-    assert Touch.objects.get().pk in keys
+    ((_name, oldest),) = broker.messages
+    assert oldest <= Touch.objects.get().pk
 
 
 def test_row_that_goes_to_another_member_touches_both(
@@ -220,8 +221,8 @@ def test_row_that_goes_to_another_member_touches_both(
 
     touches = Touch.objects.filter(source="people.Vouch")
     assert {touch.member_id for touch in touches} == {profile.pk, other.pk}
-    ((_name, keys),) = broker.messages
-    assert set(keys) >= {touch.pk for touch in touches}
+    ((_name, oldest),) = broker.messages
+    assert oldest <= min(touch.pk for touch in touches)
 
 
 @pytest.mark.parametrize("former", ["no key", 10**30])
@@ -244,17 +245,20 @@ def test_many_changes_in_one_transaction_are_one_message(broker: Broker, commit:
     with commit(), transaction.atomic():
         VouchFactory.create_batch(3)
 
-    touch_ids = Touch.objects.order_by("pk").values_list("pk", flat=True)
-    assert broker.messages == [("sync_touched", list(touch_ids))]
+    oldest = Touch.objects.order_by("pk").values_list("pk", flat=True)[0]
+    assert broker.messages == [("sync_touched", oldest)]
 
 
-def test_large_transaction_is_a_sweep(broker: Broker, commit: Commit, settings: Any) -> None:
-    settings.BASKET_TOUCHES_PER_MESSAGE = 2
+def test_transaction_with_more_touches_than_a_drain_takes_is_drained_whole(
+    basket: SandboxServer, commit: Commit, settings: Any
+) -> None:
+    settings.BASKET_DRAIN_SIZE = 2
 
-    with commit(), transaction.atomic():
+    with commit():
         VouchFactory.create_batch(3)
 
-    assert broker.messages == [("sweep",)]
+    assert not Touch.objects.exists()
+    assert len(basket.people) == 3
 
 
 def test_touches_before_a_captured_block_do_not_swallow_its_message(
@@ -265,8 +269,10 @@ def test_touches_before_a_captured_block_do_not_swallow_its_message(
     with commit():
         membership = MembershipFactory.create(profile=profile)
 
-    ((_name, keys),) = broker.messages
-    assert Touch.objects.get(source="groups.Membership", member=membership.profile).pk in keys
+    touch = Touch.objects.get(source="groups.Membership", member=membership.profile)
+    ((name, oldest),) = broker.messages
+    assert name == "sync_touched"
+    assert oldest <= touch.pk
 
 
 def test_deleted_user_leaves_the_address_of_the_member(profile: UserProfile) -> None:
@@ -289,9 +295,9 @@ def test_deleted_row_touches_its_member(
 
     touch = Touch.objects.get()
     assert (touch.member_id, touch.cause) == (profile.pk, "deleted")
-    ((name, keys),) = broker.messages
+    ((name, oldest),) = broker.messages
     assert name == "sync_touched"
-    assert touch.pk in keys
+    assert oldest <= touch.pk
 
 
 def test_user_without_a_profile_touches_no_member(broker: Broker) -> None:

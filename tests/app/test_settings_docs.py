@@ -32,7 +32,6 @@ def test_a_setting_has_a_row_with_type_default_and_example(name):
         ("LEASE_SECONDS", 120),
         ("MAX_IN_FLIGHT", 500),
         ("DRAIN_SIZE", 200),
-        ("TOUCHES_PER_MESSAGE", 100),
         ("RECHECK_SECONDS", 60),
         ("REMOVAL_GRACE_SECONDS", 3600),
         ("BREAKER_FAILURES", 5),

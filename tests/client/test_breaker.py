@@ -46,7 +46,16 @@ def failing(ids: Iterable[int], error: BasketError = DOWN) -> dict[int, BasketEr
 
 
 def is_open() -> bool:
-    return breaker.is_open(Status.read())
+    return Status.read().is_open
+
+
+def note(call: str, results: dict[int, Any]) -> bool:
+    """Count results; return whether the breaker is open afterwards."""
+    return breaker.note(call, results, Status.read()).is_open
+
+
+def note_settled(contact_id: int) -> None:
+    breaker.note_settled(Status.read(), [contact_id])
 
 
 def let_probe() -> None:
@@ -63,14 +72,14 @@ def take_probe(candidates: list[int]) -> int:
 def open_breaker(
     ids: Iterable[int] = (1, 2, 3, 4, 5), call: str = "lookup", error: BasketError = DOWN
 ) -> None:
-    assert breaker.note(call, failing(ids, error))
+    assert note(call, failing(ids, error))
 
 
 def test_failures_in_a_row_open_the_breaker(caplog: pytest.LogCaptureFixture) -> None:
-    assert not breaker.note("lookup", failing([1, 2, 3, 4]))
+    assert not note("lookup", failing([1, 2, 3, 4]))
     assert not is_open()
 
-    assert breaker.note("lookup", failing([5]))
+    assert note("lookup", failing([5]))
 
     assert is_open()
     assert "unavailable, HTTP 503" in caplog.text
@@ -78,30 +87,30 @@ def test_failures_in_a_row_open_the_breaker(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_success_of_the_same_call_ends_a_run_of_failures() -> None:
-    breaker.note("lookup", failing([1, 2, 3, 4]))
-    breaker.note("lookup", {5: None})
+    note("lookup", failing([1, 2, 3, 4]))
+    note("lookup", {5: None})
 
-    assert not breaker.note("lookup", failing([6]))
+    assert not note("lookup", failing([6]))
 
 
 def test_success_of_another_call_ends_no_run_of_failures() -> None:
-    breaker.note("subscribe", failing([1, 2, 3, 4]))
-    breaker.note("lookup", {5: None})
+    note("subscribe", failing([1, 2, 3, 4]))
+    note("lookup", {5: None})
 
-    assert breaker.note("subscribe", failing([6]))
+    assert note("subscribe", failing([6]))
 
 
 def test_success_and_failure_of_another_call_end_no_run_either() -> None:
-    breaker.note("subscribe", failing([1, 2, 3, 4]))
+    note("subscribe", failing([1, 2, 3, 4]))
 
-    assert breaker.note("lookup", {5: None, 6: DOWN})
+    assert note("lookup", {5: None, 6: DOWN})
 
 
 def test_only_failures_after_the_last_success_of_a_share_count() -> None:
     outcomes = failing(range(1, 8)) | {8: None} | failing(range(9, 13))
 
-    assert not breaker.note("lookup", outcomes)
-    assert breaker.note("lookup", failing([13]))
+    assert not note("lookup", outcomes)
+    assert note("lookup", failing([13]))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +126,7 @@ def test_only_failures_after_the_last_success_of_a_share_count() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_errors_that_concern_one_contact_count_for_nothing(error: BasketError) -> None:
-    assert not breaker.note("subscribe", failing(range(1, 20), error))
+    assert not note("subscribe", failing(range(1, 20), error))
     assert Status.read().failures == 0
 
 
@@ -125,22 +134,10 @@ def test_nothing_is_written_while_all_is_well(django_assert_num_queries: Any) ->
     Status.read()
 
     with django_assert_num_queries(1):
-        breaker.note("lookup", {1: None, 2: BasketRefused(2)})
+        note("lookup", {1: None, 2: BasketRefused(2)})
 
 
-def test_while_open_only_the_probe_may_call() -> None:
-    open_breaker()
-    let_probe()
-
-    before = breaker.may_call(Status.read(), {1, 2, 9})
-    probe = breaker.take_probe([9])
-
-    assert before == frozenset()
-    assert breaker.may_call(Status.read(), {1, 2, 9}) == {probe} == {9}
-
-
-def test_while_closed_everybody_may_call() -> None:
-    assert breaker.may_call(Status.read(), {1, 2}) == {1, 2}
+def test_closed_breaker_has_no_probe() -> None:
     assert breaker.take_probe([1]) is None
 
 
@@ -174,7 +171,7 @@ def test_probe_prefers_a_contact_that_failed() -> None:
 def test_every_second_probe_is_a_contact_that_did_not_fail() -> None:
     open_breaker()
     let_probe()
-    breaker.note("lookup", failing([take_probe([4, 9])]))
+    note("lookup", failing([take_probe([4, 9])]))
     let_probe()
 
     assert breaker.take_probe([4, 9]) == 9
@@ -188,7 +185,7 @@ def test_probes_that_fail_come_at_growing_intervals() -> None:
         next_probe_at = Status.read().next_probe_at or timezone.now()
         waits.append(round((next_probe_at - timezone.now()).total_seconds(), 1))
         let_probe()
-        assert breaker.note("lookup", failing([take_probe([1])]))
+        assert note("lookup", failing([take_probe([1])]))
 
     floors = [5, 10, 30, 60, 120, 300, 300, 300]
     assert all(f - 0.5 <= w <= 1.2 * f for f, w in zip(floors, waits, strict=True)), waits
@@ -201,8 +198,8 @@ def test_probe_that_makes_the_failing_call_closes_the_breaker(
     let_probe()
     probe = take_probe([1])
 
-    assert breaker.note("lookup", {probe: None})
-    assert not breaker.note("subscribe", {probe: None})
+    assert note("lookup", {probe: None})
+    assert not note("subscribe", {probe: None})
 
     assert not is_open()
     assert "closed" in caplog.text
@@ -214,9 +211,9 @@ def test_probe_that_gets_through_all_its_steps_closes_the_breaker() -> None:
     let_probe()
     breaker.take_probe([9])
 
-    breaker.note_settled(8)
+    note_settled(8)
     meanwhile = is_open()
-    breaker.note_settled(9)
+    note_settled(9)
 
     assert (meanwhile, is_open()) == (True, False)
 
@@ -225,10 +222,10 @@ def test_outage_uses_up_no_attempts() -> None:
     ids = contacts(3, attempts=1, not_before=timezone.now(), problem="unavailable")
     parked = ids[0]
     Contact.objects.filter(pk=parked).update(parked=True, attempts=2)
-    breaker.note("lookup", failing(ids))
-    breaker.note("lookup", failing([parked]))
+    note("lookup", failing(ids))
+    note("lookup", failing([parked]))
 
-    opened = breaker.note("lookup", failing([99]))
+    opened = note("lookup", failing([99]))
 
     assert opened
     assert set(Contact.objects.values_list("attempts", "not_before", "parked")) == {
@@ -239,9 +236,9 @@ def test_outage_uses_up_no_attempts() -> None:
 def test_outage_takes_nothing_back_that_was_not_its_own() -> None:
     [limited, other] = contacts(2, attempts=3, not_before=timezone.now(), problem="rate limit")
     Contact.objects.filter(pk=other).update(problem="unavailable")
-    breaker.note("lookup", failing([limited]) | failing([90, 91, 92]))
+    note("lookup", failing([limited]) | failing([90, 91, 92]))
 
-    breaker.note("lookup", failing([93]))
+    note("lookup", failing([93]))
 
     assert list(Contact.objects.order_by("pk").values_list("attempts", flat=True)) == [3, 3]
     assert not Contact.objects.filter(not_before=None).exists()
@@ -250,7 +247,7 @@ def test_outage_takes_nothing_back_that_was_not_its_own() -> None:
 def test_memory_of_an_outage_is_bounded() -> None:
     open_breaker()
 
-    breaker.note("lookup", failing(range(1000, 1500)))
+    note("lookup", failing(range(1000, 1500)))
 
     assert len(Status.read().failed_contacts) == 100
 
@@ -260,13 +257,13 @@ def test_contact_that_always_fails_does_not_hold_up_the_others(settings: Any) ->
     [bad, good] = contacts(2, problem="unavailable")
 
     for _ in range(3):
-        while not breaker.note("unsubscribe", failing([bad])):
+        while not note("unsubscribe", failing([bad])):
             Contact.objects.filter(pk=bad).update(attempts=F("attempts") + 1)
         let_probe()
-        breaker.note("unsubscribe", failing([take_probe([bad, good])]))
+        note("unsubscribe", failing([take_probe([bad, good])]))
         let_probe()
-        breaker.note("lookup", {take_probe([bad, good]): None})
-        breaker.note_settled(good)
+        note("lookup", {take_probe([bad, good]): None})
+        note_settled(good)
         assert not is_open()
 
     contact = Contact.objects.get(pk=bad)
@@ -280,7 +277,7 @@ def test_contact_that_alone_had_opened_the_breaker_waits_when_others_get_through
     open_breaker([bad], error=WRONG_KEY)
     let_probe()
 
-    breaker.note("lookup", {take_probe([99]): None})
+    note("lookup", {take_probe([99]): None})
 
     contact = Contact.objects.get()
     assert (contact.attempts, contact.problem, contact.parked) == (1, "misconfigured", False)
@@ -292,7 +289,7 @@ def test_end_of_an_outage_costs_those_who_failed_nothing() -> None:
     open_breaker(ids)
     let_probe()
 
-    breaker.note("lookup", {take_probe([99]): None})
+    note("lookup", {take_probe([99]): None})
 
     assert set(Contact.objects.values_list("attempts", "not_before")) == {(0, None)}
 
@@ -300,12 +297,12 @@ def test_end_of_an_outage_costs_those_who_failed_nothing() -> None:
 def test_wrong_key_stops_everybody_and_admins_are_told_once(settings: Any) -> None:
     settings.BASKET_MANAGERS = ["newsletters@example.org"]
 
-    assert breaker.note("lookup", {1: None, 2: WRONG_KEY, 3: None})
+    assert note("lookup", {1: None, 2: WRONG_KEY, 3: None})
     for _ in range(3):
         let_probe()
-        assert breaker.note("lookup", failing([take_probe([2])], WRONG_KEY))
-    breaker.note("lookup", {2: None})
-    assert breaker.note("lookup", {2: WRONG_KEY})
+        assert note("lookup", failing([take_probe([2])], WRONG_KEY))
+    note("lookup", {2: None})
+    assert note("lookup", {2: WRONG_KEY})
 
     assert Status.read().reason == Status.Reason.MISCONFIGURED
     [message] = mail.outbox
@@ -315,7 +312,7 @@ def test_wrong_key_stops_everybody_and_admins_are_told_once(settings: Any) -> No
 
 def test_admins_are_told_of_a_wrong_key_again_after_a_day() -> None:
     open_breaker([1], error=WRONG_KEY)
-    breaker.note("lookup", {1: None})
+    note("lookup", {1: None})
 
     with time_machine.travel(timezone.now() + timedelta(hours=25), tick=False):
         open_breaker([1], error=WRONG_KEY)
@@ -348,8 +345,8 @@ def test_newsletter_that_the_catalogue_lacks_is_paused_and_told_once(
 ) -> None:
     settings.BASKET_MANAGERS = ["newsletters@example.org"]
 
-    first = breaker.note_unknown_newsletters({"mozilla-phone", "mozila-nda"})
-    again = breaker.note_unknown_newsletters({"mozila-nda"})
+    first = breaker.pause_unknown_newsletters({"mozilla-phone", "mozila-nda"})
+    again = breaker.pause_unknown_newsletters({"mozila-nda"})
 
     assert first == again == Status.read().unknown == {"mozila-nda"}
     [message] = mail.outbox
@@ -361,7 +358,7 @@ def test_newsletter_that_the_catalogue_lacks_is_paused_and_told_once(
 def test_only_newsletter_of_a_call_is_the_unknown_one_whatever_the_catalogue_says(
     basket: SandboxServer,
 ) -> None:
-    assert breaker.note_unknown_newsletters({"mozilla-phone"}) == {"mozilla-phone"}
+    assert breaker.pause_unknown_newsletters({"mozilla-phone"}) == {"mozilla-phone"}
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"kind": "malformed"}])
@@ -370,12 +367,12 @@ def test_catalogue_that_cannot_be_read_tells_nothing_of_two_newsletters(
 ) -> None:
     basket.fail("newsletters", **fault)
 
-    assert breaker.note_unknown_newsletters({"mozila-phone", "mozilla-nda"}) == frozenset()
+    assert breaker.pause_unknown_newsletters({"mozila-phone", "mozilla-nda"}) == frozenset()
 
 
 def test_newsletter_goes_on_once_the_catalogue_has_it(basket: SandboxServer, settings: Any) -> None:
     settings.BASKET_NEWSLETTERS = ["a-new-one", "another"]
-    breaker.note_unknown_newsletters({"a-new-one", "another"})
+    breaker.pause_unknown_newsletters({"a-new-one", "another"})
     breaker.look_for_newsletters()
     meanwhile = Status.read().unknown
     basket.load_newsletters({"a-new-one": {"title": "A new one"}})
@@ -391,7 +388,7 @@ def test_catalogue_is_asked_at_most_every_five_minutes(
     basket: SandboxServer, settings: Any
 ) -> None:
     settings.BASKET_NEWSLETTERS = ["a-missing-one"]
-    breaker.note_unknown_newsletters({"a-missing-one"})
+    breaker.pause_unknown_newsletters({"a-missing-one"})
     basket.clear_requests()
 
     for minutes in (0, 1, 4, 6, 7):
@@ -413,7 +410,7 @@ def test_catalogue_is_not_asked_without_a_reason(basket: SandboxServer, settings
 
 
 def test_newsletter_that_is_no_longer_the_site_s_is_dropped(basket: SandboxServer) -> None:
-    breaker.note_unknown_newsletters({"given-up"})
+    breaker.pause_unknown_newsletters({"given-up"})
     basket.clear_requests()
 
     breaker.look_for_newsletters()
@@ -424,7 +421,7 @@ def test_newsletter_that_is_no_longer_the_site_s_is_dropped(basket: SandboxServe
 
 def test_catalogue_stays_behind_the_switch(basket: SandboxServer) -> None:
     with override_switch(SWITCH, active=False):
-        assert breaker.note_unknown_newsletters({"a", "b"}) == frozenset()
+        assert breaker.pause_unknown_newsletters({"a", "b"}) == frozenset()
 
     assert basket.requests == []
 
@@ -473,11 +470,11 @@ def test_outage_over_http_is_counted_and_ends(basket: SandboxServer) -> None:
 
     results = calls.fan_out(calls.look_up, emails)
     errors = [each if isinstance(each, BasketError) else None for each in results]
-    opened = breaker.note("lookup", dict(zip(ids, errors, strict=True)))
+    opened = note("lookup", dict(zip(ids, errors, strict=True)))
     basket.heal(fault)
     let_probe()
     probe = take_probe(ids)
     found = calls.look_up(Contact.objects.get(pk=probe).email)
-    closed = not breaker.note("lookup", {probe: None})
+    closed = not note("lookup", {probe: None})
 
     assert (opened, found, closed) == (True, None, True)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-import requests
+import urllib3
 from waffle.testutils import override_switch
 
 from mozillians_basket.client import calls
@@ -22,7 +22,7 @@ from mozillians_basket.exceptions import (
     NewsletterNotFound,
     StepFailed,
 )
-from mozillians_basket.rules.answers import Person
+from mozillians_basket.rules.answers import BLOCKED_DOMAIN, Person
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.client.conftest import FOUND, TOKEN, Server
 
@@ -118,7 +118,10 @@ def test_subscribe_sends_the_fields_and_what_the_settings_say(
 def test_blocked_domain_is_told_by_the_missing_token(basket: SandboxServer) -> None:
     basket.load_newsletters({}, blocked_domains=["blocked.example.com"])
 
-    assert calls.subscribe("member@blocked.example.com", {"mozilla-phone"}, {}) == ""
+    with pytest.raises(BasketRefused) as caught:
+        calls.subscribe("member@blocked.example.com", {"mozilla-phone"}, {})
+
+    assert caught.value.code == BLOCKED_DOMAIN
     assert basket.people == {}
 
 
@@ -350,7 +353,7 @@ def test_fault_of_this_side_is_not_taken_for_basket_s(
     def broken(*_arguments: Any, **_given: Any) -> None:
         raise AttributeError(f"nothing of that name at {EMAIL}")
 
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", broken)
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", broken)
 
     with pytest.raises(StepFailed) as caught:
         call()

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -33,6 +34,9 @@ from mozillians_basket.exceptions import (
 from mozillians_basket.rules.answers import Person
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.client.conftest import EMAIL, FOUND, TOKEN, Server
+
+#: A self-signed certificate for 127.0.0.1, with its key.
+CERTIFICATE = Path(__file__).with_name("certificate.pem")
 
 
 def emails(count: int) -> list[tuple[str]]:
@@ -172,6 +176,31 @@ def test_authorities_of_the_environment_are_used(
 
     with pytest.raises(StepFailed, match="OSError"):
         calls.look_up(EMAIL)
+
+
+@pytest.fixture
+def secure_server(server: Server, settings: Any) -> Server:
+    """The server behind TLS, with a certificate that only the tests know."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    settings.BASKET_URL = server.url.replace("http://", "https://")
+    return server
+
+
+def test_certificate_of_an_unknown_authority_is_not_trusted(secure_server: Server) -> None:
+    with pytest.raises(BasketUnavailable):
+        calls.look_up(EMAIL)
+
+    assert secure_server.received == []
+
+
+def test_certificate_of_an_authority_of_the_environment_is_trusted(
+    secure_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+
+    assert calls.look_up(EMAIL) == Person(EMAIL, TOKEN)
 
 
 def test_another_url_is_used_at_once(server: Server, settings: Any) -> None:

@@ -180,10 +180,12 @@ class TablesWorld(World):
             lease, steps = outcome.lease, outcome.steps
             if Step.SUBSCRIBE in steps:
                 self.between_steps()
-                lease = sync.subscribe(lease, last=Step.UNSUBSCRIBE not in steps).lease
+                lease = sync.make_calls(
+                    Step.SUBSCRIBE, lease, last=Step.UNSUBSCRIBE not in steps
+                ).lease
             if Step.UNSUBSCRIBE in steps:
                 self.between_steps()
-                sync.unsubscribe(lease)
+                sync.make_calls(Step.UNSUBSCRIBE, lease, last=True)
         except Killed:
             Contact.objects.exclude(lease="").update(leased_until=self.now - timedelta(seconds=1))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from mozillians_basket.rules.answers import Answer, Kind, Person
+from mozillians_basket.rules.answers import BLOCKED_DOMAIN, Answer, Kind, Person
 from mozillians_basket.rules.evaluate import contact_key
 
 NO_ANSWER = Answer(Kind.UNCLEAR, code="timeout", wait=timedelta(seconds=10))
@@ -39,6 +39,7 @@ class FakeBasket:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
         self.people: list[Record] = []
+        self.lost: list[Record] = []
         self.queue: list[tuple[datetime, Callable[[], object]]] = []
         self.unsubscribe_delays = [timedelta(seconds=1)]
         """When each copy of the next unsubscribe is carried out; two make it a double."""
@@ -112,7 +113,7 @@ class FakeBasket:
         if contact_key(email) in self.refused_subscribes:
             return Answer(Kind.REFUSED, code="11")
         if contact_key(email).partition("@")[2] in self.blocked:
-            return Answer(Kind.DONE)
+            return Answer(Kind.REFUSED, code=BLOCKED_DOMAIN)
         fault = self._meet_fault()
         if fault is Fault.LOST_BEFORE:
             return NO_ANSWER
@@ -193,7 +194,13 @@ class FakeBasket:
 
     def lose_people(self, *emails: str) -> None:
         lost = [self.find(email) for email in emails] if emails else list(self.people)
+        self.lost += [person for person in self.people if person in lost]
         self.people = [person for person in self.people if person not in lost]
+
+    def restore_people(self) -> None:
+        """Bring lost people back as they were, but for those whom Basket has made again."""
+        self.people += [person for person in self.lost if self.find(person.email) is None]
+        self.lost.clear()
 
     def lose_newsletter(self, newsletter: str, *emails: str) -> None:
         for person in [p for e in emails if (p := self.find(e))] if emails else self.people:

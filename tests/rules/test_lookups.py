@@ -99,7 +99,8 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=False, **SEEN), WITHOUT, None, Meaning.MISSING),
         # confirmed and seen; nobody, neither under the address nor under the token
         (table(wanted=True, **SEEN), None, None, Meaning.LOST),
-        (table(wanted=True, **LOST), WITHOUT, None, Meaning.ABSENT),
+        (table(wanted=True, **LOST), WITHOUT, None, Meaning.MISSING),
+        (table(wanted=True, **LOST | {"seen_at": None}), WITHOUT, None, Meaning.ABSENT),
         (table(wanted=True, **LOST), SHOWN, None, Meaning.WANTED),
         # wanted, not confirmed, not refused; not subscribed
         (table(wanted=True), None, None, Meaning.LACKING),
@@ -421,6 +422,25 @@ def test_lost_newsletter_stays_lost_when_another_call_makes_the_person_anew(worl
     assert world.subscription(ANA, PHONE).state == State.LOST
 
 
+def test_opt_out_made_before_a_loss_is_found_when_the_people_are_back(world: World) -> None:
+    others = [(f"other{number}", f"other{number}@example.com", PHONE) for number in range(60)]
+    joined(world, ("ana", ANA, PHONE), *others)
+    world.basket.own_unsubscribe(ANA, PHONE)
+    world.basket.lose_people()
+    look(world)
+    lost = world.subscription(ANA, PHONE).state
+    world.basket.restore_people()
+
+    for _ in range(3):
+        look(world)
+    world.settle()
+
+    assert lost == State.LOST
+    assert world.subscription(ANA, PHONE).state == State.OPTED_OUT
+    assert opt_outs(world) == 1
+    assert world.basket.has(ANA) == set()
+
+
 @pytest.mark.parametrize("word", ["order", "opt in", "retry"])
 def test_lost_newsletter_is_subscribed_again_on_request(world: World, word: str) -> None:
     joined(world, ("ana", ANA, PHONE))
@@ -614,3 +634,27 @@ def test_confirmed_while_a_question_was_open_is_subscribed_again(world: World) -
     world.settle()
 
     assert world.basket.has(ANA) == {PHONE}
+
+
+def test_member_who_opted_out_of_everything_may_come_back_at_another_address(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.opt_out_of_all(ANA)
+    world.verify(ANA)
+    world.settle()
+    world.change_email("ana", NEW)
+    world.settle()
+
+    world.basket.own_subscribe(NEW, EXTRA)
+    world.verify(NEW)
+    world.settle()
+
+    assert world.basket.has(NEW) == {EXTRA}
+    assert world.decision("ana", EXTRA).wanted
+    assert world.decision("ana", EXTRA).opted_out_at is None
+
+
+def test_newsletter_that_nobody_decided_on_and_nobody_has_leaves_no_row(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+
+    newsletters = {row.newsletter for row in world.rows.subscriptions.values()}
+    assert newsletters == {PHONE}

@@ -297,7 +297,8 @@ class World:
                 failed[contact_id] = person
                 continue
             by_token = None
-            if answers.ask_by_token(rows, contact_id, person):
+            mine = [row for row in rows.subscriptions.values() if row.contact_id == contact.id]
+            if person is None and answers.ask_by_token(contact, mine):
                 by_token = self.basket.look_up_token(contact.token)
             there = self.contact(by_token.email) if by_token else None
             elsewhere = there is not None and bool(rows.at(there))

@@ -72,7 +72,7 @@ def test_a_step_reads_what_was_committed_while_it_waited(
     with transaction.atomic():
         list(Member.objects.select_for_update())
         Decision.objects.update(wanted=False)
-        step = elsewhere(lambda: sync.subscribe(lease, last=True))
+        step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
         wait_for_locks()
     step.result(20)
 
@@ -85,7 +85,7 @@ def test_a_step_that_lost_its_lease_while_it_waited_calls_nobody_and_writes_noth
 ) -> None:
     with transaction.atomic():
         Contact.objects.update(lease="another-1")
-        step = elsewhere(lambda: sync.subscribe(lease, last=True))
+        step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
         wait_for_locks()
     step.result(20)
 
@@ -98,7 +98,7 @@ def test_an_answer_is_not_written_down_under_a_lease_that_was_lost_during_the_ca
     lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
 ) -> None:
     basket.fail("subscribe", kind="delay", seconds=1, times=1)
-    step = elsewhere(lambda: sync.subscribe(lease, last=True))
+    step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
     begun = Subscription.objects.filter(requested_at__isnull=False)
     wait_until(begun.exists, timeout=20, what="the call")
 

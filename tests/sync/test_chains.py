@@ -33,15 +33,15 @@ def calls(basket):
 
 
 def test_a_step_that_was_not_foreseen_is_done_by_another_sync(basket, joining, monkeypatch):
-    subscribe = sync.subscribe
+    make_calls = sync.make_calls
 
-    def interrupted(lease, **options):
-        monkeypatch.setattr(sync, "subscribe", subscribe)
+    def interrupted(*arguments, **options):
+        monkeypatch.setattr(sync, "make_calls", make_calls)
         joining.vouches_received.all().delete()
         drain_everything()
-        return subscribe(lease, **options)
+        return make_calls(*arguments, **options)
 
-    monkeypatch.setattr(sync, "subscribe", interrupted)
+    monkeypatch.setattr(sync, "make_calls", interrupted)
     tasks.lookup_users_task.delay()
 
     assert calls(basket) == ["lookup", "subscribe", "lookup", "unsubscribe"]

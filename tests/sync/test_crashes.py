@@ -157,14 +157,13 @@ def test_a_step_delivered_again_during_its_call_does_nothing(
 
     def delivered_again(*args):
         monkeypatch.setattr(sync.calls, call, original)
-        again = sync.subscribe if call == "subscribe" else sync.unsubscribe
-        again(leases[-1], **({"last": False} if call == "subscribe" else {}))
+        sync.make_calls(sync.Step(call), leases[-1], last=call == "unsubscribe")
         return original(*args)
 
     monkeypatch.setattr(sync.calls, call, delivered_again)
     leases.append(outcome.lease)
-    leases.append(sync.subscribe(outcome.lease, last=False).lease)
-    sync.unsubscribe(leases[-1])
+    leases.append(sync.make_calls(sync.Step.SUBSCRIBE, outcome.lease, last=False).lease)
+    sync.make_calls(sync.Step.UNSUBSCRIBE, leases[-1], last=True)
 
     requests = [request.endpoint for request in basket.requests]
     assert requests == ["lookup", "lookup", "subscribe", "unsubscribe"]
@@ -196,8 +195,8 @@ def test_a_worker_that_lost_its_lease_calls_nobody_and_writes_nothing(basket, mo
     leases = {queue.claim(10)[0]}
     basket.clear_requests()
 
-    sync.subscribe(lost.lease, last=False)
-    sync.unsubscribe(lost.lease)
+    sync.make_calls(sync.Step.SUBSCRIBE, lost.lease, last=False)
+    sync.make_calls(sync.Step.UNSUBSCRIBE, lost.lease, last=True)
 
     assert basket.requests == []
     assert set(Contact.objects.exclude(lease="").values_list("lease", flat=True)) == leases
@@ -285,8 +284,8 @@ def test_a_contact_that_breaks_its_share_is_parked_and_the_others_go_on(
     drain_everything()
     poison, read = contact_of(vouched).pk, sync.locked_share
 
-    def broken(lease):
-        rows, ids = read(lease)
+    def broken(*arguments, **options):
+        rows, ids = read(*arguments, **options)
         if poison in ids:
             raise ZeroDivisionError("somebody@example.com")
         return rows, ids
