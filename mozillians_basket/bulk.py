@@ -16,12 +16,14 @@ from mozillians_basket.ledger import decisions, history, touches
 from mozillians_basket.ledger.share import Context, alias, locked_members, read, write
 from mozillians_basket.ledger.touches import Drained, drained_members, locked_touches
 from mozillians_basket.models import (
+    Approval,
     BulkItem,
     BulkRequest,
     Contact,
     Event,
     Member,
     Problem,
+    Subscription,
 )
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result
@@ -344,6 +346,25 @@ def progress_of_all(requests: Iterable[BulkRequest]) -> dict[int, Counter[str]]:
         for pk, state, number in items.values_list("request", "state").annotate(n=Count("pk")):
             found[pk][state] = number
     return found
+
+
+def waiting_for_answer(request: BulkRequest) -> "QuerySet[BulkItem]":
+    """
+    Return the pending items of members who wait for an answer to a possible loss.
+
+    What they were subscribed to is missing at Basket, and an admin has to say why.
+    """
+    asked = Approval.objects.using(alias()).filter(
+        kind=Approval.Kind.LOSS, closed_at=None, newsletter__in=request.newsletters
+    )
+    newsletters = list(asked.values_list("newsletter", flat=True))
+    missing = Subscription.objects.using(alias()).filter(
+        contact__members__site_member=OuterRef("member"),
+        newsletter__in=newsletters,
+        missing_at__isnull=False,
+    )
+    items = BulkItem.objects.using(alias()).filter(request=request, state=BulkItem.State.PENDING)
+    return items.filter(Exists(missing)) if newsletters else items.none()
 
 
 def _requests() -> "QuerySet[BulkRequest]":

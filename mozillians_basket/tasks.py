@@ -212,6 +212,7 @@ def sweep() -> None:
         touches.drain_all,
         bulk.advance,
         verification.conclude,
+        approvals.notify,
     ):
         try:
             part()

@@ -8,16 +8,18 @@ from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mozillians_basket.admin.addresses import shown
+from mozillians_basket.admin.exports import csv_of_question
 from mozillians_basket.admin.pages import (
     BasketPages,
-    may_change_newsletters,
+    may_manage_basket,
     standing_of_basket,
 )
 from mozillians_basket.admin.people import members
@@ -82,7 +84,29 @@ class BrakePages(BasketPages):
         return [
             path(f"{page}/", view(self.questions_view), {"kind": kind}, name=_name(kind))
             for kind, page in PAGES.items()
-        ] + super().get_urls()
+        ] + [
+            path(
+                "questions/<int:key>/csv/",
+                view(self.csv_view),
+                name="mozillians_basket_status_question_csv",
+            ),
+            *super().get_urls(),
+        ]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Admins who may answer questions may see the overview and the questions too."""
+        return may_manage_basket(request) or super().has_view_permission(request, obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """As above, for the admin's index."""
+        return may_manage_basket(request) or super().has_module_permission(request)
+
+    def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
+        """Return all members that an open question is about, to download."""
+        if not may_manage_basket(request):
+            raise PermissionDenied
+        rows = Approval.objects.using(alias()).filter(closed_at__isnull=True)
+        return csv_of_question(get_object_or_404(rows, pk=key), request)
 
     def questions_view(self, request: HttpRequest, kind: Approval.Kind) -> HttpResponse:
         """Show the open questions of a kind, and take an admin's answer to one of them."""
@@ -90,7 +114,7 @@ class BrakePages(BasketPages):
             raise PermissionDenied
         form = None
         if request.method == "POST":
-            if not may_change_newsletters(request):
+            if not may_manage_basket(request):
                 raise PermissionDenied
             form = AnswerForm(request.POST, kind=kind)
             if self._is_pointless(request, kind) or (
@@ -139,7 +163,8 @@ class BrakePages(BasketPages):
         self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm | None
     ) -> HttpResponse:
         context = standing_of_basket()
-        may_answer = may_change_newsletters(request) and context["basket_switch_is_on"]
+        may_manage = may_manage_basket(request)
+        may_answer = may_manage and context["basket_switch_is_on"]
         context |= {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
@@ -148,6 +173,7 @@ class BrakePages(BasketPages):
             else _("Subscriptions gone at Basket"),
             "is_brake": kind == Kind.BRAKE,
             "may_answer": may_answer,
+            "may_manage": may_manage,
             "questions": [
                 {
                     "approval": row,
@@ -181,7 +207,7 @@ class BrakePages(BasketPages):
 def _open(kind: Approval.Kind) -> list[Approval]:
     """The questions of a kind that are not closed, answered ones included."""
     rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
-    return list(rows.select_related("actor").order_by("newsletter"))
+    return list(rows.select_related("actor", "caused_by").order_by("newsletter"))
 
 
 def _answered_newsletter(form: AnswerForm | None) -> Any:

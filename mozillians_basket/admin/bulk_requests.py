@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.drafts import DraftPages
-from mozillians_basket.admin.exports import csv_of
+from mozillians_basket.admin.exports import csv_of_bulk_request
 from mozillians_basket.admin.failures import failures_of, skipped_of
 from mozillians_basket.admin.pages import (
     BasketPages,
@@ -137,6 +137,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
                 "progress": progress,
                 "numbers": numbers_of(progress),
                 "stopped": _stopped(row),
+                "waiting_for_answer": bulk.waiting_for_answer(row).count(),
                 "may_change": may_change_newsletters(request),
                 "skipped": skipped_of(row) if progress.over and progress.skipped else [],
                 "failures": failures_of(row, progress.failed, request, self.admin_site),
@@ -190,7 +191,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         """Return all members of a request, to download."""
         if not may_change_newsletters(request):
             raise PermissionDenied
-        return csv_of(self._row(request, key), request)
+        return csv_of_bulk_request(self._row(request, key), request)
 
     def _went_through(self, request: HttpRequest, row: BulkRequest, text: str) -> None:
         wake_sweeper()

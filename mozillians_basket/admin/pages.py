@@ -20,17 +20,27 @@ else:
 
 def standing_of_basket() -> dict[str, Any]:
     """The template context of ``banner.html``: the switch, the breaker and open questions."""
-    open_kinds = Approval.objects.filter(closed_at__isnull=True).values_list("kind", flat=True)
+    questions = Approval.objects.filter(closed_at__isnull=True).order_by("kind", "newsletter")
     return {
         "basket_switch_is_on": switch_is_on(),
         "basket_status": Status.read(),
-        "basket_questions": sorted(set(open_kinds)),
+        "basket_questions": list(questions),
     }
 
 
 def may_change_newsletters(request: HttpRequest) -> bool:
     """Whether this admin may order what is sent to Basket."""
     return request.user.has_perm("mozillians_basket.sync_members")
+
+
+def may_manage_basket(request: HttpRequest) -> bool:
+    """Whether this admin may answer questions and approve removals."""
+    return request.user.has_perm("mozillians_basket.manage_basket")
+
+
+def may_export_addresses(request: HttpRequest) -> bool:
+    """Whether the lists that this admin downloads have addresses."""
+    return request.user.has_perm("mozillians_basket.export_addresses")
 
 
 #: Columns with addresses and tokens, and what tells them apart: no page shows them to everybody.

@@ -1,7 +1,7 @@
 """Drain touches: bring the ledger up to date with the site."""
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,7 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import FieldError, ValidationError
 from django.db import InterfaceError, OperationalError, router, transaction
-from django.db.models import Model, Q
+from django.db.models import Model, OuterRef, Q, QuerySet
 
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
@@ -251,16 +251,20 @@ def _count_removals(
 def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, context: Context) -> None:
     """Ask admins about removals that are held back, or add these to the open question."""
     keys = [rows.members[pk].site_member_id for pk in ids]
+    causes = Counter(context.causes.get(pk) or context.cause for pk in ids)
+    [(cause, _number)] = causes.most_common(1)
     approval, made = Approval.objects.using(alias()).get_or_create(
         newsletter=newsletter,
         kind=Approval.Kind.BRAKE,
         closed_at=None,
-        defaults={"since": rows.now, "total": brake.confirmed, "examples": keys[:EXAMPLES]},
+        defaults={
+            "since": rows.now,
+            "total": brake.confirmed,
+            "examples": keys[:EXAMPLES],
+            "cause": cause,
+        },
     )
-    waiting = Decision.objects.using(alias()).filter(
-        newsletter=newsletter, wanted=True, member__held_back_at__isnull=False
-    )
-    number = waiting.exclude(member__in=ids).count() + len(ids)
+    number = held_back(newsletter).exclude(member__in=ids).count() + len(ids)
     approval.number = max(approval.number, number)
     approval.save(update_fields=["number"])
     if made:
@@ -268,8 +272,15 @@ def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, contex
             kind=Event.Kind.ASKED,
             newsletters=[newsletter],
             outcome=approval.kind,
-            cause=context.cause,
+            cause=cause,
         )
+
+
+def held_back(newsletter: str | OuterRef) -> "QuerySet[Decision]":
+    """Return the decisions of members whose removal from a newsletter is held back."""
+    return Decision.objects.using(alias()).filter(
+        newsletter=newsletter, wanted=True, member__held_back_at__isnull=False
+    )
 
 
 def _members(keys: Collection[Any]) -> list[Member]:

@@ -164,6 +164,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "overview",
                 "verbose_name_plural": "overview",
+                "permissions": [("manage_basket", "Can answer questions and approve removals")],
             },
         ),
         migrations.CreateModel(
@@ -504,7 +505,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "contact",
                 "verbose_name_plural": "contacts",
-                "permissions": [("sync_members", "Can change members' newsletters")],
+                "permissions": [
+                    ("sync_members", "Can change members' newsletters"),
+                    ("export_addresses", "Can download lists with addresses"),
+                ],
                 "indexes": [
                     models.Index(
                         condition=models.Q(("parked", False), ("touched_at__isnull", False)),
@@ -1107,6 +1111,19 @@ class Migration(migrations.Migration):
                 ),
                 ("since", models.DateTimeField(verbose_name="since")),
                 (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        help_text="What led to it, as far as known.",
+                        max_length=200,
+                        verbose_name="cause",
+                    ),
+                ),
+                (
+                    "notified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
+                ),
+                (
                     "number",
                     models.PositiveIntegerField(
                         default=0,
@@ -1170,11 +1187,25 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         blank=True,
                         db_constraint=False,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                         verbose_name="actor",
+                    ),
+                ),
+                (
+                    "caused_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="caused by",
                     ),
                 ),
             ],

@@ -143,7 +143,10 @@ class Contact(Row):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
-        permissions = [("sync_members", _("Can change members' newsletters"))]
+        permissions = [
+            ("sync_members", _("Can change members' newsletters")),
+            ("export_addresses", _("Can download lists with addresses")),
+        ]
         # Not unique=True: in PostgreSQL that makes a second index, for LIKE, which nobody needs.
         constraints = [
             models.UniqueConstraint(fields=["key"], name="basket_one_contact_per_mailbox")

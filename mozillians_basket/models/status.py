@@ -5,6 +5,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 
@@ -76,6 +77,9 @@ class Status(models.Model):
     class Meta:
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
+        permissions = [
+            ("manage_basket", _("Can answer questions and approve removals")),
+        ]
 
     def __str__(self) -> str:
         return str(self._meta.verbose_name)
@@ -124,6 +128,20 @@ class Approval(models.Model):
     newsletter = models.CharField(_("newsletter"), max_length=100)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     since = models.DateTimeField(_("since"))
+    cause = models.CharField(
+        _("cause"), max_length=200, blank=True, help_text=_("What led to it, as far as known.")
+    )
+    caused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("caused by"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    notified_at = models.DateTimeField(_("admins told"), null=True, blank=True)
     number = models.PositiveIntegerField(
         _("number"), default=0, help_text=_("The most that were missing, or are held back.")
     )
@@ -137,6 +155,7 @@ class Approval(models.Model):
         blank=True,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        db_index=False,
         related_name="+",
     )
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
@@ -163,3 +182,26 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.newsletter}: {self.kind}"
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do, for the banner, the mail and the commands."""
+        numbers = {
+            "number": number_format(self.number, force_grouping=True),
+            "total": number_format(self.total, force_grouping=True),
+            "newsletter": self.newsletter,
+        }
+        if self.kind == self.Kind.BRAKE:
+            text = _(
+                "%(number)s removals from %(newsletter)s are held back, as policies would remove "
+                "too many at once: approve them in the admin or with basket_reconcile --apply "
+                "--go, or correct the policy or the data."
+            )
+        else:
+            text = _(
+                "%(number)s of %(total)s subscriptions to %(newsletter)s are missing at Basket, "
+                "too many for opt-outs: find out whether Basket lost them, and answer in the "
+                "admin or with basket_reconcile --verify and --restore (Basket lost them) or --go "
+                "(they opted out)."
+            )
+        return text % numbers

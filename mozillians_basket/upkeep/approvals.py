@@ -16,6 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from mozillians_basket.client import breaker
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import send
 from mozillians_basket.ledger import history
@@ -27,11 +28,15 @@ from mozillians_basket.ledger.share import (
     rules_settings,
     write,
 )
-from mozillians_basket.ledger.touches import EXAMPLES, drained_members, locked_touches
+from mozillians_basket.ledger.touches import (
+    EXAMPLES,
+    drained_members,
+    held_back,
+    locked_touches,
+)
 from mozillians_basket.models import (
     Approval,
     Contact,
-    Decision,
     Event,
     Member,
     Subscription,
@@ -106,6 +111,15 @@ def carry_out(approval_id: int) -> None:
             with transaction.atomic(using=alias()):
                 members = list(Member.objects.using(alias()).filter(pk__in=ids))
                 _evaluate(members, Context(cause=str(approval)))
+
+
+def notify() -> None:
+    """Mail open questions to admins, each once."""
+    untold = Approval.objects.using(alias()).filter(closed_at=None, notified_at=None)
+    for approval in untold:
+        if untold.filter(pk=approval.pk).update(notified_at=timezone.now()):
+            subject = f"{approval.newsletter}: {approval.get_kind_display()}"
+            breaker.tell_admins(subject, f"{approval.sentence}\n")
 
 
 def unfinished() -> list[int]:
@@ -269,11 +283,8 @@ def _never_seen(question: Question) -> "QuerySet[Subscription]":
 
 def close_brakes() -> None:
     """Close the open brakes of newsletters that no member is held back from any more."""
-    waiting = Decision.objects.using(alias()).filter(
-        newsletter=OuterRef("newsletter"), wanted=True, member__held_back_at__isnull=False
-    )
     now = timezone.now()
-    over = _open(Kind.BRAKE).filter(~Exists(waiting))
+    over = _open(Kind.BRAKE).filter(~Exists(held_back(OuterRef("newsletter"))))
     over.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
 
 

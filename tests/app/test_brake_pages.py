@@ -341,3 +341,92 @@ def test_a_question_is_in_the_banner_of_every_page_with_a_link(members, admin_cl
     for model in ("event", "bulkrequest", "contact", "status"):
         page = admin_client.get(reverse(f"admin:mozillians_basket_{model}_changelist"))
         assert f'href="{url}"' in page.content.decode()
+
+
+def lines_of(response):
+    return b"".join(response.streaming_content).decode().splitlines()
+
+
+def csv_url():
+    return reverse("admin:mozillians_basket_status_question_csv", args=[Approval.objects.get().pk])
+
+
+def test_all_members_of_a_brake_can_be_downloaded(braked, admin_client):
+    page = admin_client.get(REMOVALS).content.decode()
+    header, *lines = lines_of(admin_client.get(csv_url()))
+
+    assert f'href="{csv_url()}"' in page
+    assert header == "member,held back,address"
+    assert {line.split(",")[0] for line in lines} == {str(profile.pk) for profile in braked[:4]}
+    assert {line.split(",")[2] for line in lines} == set(emails(braked[:4]))
+
+
+def test_all_members_of_a_possible_loss_can_be_downloaded(losing, admin_client):
+    header, *lines = lines_of(admin_client.get(csv_url()))
+
+    assert header == "member,missing,address"
+    assert {line.split(",")[0] for line in lines} == {str(profile.pk) for profile in losing}
+
+
+@pytest.mark.parametrize("permission", ["view_userprofile", "export_addresses"])
+def test_list_has_addresses_only_with_both_permissions(braked, staff, permission):
+    header, *lines = lines_of(staff("manage_basket", permission).get(csv_url()))
+
+    assert header == "member,held back"
+    assert not any("@" in line for line in lines)
+
+
+@pytest.mark.parametrize("permissions", [("view_status",), ("view_status", "sync_members")])
+def test_answering_takes_the_permission_to_manage(basket, braked, staff, permissions):
+    client = staff(*permissions)
+    page = client.get(REMOVALS)
+
+    answered = client.post(REMOVALS, {"answer": "remove", "confirm": "on", "seen": "x"})
+    downloaded = client.get(csv_url())
+
+    assert page.status_code == 200
+    assert "takes the permission to answer questions" in text_of(page)
+    assert (answered.status_code, downloaded.status_code) == (403, 403)
+    assert not is_answered("brake")
+
+
+def test_permission_to_manage_is_enough_to_answer(basket, braked, staff, commit):
+    with commit():
+        release(staff("manage_basket"))
+
+    assert is_answered("brake")
+
+
+def test_page_says_what_led_to_a_brake(members, commit, admin_client):
+    with commit():
+        Vouch.objects.filter(vouchee__in=members[:4]).delete()
+
+    assert "What led to it: people.Vouch deleted" in text_of(admin_client.get(REMOVALS))
+
+
+@pytest.mark.parametrize("kind", ["brake", "loss"])
+def test_admins_are_mailed_once_for_each_question(basket, mailoutbox, settings, kind):
+    settings.BASKET_MANAGERS = ["admin@example.com"]
+    # In use: nobody has answered, and the numbers do not close it.
+    Approval.objects.create(
+        newsletter="mozilla-phone", kind=kind, since=timezone.now(), number=60, total=100
+    )
+
+    for _ in range(3):
+        approvals.notify()
+
+    (mail,) = mailoutbox
+    assert mail.to == ["admin@example.com"]
+    assert "mozilla-phone" in mail.subject
+    assert "basket_reconcile" in mail.body
+    assert "60" in mail.body
+
+
+def test_sweeper_mails_admins_about_a_brake(braked, mailoutbox, settings):
+    settings.BASKET_MANAGERS = ["admin@example.com"]
+    Approval.objects.update(notified_at=None)
+
+    tasks.sweep()
+    tasks.sweep()
+
+    assert len([mail for mail in mailoutbox if "held back" in mail.body]) == 1

@@ -139,7 +139,7 @@ def other_database(settings: Any, basket: SandboxServer) -> None:
         (no_sweep, "no worker, or no beat, runs"),
         (never_a_sweep, "The sweeper has never run"),
         (breaker_open, "only single probes are sent"),
-        (possible_loss, "30 of 50 looked up lack mozilla-phone"),
+        (possible_loss, "30 of 50 subscriptions to mozilla-phone are missing at Basket"),
         (held_back, "90 removals from mozilla-phone are held back"),
         (other_member_model, "made for people.Person"),
         (other_database, "made for newsletters"),

@@ -173,20 +173,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{answered} questions answered; the worker carries that out.")
         elif options["verify"] is not None:
             self.stdout.write(f"{looked_up} contacts made due for a lookup")
-        waiting = {row.newsletter for row in unanswered if row.kind == Approval.Kind.BRAKE}
-        for brake in report.brakes:
-            if brake.newsletter in waiting or not options["apply"]:
-                self._warn(
-                    f"BRAKE: {brake.removals} of {brake.confirmed} subscriptions to "
-                    f"{brake.newsletter} would be removed, more than is allowed within an hour. "
-                    "Run --apply --go to remove them."
-                )
+        for brake in report.brakes if not options["apply"] else ():
+            self._warn(
+                f"{brake.removals} of {brake.confirmed} subscriptions to {brake.newsletter} would "
+                "be removed, more than may go within an hour: --apply holds them back until an "
+                "admin approves."
+            )
         for row in unanswered:
-            if row.kind == Approval.Kind.LOSS:
-                self._warn(
-                    f"LOSS: {row.number} of {row.total} contacts looked up lack {row.newsletter} "
-                    "at Basket. Look into it, then run --verify with --go or --restore."
-                )
+            self._warn(row.sentence)
 
     def _warn(self, text: str) -> None:
         self.stderr.write(self.style.ERROR(text))
