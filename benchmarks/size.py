@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from benchmarks.report import Findings, Table, as_text
+from benchmarks.results import Findings, Table, as_text
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "mozillians_basket"

@@ -33,7 +33,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import mozillians_basket
-from benchmarks.report import Findings, as_text
+from benchmarks.results import Findings, as_text
 from mozillians_basket.sandbox.testing import SandboxServer
 
 APP = Path(mozillians_basket.__file__).parent
