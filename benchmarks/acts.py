@@ -132,15 +132,6 @@ def timed(kind: str, first: int, count: int, per_second: float = 0.0) -> list[fl
     return times
 
 
-def statements_of(kind: str, member: int) -> int:
-    """Count the statements of one such request, without those around transactions."""
-    save = prepared(kind, member)
-    with transaction.atomic(), CaptureQueriesContext(connection) as captured:
-        save()
-    brackets = ("SAVEPOINT", "RELEASE", "ROLLBACK")
-    return len([query for query in captured if not query["sql"].startswith(brackets)])
-
-
 def make_settled(count: int, *, subscribed: bool = True, events: int = 0) -> None:
     """
     Make members as if the app had carried all of them to Basket, and a history.

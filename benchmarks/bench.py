@@ -228,4 +228,4 @@ def wait(condition: Callable[[], object], timeout: float, what: str) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise NotMeasured(f"{what}: not within {timeout:g} s")
-        time.sleep(0.1)
+        time.sleep(0.25)

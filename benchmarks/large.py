@@ -17,9 +17,8 @@ EXPANDED = """
 """
 
 
-def bulk_request(bench: Bench) -> Findings:
+def bulk_request(bench: Bench, found: Findings) -> None:
     """Have an admin subscribe all members, and watch the worker for a while."""
-    found = Findings("A bulk request by “select all”")
     members, seconds = (500, 2) if bench.quick else (100_000, 30)
     bench.fresh(0.05)
     with (
@@ -39,11 +38,11 @@ def bulk_request(bench: Bench) -> Findings:
         raise NotMeasured("Basket holds something else")
     table = found.table(
         f"{members:,} members, Basket at 50 ms, {DEFAULT}",
-        "selecting s", "the question s", "the order s", "expanded s", "first at Basket s",
-        "peak memory of a process MB", "subscribed by then",
-        note="Expanded: all keys are stored, and the first orders are begun. They are begun in "
+        "selecting s | the question s | the order s | expanded s | first at Basket s | peak "
+        "memory of a process MB | subscribed by then",
+        "Expanded: all keys are stored, and the first orders are begun. They are begun in "
         f"batches. Memory: {seconds} s later.",
-    )  # fmt: skip
+    )
     table.add(*request["seconds"], expanded, first, peak, carried)
     slowest = max(request["seconds"])
     found.expect(
@@ -51,17 +50,15 @@ def bulk_request(bench: Bench) -> Findings:
         f"{slowest:.2f} s, {expanded:.1f} s, {peak:.0f} MB", "< 1 s, < 60 s, < 300 MB",
         slowest < 1 and expanded < 60 and peak < 300,
     )  # fmt: skip
-    return found
 
 
-def sweep(bench: Bench) -> Findings:
+def sweep(bench: Bench, found: Findings) -> None:
     """Time the sweep among more and more contacts."""
-    found = Findings("The sweep")
     due, sizes = 1_000, (5_000, 50_000) if bench.quick else (10_000, 1_000_000)
     table = found.table(
         f"One sweep in a warm process, {due:,} contacts due",
-        "contacts", "ms, median", "the longest", "ms with nothing due",
-    )  # fmt: skip
+        "contacts | ms, median | the longest | ms with nothing due",
+    )
     for size in sizes:
         with bench.database(APP, "make_settled", count=size) as database:
             took = bench.act(APP, database, "sweeps", due=due, rounds=5)
@@ -71,18 +68,16 @@ def sweep(bench: Bench) -> Findings:
         f"sweep over {sizes[-1]:,}", f"{busy:.0f} ms ({idle:.1f} ms with nothing due)", "< 50 ms",
         busy < 50,
     )  # fmt: skip
-    return found
 
 
-def reconcile(bench: Bench) -> Findings:
+def reconcile(bench: Bench, found: Findings) -> None:
     """Let ``basket_reconcile`` find differences among more and more members."""
-    found = Findings("Reconciliation")
     sizes = (2_000, 20_000) if bench.quick else (10_000, 100_000, 1_000_000)
     differences = 100 if bench.quick else 1_000
     table = found.table(
         f"basket_reconcile --apply, {differences:,} differences, two subscriptions per member",
-        "members", "seconds", "µs per member", "peak memory MB",
-    )  # fmt: skip
+        "members | seconds | µs per member | peak memory MB",
+    )
     runs = []
     for size in sizes:
         with bench.database(APP, "make_settled", count=size) as database:
@@ -97,17 +92,16 @@ def reconcile(bench: Bench) -> Findings:
         f"{runs[-1]:.1f} s, {done['memory']:.0f} MB, {growth[-1]:.1f} × the time for 10 ×",
         "< 30 s, < 200 MB, linear", runs[-1] < 30 and done["memory"] < 200 and max(growth) <= 10,
     )  # fmt: skip
-    return found
 
 
-def history(bench: Bench) -> Findings:
+def history(bench: Bench, found: Findings) -> None:
     """Open the admin's pages over a long history."""
-    found = Findings("Pages over a long history")
     members, events = (10_000, 200_000) if bench.quick else (1_000_000, 10_000_000)
     with bench.database(APP, "make_settled", count=members, events=events) as database:
         pages = bench.act(APP, database, "pages", rounds=5)
     table = found.table(
-        f"{members:,} members, {events:,} events", "page", "ms, median", "the first", "statements"
+        f"{members:,} members, {events:,} events",
+        "page | ms, median | the first | statements",
     )
     for name, page in pages.items():
         table.add(name, page["ms"], page["first"], page["statements"])
@@ -116,17 +110,15 @@ def history(bench: Bench) -> Findings:
         f"history of {events:,}: the slowest page", f"{pages[slowest]['ms']:.0f} ms ({slowest})",
         "< 200 ms", pages[slowest]["ms"] < 200,
     )  # fmt: skip
-    return found
 
 
-def worker_memory(bench: Bench) -> Findings:
+def worker_memory(bench: Bench, found: Findings) -> None:
     """Watch the processes of one worker while it carries many changes."""
-    found = Findings("Memory of a worker")
     members, parts = (600, 3) if bench.quick else (100_000, 5)
     table = found.table(
         f"{members:,} changes, Basket at 1 ms, {DEFAULT}",
-        "changes", "seconds", "MB in use by the pool's processes",
-    )  # fmt: skip
+        "changes | seconds | MB in use by the pool's processes",
+    )
     bench.fresh(0.001)
     used = []
     with (
@@ -148,4 +140,3 @@ def worker_memory(bench: Bench) -> Findings:
         f"memory of a worker after {members:,} changes", f"{100 * growth:+.1f}% since "
         f"{members // parts:,}", "no growth (≤ 5%)", growth <= 0.05,
     )  # fmt: skip
-    return found

@@ -70,15 +70,14 @@ def sampled(workers: list[Worker], raw: Path) -> Iterator[None]:
         spy.wait(60)
 
 
-def run(bench: Bench, side: Side = APP, pools: Iterable[Pool] = (DEFAULT, ONE)) -> Findings:
+def run(
+    bench: Bench, found: Findings, side: Side = APP, pools: Iterable[Pool] = (DEFAULT, ONE)
+) -> None:
     """Sample a site in some pools."""
-    found = Findings("The profile of one change")
-    columns, shares = [], []
-    raw = bench.folder / "stacks"
+    raw, columns, shares = bench.folder / "stacks", list[str](), list[dict[str, float]]()
     for pool in pools:
-        measured = measure(
-            bench, Case(side, pool, bench.members), lambda workers: sampled(workers, raw)
-        )
+        case = Case(side, pool, bench.members)
+        measured = measure(bench, case, lambda workers: sampled(workers, raw))
         layers, functions, below = sorted_out(raw.read_text().splitlines())
         if not layers:
             raise NotMeasured("py-spy took no samples; may it trace processes here?")
@@ -89,22 +88,22 @@ def run(bench: Bench, side: Side = APP, pools: Iterable[Pool] = (DEFAULT, ONE)) 
             ("Functions, without what they call", functions),
             ("The site's own functions, with what they call", below),
         ):
-            table = found.table(f"{title}: {side.title}, {pool}", "function", "ms")
+            table = found.table(f"{title}: {side.title}, {pool}", "function | ms")
             for name, number in counted.most_common(20):
                 table.add(f"`{name}`", number * each)
-    statements = found.table("The worker's statements in the last of these", "", "per change")
+    statements = found.table("The worker's statements in the last of these", "like | per change")
     shapes = Counter[str]()
     for calls, text in bench.postgres.most_frequent(WORKER):
         shapes[f"`{text.split('(', 1)[0][:30]} … {text[-60:]}`".replace("|", "")] += calls
     for text, calls in shapes.most_common(20):
         statements.add(text, calls / bench.members)
     table = found.table(
-        f"CPU of the worker per change, by layer: {side.title}", "layer", *columns,
-        note="In bulk, Basket at 50 ms, while py-spy samples, which costs some itself: compare "
-        "shares. What the kernel does for a thread is in all rows, by their shares.",
-    )  # fmt: skip
+        f"CPU of the worker per change, by layer: {side.title}",
+        " | ".join(["layer", *columns]),
+        "In bulk, Basket at 50 ms, while py-spy samples, which costs some itself: compare shares. "
+        "What the kernel does for a thread is in all rows, by their shares.",
+    )
     for name in (*LAYERS, SWITCH, REST):
         table.add(name, *(share.get(name, 0.0) for share in shares))
     table.add("all", *(sum(share.values()) for share in shares))
     found.tables.insert(0, found.tables.pop())
-    return found

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -19,18 +20,6 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 PACKAGES = ("django", "celery", "kombu", "psycopg", "requests", "urllib3", "basket-client")
 
 Cell: TypeAlias = str | float | None
-
-
-@dataclass
-class Goal:
-    """A figure and its goal."""
-
-    figure: str
-    measured: str
-    goal: str
-    reached: bool
-    why: str = ""
-    """What was measured that explains a missed goal."""
 
 
 @dataclass
@@ -52,17 +41,20 @@ class Findings:
     """What one row of the benchmark found."""
 
     title: str
-    goals: list[Goal] = field(default_factory=list)
+    goals: list[dict[str, Any]] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
-    def table(self, title: str, *columns: str, note: str = "") -> Table:
-        """Begin a table."""
-        self.tables.append(Table(title, [*columns], note))
+    def table(self, title: str, columns: str, note: str = "") -> Table:
+        """Begin a table; its columns are given as ``"first | second"``."""
+        self.tables.append(Table(title, columns.split(" | "), note))
         return self.tables[-1]
 
-    def expect(self, figure: str, measured: str, goal: str, reached: object, why: str = "") -> None:
-        """Put a figure beside its goal."""
-        self.goals.append(Goal(figure, measured, goal, bool(reached), "" if reached else why))
+    def expect(
+        self, figure: str, measured: str, goal: str, reached: object, why: object = ""
+    ) -> None:
+        """Put a figure beside its goal, and what explains it if it is missed."""
+        goals = {"figure": figure, "measured": measured, "goal": goal, "reached": bool(reached)}
+        self.goals.append(goals | {"why": "" if reached else str(why)})
 
 
 class Results:
@@ -104,6 +96,7 @@ def as_text(row: dict[str, Any]) -> str:
 def goals(rows: Iterable[dict[str, Any]]) -> list[str]:
     """The goals of some rows, and the reasons of those that are missed."""
     found = [goal for row in rows for goal in row["goals"]]
+    found.sort(key=lambda goal: not re.search("[×%/]", goal["goal"]))  # ratios first
     missed = [goal for goal in found if not goal["reached"]]
     lines = aligned(
         ["figure", "measured", "goal", ""],
@@ -155,17 +148,15 @@ def said(*command: str) -> str:
 
 def machine() -> str:
     """Describe the machine and the versions."""
-    names = [
-        line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    processor = names[0].partition(":")[2].strip() if names else platform.machine()
+    lines = Path("/proc/cpuinfo").read_text().partition("model name")[2].splitlines()
+    processor = lines[0].strip(" :\t") if lines else platform.machine()
     gigabytes = int(Path("/proc/meminfo").read_text().split()[1]) / 1024**2
     postgres = said(PostgreSQL.program("postgres"), "--version").split()[2]
     redis = said(program("redis-server"), "--version").partition("v=")[2].split()[0]
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
-        f"{os.cpu_count()} cores ({processor}), {gigabytes:.0f} GB, Linux {platform.release()}; "
-        f"Python {platform.python_version()}, PostgreSQL {postgres}, Redis {redis}, {versions}."
+        f"{os.cpu_count()} cores ({processor}), {gigabytes:.0f} GB; Python "
+        f"{platform.python_version()}, PostgreSQL {postgres}, Redis {redis}, {versions}."
     )
 
 

@@ -13,11 +13,11 @@ import sys
 import time
 from collections import Counter
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 NEWSLETTERS = {"mozilla-phone", "mozillians-nda"}
-UNSUBSCRIBE = re.compile(r"/news/unsubscribe/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
+TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ADDRESS = re.compile(r"[!-?A-~]+@[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*\.(?!test$|local$)[a-zA-Z]{2,}")
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
 
@@ -45,7 +45,7 @@ class Basket:
         self.subscribed_at: dict[str, float] = {}
 
     def lookup(self, fields: dict[str, str], key: str) -> Answer:
-        """``GET /api/v1/users/lookup/``. An address by token is hidden without the key."""
+        """``GET /api/v1/users/lookup/``."""
         email, token = fields.get("email", ""), fields.get("token", "")
         if bool(email) == bool(token):
             return error(400, 5, "Must have valid token OR email for this request")
@@ -62,20 +62,16 @@ class Basket:
         return 200, shown
 
     def subscribe(self, fields: dict[str, str], key: str) -> Answer:
-        """``POST /news/subscribe/``. Calls that Basket would queue are carried out at once."""
+        """``POST /news/subscribe/``, by address. With sync=N too, it is done at once."""
         slugs = [name for name in fields.get("newsletters", "").split(",") if name]
-        email, token = fields.get("email", ""), fields.get("token", "")
+        email, authorized = fields.get("email", ""), key == self.key
         if not slugs:
             return error(400, 5, "newsletters is missing")
-        if not email and not token:
+        if not email:
             return error(401, 5, "email or token is required")
-        if not email and token not in self.by_token:
-            return error(400, 14, "Invalid basket token")
-        email = email or self.by_token[token]["email"]
         if not ADDRESS.fullmatch(email):
             return error(400, 2, "Invalid email address")
-        sync, authorized = fields.get("sync") == "Y", key == self.key
-        if sync and not authorized:
+        if fields.get("sync") == "Y" and not authorized:
             return error(401, 7, "subscribing with sync=Y requires a valid API key")
         if not NEWSLETTERS.issuperset(slugs):
             return error(400, 9, "invalid newsletter")
@@ -86,20 +82,16 @@ class Basket:
         person["optout"] = False
         person |= {name: fields[name] for name in ("lang", "country") if fields.get(name)}
         self.subscribed_at[email] = time.time()
-        return 200, {"status": "ok"} | (
-            {"token": person["token"], "created": created} if sync else {}
-        )
+        done = {"token": person["token"], "created": created}
+        return 200, {"status": "ok"} | (done if fields.get("sync") == "Y" else {})
 
     def unsubscribe(self, fields: dict[str, str], token: str) -> Answer:
         """``POST /news/unsubscribe/<token>/``."""
-        optout = fields.get("optout") == "Y"
-        slugs = [*NEWSLETTERS] if optout else fields.get("newsletters", "").split(",")
-        if not (NEWSLETTERS | {""}).issuperset(slugs):
+        slugs = [name for name in fields.get("newsletters", "").split(",") if name]
+        if not NEWSLETTERS.issuperset(slugs):
             return error(400, 9, "invalid newsletter")
-        if person := self.by_token.get(token):
-            person["optout"] |= optout
-            for slug in slugs:
-                person["newsletters"].pop(slug, None)
+        for slug in slugs if token in self.by_token else ():
+            self.by_token[token]["newsletters"].pop(slug, None)
         return 200, {"status": "ok"}
 
     def create(self, email: str) -> dict[str, Any]:
@@ -108,51 +100,40 @@ class Basket:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         unknown = dict.fromkeys(("country", "first_name", "last_name", "fxa_primary_email"))
         person: dict[str, Any] = unknown | {
-            "email": f"{local}@{domain.lower()}", "lang": "en",
-            "has_fxa": False, "mofo_relevant": False,
-            "newsletters": {}, "optin": False, "optout": False, "token": str(uuid4()),
-            "created_date": moment, "last_modified_date": moment,
+            "email": f"{local}@{domain.lower()}", "has_fxa": False, "lang": "en",
+            "mofo_relevant": False, "newsletters": {}, "optin": False, "optout": False,
+            "token": str(uuid4()), "created_date": moment, "last_modified_date": moment,
         }  # fmt: skip
         self.by_email[email.lower()] = self.by_token[person["token"]] = person
         return person
 
-    def steer(self, path: str, fields: dict[str, str]) -> Answer:
-        """Answer a path below ``/-/``."""
-        if path == "/-/reset":
-            self.reset()
-            self.latency = float(fields["latency"])
-        elif path == "/-/forget":
-            self.by_token.pop(self.by_email.pop(fields["email"])["token"])
-        elif path == "/-/people":
-            return 200, {row["email"]: [*row["newsletters"]] for row in self.by_email.values()}
-        elif path == "/-/subscribed":
-            return 200, self.subscribed_at
-        return 200, self.counts
-
-    def answer(self, method: str, target: str, head: bytes, body: bytes) -> tuple[Answer, float]:
+    def answer(self, path: str, fields: dict[str, str], key: str) -> tuple[Answer, float]:
         """Answer a request; return the answer, and after how many seconds it is sent."""
-        path, query = urlsplit(target)[2:4]
-        fields = dict(parse_qsl(query if method == "GET" else body.decode()))
-        key = header(head, b"x-api-key")
-        match method, path.split("/"):
-            case _, ["", "-", _]:
-                return self.steer(path, fields), 0.0
-            case "GET", ["", "api", "v1", "users", "lookup", ""]:
+        found: Answer = 200, dict(self.counts)
+        match path.split("/"):
+            case ["", "-", "reset"]:
+                self.reset()
+                self.latency = float(fields["latency"])
+            case ["", "-", "forget"]:
+                self.by_token.pop(self.by_email.pop(fields["email"])["token"])
+            case ["", "-", "people"]:
+                found = 200, {row["email"]: [*row["newsletters"]] for row in self.by_email.values()}
+            case ["", "-", "subscribed"]:
+                found = 200, self.subscribed_at
+            case ["", "-", "counts"]:
+                pass
+            case ["", "api", "v1", "users", "lookup", ""]:
                 name, found = "lookup", self.lookup(fields, key)
-            case "POST", ["", "news", "subscribe", ""]:
+            case ["", "news", "subscribe", ""]:
                 name, found = "subscribe", self.subscribe(fields, key)
-            case "POST", _ if token := UNSUBSCRIBE.fullmatch(path):
-                name, found = "unsubscribe", self.unsubscribe(fields, token[1])
+            case ["", "news", "unsubscribe", token, ""] if TOKEN.fullmatch(token):
+                name, found = "unsubscribe", self.unsubscribe(fields, token)
             case _:
                 name, found = "unknown", error(404, 99, "no such path")
+        if path.startswith("/-/"):
+            return found, 0.0
         self.counts[name] += 1
         return found, self.latency
-
-
-def header(head: bytes, name: bytes) -> str:
-    """Return a header's value, or an empty text."""
-    start = head.lower().find(b"\r\n" + name + b": ") + len(name) + 4
-    return head[start : head.find(b"\r\n", start)].decode() if start > len(name) + 3 else ""
 
 
 class Connection(asyncio.Protocol):
@@ -170,22 +151,21 @@ class Connection(asyncio.Protocol):
         """Answer each request that has arrived as a whole."""
         self.received += data
         while (end := self.received.find(b"\r\n\r\n") + 4) > 3:
-            head = self.received[:end]
-            length = int(header(head, b"content-length") or 0)
-            if len(self.received) < end + length:
+            first, *lines = self.received[: end - 4].decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
+            whole = end + int(headers.get("content-length", 0))
+            if len(self.received) < whole:
                 return
-            body, self.received = self.received[end : end + length], self.received[end + length :]
-            method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-            (status, shown), wait = self.basket.answer(method, target, head, body)
+            body, self.received = self.received[end:whole].decode(), self.received[whole:]
+            path, _, query = first.split(" ")[1].partition("?")
+            fields = dict(parse_qsl(body or query))
+            (status, shown), wait = self.basket.answer(path, fields, headers.get("x-api-key", ""))
             content = json.dumps(shown).encode()
             reply = (
                 f"HTTP/1.1 {status} {REASONS[status]}\r\n"
                 f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
             ).encode() + content
-            if wait:
-                asyncio.get_running_loop().call_later(wait, self.transport.write, reply)
-            else:
-                self.transport.write(reply)
+            asyncio.get_running_loop().call_later(wait, self.transport.write, reply)
 
 
 async def serve(port: int, key: str) -> None:

@@ -18,10 +18,10 @@ celery_app.autodiscover_tasks(["benchmarks.naive"])
 
 
 class NaiveConfig(AppConfig):
-    """Newsletters for vouched members and for members of the NDA group."""
+    """The newsletter of vouched members."""
 
     name = "benchmarks.naive"
 
     def ready(self) -> None:
-        """Connect the handlers."""
+        """Connect the handler."""
         from benchmarks.naive import tasks  # noqa: F401

@@ -10,7 +10,7 @@ ABOUT = {"at": "now", "commit": "abc", "load": 0.5, "seconds": 3.0, "quick": Fal
 
 def findings(rate: float) -> Findings:
     found = Findings("In bulk")
-    found.table("Rates", "site", "changes/s").add("this app", rate)
+    found.table("Rates", "site | changes/s").add("this app", rate)
     found.expect("changes per second", f"{rate:.1f}", "≥ 100", rate >= 100, "It is a slow machine.")
     return found
 
