@@ -119,8 +119,8 @@ def prepared(kind: str, member: int) -> Callable[[], object]:
 
 def timed(kind: str, first: int, count: int, per_second: float = 0.0) -> list[float]:
     """Do this for one member after the other; return the milliseconds of each."""
-    times: list[float] = []
-    began = time.perf_counter()
+    connection.ensure_connection()
+    times, began = list[float](), time.perf_counter()
     for number in range(count):
         if per_second:
             time.sleep(max(0.0, began + number / per_second - time.perf_counter()))

@@ -2,7 +2,7 @@
 
 from statistics import median, quantiles
 
-from benchmarks.bench import APP, BARE, NAIVE, Bench, wait
+from benchmarks.bench import APP, BARE, NAIVE, Bench, Side, wait
 from benchmarks.bulk import DEFAULT
 from benchmarks.results import Findings
 from benchmarks.servers import WEB, WORKER
@@ -69,7 +69,7 @@ def requests(bench: Bench, found: Findings) -> None:
         "away, ten a second.",
     )
     for kind, broker, most in REQUESTS:
-        statements = {}
+        statements, late = dict[Side, float](), dict[Side, float]()
         count = 20 if bench.quick else 200 if broker else 600
         for side in (BARE, APP) if broker else (BARE, NAIVE, APP):
             with bench.database(side, "make", count=count) as database:
@@ -78,22 +78,19 @@ def requests(bench: Bench, found: Findings) -> None:
                     bench.broker.pause()
                 try:
                     times = bench.act(
-                        side,
-                        database,
-                        "timed",
-                        kind=kind,
-                        first=1,
-                        count=count,
+                        side, database, "timed", kind=kind, first=1, count=count,
                         per_second=10.0 if broker and side is APP else 0.0,
                         broker=nowhere if broker == "refuses" else "",
-                    )[5:]  # the first ones connect
+                    )  # fmt: skip
                 finally:
                     bench.broker.resume()
             statements[side] = bench.postgres.statements(WEB)["queries"] / count
-            late = high(times)
-            table.add(kind, broker, side.title, count, statements[side], median(times), late)
+            late[side] = high(times)
+            table.add(kind, broker, side.title, count, statements[side], median(times), late[side])
         own = statements[APP] - statements[BARE]
         found.expect(
             f"request, {kind}{f' while the broker {broker}' if broker else ''}: statements, 99%",
-            f"{own:.1f}, {late:.1f} ms", f"≤ {most}, ≤ 15 ms", round(own) <= most and late <= 15,
+            f"{own:.1f}, {late[APP]:.1f} ms", f"≤ {most}, ≤ 15 ms",
+            round(own) <= most and late[APP] <= 15,
+            f"{late[BARE]:.1f} ms at the site without newsletters.",
         )  # fmt: skip

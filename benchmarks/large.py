@@ -1,6 +1,7 @@
 """The rows of large sites: bulk requests, the sweep, reconciliation, history, and memory."""
 
 import time
+from functools import partial
 from itertools import pairwise
 from statistics import median
 
@@ -127,10 +128,8 @@ def worker_memory(bench: Bench, found: Findings) -> None:
     ):
         began = time.monotonic()
         for share in (members * part // parts for part in range(1, parts + 1)):
-            while bench.basket.calls("subscribe") < share:
-                if time.monotonic() > began + 1_200:
-                    raise NotMeasured(f"{share:,} changes: not within 20 minutes")
-                time.sleep(0.5)
+            done = partial(lambda most: bench.basket.calls("subscribe") >= most, share)
+            wait(done, 1_200, f"{share:,} changes")
             used.append(sum(memory(pid, "VmRSS") for pid in [*tree(workers[0].pid)][1:]))
             table.add(share, time.monotonic() - began, used[-1])
         wait(bench.broker.is_quiet, 60, "the end of all tasks")

@@ -105,7 +105,7 @@ def goals(rows: Iterable[dict[str, Any]]) -> list[str]:
              "reached" if each["reached"] else "**missed**"] for each in found
         ],
     )  # fmt: skip
-    why = [f"- {each['figure']}: {each['measured']}. {each['why']}" for each in missed]
+    why = [f"- {each['figure']}: {each['measured']}. {each['why']}".strip() for each in missed]
     return [*lines, "", "Goals that are missed:", "", *why] if missed else lines if found else []
 
 
