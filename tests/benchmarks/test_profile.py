@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.layers import layer, sorted_out
+from benchmarks.profile import layer, sorted_out
 
 TASK = "lookup_user_task (/srv/mozillians_basket/tasks.py:147)"
 
@@ -23,7 +23,7 @@ TASK = "lookup_user_task (/srv/mozillians_basket/tasks.py:147)"
         ),
         pytest.param(
             [TASK, "is_active (/v/waffle/models.py:1)", "get (/v/django/db/models/query.py:1)"],
-            "waffle",
+            "the switch",
             id="the query that waffle makes",
         ),
         pytest.param(
@@ -39,7 +39,13 @@ def test_a_stack_belongs_to_the_innermost_layer(frames: list[str], expected: str
 
 
 def test_samples_are_added_up_by_layer_and_by_function() -> None:
-    layers, places = sorted_out([f"{TASK} 3", f"{TASK};get (/v/django/db/models/query.py:1) 5"])
+    query = "get (/v/lib/python3.11/site-packages/django/db/models/query.py:1)"
+
+    layers, functions, below = sorted_out([f"{TASK} 3", f"{TASK};{query} 5"])
 
     assert layers == {"own code": 3, "SQL": 5}
-    assert places == {"lookup_user_task (/srv/mozillians_basket/tasks.py": 8}
+    assert functions == {
+        "lookup_user_task (/srv/mozillians_basket/tasks.py)": 3,
+        "get (django/db/models/query.py)": 5,
+    }
+    assert below == {"lookup_user_task (mozillians_basket/tasks.py)": 8}

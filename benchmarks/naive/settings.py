@@ -1,4 +1,4 @@
-"""The plain site's settings: the same models, servers and libraries, and otherwise defaults."""
+"""The baseline's settings: the same models, servers and libraries, and otherwise defaults."""
 
 import environ
 
@@ -17,8 +17,10 @@ INSTALLED_APPS = [
     "django_celery_results",
     "project.people",
     "project.groups",
-    "benchmarks.plain",
 ]
+# What requests cost at a site without newsletters is measured too.
+if not env.bool("WITHOUT_NEWSLETTERS", default=False):
+    INSTALLED_APPS.append("benchmarks.naive.NaiveConfig")
 
 DATABASES = {"default": env.db_url("DATABASE_URL")}
 
@@ -29,8 +31,8 @@ CELERY_RESULT_BACKEND = "django-db"
 BASKET_URL = env.str("BASKET_URL", default="")
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
 
-# Importing the site's models brings in the site's own Celery app, which keeps Celery from
-# setting up logging. So that both log the same, and a worker says when it is ready:
+# Importing the site's models imports the site's own Celery app, which keeps Celery from setting
+# up logging. With this both log the same, and a worker says when it is ready.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
