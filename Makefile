@@ -57,7 +57,7 @@ soak: $(SERVICES_READY) soak-rules ## random changes, faults and kills: MINUTES=
 contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)
 
-bench: $(BENCH_READY) ## the app measured beside the plain way, about 25 minutes; ARGS="--quick" or "--only NAME"
+bench: $(BENCH_READY) ## the app measured beside a naive baseline, under 30 minutes; ARGS="--quick" or "--only NAME"
 	$(RUN) -m tests.services.install
 	$(RUN) -m benchmarks $(ARGS)
 

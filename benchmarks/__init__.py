@@ -1,1 +1,1 @@
-"""What the app costs, measured beside the plain way: ``make bench``, docs/performance.md."""
+"""What the app costs, measured beside a naive baseline: ``make bench``, docs/performance.md."""

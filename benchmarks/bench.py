@@ -1,129 +1,180 @@
-"""The servers of one run of the benchmark, and the sites on them."""
+"""The compared sites, their databases and their processes, on the servers of one run."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any, Self
 
-from benchmarks import acts
-from benchmarks.processes import Beat, Pool, Worker
-from benchmarks.servers import WEB, WORKER, Broker, Database
-from benchmarks.sides import APP, BARE, PLAIN, Side
-from mozillians_basket.sandbox.testing import SandboxServer
+from benchmarks.servers import WEB, WORKER, Broker, Database, Stub
+from tests.services import worker
+from tests.services.worker import ROOT
 
-__all__ = ["APP", "BARE", "PLAIN", "Bench", "Options"]
-
-#: Enough for every connection of the largest run to be served at once.
-BASKET_THREADS = 100
+#: The last commit of the core that synced one contact at a time, in threads.
+EARLIER = "25b10c6"
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line says."""
+class Side:
+    """One of the compared sites: its settings, its Celery app, and where its code is."""
+
+    title: str
+    settings: str
+    celery: str
+    calls_at_once: int = 1
+    """The number of calls to Basket that one process or thread makes at once."""
+
+    root: Path = ROOT
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+APP = Side("this app", "project.settings.prod", "project", calls_at_once=20)
+NAIVE = Side("naive baseline", "benchmarks.naive.settings", "benchmarks.naive")
+BARE = replace(NAIVE, title="without newsletters", environment={"WITHOUT_NEWSLETTERS": "1"})
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A worker's pool, and the number of workers; an empty ``kind`` is Celery's default."""
+
+    kind: str = ""
+    concurrency: int = os.cpu_count() or 1
+    processes: int = 1
+
+    def __str__(self) -> str:
+        name = f"{self.kind or 'the default pool, prefork'} × {self.concurrency}"
+        return name if self.processes == 1 else f"{self.processes} × ({name})"
+
+
+class NotMeasured(Exception):
+    """A figure could not be measured; the text says why."""
+
+
+class SideProcess(worker.SiteProcess):
+    """A process of one of the sites."""
+
+    def __init__(self, side: Side, environment: Mapping[str, str], *arguments: str) -> None:
+        super().__init__(environment, *arguments)
+        self._side = side
+
+    def celery(self, *arguments: str) -> list[str]:
+        """A command of the site's Celery app."""
+        start = [self._side.python, "-m", "celery", "--workdir", str(self._side.root)]
+        return [*start, "-A", self._side.celery, *arguments]
+
+
+class Worker(SideProcess, worker.Worker):
+    """A worker."""
+
+
+class Beat(SideProcess, worker.Beat):
+    """Beat, which sends the sweeper's messages."""
+
+
+@dataclass
+class Bench:
+    """PostgreSQL, Redis and a stub Basket for all rows, and the command line's choices."""
 
     quick: bool = False
     members: int = 2_000
-    fsync: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
-
-class Bench:
-    """PostgreSQL, Redis and a sandbox Basket, for all rows."""
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.postgres = Database(fsync=options.fsync)
-        self.broker = Broker()
-        # Without a journal: an INSERT for each call would be more than the call.
-        self.basket = SandboxServer(fast=True, processes=1, threads=BASKET_THREADS)
-        self._stack = ExitStack()
-        self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="bench-")))
-        self._templates: dict[tuple[Side, str], str] = {}
-
     def __enter__(self) -> Self:
-        self._stack.enter_context(self.postgres)
-        self._stack.enter_context(self.broker)
-        self._stack.enter_context(self.basket)
+        self._stack, self._templates = ExitStack(), dict[str, str]()
+        self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="bench-")))
+        self.postgres = self._stack.enter_context(Database())
+        self.broker = self._stack.enter_context(Broker())
+        self.basket = self._stack.enter_context(Stub())
         self.postgres.prepare()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def environment(self, database: str, role: str = WEB, **more: str) -> dict[str, str]:
+    @cached_property
+    def earlier(self) -> Side:
+        """
+        The earlier core, in a git worktree and an environment of its own.
+
+        :raises NotMeasured: when it cannot be made.
+        """
+        root, git = self.folder / "earlier", ["git", "-C", str(ROOT), "worktree"]
+        uv, python = [sys.executable, "-m", "uv"], str(root / ".venv" / "bin" / "python")
+        wanted = ["--require-hashes", "-r", str(root / "requirements" / "prod.txt")]
+        self._stack.callback(subprocess.run, [*git, "remove", "--force", str(root)], check=False)
+        for command in (
+            [*git, "add", "--quiet", "--detach", str(root), EARLIER],
+            [*uv, "venv", "--quiet", "--python", sys.executable, str(root / ".venv")],
+            [*uv, "pip", "install", "--quiet", "--python", python, *wanted],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                said = " ".join(done.stderr.split())[-300:]
+                raise NotMeasured(f"the earlier core ({EARLIER}) cannot be made: {said}")
+        return replace(APP, title="earlier core", root=root, python=python, calls_at_once=1)
+
+    def variables(self, side: Side, database: str, role: str = WEB, **more: str) -> dict[str, str]:
         """The environment of a site's processes on a database."""
         return {
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": side.settings,
+            "PYTHONPATH": str(side.root),
             "DATABASE_URL": self.postgres.url_for(role, database),
             "BROKER_URL": self.broker.url,
             "BASKET_URL": self.basket.url,
             "BASKET_API_KEY": self.basket.api_key,
             "SECRET_KEY": "only-for-benchmarks",
             "ALLOWED_HOSTS": "testserver",
-            "LOG_LEVEL": "INFO",
-            # What is measured is changes. Both come on top, as often as they are told to.
+            # Both would be measured with the changes, as often as their intervals say.
             "BASKET_RECONCILE_EVERY": "86400",
             "BASKET_VERIFY_EVERY": "86400",
-            **self.options.environment,
+            **side.environment,
+            **self.environment,
             **more,
         }
 
     def act(
-        self,
-        side: Side,
-        database: str,
-        name: str,
-        *,
-        timeout: float = 600,
-        environment: Mapping[str, str] | None = None,
+        self, side: Side, database: str, name: str, *, timeout: float = 900, broker: str = "",
         **arguments: Any,
-    ) -> Any:
-        """Do something within a site, in a process of its own."""
-        given = {
-            "PROJECT_VAR": str(self.folder),
-            "STATIC_ROOT": str(self.folder / "static"),
-            **(environment or {}),
-        }
-        return acts.run(side, self.environment(database, **given), name, timeout, **arguments)
+    ) -> Any:  # fmt: skip
+        """
+        Do one of ``benchmarks.acts`` in a process of a site; arguments and result are JSON.
 
-    def template(self, side: Side, what: str, make: Callable[[str], None]) -> str:
-        """A database of a site's that is made once, to be copied."""
-        key = (side, what)
-        if key not in self._templates:
-            name = self.postgres.create()
-            self.act(side, name, "members.migrate")
-            make(name)
-            self._templates[key] = name
-        return self._templates[key]
-
-    def members(self, side: Side, count: int) -> AbstractContextManager[str]:
-        """A database with so many members, who are nobody yet; with the app, it knows them."""
-        return self.copy(
-            side,
-            f"{count} members",
-            lambda name: self.act(side, name, "members.make", count=count),
-        )
-
-    def large(self, count: int, *, subscribed: bool = True) -> AbstractContextManager[str]:
-        """The app's database with so many members who are settled, filled by SQL."""
-        return self.copy(
-            APP,
-            f"{count} settled members, subscribed: {subscribed}",
-            lambda name: self.act(APP, name, "large.make", count=count, subscribed=subscribed),
-        )
+        :raises NotMeasured: when it fails, with the end of its output, or takes too long.
+        """
+        script, var = str(Path(__file__).with_name("acts.py")), str(self.folder)
+        given = self.variables(side, database, PROJECT_VAR=var, STATIC_ROOT=f"{var}/static")
+        done = subprocess.run(
+            [side.python, "-P", script, name, json.dumps(arguments)], cwd=side.root, text=True,
+            env=given | ({"BROKER_URL": broker} if broker else {}), capture_output=True,
+            timeout=timeout, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise NotMeasured(f"{name} of {side.title}: {(done.stdout + done.stderr)[-3000:]}")
+        return json.loads(done.stdout.splitlines()[-1])
 
     @contextmanager
-    def copy(self, side: Side, what: str, make: Callable[[str], None]) -> Iterator[str]:
-        """A database of one's own, as a copy of one that is made once."""
-        name = self.postgres.create(self.template(side, what, make))
+    def database(self, side: Side, fill: str, **arguments: Any) -> Iterator[str]:
+        """
+        A database of a site, as a copy of one that is filled once.
+
+        :param fill: the act that fills it, with these arguments.
+        """
+        key = f"{side.title}: {fill} {arguments}"
+        if key not in self._templates:
+            name = self.postgres.create()
+            self.act(side, name, "migrate")
+            self.act(side, name, fill, **arguments)
+            self._templates[key] = name
+        name = self.postgres.create(self._templates[key])
         try:
             yield name
         finally:
@@ -131,34 +182,50 @@ class Bench:
 
     @contextmanager
     def workers(
-        self, side: Side, database: str, pool: Pool, **more: str
-    ) -> Iterator[tuple[list[Worker], list[Beat]]]:
+        self, side: Side, database: str, pool: Pool, *, beat: bool = True
+    ) -> Iterator[list[Worker]]:
         """Workers that take messages, and beat where the site has one."""
-        environment = self.environment(
-            database,
-            WORKER,
-            **{"DATABASE_POOL_SIZE": str((pool.concurrency or 8) + 2), **more},
-        )
+        size = str(pool.concurrency + 2)  # the earlier core keeps connections for its threads
+        environment = self.variables(side, database, WORKER, DATABASE_POOL_SIZE=size)
+        chosen = ["--pool", pool.kind, "--concurrency", str(pool.concurrency)]
         with ExitStack() as stack:
-            workers = []
-            for _ in range(pool.processes):
-                worker = Worker(side, environment, pool)
-                stack.callback(worker.stop)
-                worker.launch()
-                workers.append(worker)
-            beats = [stack.enter_context(Beat(side, environment))] if side.has_beat else []
-            for worker in workers:
-                worker.wait_ready()
-            yield workers, beats
+            if beat and side is not NAIVE:
+                stack.enter_context(Beat(side, environment))
+            yield [
+                stack.enter_context(
+                    Worker(side, environment, "--loglevel", "INFO", *(chosen if pool.kind else []))
+                )
+                for _ in range(pool.processes)
+            ]
 
-    def wait(self, condition: Callable[[], object], timeout: float, what: str) -> None:
-        """
-        Wait until a condition holds.
+    def fresh(self, latency: float) -> None:
+        """Empty the broker and Basket, and let Basket take this many seconds for a call."""
+        self.broker.clear()
+        self.basket.ask("reset", latency=latency)
 
-        :raises TimeoutError: when it does not in time.
+    def assert_carried(self, side: Side, database: str, members: int) -> None:
         """
-        deadline = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not within {timeout:g} s")
-            time.sleep(0.1)
+        Compare what Basket holds with what it should, and ask the site whether it is done.
+
+        :raises NotMeasured: when something is missing, too much, left to do or stuck.
+        """
+        held = self.basket.ask("people")
+        expected = {f"member{n}@example.com": ["mozilla-phone"] for n in range(1, members + 1)}
+        wrong = [email for email in held | expected if held.get(email) != expected.get(email)]
+        if wrong:
+            raise NotMeasured(f"{len(wrong)} of {members} members: Basket holds something else")
+        if left := self.act(side, database, "unsettled"):
+            raise NotMeasured(f"{side.title} is not done: {left[:3]}")
+
+
+def wait(condition: Callable[[], object], timeout: float, what: str) -> None:
+    """
+    Wait until a condition holds.
+
+    :raises NotMeasured: when it does not in time.
+    """
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotMeasured(f"{what}: not within {timeout:g} s")
+        time.sleep(0.25)

@@ -1,153 +1,184 @@
-"""The servers on which everything is measured, and what they counted."""
+"""The servers of a run: PostgreSQL, Redis and the stub Basket; what they counted and used."""
 
+import json
+import os
 import re
+import sys
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
+from tests.services.processes import Process, free_port
 from tests.services.servers import PostgreSQL, Redis
 
-# Where they are used: only this command and the tests on real servers have these packages.
-if TYPE_CHECKING:
-    import redis
-    from psycopg import sql
+TICK = os.sysconf("SC_CLK_TCK")
 
-#: Statements that begin and end transactions; they are counted apart.
-BRACKETS = "BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE"
-
-#: Foreign keys that the server checks by itself, in the name of the table's owner.
-OWN = r"SELECT \$\d+ FROM ONLY .* FOR KEY SHARE"
-
-#: Whose statements they are is told by the database role that sent them.
+#: The database roles by which statements are told apart.
 WEB, WORKER = "web", "worker"
 
-
-@dataclass(frozen=True)
-class Statements:
-    """How many statements a role sent."""
-
-    queries: int = 0
-    brackets: int = 0
-    """BEGIN, COMMIT and the like."""
+#: Statements that are counted apart: foreign keys that the server checks by itself, readings of
+#: the switch, and BEGIN and the like with the set-up of connections.
+KINDS = {
+    "server": r"SELECT \$\d+ FROM ONLY .* FOR KEY SHARE",
+    "switch": r'SELECT .* FROM "waffle_',
+    "brackets": r"BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SELECT set_config|SET |SELECT \$1$",
+}
 
 
 class Database(PostgreSQL):
     """A PostgreSQL server that counts statements by the role that sends them."""
 
-    def __init__(self, *, fsync: bool = False) -> None:
-        super().__init__()
-        self._fsync = fsync
-        self._made = 0
+    made = 0
 
     def command(self) -> list[str]:
         """The server, with ``pg_stat_statements``."""
         options = {
-            "shared_preload_libraries": "pg_stat_statements",
-            "pg_stat_statements.max": "10000",
-            "max_connections": "400",
-            "shared_buffers": "512MB",
-            "max_wal_size": "8GB",
-            "fsync": "on" if self._fsync else "off",
-        }
+            "shared_preload_libraries": "pg_stat_statements", "max_connections": "400",
+            "pg_stat_statements.max": "10000", "shared_buffers": "512MB", "max_wal_size": "8GB",
+        }  # fmt: skip
         given = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         return [*super().command(), *given]
 
     def prepare(self) -> None:
-        """Make what counting needs."""
+        """Make the counter and the roles."""
         self.execute("CREATE EXTENSION pg_stat_statements")
-        from psycopg import sql
-
         for role in (WEB, WORKER):
-            self.execute(
-                sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(self._password)
-                )
-            )
+            self.execute(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{self._password}'")
 
     def url_for(self, role: str, name: str) -> str:
         """The URL of a database for a role."""
         return self.database_url(name).replace("//postgres:", f"//{role}:")
 
-    def execute(
-        self, statement: "str | sql.Composed", name: str = "postgres"
-    ) -> list[tuple[object, ...]]:
+    def execute(self, statement: str, name: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as the superuser in one of the databases; return its rows."""
-        import psycopg
+        import psycopg  # only this command and the tests on real servers have it
 
-        query = statement.encode() if isinstance(statement, str) else statement
         with psycopg.connect(self.database_url(name), autocommit=True) as connection:
-            cursor = connection.execute(query)
+            cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
     def create(self, template: str = "template1") -> str:
         """Make a database as a copy of another one; return its name."""
-        self._made += 1
-        name = f"site_{self._made}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return name
+        self.made += 1
+        self.execute(f"CREATE DATABASE site_{self.made} TEMPLATE {template}")
+        return f"site_{self.made}"
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever is connected to it."""
+        """Remove a database that may still be in use."""
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def clear_counts(self) -> None:
-        """Count statements anew."""
+        """Start counting statements from zero."""
         self.execute("SELECT pg_stat_statements_reset()")
 
-    def statements(self) -> dict[str, Statements]:
-        """What the roles have sent since counting began."""
-        rows = self.execute(
-            "SELECT r.rolname, s.query, s.calls FROM pg_stat_statements s "
-            "JOIN pg_roles r ON r.oid = s.userid"
-        )
-        queries: Counter[str] = Counter()
-        brackets: Counter[str] = Counter()
-        for role, text, calls in rows:
-            if re.match(OWN, str(text)):
-                continue
-            kind = brackets if re.match(BRACKETS, str(text), re.IGNORECASE) else queries
-            kind[str(role)] += int(str(calls))
-        return {role: Statements(queries[role], brackets[role]) for role in (WEB, WORKER)}
+    def statements(self, role: str) -> Counter[str]:
+        """Count what a role has sent: by kind, and all others as ``queries``."""
+        counts = Counter[str]()
+        for calls, text in self.most_frequent(role):
+            found = (kind for kind, pattern in KINDS.items() if re.match(pattern, text))
+            counts[next(found, "queries")] += calls
+        return counts
 
-    def most_frequent(self, role: str, limit: int = 40) -> list[tuple[int, str]]:
-        """The statements that a role sent most often, for the profile."""
-        from psycopg import sql
-
+    def most_frequent(self, role: str) -> list[tuple[int, str]]:
+        """The statements that a role sent, the most frequent first."""
         rows = self.execute(
-            sql.SQL(
-                "SELECT s.calls, s.query FROM pg_stat_statements s "
-                "JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = {} "
-                "ORDER BY s.calls DESC LIMIT {}"
-            ).format(sql.Literal(role), sql.Literal(limit))
+            "SELECT s.calls, s.query FROM pg_stat_statements s JOIN pg_roles r "
+            f"ON r.oid = s.userid WHERE r.rolname = '{role}' ORDER BY s.calls DESC"
         )
-        return [(int(str(calls)), " ".join(str(text).split())) for calls, text in rows]
+        return [(int(calls), " ".join(text.split())) for calls, text in rows]
 
 
 class Broker(Redis):
     """A Redis server that tells how many messages it was given."""
 
-    def ask(self) -> "redis.Redis":
+    def ask(self) -> Any:
         """A client."""
         import redis
 
         return redis.Redis.from_url(self.url)
 
     def clear_counts(self) -> None:
-        """Count anew."""
-        with self.ask() as client:
-            client.config_resetstat()
+        """Start counting messages from zero."""
+        self.ask().config_resetstat()
 
     def messages(self) -> int:
-        """How many messages were put into queues since counting began (kombu's LPUSH)."""
-        with self.ask() as client:
-            return int(client.info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
-
-    def bytes_received(self) -> int:
-        """How many bytes were sent to it since counting began, commands and all."""
-        with self.ask() as client:
-            return int(client.info("stats")["total_net_input_bytes"])
+        """How many messages were put into queues (kombu's LPUSH)."""
+        return int(self.ask().info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
 
     def is_quiet(self) -> bool:
         """Whether no message waits, and none is being worked on."""
-        with self.ask() as client:
-            return not client.llen("celery") and not client.hlen("unacked")
+        client = self.ask()
+        return not client.llen("celery") and not client.hlen("unacked")
+
+
+class Stub(Process):
+    """The stub Basket, started as a script: it needs nothing of this project."""
+
+    api_key = "only-for-benchmarks"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        """The module."""
+        script = Path(__file__).with_name("stub.py")
+        return [sys.executable, "-P", str(script), str(self.port), self.api_key]
+
+    def is_ready(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.ask("counts") or True)
+        except OSError:
+            return False
+
+    def ask(self, what: str, **fields: object) -> dict[str, Any]:
+        """Steer it, or ask what it has."""
+        with urlopen(f"{self.url}/-/{what}?{urlencode(fields)}", timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def calls(self, name: str = "") -> int:
+        """How many calls there were, or how many of a kind."""
+        counts = self.ask("counts")
+        return int(counts.get(name, 0) if name else sum(counts.values()))
+
+
+def tree(pid: int) -> Iterator[int]:
+    """A process and its descendants that are alive."""
+    yield pid
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = file.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from tree(int(child))
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, its descendants, and those that it has outlived."""
+    ticks = 0
+    for member in tree(pid):
+        try:
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += sum(int(number) for number in fields[11:15])
+    return ticks / TICK
+
+
+def machine_seconds() -> tuple[float, float]:
+    """Seconds that all cores together have worked, and seconds that there were."""
+    numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(numbers) - numbers[3] - numbers[4]) / TICK, sum(numbers) / TICK
+
+
+def memory(pid: int, name: str) -> float:
+    """A process's memory in MB: ``VmHWM``, the most so far, or ``VmRSS``, now."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))

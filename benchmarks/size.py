@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from benchmarks.report import Findings, Table, as_text
+from benchmarks.results import Findings, Table, as_text
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "mozillians_basket"
@@ -111,7 +111,7 @@ def add(table: Table, name: str, size: Size) -> None:
 def findings() -> Findings:
     """Measure all parts."""
     found = Findings("Size of the repository")
-    parts = found.table("By part", "part", "files", "lines", "code lines")
+    parts = found.table("By part", "part | files | lines | code lines")
     modules_of_core = core()
     add(parts, "core", sum(modules_of_core.values(), Size()))
     for name in APART:
@@ -119,7 +119,7 @@ def findings() -> Findings:
     for name in AROUND:
         add(parts, name, size_of(modules(ROOT / name)))
     add(parts, "templates", templates())
-    table = found.table("The core by module", "module", "files", "lines", "code lines")
+    table = found.table("The core by module", "module | files | lines | code lines")
     for name, size in modules_of_core.items():
         add(table, name, size)
     return found

@@ -33,7 +33,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import mozillians_basket
-from benchmarks.report import Findings, as_text
+from benchmarks.results import Findings, as_text
 from mozillians_basket.sandbox.testing import SandboxServer
 
 APP = Path(mozillians_basket.__file__).parent
@@ -255,7 +255,7 @@ def findings(steps: Sequence[Step]) -> Findings:
     """Put the figures beside those of the issue."""
     counts = count(steps)
     found = Findings("One vouch, from save() to the last write of the ledger")
-    table = found.table("figures", "", "now", "earlier", "goal")
+    table = found.table("figures", " | now | earlier | goal")
     table.add("functions", counts.functions, 105, 40)
     table.add("files", counts.files, 26, 12)
     table.add("jumps from file to file", counts.jumps, 67, None)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from celery import Celery
+
 #: Beat keeps one connection to the broker. Where a site turns ``task_publish_retry`` off for its
 #: requests, beat would keep a dead connection for ever.
 _SENDING = {"retry": True}
@@ -55,3 +57,16 @@ def basket_beat_schedule(
             "options": {"expires": prune_every, **_SENDING},
         },
     }
+
+
+def add_periodic_tasks(app: Celery, **every: float) -> None:
+    """
+    Add the app's periodic tasks to those that beat starts for a site.
+
+    Call it where the Celery app is made: it adds them once the configuration is read.
+
+    :param every: as for :func:`basket_beat_schedule`.
+    """
+    for name, entry in basket_beat_schedule(**every).items():
+        task = app.signature(entry["task"])
+        app.add_periodic_task(entry["schedule"], task, name=name, **entry["options"])

@@ -18,7 +18,7 @@ from waffle.utils import get_setting
 
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger.share import alias
-from mozillians_basket.site import BasketSite, Policy, Trigger, get_site, site_path
+from mozillians_basket.site import FIELDS, BasketSite, Policy, Trigger, get_site, site_path
 
 Messages = Iterator[CheckMessage]
 
@@ -96,18 +96,23 @@ def _check_paths(site: BasketSite) -> Messages:
             f"{conf.SITE}.email = {site.email!r} leads nowhere: {problem}",
             f"Give the path from {conf.MEMBER_MODEL} to the address, for example 'user__email'.",
         )
-    for name, path in site.fields.items():
-        if problem := _query_problem(site.member_model, path):
+    for name, what in site.fields.items():
+        problem = "" if name in FIELDS else "Basket takes no such field at subscribe."
+        if not problem and not callable(what) and not callable(getattr(site, str(what), None)):
+            problem = _query_problem(site.member_model, what)
+        if problem:
             yield error(
                 27,
-                f"{conf.SITE}.fields[{name!r}] = {path!r} leads nowhere: {problem}",
-                f"Give the path from {conf.MEMBER_MODEL} to the value, for example 'country'.",
+                f"{conf.SITE}.fields[{name!r}] = {what!r} leads nowhere: {problem}",
+                f"Name one of {', '.join(FIELDS)}, and give the path from {conf.MEMBER_MODEL} "
+                "to its value, for example 'country', an expression, or a method of the site.",
             )
 
 
-def _query_problem(model: type[Model], path: str) -> str:
+def _query_problem(model: type[Model], path: Any) -> str:
     try:
-        site_path(model, path)
+        if isinstance(path, str):
+            site_path(model, path)
         str(model._base_manager.values_list(path).query)
     except (FieldDoesNotExist, FieldError) as problem:
         return str(problem)

@@ -80,6 +80,11 @@ class Settings:
         return str(getattr(settings, "BASKET_SOURCE_URL", ""))
 
     @property
+    def QUEUE(self) -> str:
+        """The Celery queue of this app's tasks; when empty, Celery's own routes decide."""
+        return str(getattr(settings, "BASKET_QUEUE", ""))
+
+    @property
     def CONCURRENCY(self) -> int:
         """How many calls to Basket a process makes side by side; read at its first calls."""
         return int(getattr(settings, "BASKET_CONCURRENCY", 20))

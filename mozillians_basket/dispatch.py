@@ -5,8 +5,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 from weakref import WeakSet
 
@@ -15,7 +15,8 @@ from celery.app import app_or_default
 from django.db import transaction
 from django.db.transaction import TransactionManagementError
 
-from mozillians_basket.ledger.share import alias
+from mozillians_basket.conf import conf
+from mozillians_basket.models import alias
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -23,6 +24,7 @@ logger = logging.getLogger("mozillians_basket")
 SYNC_TOUCHED = "mozillians_basket.tasks.sync_touched"
 LOOKUP = "mozillians_basket.tasks.lookup_users_task"
 SWEEP = "mozillians_basket.tasks.sweep"
+ANNOUNCE = "mozillians_basket.tasks.announce"
 
 #: Seconds for which no message is sent after the broker took none; the sweeper finds the work.
 BROKER_PAUSE = 10.0
@@ -47,6 +49,9 @@ def send(name: str, *args: Any) -> None:
     A lost message costs time, not data. With eager tasks the task runs here and
     now, and ``task_eager_propagates`` decides whether its errors are raised.
     """
+    if _captured is not None:
+        _captured.append((name, args))
+        return
     try:
         # The thread has no current app: a site's may be known to the caller's thread only.
         app = app_or_default()
@@ -61,6 +66,17 @@ def send(name: str, *args: Any) -> None:
     app.tasks[name].apply_async(args)
 
 
+@contextmanager
+def captured() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
+    """Keep the messages of this process in a list, and send none: for tests."""
+    global _captured
+    before, _captured = _captured, []
+    try:
+        yield _captured
+    finally:
+        _captured = before
+
+
 def after_commit(touch_id: int) -> None:
     """
     Have a worker told of a touch once the transaction around it is committed.
@@ -71,9 +87,14 @@ def after_commit(touch_id: int) -> None:
     _on_commit(_Touched(touch_id).tell)
 
 
+def send_after_commit(name: str, *args: Any) -> None:
+    """Have a task started once the transaction around this is committed."""
+    _on_commit(lambda: send(name, *args))
+
+
 def wake_sweeper() -> None:
     """Have the sweeper run once the transaction around this is committed."""
-    _on_commit(lambda: send(SWEEP))
+    send_after_commit(SWEEP)
 
 
 def flush(timeout: float) -> bool:
@@ -185,7 +206,8 @@ class _Sender:
         if time.monotonic() < self._quiet_until.get(app, 0.0):
             return
         try:
-            app.send_task(name, args, retry=False, ignore_result=True)
+            queue = conf.QUEUE or None
+            app.send_task(name, args, retry=False, ignore_result=True, queue=queue)
         except Exception as error:  # noqa: BLE001 - whatever kind of broker it is
             self._quiet_until[app] = time.monotonic() + BROKER_PAUSE
             _warn("The broker took no message", error)
@@ -207,6 +229,7 @@ def _begin_process() -> None:
 
 
 _sender = _Sender()
+_captured: list[tuple[str, tuple[Any, ...]]] | None = None
 
 os.register_at_fork(after_in_child=_begin_process)
 atexit.register(_last_wait)

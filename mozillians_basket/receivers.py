@@ -16,6 +16,7 @@ from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH, conf
 from mozillians_basket.dependencies import Link, dependencies
 from mozillians_basket.ledger.share import alias
+from mozillians_basket.middleware import current_actor
 from mozillians_basket.models import Touch
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL, contact_key
 from mozillians_basket.site import BasketSite, get_site, site_path
@@ -206,13 +207,14 @@ def _touch(
     row = Touch(
         source=watch.label,
         cause=cause,
+        actor_id=current_actor(),
         member_id=member_id,
         source_key="" if source_key is None else str(source_key),
         path="" if source_key is None else watch.path,
         email=email.strip() if _could_be_at_basket(email) else "",
     )
     try:
-        row.clean_fields(exclude={"member"})
+        row.clean_fields(exclude={"member", "actor"})
         if member_id is not None:
             member_key = get_site().member_model._meta.pk
             row.member_id = member_key.to_python(member_id)

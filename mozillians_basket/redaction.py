@@ -2,6 +2,9 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _ADDRESS = re.compile(r"[^\s'\"=&?/<>(),:;]+(?:@|%40)[^\s'\"=&?/<>(),:;]+", re.IGNORECASE)
 _TOKEN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -30,11 +33,33 @@ class DroppingFilter(logging.Filter):
         return False
 
 
+class ReceiverFilter(logging.Filter):
+    """Drops Django's line about a signal's receiver that failed: it quotes the error's text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False while this app sends a signal of its own."""
+        return not _announcing.get()
+
+
+_announcing: ContextVar[bool] = ContextVar("basket_announces", default=False)
+
+
+@contextmanager
+def silencing_receivers() -> Iterator[None]:
+    """Keep Django from logging errors of receivers; the app logs them without their text."""
+    mark = _announcing.set(True)
+    try:
+        yield
+    finally:
+        _announcing.reset(mark)
+
+
 def protect_logs() -> None:
     """Attach the filters, once; filters do not reach child loggers, so each is named."""
     filters: dict[str, logging.Filter] = {
         "basket.base": DroppingFilter(),
         "celery.pool": RedactingFilter(),
+        "django.dispatch": ReceiverFilter(),
         "urllib3.connection": RedactingFilter(),
         "urllib3.connectionpool": RedactingFilter(),
         "urllib3.util.retry": RedactingFilter(),

@@ -1,20 +1,36 @@
 """The description of a site: its members, their addresses, and policies for newsletters."""
 
-from collections.abc import Collection, Iterable, Mapping
+import logging
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from inspect import isfunction
+from itertools import product
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db import router
-from django.db.models import Exists, Field, ForeignObjectRel, Model, OuterRef, Q, QuerySet
+from django.db import InterfaceError, OperationalError, router, transaction
+from django.db.models import Exists, F, Field, ForeignObjectRel, Model, OuterRef, Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.utils.module_loading import import_string
 
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.redaction import redacted
+from mozillians_basket.sandbox.countries import short_code
+from mozillians_basket.sandbox.sources import is_url
+
+logger = logging.getLogger("mozillians_basket")
+
+#: The fields that a site may send at subscribe (Newsletter API, /news/subscribe).
+FIELDS = ("country", "lang", "format", "first_name", "last_name", "source_url")
+
+#: Basket stores English for any other language code (measured).
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]{2})?", re.IGNORECASE)
+
+LONGEST_NAME, LONGEST_URL = 255, 1024
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,14 @@ class BasketSite:
     policies: tuple[Policy, ...] = ()
     """The policies, at most one for each newsletter."""
 
-    fields: Mapping[str, str] = {}
-    """Basket's fields that are sent at subscribe, each with the path from the member model."""
+    fields: Mapping[str, Any] = {}
+    """
+    Basket's fields that are sent at subscribe: see ``FIELDS``.
+
+    Each is a path from the member model, an expression, or a method of this class
+    that takes a member, given by name or itself. A value that Basket would not take
+    is left out. The ``source_url`` of a member wins over ``BASKET_SOURCE_URL``.
+    """
 
     triggers: tuple[Trigger, ...] = ()
     """Models whose changes matter, besides the member model, which is always watched."""
@@ -96,18 +118,55 @@ class BasketSite:
         return list(self._members.filter(found).values_list("pk", flat=True))
 
     def fields_of(self, member_ids: Iterable[Any]) -> dict[Any, dict[str, str]]:
-        """Read the ``fields`` of these members, in one query; empty values are left out."""
-        if not self.fields:
-            return {}
-        rows = self._members.filter(pk__in=list(member_ids))
-        return {
-            pk: {
-                name: str(value)
-                for name, value in zip(self.fields, values, strict=True)
-                if value not in {None, ""}
-            }
-            for pk, *values in rows.values_list("pk", *self.fields.values())
-        }
+        """
+        Read the ``fields`` of these members, in one query.
+
+        Where the site's code or the database refuses to compute one, they are read one
+        by one, so that it is missing alone. No value stops a subscribe.
+        """
+        keys = list(member_ids)
+        try:
+            return self._read_fields(keys, self.fields) if self.fields else {}
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # noqa: BLE001 - each value is read again
+            found: dict[Any, dict[str, str]] = {key: {} for key in keys}
+        for key, name in product(keys, self.fields):
+            try:
+                found[key] |= self._read_fields([key], [name]).get(key, {})
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:  # noqa: BLE001 - only its class is logged
+                kind = type(error).__qualname__
+                text = "%s.fields[%r] of a member is left out: %s."
+                logger.error(text, conf.SITE, name, kind)  # noqa: TRY400
+        return found
+
+    def _read_fields(self, keys: list[Any], names: Iterable[str]) -> dict[Any, dict[str, str]]:
+        columns: dict[str, Any] = {}
+        methods: dict[str, Callable[[Any], Any]] = {}
+        for name in names:
+            what = self.fields[name]
+            method = getattr(self, what, None) if isinstance(what, str) else None
+            if callable(method):
+                methods[name] = method
+            elif isfunction(what):
+                methods[name] = partial(what, self)
+            else:
+                columns[name] = F(what) if isinstance(what, str) else what
+        members = self._members.filter(pk__in=keys)
+        found: dict[Any, dict[str, str]] = {key: {} for key in keys}
+        with transaction.atomic(using=members.db):
+            if columns:
+                computed = {f"_basket_{name}": what for name, what in columns.items()}
+                rows = members.annotate(**computed).values_list("pk", *computed)
+                for pk, *values in rows:
+                    for name, value in zip(columns, values, strict=True):
+                        found[pk][name] = usable(name, value)
+            for member in members if methods else ():
+                for name, method in methods.items():
+                    found[member.pk][name] = usable(name, method(member))
+        return {pk: {n: value for n, value in each.items() if value} for pk, each in found.items()}
 
     def chosen(self, newsletters: str | Iterable[str]) -> tuple[str, ...]:
         """
@@ -150,6 +209,24 @@ class BasketSite:
             )
             for pk, email, *answers in rows.values_list("pk", self.email, *tests)
         }
+
+
+def usable(name: str, value: Any) -> str:
+    """Return a value as Basket takes it at subscribe; empty if it would take another one."""
+    text = "" if value is None else str(value).strip()
+    match name:
+        case "country":
+            return short_code(text) or ""
+        case "lang":
+            return text if LANGUAGE.fullmatch(text) else ""
+        case "format":
+            return text if text.lower() in {"h", "html", "t", "text"} else ""
+        case "first_name" | "last_name":
+            return text if text.isprintable() and len(text) <= LONGEST_NAME else ""
+        case "source_url":
+            fits = text.isprintable() and len(text) <= LONGEST_URL
+            return text if fits and is_url(text) else ""
+    return ""
 
 
 def site_path(model: type[Model], path: str) -> list["Field[Any, Any] | ForeignObjectRel"]:

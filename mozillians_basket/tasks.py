@@ -12,10 +12,11 @@ from mozillians_basket.client import breaker
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
-from mozillians_basket.dispatch import LOOKUP, SYNC_TOUCHED, send
+from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, SYNC_TOUCHED, send
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.models import Status
-from mozillians_basket.redaction import redacted
+from mozillians_basket.redaction import redacted, silencing_receivers
+from mozillians_basket.signals import SIGNALS, Announcement
 from mozillians_basket.site import get_site
 from mozillians_basket.sync import Step
 from mozillians_basket.upkeep import approvals, retention, verification
@@ -24,7 +25,24 @@ from mozillians_basket.upkeep import reconcile as reconciliation
 NAME = "mozillians_basket.tasks"
 
 
-class MaskedTask(Task):  # type: ignore[type-arg]
+class BasketTask(Task):  # type: ignore[type-arg]
+    """
+    A task of this app. What it needs of Celery is set here; a site's other tasks keep theirs.
+
+    Its message is acknowledged once it has ended, so another worker takes it over
+    from one that died.
+    """
+
+    acks_late = True
+    reject_on_worker_lost = True
+
+    @property
+    def queue(self) -> str | None:
+        """The queue of ``BASKET_QUEUE``; without that setting Celery's routes decide."""
+        return conf.QUEUE or None
+
+
+class MaskedTask(BasketTask):
     """
     A task whose arguments may hold addresses: its repr, in results too, shows none.
 
@@ -49,7 +67,7 @@ class MaskedTask(Task):  # type: ignore[type-arg]
         )
 
 
-class PeriodicTask(Task):  # type: ignore[type-arg]
+class PeriodicTask(BasketTask):
     """
     A task that beat sends. It may expire, and no result is stored of that.
 
@@ -104,7 +122,7 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, str]:
     return {name: str(result) for name, result in results.items()}
 
 
-@shared_task(name=SYNC_TOUCHED, ignore_result=True)
+@shared_task(name=SYNC_TOUCHED, base=BasketTask, ignore_result=True)
 def sync_touched(oldest: int) -> None:
     """
     Drain a touch and those after it, and start a lookup.
@@ -117,7 +135,7 @@ def sync_touched(oldest: int) -> None:
             send(SYNC_TOUCHED, oldest)
 
 
-@shared_task(bind=True, name=LOOKUP, ignore_result=True)
+@shared_task(bind=True, name=LOOKUP, base=BasketTask, ignore_result=True)
 def lookup_users_task(self: "Task[Any, Any]") -> Any:
     """
     Claim a share of the contacts that are due, and look them up.
@@ -155,7 +173,7 @@ def _go_on(*, more: bool, is_over: bool) -> None:
         send(LOOKUP)
 
 
-@shared_task(bind=True, name=f"{NAME}.subscribe_users_task", ignore_result=True)
+@shared_task(bind=True, name=f"{NAME}.subscribe_users_task", base=BasketTask, ignore_result=True)
 def subscribe_users_task(self: "Task[Any, Any]", lease: str, *, last: bool) -> str:
     """
     Subscribe the contacts of a share to what they lack; return the lease for the next step.
@@ -169,7 +187,7 @@ def subscribe_users_task(self: "Task[Any, Any]", lease: str, *, last: bool) -> s
     return outcome.lease
 
 
-@shared_task(bind=True, name=f"{NAME}.unsubscribe_users_task", ignore_result=True)
+@shared_task(bind=True, name=f"{NAME}.unsubscribe_users_task", base=BasketTask, ignore_result=True)
 def unsubscribe_users_task(self: "Task[Any, Any]", lease: str) -> None:
     """Unsubscribe the contacts of a share from what they should not have, and settle them."""
     if not lease:  # no contact of the share got this far
@@ -244,7 +262,28 @@ def verify() -> None:
         send(approvals.CARRY_OUT, approval_id)
 
 
-@shared_task(name=approvals.CARRY_OUT, ignore_result=True)
+@shared_task(name=approvals.CARRY_OUT, base=BasketTask, ignore_result=True)
 def carry_out_answer(approval_id: int) -> None:
     """Carry out an admin's answer to a question. The task may be killed and started again."""
     approvals.carry_out(approval_id)
+
+
+@shared_task(name=ANNOUNCE, base=BasketTask, acks_late=False, ignore_result=True)
+def announce(announcements: list[list[str]]) -> None:
+    """
+    Send the site's signals. Errors of receivers are logged by their class and place.
+
+    It is not started again after a receiver that kills its worker.
+    """
+    sender = get_site().member_model
+    for told in [Announcement(*each) for each in announcements]:
+        named = {key: value for key, value in told._asdict().items() if key != "signal"}
+        try:
+            with silencing_receivers():
+                answers = SIGNALS[told.signal].send_robust(sender, **named)
+        except Exception as error:  # noqa: BLE001 - Django cannot name each kind of receiver
+            unexpected(error.__context__ if isinstance(error.__context__, Exception) else error)
+            continue
+        for _receiver, answer in answers:
+            if isinstance(answer, Exception):
+                unexpected(answer)

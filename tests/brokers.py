@@ -33,18 +33,21 @@ class Broker:
     """A broker in this process: it keeps its messages, and can fail or hang."""
 
     taken: list[tuple[Any, ...]] = field(default_factory=list)
+    queues: list[str] = field(default_factory=list)
+    """The queue of each of these."""
     asked: int = 0
     """The number of attempts to send, including failed ones."""
     error: Exception | None = None
     running: Event = field(default_factory=Event)
 
-    def take(self, message: dict[str, Any]) -> None:
+    def take(self, queue: str, message: dict[str, Any]) -> None:
         """Keep a message as its task's last name and arguments."""
         self.asked += 1
         self.running.wait(30)
         if self.error:
             raise self.error
         arguments, _keywords, _embedded = json.loads(base64.b64decode(message["body"]))
+        self.queues.append(queue)
         self.taken.append((message["headers"]["task"].rpartition(".")[2], *arguments))
 
     @property
@@ -57,7 +60,7 @@ class Broker:
 class Channel(memory.Channel):
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         client: Any = self.connection.client
-        client.transport_options["broker"].take(message)
+        client.transport_options["broker"].take(queue, message)
 
 
 class Transport(memory.Transport):

@@ -19,6 +19,11 @@ from tests.factories import VouchFactory
 __all__ = ["broker", "commit"]
 
 
+@pytest.fixture(autouse=True)
+def basket_messages() -> None:
+    """Messages are sent: these tests have a broker of their own, or eager tasks."""
+
+
 @pytest.fixture
 def switch_on(db: None) -> Iterator[None]:
     """The switch is on."""

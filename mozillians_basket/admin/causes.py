@@ -6,6 +6,7 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mozillians_basket.api import CHOICE, CODE, ERASURE
 from mozillians_basket.models import Approval, Touch
 from mozillians_basket.site import get_site
 
@@ -22,6 +23,9 @@ OWN: dict[str, Any] = {
     ORDER: gettext_lazy("ordered on the member's page"),
     SYNC: gettext_lazy("sync asked for by an admin"),
     RETRY: gettext_lazy("retry asked for by an admin"),
+    CODE: gettext_lazy("ordered by the site's code"),
+    ERASURE: gettext_lazy("erasure asked for"),
+    CHOICE: gettext_lazy("the member's own choice"),
 }
 
 

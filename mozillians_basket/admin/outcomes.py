@@ -15,6 +15,7 @@ DECISIONS: dict[str, Any] = {
     "admin: not wanted": _("an admin: to be unsubscribed"),
     "member: wanted": _("the member's choice: to be subscribed"),
     "member: not wanted": _("the member's choice: to be unsubscribed"),
+    "on the site": _("by their own choice on the site"),
     "inferred": _("inferred, as it is missing at Basket"),
     "loss": _("possible loss at Basket"),
     "brake": _("removals held back"),

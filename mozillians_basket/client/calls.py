@@ -120,7 +120,7 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
     sent["optin"] = "Y" if conf.OPTIN else "N"
     sent["trigger_welcome"] = "Y" if conf.TRIGGER_WELCOME else "N"
     if conf.SOURCE_URL:
-        sent["source_url"] = conf.SOURCE_URL
+        sent.setdefault("source_url", conf.SOURCE_URL)
     sent |= {"sync": "Y", "api_key": conf.API_KEY}
     answer = _expected(
         _answer(

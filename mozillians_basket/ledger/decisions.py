@@ -70,32 +70,42 @@ def keys_with_address(keys: Iterable[Any]) -> set[Any]:
     return set(rows.values_list("site_member", flat=True))
 
 
-def opt_in(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) -> None:
+def opt_in(
+    key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT
+) -> dict[str, Result]:
     """
     Subscribe a member by their own choice. It ends the member's and the mailbox's opt-outs.
 
+    :return: for each newsletter ``decided``, or ``left`` because there is no such member.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    _choose(evaluate.opt_in, key, newsletters, context)
+    return _choose(evaluate.opt_in, key, newsletters, context)
 
 
-def opt_out(key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT) -> None:
+def opt_out(
+    key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT
+) -> dict[str, Result]:
     """
     Record a member's own opt-out. It concerns no other member at the same address.
 
+    :return: as from :func:`opt_in`.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    _choose(evaluate.opt_out, key, newsletters, context)
+    return _choose(evaluate.opt_out, key, newsletters, context)
 
 
-def _choose(rule: Choice, key: Any, newsletters: Iterable[str], context: Context) -> None:
+def _choose(
+    rule: Choice, key: Any, newsletters: Iterable[str], context: Context
+) -> dict[str, Result]:
     names, [key] = get_site().chosen(newsletters), site_keys([key])
     drain_unnamed()
     with transaction.atomic(using=alias()):
         drained = drained_members(locked_touches([key]), [key], context=context)
-        if drained.ids.get(key) in drained.after.members:
-            after = rule(drained.after, drained.ids[key], names)
-            write(drained.before, after, drained.context)
+        after, known = drained.after, drained.ids.get(key) in drained.after.members
+        if known:
+            after = rule(after, drained.ids[key], names)
+        write(drained.before, after, drained.context)
+    return dict.fromkeys(names, Result.DECIDED if known else Result.LEFT)
 
 
 def unsubscribe_address(
@@ -146,6 +156,25 @@ def move_address(old: str, new: str, context: Context = NO_CONTEXT) -> Mapping[s
         standings = [Standing(member.pk, target, new) for member in members]
         write(before, evaluate.evaluate(before, standings).rows, context)
     return dict.fromkeys(names, Result.DECIDED)
+
+
+def erase_address(email: str, context: Context = NO_CONTEXT) -> bool:
+    """
+    Take our newsletters away from a bare address, and have it erased; tell if it was known.
+
+    :raises ValueError: when Basket could not take the address, or a member of the site has it.
+    """
+    key = usable_key(email)
+    drain_unnamed()
+    with transaction.atomic(using=alias()):
+        if _place_members_of([email], context):
+            raise ValueError("A member of the site has this address: delete the member there.")
+        contact_id = Contact.objects.using(alias()).filter(key=key).values_list("pk").first()
+        if contact_id is None:
+            return False
+        before = read(contact_id, locked_members(Q(contact__in=contact_id)))
+        write(before, evaluate.erase(before, *contact_id), context)
+    return True
 
 
 def site_keys(keys: Iterable[Any]) -> list[Any]:
@@ -271,6 +300,7 @@ def retry(contacts: "QuerySet[Contact]", context: Context = NO_CONTEXT) -> int:
         dismissed_at=None,
         priority=context.priority,
         cause=context.cause,
+        actor=context.actor_id,
     )
 
 

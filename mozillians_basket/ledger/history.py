@@ -6,10 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mozillians_basket.models import Contact, Event, Subscription
-from mozillians_basket.rules.rows import DecidedBy, Rows, State
+from mozillians_basket.rules.rows import DecidedBy, Decision, Rows, State, held
+from mozillians_basket.signals import Announcement
 
 if TYPE_CHECKING:
     from mozillians_basket.ledger.share import Context
+
+#: The outcome of an opt-out that a member made on the site.
+ON_THE_SITE = "on the site"
+
+#: The cause of what people did at Basket.
+AT_BASKET = "at Basket"
 
 
 def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
@@ -23,12 +30,15 @@ def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
                 grouped[kind, row.contact_id, None, outcome, row.error_code].append(row.newsletter)
     for key, decision in after.decisions.items():
         was_decided = before.decisions.get(key)
-        if decision.decided_by in {DecidedBy.ADMIN, DecidedBy.MEMBER} and (
+        member = after.members[decision.member_id]
+        if _chose_to_leave(before, after, decision):
+            group = Event.Kind.OPTED_OUT, member.contact_id, member.site_member_id, ON_THE_SITE, ""
+            grouped[group].append(decision.newsletter)
+        elif decision.decided_by in {DecidedBy.ADMIN, DecidedBy.MEMBER} and (
             was_decided is None
             or was_decided.decided_at != decision.decided_at
             or was_decided.wanted != decision.wanted
         ):
-            member = after.members[decision.member_id]
             outcome = f"{decision.decided_by}: {'wanted' if decision.wanted else 'not wanted'}"
             group = Event.Kind.DECIDED, member.contact_id, member.site_member_id, outcome, ""
             grouped[group].append(decision.newsletter)
@@ -41,21 +51,24 @@ def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
         if move.pk not in known:
             moved = after.members[move.member_id]
             contact_id = move.target_id or move.source_id
-            its = replace(context, cause=context.causes.get(moved.pk) or context.cause)
+            its = context
+            if cause := context.causes.get(moved.pk):
+                its = replace(context, cause=cause, actor_id=context.actors.get(moved.pk))
             yield event(its, Event.Kind.MOVED, contact_id, moved.site_member_id)
     for pk, contact in after.contacts.items():
         was_parked = pk in before.contacts and before.contacts[pk].parked
         if contact.parked and not was_parked:
             key = _only_member(after, pk)
             yield event(context, Event.Kind.PARKED, pk, key, outcome=contact.problem)
-    for _pk in before.contacts.keys() - after.contacts.keys():
-        yield event(context, Event.Kind.ERASED)
+    for pk in before.contacts.keys() - after.contacts.keys():
+        gone = before.contacts[pk]
+        yield event(replace(context, cause=gone.cause, actor_id=gone.actor_id), Event.Kind.ERASED)
 
 
 def _of_subscription(
     before: Rows, contact: Contact, old: Subscription, row: Subscription
 ) -> Iterator[tuple[Event.Kind, str]]:
-    was = before.contacts.get(contact.pk, contact)
+    was = before.contacts.get(contact.pk) or contact
     if row.state != old.state and row.state == State.OPTED_OUT:
         if contact.renamed_at and not was.renamed_at:
             yield Event.Kind.RENAMED, ""
@@ -69,6 +82,63 @@ def _of_subscription(
         yield Event.Kind.MISSING, ""
 
 
+def _chose_to_leave(before: Rows, after: Rows, decision: Decision) -> bool:
+    """Whether a member has just opted out on the site: all other opt-outs have earlier dates."""
+    member = before.members.get(decision.member_id)
+    vetoed = member and before.veto(member, decision.newsletter)
+    return decision.opted_out_at == after.now and not vetoed
+
+
+def announcements(before: Rows, after: Rows, context: "Context") -> list[Announcement]:
+    """Return the signals that follow from a change; for bare addresses there are none."""
+    found = [
+        each
+        for key, row in after.subscriptions.items()
+        if key not in before.subscriptions or before.subscriptions[key].__dict__ != row.__dict__
+        for each in _about_contact(before, after, context, row)
+    ]
+    for decision in after.decisions.values():
+        member = after.members[decision.member_id]
+        chosen = decision.decided_by == DecidedBy.MEMBER and decision.decided_at == after.now
+        signal = "opted_in" if chosen and decision.wanted else ""
+        if signal := "opted_out" if _chose_to_leave(before, after, decision) else signal:
+            cause = context.cause or context.causes.get(member.pk, "")
+            name = decision.newsletter
+            found.append(Announcement(signal, member.key, name, DecidedBy.MEMBER, cause))
+    return [each for each in found if each.member_key]
+
+
+def _about_contact(
+    before: Rows, after: Rows, context: "Context", row: Subscription
+) -> Iterator[Announcement]:
+    """Return the signals about the members at a contact whose subscription changed."""
+    contact, name = after.contacts[row.contact_id], row.newsletter
+    was = before.contacts.get(contact.pk) or contact
+    old = before.subscriptions.get((contact.pk, name), Subscription())
+    signal = "subscription_confirmed" if held(row) and not old.confirmed_at else ""
+    if row.state == State.REFUSED and old.state != State.REFUSED and not held(row):
+        signal = "subscription_refused"
+    for member in after.at(contact) if signal else ():
+        if after.wants(member, contact, name):
+            by = after.decision(member, name).decided_by
+            yield Announcement(signal, member.key, name, by, contact.cause, row.error_code)
+
+    looked_up = contact.looked_up_at != was.looked_up_at
+    concluded = row.missing_at or row.opted_out_at == old.missing_at
+    signal = ""
+    if row.state == State.OPTED_OUT and old.state != State.OPTED_OUT and row.opted_out_at:
+        # Without a lookup or a conclusion, it is an older opt-out that a member left there.
+        signal = "opted_out" if looked_up or concluded else ""
+    elif row.state == State.SUBSCRIBED and looked_up and row.seen_at == contact.looked_up_at:
+        signal = "opted_in"
+    for member in before.concerned(was) if signal else ():
+        vetoed = bool(before.veto(member, name) or old.opted_out_at)
+        ended = member.pk in after.members and not after.veto(after.members[member.pk], name)
+        if (vetoed and ended) if signal == "opted_in" else not vetoed:
+            cause = context.cause or AT_BASKET
+            yield Announcement(signal, member.key, name, DecidedBy.MEMBER, cause)
+
+
 def called(
     rows: Rows, kind: Event.Kind, contact_id: int, newsletters: Iterable[str], task_id: str = ""
 ) -> Event:
@@ -80,6 +150,7 @@ def called(
         member_id=_only_member(rows, contact_id),
         newsletters=sorted(newsletters),
         cause=contact.cause,
+        actor_id=contact.actor_id,
         task_id=task_id,
         created_at=rows.now,
     )

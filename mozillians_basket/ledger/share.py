@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django.db import models, router
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from mozillians_basket import dispatch, signals
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import history
 from mozillians_basket.models import (
@@ -24,6 +25,7 @@ from mozillians_basket.models import (
     Subscription,
     Suppression,
 )
+from mozillians_basket.models import alias as alias  # most modules take it from here
 from mozillians_basket.rules.evaluate import suppression_hash
 from mozillians_basket.rules.rows import Question, Rows, Settings
 from mozillians_basket.site import get_site
@@ -40,6 +42,9 @@ class Context:
     causes: Mapping[int, str] = field(default_factory=dict)
     """Other causes, by the ledger's members."""
 
+    actors: Mapping[int, Any] = field(default_factory=dict)
+    """The actors of these causes, where they are known."""
+
     actor_id: Any = None
     bulk_request: BulkRequest | None = None
     task_id: str = ""
@@ -47,11 +52,6 @@ class Context:
 
 
 NO_CONTEXT = Context()
-
-
-def alias() -> str:
-    """The database that the ledger's tables are written to: all its transactions are there."""
-    return router.db_for_write(Contact)
 
 
 def rules_settings() -> Settings:
@@ -171,9 +171,12 @@ def write(
 
     ``events`` are further events, which the difference does not show: answered calls.
     """
-    using, causes = alias(), _causes(before, after, context)
+    using = alias()
+    causes = _by_contact(before, after, context.causes)
+    actors = _by_contact(before, after, context.actors)
     for pk, row in after.contacts.items():
-        _follow_contact(before.contacts[pk], row, context, causes.get(pk, ""), after.now)
+        reason = (causes[pk], actors.get(pk)) if pk in causes else (context.cause, context.actor_id)
+        _follow_contact(before.contacts[pk], row, context, reason, after.now)
     noted = [*history.events(before, after, context), *events]
     old_moves = {move.pk: move for move in before.moves}
     new_moves = {move.pk or id(move): move for move in after.moves}
@@ -199,6 +202,9 @@ def write(
         Event.objects.using(using).filter(contact__in=erased).delete()
         Contact.objects.using(using).filter(pk__in=erased).delete()
     Event.objects.using(using).bulk_create(noted)
+    heard = signals.are_heard(get_site().member_model)
+    if heard and (announced := history.announcements(before, after, context)):
+        dispatch.send_after_commit(dispatch.ANNOUNCE, announced)
 
 
 def suppress(erased: Mapping[int, Collection[str]], before: Rows) -> None:
@@ -245,24 +251,28 @@ def _update(model: type[models.Model], old: Mapping[Any, Any], new: Mapping[Any,
         )
 
 
-def _causes(before: Rows, after: Rows, context: Context) -> dict[int, str]:
-    """Map the contacts that members are at, or leave, to the causes of these members."""
-    causes: dict[int, str] = {}
-    for member_id, cause in context.causes.items():
+def _by_contact(before: Rows, after: Rows, by_member: Mapping[int, Any]) -> dict[int, Any]:
+    """Give the values of members to the contacts that they are at, or leave."""
+    found: dict[int, Any] = {}
+    for member_id, value in by_member.items():
         for rows in (before, after):
             member = rows.members.get(member_id)
             places = [member.contact_id] if member else []
             places += [move.source_id for move in rows.moves_of(member)] if member else []
-            causes |= {pk: cause for pk in places if pk is not None}
-    return causes
+            found |= {pk: value for pk in places if pk is not None}
+    return found
 
 
 def _follow_contact(
-    before: Contact, row: Contact, context: Context, cause: str, now: datetime
+    before: Contact, row: Contact, context: Context, reason: tuple[str, Any], now: datetime
 ) -> None:
-    """Set the columns of a contact that only people and the queue read."""
-    if row.touched_at != before.touched_at:
-        row.cause = cause or context.cause or row.cause
+    """
+    Set the columns of a contact that only people and the queue read.
+
+    :param reason: the cause, if there is one, and its actor.
+    """
+    if row.touched_at != before.touched_at and reason[0]:
+        row.cause, row.actor_id = reason
     if row.touched_at and row.touched_at != before.touched_at:
         due = before.touched_at is not None
         row.priority = min(row.priority, context.priority) if due else context.priority

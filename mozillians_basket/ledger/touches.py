@@ -136,11 +136,13 @@ def drained_members(
     created = {t.member_id for t in touches if t.cause == Touch.Cause.CREATED}
     behind = _members_behind(touches)
     causes: dict[Any, dict[str, None]] = defaultdict(dict)
+    actors: dict[Any, Any] = {}
     for touch in touches:
         named = [touch.member_id] if touch.member_id is not None else behind[_source(touch)]
         for key in named:
             addresses[key] += [touch.email] if touch.email else []
             causes[key].setdefault(f"{touch.source} {touch.cause}")
+            actors |= {key: touch.actor_id} if touch.actor_id is not None else {}
     Touch.objects.using(alias()).filter(pk__in=[touch.pk for touch in touches]).delete()
 
     members = {member.site_member_id: member for member in _members(addresses)}
@@ -172,7 +174,8 @@ def drained_members(
     ids = {key: member.pk for key, member in members.items()}
     pairs = {(ids[key], name) for key, name in approved if key in ids}
     joined = {ids[key]: ", ".join(some)[:200] for key, some in causes.items() if key in ids}
-    context = replace(context, causes=joined)
+    acted = {ids[key]: actor for key, actor in actors.items() if key in ids}
+    context = replace(context, causes=joined, actors=acted)
     return Drained(before, _evaluated(rows, situations, pairs, context), ids, context)
 
 

@@ -8,6 +8,7 @@ from mozillians_basket.models.contacts import (
     Problem,
     Subscription,
     Suppression,
+    alias,
 )
 from mozillians_basket.models.history import Event, HourlyCount
 from mozillians_basket.models.members import Decision, Member, Touch
@@ -29,4 +30,5 @@ __all__ = [
     "Subscription",
     "Suppression",
     "Touch",
+    "alias",
 ]

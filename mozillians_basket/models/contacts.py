@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
@@ -107,6 +108,17 @@ class Contact(Row):
     cause = models.CharField(
         _("cause"), max_length=200, blank=True, help_text=_("Why it was last touched.")
     )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text=_("The user who caused that, if known."),
+    )
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
     dismissed_at = models.DateTimeField(
         _("dismissed"), null=True, blank=True, help_text=_("When an admin dismissed the problem.")
@@ -161,6 +173,11 @@ class Contact(Row):
 
     def __str__(self) -> str:
         return f"contact {self.pk}"
+
+
+def alias() -> str:
+    """The database that the app's tables are written to: all its transactions are there."""
+    return router.db_for_write(Contact)
 
 
 class FailingContact(Contact):

@@ -1,5 +1,6 @@
 """The site's members in the ledger, their decisions, and touches."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -51,6 +52,17 @@ class Touch(models.Model):
         max_length=LONGEST_EMAIL,
         blank=True,
         help_text=_("The member's address before the change, if the signal knew it."),
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text=_("The user in whose request it was saved, if the middleware is installed."),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 

@@ -329,6 +329,18 @@ def opt_out(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
     return rows
 
 
+def erase(rows: Rows, contact_id: int) -> Rows:
+    """Clear a bare address, so that it is erased once nothing of ours is left at Basket."""
+    rows = rows.copy()
+    contact = rows.contacts[contact_id]
+    for member in list(rows.at(contact)):
+        _delete(rows, member, ())
+    contact.clear = True
+    _unpark(contact)
+    touch(contact, rows.now)
+    return rows
+
+
 def retry(rows: Rows, contact_ids: Iterable[int]) -> Rows:
     """Retry refused, lost and parked contacts, as an admin asks."""
     rows = rows.copy()

@@ -87,13 +87,18 @@ def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 def people(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """List the people, create or change one, or forget one (``?email=``) or all."""
     if request.method in {"POST", "PUT"}:
-        return {"person": profiles.described(_put_person(body), masked=False)}
+        return {"person": _shown(_put_person(body))}
     everyone = Person.objects.all()
     if "email" in request.GET:
         everyone = everyone.filter(email_key=request.GET["email"].lower())
     if request.method == "DELETE":
         everyone.delete()
-    return {"people": [profiles.described(person, masked=False) for person in everyone]}
+    return {"people": [_shown(person) for person in everyone]}
+
+
+def _shown(person: Person) -> dict[str, Any]:
+    """Describe a person as a lookup does, with the source URL, which no lookup shows."""
+    return {**profiles.described(person, masked=False), "source_url": person.source_url}
 
 
 @control("GET", "DELETE")

@@ -1,6 +1,8 @@
-"""A pytest fixture with a sandbox Basket; nothing is started until a test asks for it."""
+"""Pytest fixtures for the tests of a site; no Basket is started until a test asks for it."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -38,3 +40,41 @@ def basket_sandbox(
     if request.config.getini(ISOLATION) == "test":
         basket_sandbox_server.reset()
     return basket_sandbox_server
+
+
+@pytest.fixture(autouse=True)
+def basket_messages() -> Iterator[list[Any]]:
+    """Keep the app's messages in the test, so that none reaches a broker."""
+    apps = sys.modules.get("django.apps")
+    if apps is None or not (apps.apps.ready and apps.apps.is_installed("mozillians_basket")):
+        yield []
+        return
+    from mozillians_basket.dispatch import captured
+
+    with captured() as messages:
+        yield messages
+
+
+@pytest.fixture
+def basket_site(
+    request: pytest.FixtureRequest, db: None, basket_sandbox: SandboxServer
+) -> Iterator[SandboxServer]:
+    """Offer a sandbox Basket that the site talks to, with the switch on; see basket_settled."""
+    from django.test import SimpleTestCase, TransactionTestCase
+
+    from mozillians_basket.sandbox.site_tests import basket_ready
+
+    test = request.cls or TransactionTestCase
+    if issubclass(test, SimpleTestCase) and not issubclass(test, TransactionTestCase):
+        yield basket_sandbox  # such a class may not use the database
+        return
+    with basket_ready(basket_sandbox):
+        yield basket_sandbox
+
+
+@pytest.fixture
+def basket_settled(basket_site: SandboxServer) -> Callable[[], None]:
+    """Do what the worker and beat would do, until nothing is left to send."""
+    from mozillians_basket.sandbox.site_tests import basket_settled
+
+    return basket_settled

@@ -17,7 +17,7 @@ class SandboxPerson:
     optin: bool
     optout: bool
     fields: dict[str, Any]
-    """Everything that ``/news/lookup-user/`` says of them."""
+    """Everything that ``/news/lookup-user/`` says of them, and ``source_url``."""
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ def _make_due(contact_ids: Collection[int]) -> int:
             not_before=None,
             priority=Contact.Priority.VERIFICATION,
             cause="verification",
+            actor=None,
         )
 
 
@@ -216,4 +217,5 @@ def _look_up_first(found: Sample) -> None:
             not_before=Case(When(attempts=0, then=None), default=F("not_before")),
             priority=CONTROL_SAMPLE.priority,
             cause=CONTROL_SAMPLE.cause,
+            actor=None,
         )

@@ -9,6 +9,7 @@ from django.core.checks.registry import CheckRegistry
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from mozillians_basket import checks
 from mozillians_basket.conf import conf
@@ -30,6 +31,17 @@ class WrongEmail(Sound):
 
 class WrongFields(Sound):
     fields = {"country": "countri"}
+
+
+class UnknownField(Sound):
+    fields = {"optin": "country"}
+
+
+class FieldsOfAllKinds(Sound):
+    def country(self, member: Any) -> str:
+        return "de"
+
+    fields = {"country": "country", "lang": country, "first_name": Lower("full_name")}
 
 
 class WrongCondition(Sound):
@@ -112,6 +124,8 @@ def test_checks_can_be_registered(settings: Any) -> None:
         ("PathThroughNoRelation", ["E012"]),
         ("WrongField", ["E013"]),
         ("WrongFields", ["E027"]),
+        ("UnknownField", ["E027"]),
+        ("FieldsOfAllKinds", []),
         ("NotASite", ["E004"]),
         ("NotThere", ["E003"]),
     ],

@@ -1,26 +1,43 @@
-"""The number of statements does not depend on how many members there are."""
+"""How many statements changes take: few for one, and hardly more for a full share."""
 
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from celery import current_task
+from celery.signals import task_prerun
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
+from mozillians_basket.conf import conf
 from mozillians_basket.ledger import touches
-from mozillians_basket.models import Touch
+from mozillians_basket.models import Contact, Touch
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.app.steps import run, syncing
-from tests.factories import VouchFactory
+from project.people.models import Vouch
+from tests.app.steps import drain_everything, run, syncing
+from tests.brokers import Commit
+from tests.factories import UserProfileFactory, VouchFactory
 
 #: Few enough for SQLite to take each table's rows in one statement.
 FEW, MANY = 2, 15
 
+#: Statements of the worker from a commit until all is settled, for one vouch and for a full
+#: share of vouches. A full share takes one more claim, and SQLite more statements for many rows.
+ALONE, FULL = 48, 52
 
-def statements(action: Callable[[], Any]) -> int:
-    """Count the statements that an action takes, without those that waffle's cache may save."""
-    with CaptureQueriesContext(connection) as captured:
+
+def statements(action: Callable[[], Any], *, only_of_tasks: bool = False) -> int:
+    """Count the statements of an action, without readings of the switch and savepoints."""
+    found: list[str] = []
+
+    def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if current_task or not only_of_tasks:
+            found.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(note):
         action()
-    return len([query for query in captured if "waffle" not in query["sql"]])
+    savepoints = ("SAVEPOINT", "RELEASE SAVEPOINT")
+    return len([sql for sql in found if "waffle" not in sql and not sql.startswith(savepoints)])
 
 
 def vouch(number: int) -> None:
@@ -51,3 +68,31 @@ def test_share_takes_the_same_statements_for_many_contacts(basket: SandboxServer
 
     assert len(basket.people) == FEW + MANY
     assert many == few
+
+
+@pytest.mark.parametrize(
+    ("number", "most", "messages"), [(1, ALONE, 3), (conf.SHARE_SIZE, FULL, 4)]
+)
+def test_vouches_take_few_statements_and_messages_until_they_are_settled(
+    basket: SandboxServer, commit: Commit, number: int, most: int, messages: int
+) -> None:
+    members = UserProfileFactory.create_batch(number)
+    drain_everything()  # type: ignore[no-untyped-call]
+    begun: list[str] = []
+
+    def note(task: Any, **kwargs: object) -> None:
+        begun.append(task.name)
+
+    def vouch_for_all() -> None:
+        with commit():
+            for member in members:
+                Vouch.objects.create(vouchee=member)
+
+    task_prerun.connect(note)
+    found = statements(vouch_for_all, only_of_tasks=True)
+    task_prerun.disconnect(note)
+
+    assert len(basket.people) == number
+    assert not Contact.objects.filter(touched_at__isnull=False).exists()
+    assert found <= most
+    assert len(begun) <= messages

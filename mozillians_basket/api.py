@@ -1,0 +1,143 @@
+"""The public functions for a site's own code, each about one member."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mozillians_basket import dispatch
+from mozillians_basket.ledger import decisions
+from mozillians_basket.ledger.share import Context
+from mozillians_basket.middleware import current_actor
+from mozillians_basket.models import Touch, alias
+from mozillians_basket.rules.evaluate import Result
+from mozillians_basket.site import get_site
+from mozillians_basket.upkeep.privacy import export_member
+
+__all__ = ["Result", "erase", "export", "opt_in", "opt_out", "order", "touch"]
+
+#: Causes in the history.
+CODE, CHOICE = "ordered by the site's code", "the member's own choice"
+ERASURE = "erasure asked for"
+
+
+def touch(member: Any) -> None:
+    """
+    Have a worker look at a member again: after ``QuerySet.update()``, raw SQL or a change of time.
+
+    It costs one INSERT in the caller's transaction, and sends what the policies say then.
+
+    :param member: a member, or their primary key.
+    :raises ValueError: when it is no primary key.
+    """
+    source = get_site().member_model._meta.label
+    row = Touch(
+        member_id=_key(member),
+        source=source,
+        cause=Touch.Cause.CHANGED,
+        actor_id=current_actor(),
+    )
+    row.save(using=alias(), force_insert=True)
+    dispatch.after_commit(int(row.pk))
+
+
+def order(
+    member: Any,
+    newsletters: str | Iterable[str],
+    *,
+    subscribe: bool,
+    despite_opt_out: bool = False,
+    actor: Any = None,
+) -> dict[str, Result]:
+    """
+    Subscribe or unsubscribe a member as an admin would order it, whatever the policies say.
+
+    It stands until the outcome of the policy changes for this member, a later order
+    comes, or the member chooses.
+
+    :param member: a member, or their primary key.
+    :param newsletters: slugs of this site's newsletters.
+    :param despite_opt_out: subscribe them even if they opted out, which ends the opt-out.
+    :param actor: the user who orders it, or their primary key, for the history. By
+        default the user of the request, if the middleware is installed.
+    :return: for each newsletter ``decided``, or ``refused`` because of an opt-out, or
+        ``left`` because there is no such member.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    """
+    names, key = get_site().chosen(newsletters), _key(member)
+    found: Mapping[str, Result] = decisions.order(
+        [key],
+        names,
+        subscribe=subscribe,
+        despite_opt_out=despite_opt_out,
+        context=_context(CODE, actor),
+    ).get(key, {})
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return {name: found.get(name, Result.LEFT) for name in names}
+
+
+def opt_in(
+    member: Any, newsletters: str | Iterable[str], *, actor: Any = None
+) -> dict[str, Result]:
+    """
+    Subscribe a member by their own choice, as with a form on the site.
+
+    It ends their opt-outs of these newsletters, and those of their mailbox. A later
+    change of the policy's outcome supersedes it. Parameters are those of :func:`order`.
+
+    :return: for each newsletter ``decided``, or ``left`` because there is no such member.
+    :raises UnknownNewsletter: when a newsletter is not this site's.
+    """
+    results = decisions.opt_in(_key(member), newsletters, _context(CHOICE, actor))
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return results
+
+
+def opt_out(
+    member: Any, newsletters: str | Iterable[str], *, actor: Any = None
+) -> dict[str, Result]:
+    """
+    Unsubscribe a member by their own choice. No policy subscribes them again.
+
+    The opt-out is theirs alone: another member with the same address keeps what they
+    want. It ends by :func:`opt_in`, when they subscribe at Basket again, or by an order
+    ``despite_opt_out``. Parameters and result are those of :func:`opt_in`.
+    """
+    results = decisions.opt_out(_key(member), newsletters, _context(CHOICE, actor))
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return results
+
+
+def export(member: Any) -> dict[str, Any]:
+    """
+    Return everything that the app stores about a member, by table, as values for JSON.
+
+    It holds the address and Basket's token: give it to nobody else.
+
+    :param member: a member, or their primary key; they may have been deleted.
+    :raises ValueError: when it is no primary key.
+    """
+    return export_member(_key(member))
+
+
+def erase(email: str, *, actor: Any = None) -> bool:
+    """
+    Take this site's newsletters away from an address that no member has, and erase it.
+
+    A worker does it, as after the deletion of a member: address, token and history go
+    once no removal can take effect late, and opt-outs remain under a keyed hash.
+
+    :return: whether anything is stored about the address.
+    :raises ValueError: when Basket could not take the address, or a member of the site has it.
+    """
+    known = decisions.erase_address(email, _context(ERASURE, actor))
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return known
+
+
+def _key(member: Any) -> Any:
+    [key] = decisions.site_keys([getattr(member, "pk", member)])
+    return key
+
+
+def _context(cause: str, actor: Any) -> Context:
+    actor_id = current_actor() if actor is None else getattr(actor, "pk", actor)
+    return Context(cause=cause, actor_id=actor_id)

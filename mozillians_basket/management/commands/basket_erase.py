@@ -1,0 +1,34 @@
+"""Erase an address that no member of the site has."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from mozillians_basket.api import erase
+
+
+class Command(BaseCommand):
+    """For data-protection requests: the public function ``erase`` on the command line."""
+
+    help = (
+        "Takes this site's newsletters away from an address that no member has, and then erases "
+        "address, token and history. Opt-outs remain under a keyed hash."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add what may follow the command's name."""
+        parser.add_argument("email", help="the address")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Have the address erased, and say how far it is."""
+        try:
+            known = erase(options["email"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(
+            "A worker takes the newsletters away, and erases the address once no removal can "
+            "take effect late (BASKET_REMOVAL_GRACE_SECONDS)."
+            if known
+            else "Nothing is stored about this address."
+        )

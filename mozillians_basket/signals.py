@@ -1,0 +1,49 @@
+"""
+Django signals for a site's own code, about the newsletters of its members.
+
+A worker sends them after the commit of the change. Receivers get ``sender``
+(the member model), ``member_key`` (the member's primary key, as text),
+``newsletter``, ``decided_by`` (``policy``, ``admin`` or ``member``) and ``cause``,
+the reason as the history has it. A receiver that fails is logged, and harms neither
+the others nor the app. A signal may be lost with its message; the ledger is not.
+"""
+
+from typing import NamedTuple
+
+from django.db.models import Model
+from django.dispatch import Signal
+
+#: Basket has a newsletter now that a member wants.
+subscription_confirmed = Signal()
+
+#: Basket refuses to subscribe a member. Receivers get ``error_code`` too.
+subscription_refused = Signal()
+
+#: A member opted out of a newsletter, at Basket or on the site.
+opted_out = Signal()
+
+#: A member chose a newsletter on the site, or came back to it at Basket.
+opted_in = Signal()
+
+SIGNALS = {
+    "subscription_confirmed": subscription_confirmed,
+    "subscription_refused": subscription_refused,
+    "opted_out": opted_out,
+    "opted_in": opted_in,
+}
+
+
+class Announcement(NamedTuple):
+    """The content of one signal, as it travels to the worker that sends it."""
+
+    signal: str
+    member_key: str
+    newsletter: str
+    decided_by: str
+    cause: str
+    error_code: str = ""
+
+
+def are_heard(sender: type[Model]) -> bool:
+    """Whether any receiver is connected; the process that writes and the worker agree on it."""
+    return any(signal.has_listeners(sender) for signal in SIGNALS.values())

@@ -1,0 +1,88 @@
+"""A new Django project with nothing in it but the code blocks of the README and the docs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from mozillians_basket.sandbox.testing import SandboxServer
+
+ROOT = Path(__file__).parents[2]
+
+#: What the README's site has of its own before it adopts the app.
+MEMBERS = """
+from django.conf import settings
+from django.db import models
+
+
+class Membership(models.Model):
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    group = models.CharField(max_length=50)
+"""
+
+
+def code_blocks(page: str) -> dict[str, str]:
+    """The Python files of a page by name, and its shell commands under ``"sh"``."""
+    blocks = re.findall(r"```(python|sh)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    files = {"sh": "".join(text for language, text in blocks if language == "sh")}
+    for language, text in blocks:
+        if language == "python":
+            name = re.match(r"# ([\w/]+\.py)\n", text)
+            assert name is not None, text
+            files[name[1]] = text
+    return files
+
+
+def build(folder: Path, basket: SandboxServer) -> Path:
+    """Make the project, with an app of its own, and adopt by the README's steps."""
+    run(folder, basket, "-m", "django", "startproject", "community", ".")
+    (folder / "members" / "migrations").mkdir(parents=True)
+    (folder / "members" / "__init__.py").touch()
+    (folder / "members" / "migrations" / "__init__.py").touch()
+    (folder / "members" / "models.py").write_text(MEMBERS)
+    settings = folder / "community" / "settings.py"
+    settings.write_text(settings.read_text() + "\nINSTALLED_APPS += ['members']\n")
+    manage(folder, basket, "makemigrations", "members")
+    files = code_blocks("README.md")
+    settings.write_text(settings.read_text() + files.pop("community/settings.py"))
+    commands = files.pop("sh")
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    for command in re.findall(r"^python manage\.py (.+)$", commands, re.MULTILINE):
+        manage(folder, basket, *command.split())
+    return folder
+
+
+def environment(folder: Path, basket: SandboxServer, broker: str = "memory://") -> dict[str, str]:
+    """What the README's site finds in its environment."""
+    mine = {n: value for n, value in os.environ.items() if n != "DJANGO_SETTINGS_MODULE"}
+    return {
+        **mine,
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "BASKET_URL": basket.url,
+        "BASKET_API_KEY": basket.api_key,
+        "BROKER_URL": broker,
+    }
+
+
+def run(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "memory://") -> str:
+    """Run Python there; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment(folder, basket, broker),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def manage(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "memory://") -> str:
+    """Run one of the project's commands; return what it printed."""
+    return run(folder, basket, "manage.py", *arguments, broker=broker)
