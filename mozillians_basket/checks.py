@@ -12,11 +12,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
-from django.db import connections
+from django.db import connections, router
 from django.db.models import Model
 from waffle.utils import get_setting
 
 from mozillians_basket.conf import conf
+from mozillians_basket.dependencies import dependencies
 from mozillians_basket.ledger.share import alias
 from mozillians_basket.site import FIELDS, BasketSite, Policy, Trigger, get_site, site_path
 
@@ -87,6 +88,21 @@ def check_site(app_configs: Any, **kwargs: Any) -> Messages:
         yield from _check_policies(site)
         for trigger in site.triggers:
             yield from _check_trigger(site, trigger)
+        yield from _check_dependencies(site)
+
+
+def _check_dependencies(site: BasketSite) -> Messages:
+    """Name what no signal shows. Where a path is wrong, another check has said so."""
+    try:
+        unseen = dependencies(site).unseen
+    except (FieldDoesNotExist, FieldError, AttributeError):
+        return
+    for part in unseen:
+        yield caution(
+            3,
+            f"{conf.SITE}: no signal shows a change of {part}.",
+            "The reconciler finds such changes. For a subquery, add a Trigger on its model.",
+        )
 
 
 def _check_paths(site: BasketSite) -> Messages:
@@ -95,6 +111,16 @@ def _check_paths(site: BasketSite) -> Messages:
             5,
             f"{conf.SITE}.email = {site.email!r} leads nowhere: {problem}",
             f"Give the path from {conf.MEMBER_MODEL} to the address, for example 'user__email'.",
+        )
+    elif isinstance(site.email, str) and any(
+        field.one_to_many or field.many_to_many
+        for field in site_path(site.member_model, site.email)
+    ):
+        yield error(
+            28,
+            f"{conf.SITE}.email = {site.email!r} leads to many addresses of one member.",
+            "Give an expression that chooses one, for example a Subquery for the primary and "
+            "verified address. Its model needs a trigger.",
         )
     for name, what in site.fields.items():
         problem = "" if name in FIELDS else "Basket takes no such field at subscribe."
@@ -336,7 +362,37 @@ def check_sqlite(app_configs: Any, **kwargs: Any) -> Messages:
         )
 
 
+def check_database(app_configs: Any, **kwargs: Any) -> Messages:
+    """Check that time zones are used, and that the databases are ones the app can work with."""
+    if not settings.USE_TZ:
+        yield error(
+            29,
+            "USE_TZ is False: the app compares moments, and naive ones are ambiguous.",
+            "Set USE_TZ = True.",
+        )
+    vendor = connections[alias()].vendor
+    if vendor not in {"sqlite", "postgresql"}:
+        yield error(
+            30,
+            f"The app's tables are in a database of the kind {vendor}, which is not supported.",
+            "Use PostgreSQL or SQLite. On MySQL and MariaDB, conditional unique constraints "
+            "are missing, and two workers may ask the same question twice.",
+        )
+    try:
+        members = router.db_for_write(apps.get_model(conf.MEMBER_MODEL))
+    except (LookupError, ValueError):
+        return
+    if members != alias():
+        yield error(
+            31,
+            f"The members are in the database {members!r}, the app's tables in {alias()!r}: a "
+            "change and its note would not be one transaction.",
+            "Let DATABASE_ROUTERS lead mozillians_basket to the members' database.",
+        )
+
+
 CHECKS = (
+    check_database,
     check_site,
     check_newsletters,
     check_connection,

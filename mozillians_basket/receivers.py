@@ -154,7 +154,8 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
             keys = rows.values_list(f"{watch.path}__pk", flat=True).distinct()
             found = [(key, "") for key in keys]
         else:
-            found = [(instance.pk, rows.values_list(get_site().email, flat=True).first())]
+            emails = get_site().with_email(rows).values_list("basket_email", flat=True)
+            found = [(instance.pk, emails.first())]
     for member_id, email in found:
         _touch(watch, Touch.Cause.DELETED, tell=True, member_id=member_id, email=email)
 

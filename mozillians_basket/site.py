@@ -76,8 +76,13 @@ class BasketSite:
     Nothing else of the app knows the site's models.
     """
 
-    email: str = "email"
-    """The path from the member model to the primary e-mail address."""
+    email: Any = "email"
+    """
+    The primary e-mail address: a path from the member model, or an expression.
+
+    It must have one value for each member. Where a path would lead to many rows, give
+    an expression that chooses one, such as a ``Subquery``.
+    """
 
     policies: tuple[Policy, ...] = ()
     """The policies, at most one for each newsletter."""
@@ -110,12 +115,18 @@ class BasketSite:
         model = self.member_model
         return model._base_manager.using(router.db_for_write(model))
 
+    def with_email(self, members: "QuerySet[Model]") -> "QuerySet[Model]":
+        """Annotate members with their address, as ``basket_email``."""
+        email = F(self.email) if isinstance(self.email, str) else self.email
+        found: QuerySet[Model] = members.annotate(basket_email=email)
+        return found
+
     def members_at(self, emails: Iterable[str]) -> list[Any]:
         """The keys of the members who have one of these addresses, whatever its case."""
         found = Q(pk__in=[])
         for email in emails:
-            found |= Q(**{f"{self.email}__iexact": email.strip()})
-        return list(self._members.filter(found).values_list("pk", flat=True))
+            found |= Q(basket_email__iexact=email.strip())
+        return list(self.with_email(self._members).filter(found).values_list("pk", flat=True))
 
     def fields_of(self, member_ids: Iterable[Any]) -> dict[Any, dict[str, str]]:
         """
@@ -197,7 +208,7 @@ class BasketSite:
             f"_basket_{number}": Exists(members.filter(policy.entitled, pk=OuterRef("pk")))
             for number, policy in enumerate(self.policies)
         }
-        rows = members.filter(pk__in=list(member_ids)).annotate(**tests)
+        rows = self.with_email(members.filter(pk__in=list(member_ids))).annotate(**tests)
         return {
             pk: Standing(
                 email=(email or "").strip(),
@@ -207,7 +218,7 @@ class BasketSite:
                     if met
                 ),
             )
-            for pk, email, *answers in rows.values_list("pk", self.email, *tests)
+            for pk, email, *answers in rows.values_list("pk", "basket_email", *tests)
         }
 
 

@@ -56,6 +56,7 @@ class Outcome:
 def look_up(task_id: str = "") -> Outcome:
     """Claim a share of what is due, look it up, and say which steps it needs."""
     status = Status.read()
+    status.check_member_model()
     if status.is_open:
         urgent = list(queue.due().values_list("pk", flat=True)[: conf.SHARE_SIZE])
         status.probe_contact = probe = breaker.take_probe(urgent)

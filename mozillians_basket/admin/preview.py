@@ -75,8 +75,8 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
 def _count_members(keys: Sequence[Any]) -> dict[str, int]:
     """Count on the site: members, members with an address, and entitled ones by newsletter."""
     site = get_site()
-    chosen = site.member_model._base_manager.filter(_are("pk", keys))
-    reachable = Q(**{f"{site.email}__gt": ""})
+    chosen = site.with_email(site.member_model._base_manager.filter(_are("pk", keys)))
+    reachable = Q(basket_email__gt="")
     counts: dict[str, int] = chosen.aggregate(
         selected=Count("pk"), reachable=Count("pk", filter=reachable)
     )

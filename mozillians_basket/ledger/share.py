@@ -68,6 +68,8 @@ def rules_settings() -> Settings:
 
 def empty_rows(status: Status | None = None) -> Rows:
     """Return ``Rows`` with the present settings, time and questions, and no other rows."""
+    status = status or Status.read()
+    status.check_member_model()
     return Rows(
         rules_settings(),
         timezone.now(),
@@ -75,7 +77,7 @@ def empty_rows(status: Status | None = None) -> Rows:
         Subscription,
         Move,
         questions=cast("list[Question]", SimpleLazyObject(_questions)),  # few syncs need them
-        paused=(status or Status.read()).unknown,
+        paused=status.unknown,
     )
 
 

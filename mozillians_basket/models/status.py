@@ -1,12 +1,15 @@
 """The row that all processes share, and the questions that admins answer."""
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
+
+from mozillians_basket.conf import conf
 
 
 class Status(models.Model):
@@ -89,6 +92,18 @@ class Status(models.Model):
         """Return the row as it is; made at the first call."""
         rows = cls._default_manager.using(router.db_for_write(cls))
         return rows.filter(pk=1).first() or rows.get_or_create(pk=1)[0]
+
+    def check_member_model(self) -> None:
+        """
+        Refuse to work for another member model: its keys would be taken for those of members.
+
+        :raises django.core.exceptions.ImproperlyConfigured: when the tables were made for one.
+        """
+        if self.member_model and self.member_model.lower() != conf.MEMBER_MODEL.lower():
+            raise ImproperlyConfigured(
+                f"The app's tables were made for {self.member_model}, but BASKET_MEMBER_MODEL is "
+                f"{conf.MEMBER_MODEL}: nothing is sent. Set it back, or make the tables again."
+            )
 
     @classmethod
     def note(cls, *columns: str) -> None:

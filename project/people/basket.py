@@ -16,8 +16,5 @@ class Mozillians(BasketSite):
             Q(memberships__group__slug="nda", memberships__status="member"),
         ),
     )
-    triggers = (
-        Trigger("people.Vouch", member="vouchee"),
-        Trigger("groups.Membership", member="profile"),
-        Trigger("auth.User", member="profile", fields={"email"}),
-    )
+    # is_vouched is brought up to date by an UPDATE, which sends no signal.
+    triggers = (Trigger("people.Vouch", member="vouchee"),)

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.checks import CheckMessage
 from django.core.checks.registry import CheckRegistry
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Coalesce, Lower, Now
 
 from mozillians_basket import checks
 from mozillians_basket.conf import conf
@@ -19,7 +20,7 @@ Check = Callable[[Any], Iterable[CheckMessage]]
 
 
 class Sound(BasketSite):
-    email = "user__email"
+    email: Any = "user__email"
     policies: tuple[Policy, ...] = (Policy("mozilla-phone", Q(is_vouched=True)),)
     triggers = (Trigger("people.Vouch", member="vouchee"),)
     fields = {"country": "country"}
@@ -27,6 +28,29 @@ class Sound(BasketSite):
 
 class WrongEmail(Sound):
     email = "user__mail"
+
+
+class ManyEmails(Sound):
+    email = "vouches_received__reason"
+
+
+class ChosenEmail(Sound):
+    email = Coalesce("user__email", Value(""))
+
+
+class Timed(Sound):
+    policies = (Policy("mozilla-phone", Q(user__date_joined__lt=Now())),)
+
+
+OTHERS = User.objects.filter(profile=OuterRef("pk"), is_staff=True)
+
+
+class Subqueried(Sound):
+    policies = (Policy("mozilla-phone", Q(Exists(OTHERS))),)
+
+
+class SubqueriedWithATrigger(Subqueried):
+    triggers = (Trigger("auth.User", member="profile"),)
 
 
 class WrongFields(Sound):
@@ -113,6 +137,11 @@ def test_checks_can_be_registered(settings: Any) -> None:
     [
         ("Sound", []),
         ("WrongEmail", ["E005"]),
+        ("ManyEmails", ["E028"]),
+        ("ChosenEmail", []),
+        ("Timed", ["W003"]),
+        ("Subqueried", ["W003"]),
+        ("SubqueriedWithATrigger", []),
         ("NoPolicy", ["E006"]),
         ("WrongSlug", ["E007"]),
         ("PolicyTwice", ["E008"]),
@@ -137,6 +166,40 @@ def test_description_of_the_site_is_checked(settings: Any, name: str, expected: 
 
     assert ids(messages) == expected
     assert all(message.hint for message in messages)
+
+
+def test_part_that_no_signal_shows_is_named(settings: Any) -> None:
+    settings.BASKET_SITE = f"{__name__}.Subqueried"
+
+    [message] = checks.check_site(None)
+
+    assert "the policy for 'mozilla-phone': a subquery on auth.User" in message.msg
+    assert "reconciler" in str(message.hint)
+
+
+def test_naive_moments_are_refused(settings: Any) -> None:
+    settings.USE_TZ = False
+
+    assert ids(checks.check_database(None)) == ["E029"]
+
+
+def test_database_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "vendor", "mysql")
+
+    assert ids(checks.check_database(None)) == ["E030"]
+
+
+class Apart:
+    """A router that keeps the app's tables apart from the members'."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return None if model._meta.app_label == "mozillians_basket" else "elsewhere"
+
+
+def test_members_in_another_database_are_refused(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [f"{__name__}.Apart"]
+
+    assert ids(checks.check_database(None)) == ["E031"]
 
 
 @pytest.mark.parametrize(
