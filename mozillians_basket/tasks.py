@@ -187,6 +187,7 @@ def sweep() -> None:
     The sweep needs no message from a signal. Two sweeps at once are harmless.
     """
     Status.note("swept_at")
+    approvals.tell_admins_of_questions()
     if not switch_is_on():
         return
     for part in (

@@ -273,7 +273,7 @@ def pause_unknown_newsletters(asked: Iterable[str]) -> frozenset[str]:
         status.unknown_newsletters = {**status.unknown_newsletters, **dict.fromkeys(added, now)}
     for slug in added:
         logger.error("Basket does not know the newsletter %s: it is paused.", slug)
-        _tell_admins(
+        tell_admins(
             f"Basket does not know the newsletter {slug}",
             f"Nobody is subscribed to {slug} or unsubscribed from it until Basket has a "
             "newsletter of that name. All other newsletters go on, and nothing is lost.\n\n"
@@ -332,7 +332,7 @@ def _keep_paused(status: Status, slugs: Collection[str]) -> None:
 
 
 def _tell_of_misconfiguration(status: Status) -> None:
-    _tell_admins(
+    tell_admins(
         "Basket refuses this site",
         f"Basket answered HTTP {status.http_status}, code {status.error_code or 'none'}, to a "
         f"{status.failing_call} call: every call would fail. Nothing more is sent until one gets "
@@ -342,7 +342,8 @@ def _tell_of_misconfiguration(status: Status) -> None:
     )
 
 
-def _tell_admins(subject: str, text: str) -> None:
+def tell_admins(subject: str, text: str) -> None:
+    """Mail ``BASKET_MANAGERS``, or else the site's admins."""
     try:
         if conf.MANAGERS:
             prefixed = f"{settings.EMAIL_SUBJECT_PREFIX}{subject}"

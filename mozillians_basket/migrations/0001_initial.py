@@ -164,6 +164,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "overview",
                 "verbose_name_plural": "overview",
+                "permissions": [
+                    ("manage_basket", "Can approve removals, answer losses and stop everything"),
+                    ("export_addresses", "Can export members' addresses"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -708,7 +712,7 @@ class Migration(migrations.Migration):
                     "held_back_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="A brake keeps a removal from being applied.",
+                        help_text="Since when a brake keeps a removal from being applied.",
                         null=True,
                         verbose_name="held back",
                     ),
@@ -783,6 +787,15 @@ class Migration(migrations.Migration):
                         default=False,
                         help_text="The order overrides opt-outs until Basket has confirmed it.",
                         verbose_name="despite opt-out",
+                    ),
+                ),
+                (
+                    "held_back_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Since when a brake keeps the removal from being applied.",
+                        null=True,
+                        verbose_name="held back",
                     ),
                 ),
                 (
@@ -1097,6 +1110,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "causes",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Of removals held back: each cause with the actor's key and a number.",
+                        verbose_name="causes",
+                    ),
+                ),
+                (
+                    "told_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
+                ),
+                (
                     "answer",
                     models.CharField(
                         blank=True,
@@ -1115,11 +1141,12 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="answered"),
                 ),
                 (
-                    "covers",
-                    models.PositiveIntegerField(
-                        default=0,
-                        help_text="The number that the admin who answered had seen.",
-                        verbose_name="covers",
+                    "shown_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the admin who answered had looked: later removals are not covered.",
+                        null=True,
+                        verbose_name="shown",
                     ),
                 ),
                 ("progress", models.PositiveIntegerField(default=0, verbose_name="progress")),
@@ -1225,16 +1252,16 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
-            model_name="member",
-            index=models.Index(
-                condition=models.Q(("held_back_at__isnull", False)),
-                fields=["held_back_at"],
-                name="basket_member_held_back",
-            ),
+            model_name="decision",
+            index=models.Index(fields=["newsletter", "entitled"], name="basket_decision_entitled"),
         ),
         migrations.AddIndex(
             model_name="decision",
-            index=models.Index(fields=["newsletter", "entitled"], name="basket_decision_entitled"),
+            index=models.Index(
+                condition=models.Q(("held_back_at__isnull", False)),
+                fields=["newsletter", "held_back_at"],
+                name="basket_decision_held_back",
+            ),
         ),
         migrations.AddConstraint(
             model_name="decision",

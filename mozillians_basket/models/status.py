@@ -76,6 +76,10 @@ class Status(models.Model):
     class Meta:
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
+        permissions = [
+            ("manage_basket", _("Can approve removals, answer losses and stop everything")),
+            ("export_addresses", _("Can export members' addresses")),
+        ]
 
     def __str__(self) -> str:
         return str(self._meta.verbose_name)
@@ -129,6 +133,13 @@ class Approval(models.Model):
     )
     total = models.PositiveIntegerField(_("of"), default=0)
     examples = models.JSONField(_("examples"), default=list, blank=True, encoder=DjangoJSONEncoder)
+    causes = models.JSONField(
+        _("causes"),
+        default=list,
+        blank=True,
+        help_text=_("Of removals held back: each cause with the actor's key and a number."),
+    )
+    told_at = models.DateTimeField(_("admins told"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=20, choices=Answer, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -140,8 +151,11 @@ class Approval(models.Model):
         related_name="+",
     )
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
-    covers = models.PositiveIntegerField(
-        _("covers"), default=0, help_text=_("The number that the admin who answered had seen.")
+    shown_at = models.DateTimeField(
+        _("shown"),
+        null=True,
+        blank=True,
+        help_text=_("When the admin who answered had looked: later removals are not covered."),
     )
     progress = models.PositiveIntegerField(_("progress"), default=0)
     carried_at = models.DateTimeField(

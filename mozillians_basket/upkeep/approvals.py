@@ -7,7 +7,7 @@ Basket; one about a brake is about members whose removals are held back.
 
 import logging
 from collections.abc import Collection, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,10 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
+from mozillians_basket.client.breaker import tell_admins
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import send
 from mozillians_basket.ledger import history
@@ -27,7 +30,12 @@ from mozillians_basket.ledger.share import (
     rules_settings,
     write,
 )
-from mozillians_basket.ledger.touches import EXAMPLES, drained_members, locked_touches
+from mozillians_basket.ledger.touches import (
+    EXAMPLES,
+    drained_members,
+    held_back,
+    locked_touches,
+)
 from mozillians_basket.models import (
     Approval,
     Contact,
@@ -36,7 +44,6 @@ from mozillians_basket.models import (
     Member,
     Subscription,
 )
-from mozillians_basket.rules.brake import Brake
 from mozillians_basket.rules.rows import Question, Rows, State, touch
 from mozillians_basket.rules.sample import Ending, Sample, end_question, is_over, reopen
 
@@ -50,33 +57,43 @@ CARRY_OUT = "mozillians_basket.tasks.carry_out_answer"
 #: The answers that an admin may give to each kind of question.
 ANSWERS = {Kind.LOSS: (Answer.OPTED_OUT, Answer.LOST), Kind.BRAKE: (Answer.REMOVE,)}
 
+#: What an admin can do about a question without the admin's pages.
+COMMANDS = {
+    Kind.BRAKE: (
+        "The page of the question is linked from the overview in the admin. "
+        "manage.py basket_reconcile --apply --go approves what is held back."
+    ),
+    Kind.LOSS: (
+        "The page of the question is linked from the overview in the admin. "
+        "manage.py basket_reconcile --verify --go answers that they opted out, and --restore that "
+        "Basket lost them."
+    ),
+}
+
 #: How many contacts or members are changed in one transaction.
 BATCH = 200
 
 
-def answer(approval: Approval, answer: str, actor: Any) -> bool:
+def answer(
+    approval: Approval, answer: str, actor: Any, *, shown_at: datetime | None = None
+) -> bool:
     """
-    Answer a question, as an admin saw it; the worker carries the answer out.
+    Answer a question; the worker carries the answer out.
 
-    :param approval: as the admin saw it: its ``number`` is what the answer covers.
     :param actor: the admin, if it is known.
+    :param shown_at: when the admin looked; now, if it is not given. Removals that were
+        held back later are not approved.
     :return: whether the question was open: the first answer counts.
     :raises ValueError: when it is no answer to this kind of question.
     """
     if answer not in ANSWERS[Kind(approval.kind)]:
         raise ValueError(f"{answer!r} is no answer to a question of the kind {approval.kind!r}.")
     context = Context(cause=str(approval), actor_id=getattr(actor, "pk", None))
+    now = timezone.now()
+    given = {"answer": answer, "answered_at": now, "shown_at": shown_at or now}
     with transaction.atomic(using=alias()):
-        answered = (
-            _open(Kind(approval.kind))
-            .filter(pk=approval.pk)
-            .update(
-                answer=answer,
-                actor=context.actor_id,
-                answered_at=timezone.now(),
-                covers=approval.number,
-            )
-        )
+        unanswered = _open(Kind(approval.kind)).filter(pk=approval.pk)
+        answered = unanswered.update(actor=context.actor_id, **given)
         if answered:
             note = partial(history.event, context, newsletters=[approval.newsletter])
             note(Event.Kind.ANSWERED, outcome=answer).save(using=alias())
@@ -90,7 +107,7 @@ def carry_out(approval_id: int) -> None:
     Carry an answer out, in batches, and close the question at the end.
 
     It may be stopped anywhere and started again: rows that are done no longer belong
-    to the question. While it is open nothing else is concluded or removed.
+    to the question. Until it is closed nothing else is concluded or removed.
     """
     approval = Approval.objects.using(alias()).filter(pk=approval_id, closed_at=None).first()
     if approval is None or not approval.answer:
@@ -100,12 +117,11 @@ def carry_out(approval_id: int) -> None:
         _end_question(approval)
         unclosed.update(closed_at=timezone.now())
         return
-    not_covered = _remove(approval)
-    if unclosed.update(closed_at=timezone.now()):
-        for ids in in_batches(not_covered, "pk"):  # some may go, or admins are asked again
-            with transaction.atomic(using=alias()):
-                members = list(Member.objects.using(alias()).filter(pk__in=ids))
-                _evaluate(members, Context(cause=str(approval)))
+    covered = held_back(approval.newsletter).filter(held_back_at__lte=approval.shown_at)
+    _evaluate(approval, covered, _context(approval))
+    if unclosed.update(closed_at=timezone.now()):  # of others some may go, or admins are asked
+        later = held_back(approval.newsletter).filter(held_back_at__gt=approval.shown_at)
+        _evaluate(approval, later, Context(cause=str(approval)))
 
 
 def unfinished() -> list[int]:
@@ -128,6 +144,47 @@ def _context(approval: Approval) -> Context:
 def _progress(approval: Approval, number: int) -> None:
     rows = Approval.objects.using(alias()).filter(pk=approval.pk)
     rows.update(progress=F("progress") + number, carried_at=timezone.now())
+
+
+def concerned(approval: Approval) -> "QuerySet[Decision] | QuerySet[Subscription]":
+    """Return all removals that are held back, or all subscriptions that are missing."""
+    if approval.kind == Kind.BRAKE:
+        return held_back(approval.newsletter)
+    return about(question_of(approval))
+
+
+def sentence(approval: Approval) -> str:
+    """Say what happened and what to do: the same in mail, banner, overview and doctor."""
+    numbers = {
+        "number": approval.number,
+        "total": approval.total,
+        "newsletter": approval.newsletter,
+    }
+    if approval.kind == Kind.BRAKE:
+        text = _(
+            "Policies would remove %(number)s of %(total)s subscriptions to %(newsletter)s within "
+            "an hour, and the removals are held back: approve them, or correct their cause."
+        )
+    else:
+        text = _(
+            "%(number)s of %(total)s subscriptions to %(newsletter)s are missing at Basket, and "
+            "nothing is concluded: answer whether these people opted out or Basket lost them."
+        )
+    return text % numbers
+
+
+def tell_admins_of_questions() -> None:
+    """Mail the admins about each open question, once."""
+    for approval in list(Approval.objects.using(alias()).filter(closed_at=None, told_at=None)):
+        untold = Approval.objects.using(alias()).filter(pk=approval.pk, told_at=None)
+        if not untold.update(told_at=timezone.now()):
+            continue
+        text = sentence(approval)
+        logger.error("%s", text)
+        tell_admins(
+            f"{capfirst(approval.get_kind_display())}: {approval.newsletter}",
+            f"{text}\n\n{COMMANDS[Kind(approval.kind)]}\n",
+        )
 
 
 # Possible losses.
@@ -154,15 +211,6 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
         if made:
             note = partial(history.event, context, newsletters=[newsletter])
             note(Event.Kind.ASKED, outcome=approval.kind).save(using=alias())
-    if made:
-        logger.error(
-            "%d of %d subscriptions to %s that were looked up are missing at Basket. Nothing is "
-            "concluded from that, and they are left alone until an admin answers: they opted "
-            "out, or Basket lost them.",
-            found.missing,
-            found.looked_up,
-            newsletter,
-        )
     _reopen(approval)
     # Subscriptions lost with their person were settled. Their contacts are looked up again.
     again = Context(cause=context.cause, priority=Contact.Priority.VERIFICATION)
@@ -269,67 +317,42 @@ def _never_seen(question: Question) -> "QuerySet[Subscription]":
 
 def close_brakes() -> None:
     """Close the open brakes of newsletters that no member is held back from any more."""
-    waiting = Decision.objects.using(alias()).filter(
-        newsletter=OuterRef("newsletter"), wanted=True, member__held_back_at__isnull=False
-    )
-    now = timezone.now()
+    now, marked = timezone.now(), Decision.objects.using(alias())
+    waiting = marked.filter(newsletter=OuterRef("newsletter"), held_back_at__isnull=False)
     over = _open(Kind.BRAKE).filter(~Exists(waiting))
     over.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
 
 
-def _remove(approval: Approval) -> "QuerySet[Member]":
-    """
-    Apply the removals that an admin approved: those held back longest, as many as were shown.
-
-    The others are covered too if they are no more than policies may remove in an hour.
-    Returns the held back members who are not covered.
-    """
-    context, rest = _context(approval), Q()
-    while True:
-        waiting = Member.objects.using(alias()).filter(held_back_at__isnull=False)
-        approval.refresh_from_db(using=alias())
-        left = approval.covers - approval.progress
-        if Brake(confirmed=approval.total).allows(waiting.count() - left, rules_settings()):
-            left = BATCH
-        page = waiting.filter(rest).order_by("held_back_at", "pk")
-        found = list(page[: max(min(left, BATCH), 0)])
-        if not found:
-            return waiting.filter(rest)
-        at, last = found[-1].held_back_at, found[-1].pk
-        rest = Q(held_back_at__gt=at) | Q(held_back_at=at, pk__gt=last)
+def _evaluate(approval: Approval, removals: "QuerySet[Decision]", context: Context) -> None:
+    """Evaluate members who are held back; what admins have approved is removed."""
+    for ids in in_batches(removals, "member_id"):
         with transaction.atomic(using=alias()):
-            released = _evaluate(found, context, approved=_approved(approval, found))
-            _progress(approval, released)
+            found = Member.objects.using(alias()).filter(pk__in=ids)
+            keys = list(found.values_list("site_member", flat=True))
+            touches = locked_touches(keys)
+            locked_members(Q(pk__in=ids))
+            waiting = held_back(approval.newsletter).filter(member__in=ids)
+            number, approved = waiting.count(), _approved(ids)
+            drained = drained_members(touches, keys, approved=approved, context=context)
+            write(drained.before, drained.after, context)
+            _progress(approval, number - waiting.count())
 
 
-def _approved(approval: Approval, members: Collection[Member]) -> set[tuple[Any, str]]:
+def _approved(member_ids: Collection[int]) -> set[tuple[Any, str]]:
     """
-    Pair members with the newsletters that they may be removed from.
+    Pair members with the newsletters that admins approved their removal from.
 
-    A deleted member leaves all newsletters at once. So an earlier approval still
-    counts for the members it covered, unless a brake is on for its newsletter again.
+    A deleted member leaves all newsletters at once, so an approval counts until each
+    other brake that holds the member back is answered too.
     """
-    pairs = {(member.site_member_id, approval.newsletter) for member in members}
-    brakes = Approval.objects.using(alias()).filter(kind=Kind.BRAKE)
-    on = brakes.filter(closed_at=None).values_list("newsletter", flat=True)
-    held_back = {m.site_member_id: m.held_back_at for m in members if m.held_back_at}
-    earlier = brakes.filter(answer=Answer.REMOVE, answered_at__gte=min(held_back.values()))
-    for row in earlier.exclude(newsletter__in=list(on)):
-        until = row.answered_at or row.since
-        pairs |= {(k, row.newsletter) for k, at in held_back.items() if row.since <= at <= until}
-    return pairs
-
-
-def _evaluate(
-    members: Collection[Member], context: Context, *, approved: Collection[tuple[Any, str]] = ()
-) -> int:
-    """Evaluate members in an open transaction; return how many are not held back any more."""
-    keys = [member.site_member_id for member in members]
-    drained = drained_members(locked_touches(keys), keys, approved=approved, context=context)
-    write(drained.before, drained.after, context)
-    held_back = {pk for pk, row in drained.before.members.items() if row.held_back_at}
-    still = {pk for pk, row in drained.after.members.items() if row.held_back_at}
-    return len(held_back - still)
+    answered = Approval.objects.using(alias()).filter(
+        kind=Kind.BRAKE,
+        answer=Answer.REMOVE,
+        newsletter=OuterRef("newsletter"),
+        shown_at__gte=OuterRef("held_back_at"),
+    )
+    rows = Decision.objects.using(alias()).filter(Exists(answered), member__in=member_ids)
+    return set(rows.values_list("member__site_member", "newsletter"))
 
 
 # Rows in batches.

@@ -21,6 +21,7 @@ from mozillians_basket.ledger.share import alias
 from mozillians_basket.models import Approval, Contact, Status, Subscription, Touch
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
+from mozillians_basket.upkeep import approvals
 
 #: An address that nobody has, to try the key with.
 NOBODY = "basket-doctor@example.com"
@@ -215,19 +216,9 @@ def examine_breaker() -> Iterator[Finding]:
     for slug in sorted(status.unknown):
         yield failure("newsletter", f"{slug} is paused until it is in Basket's catalogue.")
     for approval in Approval.objects.using(alias()).filter(closed_at=None, answer=""):
-        if approval.kind == Approval.Kind.BRAKE:
-            text = (
-                f"{approval.number} removals from {approval.newsletter} are held back; admins were "
-                f"asked {ago(approval.created_at)}. An admin answers, or "
-                "basket_reconcile --apply --go removes them."
-            )
-        else:
-            text = (
-                f"{approval.number} of {approval.total} looked up lack {approval.newsletter} "
-                "at Basket. An admin answers, or basket_reconcile --verify with --go (they opted "
-                "out) or --restore (Basket lost them)."
-            )
-        yield failure("approval", text)
+        yield failure(
+            "approval", f"{approvals.sentence(approval)} {approvals.COMMANDS[approval.kind]}"
+        )
 
 
 def examine_reconciliation() -> Iterator[Finding]:
