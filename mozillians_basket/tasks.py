@@ -239,7 +239,7 @@ def verify() -> None:
     verification.verify(conf.VERIFY_PER_MINUTE)
     if verification.conclude():
         send(LOOKUP)
-    approvals.close_brakes()
+    approvals.count_held_back()
     for approval_id in approvals.unfinished():
         send(approvals.CARRY_OUT, approval_id)
 

@@ -1,9 +1,9 @@
-"""The members of a bulk request as CSV, streamed."""
+"""The members of a bulk request or of a question as CSV, streamed."""
 
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 
 from mozillians_basket.admin.addresses import may_see_addresses
 from mozillians_basket.admin.plain_words import code_of
-from mozillians_basket.models import BulkItem, BulkRequest, Member
+from mozillians_basket.models import Approval, BulkItem, BulkRequest, Member
+from mozillians_basket.upkeep import approvals
 
 #: How many members are read at once.
 CHUNK = 2000
 
-COLUMNS = ["member", "state", "reason", "finished"]
+Rows = list[tuple[Any, ...]]
+"""Some lines, each of which begins with a member's key."""
 
 
 class _Line:
@@ -27,30 +29,42 @@ class _Line:
 
 
 def csv_of(row: BulkRequest, request: HttpRequest) -> StreamingHttpResponse:
-    """
-    Return all members, those whose order was not begun at the end.
+    """Return all members of a bulk request, those whose order was not begun at the end."""
+    columns = ["member", "state", "reason", "finished"]
+    return _csv(f"bulk-request-{row.pk}", columns, chain(_begun(row), _not_begun(row)), request)
 
-    The members' addresses are added for admins who may view members.
-    """
-    addresses = may_see_addresses(request)
+
+def csv_of_question(row: Approval, request: HttpRequest) -> StreamingHttpResponse:
+    """Return all members whose removal is held back, or whose subscription is missing."""
+    column = "held back" if row.kind == Approval.Kind.BRAKE else "missing"
+    found = approvals.concerned(row).iterator(CHUNK)
+    chunks = iter(lambda: list(islice(found, CHUNK)), [])
+    return _csv(f"{row.kind}-{row.newsletter}", ["member", column], chunks, request)
+
+
+def _csv(
+    name: str, columns: list[str], chunks: Iterable[Rows], request: HttpRequest
+) -> StreamingHttpResponse:
+    """Add the members' addresses, for admins who may view members and export addresses."""
+    may_export = request.user.has_perm("mozillians_basket.export_addresses")
     return StreamingHttpResponse(
-        _lines(row, addresses=addresses),
+        _lines(columns, chunks, addresses=may_export and may_see_addresses(request)),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="bulk-request-{row.pk}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
 
 
-def _lines(row: BulkRequest, *, addresses: bool) -> Iterator[str]:
+def _lines(columns: list[str], chunks: Iterable[Rows], *, addresses: bool) -> Iterator[str]:
     writer = csv.writer(_Line())
-    yield writer.writerow([*COLUMNS, "address"] if addresses else COLUMNS)
-    for some in chain(_begun(row), _not_begun(row)):
+    yield writer.writerow([*columns, "address"] if addresses else columns)
+    for some in chunks:
         emails = _addresses_of(key for key, *_more in some) if addresses else {}
         for key, *more in some:
             cells = [key, *more, emails.get(str(key), "")] if addresses else [key, *more]
             yield writer.writerow([_cell(value) for value in cells])
 
 
-def _begun(row: BulkRequest) -> Iterator[list[tuple[Any, ...]]]:
+def _begun(row: BulkRequest) -> Iterator[Rows]:
     items, last = BulkItem.objects.filter(request=row).order_by("pk"), 0
     fields = ("pk", "member_id", "state", "reason", "finished_at")
     while chunk := list(items.filter(pk__gt=last).values_list(*fields)[:CHUNK]):
@@ -61,7 +75,7 @@ def _begun(row: BulkRequest) -> Iterator[list[tuple[Any, ...]]]:
         last = chunk[-1][0]
 
 
-def _not_begun(row: BulkRequest) -> Iterator[list[tuple[Any, ...]]]:
+def _not_begun(row: BulkRequest) -> Iterator[Rows]:
     for start in range(row.position, row.total, CHUNK):
         keys = row.keys[start : start + CHUNK]
         yield [(key, _("not begun"), "", None) for key in keys]

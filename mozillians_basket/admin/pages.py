@@ -20,17 +20,21 @@ else:
 
 def standing_of_basket() -> dict[str, Any]:
     """The template context of ``banner.html``: the switch, the breaker and open questions."""
-    open_kinds = Approval.objects.filter(closed_at__isnull=True).values_list("kind", flat=True)
     return {
         "basket_switch_is_on": switch_is_on(),
         "basket_status": Status.read(),
-        "basket_questions": sorted(set(open_kinds)),
+        "basket_questions": list(Approval.objects.filter(closed_at=None).order_by("newsletter")),
     }
 
 
 def may_change_newsletters(request: HttpRequest) -> bool:
     """Whether this admin may order what is sent to Basket."""
     return request.user.has_perm("mozillians_basket.sync_members")
+
+
+def may_manage(request: HttpRequest) -> bool:
+    """Whether this admin may approve removals, answer losses and stop everything."""
+    return request.user.has_perm("mozillians_basket.manage_basket")
 
 
 #: Columns with addresses and tokens, and what tells them apart: no page shows them to everybody.

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.core.exceptions import FieldError, ValidationError
 from django.db import InterfaceError, OperationalError, router, transaction
 from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
 
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
@@ -184,6 +185,7 @@ def _evaluated(
         return evaluate(rows, standings).rows
     Status.read()
     status = Status.objects.using(alias()).select_for_update().get(pk=1)
+    rows.now = timezone.now()  # after the wait: marks get times in the order of the commits
     brakes = read_brakes(status, rows, len(suspects))
     evaluated = evaluate(rows, standings, brakes, approved)
     counts = {}
@@ -246,7 +248,7 @@ def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, contex
         },
     )
     known = held_back(newsletter).exclude(member__in=ids).count()
-    approval.number = max(approval.number, known + len(ids))
+    approval.number = known + len(ids)
     causes = Counter({(cause, actor): number for cause, actor, number in approval.causes})
     actor = None if context.actor_id is None else str(context.actor_id)
     causes.update(

@@ -1095,7 +1095,7 @@ class Migration(migrations.Migration):
                     "number",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="The most that were missing, or are held back.",
+                        help_text="The most that were missing; how many are held back.",
                         verbose_name="number",
                     ),
                 ),
@@ -1114,7 +1114,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="Of removals held back: each cause with the actor's key and a number.",
+                        help_text="Of removals: each cause, the key of its actor, and a number.",
                         verbose_name="causes",
                     ),
                 ),
@@ -1144,7 +1144,7 @@ class Migration(migrations.Migration):
                     "shown_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When the admin who answered had looked: later removals are not covered.",
+                        help_text="When the admin had looked. Later removals are not covered.",
                         null=True,
                         verbose_name="shown",
                     ),

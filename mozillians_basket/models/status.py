@@ -5,6 +5,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -129,7 +131,7 @@ class Approval(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     since = models.DateTimeField(_("since"))
     number = models.PositiveIntegerField(
-        _("number"), default=0, help_text=_("The most that were missing, or are held back.")
+        _("number"), default=0, help_text=_("The most that were missing; how many are held back.")
     )
     total = models.PositiveIntegerField(_("of"), default=0)
     examples = models.JSONField(_("examples"), default=list, blank=True, encoder=DjangoJSONEncoder)
@@ -137,7 +139,7 @@ class Approval(models.Model):
         _("causes"),
         default=list,
         blank=True,
-        help_text=_("Of removals held back: each cause with the actor's key and a number."),
+        help_text=_("Of removals: each cause, the key of its actor, and a number."),
     )
     told_at = models.DateTimeField(_("admins told"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=20, choices=Answer, blank=True)
@@ -155,7 +157,7 @@ class Approval(models.Model):
         _("shown"),
         null=True,
         blank=True,
-        help_text=_("When the admin who answered had looked: later removals are not covered."),
+        help_text=_("When the admin had looked. Later removals are not covered."),
     )
     progress = models.PositiveIntegerField(_("progress"), default=0)
     carried_at = models.DateTimeField(
@@ -177,3 +179,21 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.newsletter}: {self.kind}"
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do: the same in mail, banner, overview, doctor and log."""
+        if self.kind == self.Kind.BRAKE:
+            text = _now(
+                "Policies would remove %(number)s of %(total)s subscriptions to %(newsletter)s at "
+                "once, so the removals are held back: approve them, or correct their cause."
+            )
+        else:
+            text = _now(
+                "%(number)s of %(total)s subscriptions to %(newsletter)s are missing at Basket at "
+                "once, so nothing is concluded: say whether these people opted out or Basket lost "
+                "them."
+            )
+        numbers = {"number": self.number, "total": self.total}
+        shown = {name: number_format(n, force_grouping=True) for name, n in numbers.items()}
+        return text % {**shown, "newsletter": self.newsletter}

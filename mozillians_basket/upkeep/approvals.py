@@ -12,11 +12,10 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
 
 from mozillians_basket.client.breaker import tell_admins
 from mozillians_basket.conf import conf
@@ -81,16 +80,16 @@ def answer(
     Answer a question; the worker carries the answer out.
 
     :param actor: the admin, if it is known.
-    :param shown_at: when the admin looked; now, if it is not given. Removals that were
-        held back later are not approved.
+    :param shown_at: the newest of the removals that the admin saw, from
+        :func:`held_back_so_far`; later ones are not approved.
     :return: whether the question was open: the first answer counts.
     :raises ValueError: when it is no answer to this kind of question.
     """
     if answer not in ANSWERS[Kind(approval.kind)]:
         raise ValueError(f"{answer!r} is no answer to a question of the kind {approval.kind!r}.")
     context = Context(cause=str(approval), actor_id=getattr(actor, "pk", None))
-    now = timezone.now()
-    given = {"answer": answer, "answered_at": now, "shown_at": shown_at or now}
+    given = {"answer": answer, "answered_at": timezone.now()}
+    given["shown_at"] = shown_at or held_back_so_far(approval)[1]
     with transaction.atomic(using=alias()):
         unanswered = _open(Kind(approval.kind)).filter(pk=approval.pk)
         answered = unanswered.update(actor=context.actor_id, **given)
@@ -146,31 +145,14 @@ def _progress(approval: Approval, number: int) -> None:
     rows.update(progress=F("progress") + number, carried_at=timezone.now())
 
 
-def concerned(approval: Approval) -> "QuerySet[Decision] | QuerySet[Subscription]":
-    """Return all removals that are held back, or all subscriptions that are missing."""
+def concerned(approval: Approval) -> "QuerySet[Any, tuple[Any, datetime | None]]":
+    """List the members that a question is about, each with the time when it was found."""
     if approval.kind == Kind.BRAKE:
-        return held_back(approval.newsletter)
-    return about(question_of(approval))
-
-
-def sentence(approval: Approval) -> str:
-    """Say what happened and what to do: the same in mail, banner, overview and doctor."""
-    numbers = {
-        "number": approval.number,
-        "total": approval.total,
-        "newsletter": approval.newsletter,
-    }
-    if approval.kind == Kind.BRAKE:
-        text = _(
-            "Policies would remove %(number)s of %(total)s subscriptions to %(newsletter)s within "
-            "an hour, and the removals are held back: approve them, or correct their cause."
-        )
-    else:
-        text = _(
-            "%(number)s of %(total)s subscriptions to %(newsletter)s are missing at Basket, and "
-            "nothing is concluded: answer whether these people opted out or Basket lost them."
-        )
-    return text % numbers
+        removals = held_back(approval.newsletter).order_by("held_back_at", "pk")
+        return removals.values_list("member__site_member", "held_back_at")
+    missing = about(question_of(approval)).filter(contact__members__site_member__isnull=False)
+    rows = missing.order_by("missing_at", "pk")
+    return rows.values_list("contact__members__site_member", "missing_at")
 
 
 def tell_admins_of_questions() -> None:
@@ -179,11 +161,10 @@ def tell_admins_of_questions() -> None:
         untold = Approval.objects.using(alias()).filter(pk=approval.pk, told_at=None)
         if not untold.update(told_at=timezone.now()):
             continue
-        text = sentence(approval)
-        logger.error("%s", text)
+        logger.error("%s", approval.sentence)
         tell_admins(
             f"{capfirst(approval.get_kind_display())}: {approval.newsletter}",
-            f"{text}\n\n{COMMANDS[Kind(approval.kind)]}\n",
+            f"{approval.sentence}\n\n{COMMANDS[Kind(approval.kind)]}\n",
         )
 
 
@@ -193,8 +174,6 @@ def tell_admins_of_questions() -> None:
 def ask(newsletter: str, found: Sample, context: Context) -> None:
     """Ask admins about a possible loss, and reopen the opt-outs inferred in the day before."""
     missing = about(Question(newsletter, found.since, found.missing))
-    members = missing.filter(contact__members__site_member__isnull=False).order_by("missing_at")
-    keys = members.values_list("contact__members__site_member", flat=True)
     confirmed = subscriptions(newsletter).filter(confirmed_at__isnull=False)
     with transaction.atomic(using=alias()):
         approval, made = Approval.objects.using(alias()).get_or_create(
@@ -205,10 +184,11 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
                 "since": found.since,
                 "number": found.missing,
                 "total": confirmed.count(),
-                "examples": [str(key) for key in keys[:EXAMPLES]],
             },
         )
         if made:
+            approval.examples = [key for key, _at in concerned(approval)[:EXAMPLES]]
+            approval.save(update_fields=["examples"])
             note = partial(history.event, context, newsletters=[newsletter])
             note(Event.Kind.ASKED, outcome=approval.kind).save(using=alias())
     _reopen(approval)
@@ -315,12 +295,26 @@ def _never_seen(question: Question) -> "QuerySet[Subscription]":
 # Brakes.
 
 
-def close_brakes() -> None:
-    """Close the open brakes of newsletters that no member is held back from any more."""
-    now, marked = timezone.now(), Decision.objects.using(alias())
-    waiting = marked.filter(newsletter=OuterRef("newsletter"), held_back_at__isnull=False)
-    over = _open(Kind.BRAKE).filter(~Exists(waiting))
-    over.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
+def held_back_so_far(approval: Approval) -> tuple[int, datetime]:
+    """
+    Count what a brake holds back, and say when the newest of it was held back.
+
+    No removal is held back with an earlier time after that, as workers that hold
+    removals back wait for each other.
+    """
+    found = held_back(approval.newsletter).aggregate(number=Count("pk"), at=Max("held_back_at"))
+    return found["number"], found["at"] or approval.since
+
+
+def count_held_back() -> None:
+    """Count what each open brake holds back, and close the brakes that hold nothing back."""
+    for approval in _open(Kind.BRAKE):
+        unanswered = _open(Kind.BRAKE).filter(pk=approval.pk)
+        number, now = held_back(approval.newsletter).count(), timezone.now()
+        if not number:
+            unanswered.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
+        elif number != approval.number:
+            unanswered.update(number=number)
 
 
 def _evaluate(approval: Approval, removals: "QuerySet[Decision]", context: Context) -> None:

@@ -216,9 +216,8 @@ def examine_breaker() -> Iterator[Finding]:
     for slug in sorted(status.unknown):
         yield failure("newsletter", f"{slug} is paused until it is in Basket's catalogue.")
     for approval in Approval.objects.using(alias()).filter(closed_at=None, answer=""):
-        yield failure(
-            "approval", f"{approvals.sentence(approval)} {approvals.COMMANDS[approval.kind]}"
-        )
+        command = approvals.COMMANDS[Approval.Kind(approval.kind)]
+        yield failure("approval", f"{approval.sentence} {command}")
 
 
 def examine_reconciliation() -> Iterator[Finding]:

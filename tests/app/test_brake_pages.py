@@ -1,6 +1,8 @@
 """An admin looks at what a brake holds back or what is missing, and the worker carries it out."""
 
+import csv
 import re
+from io import StringIO
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -218,7 +220,7 @@ def test_an_answer_to_another_kind_of_question_is_refused(braked, admin_client, 
 
 def test_a_forged_request_without_the_permission_is_refused(braked, staff, admin_client):
     seen = seen_on(admin_client, REMOVALS)
-    client = staff("view_status")
+    client = staff("view_status", "sync_members")
 
     shown = client.get(REMOVALS)
     forged = client.post(REMOVALS, {"answer": "remove", "confirm": "on", "seen": seen})
@@ -231,11 +233,57 @@ def test_a_forged_request_without_the_permission_is_refused(braked, staff, admin
 
 
 def test_admin_who_may_not_see_the_overview_sees_no_brake(braked, staff):
-    assert staff("sync_members").get(REMOVALS).status_code == 403
+    client = staff("manage_basket", "export_addresses")
+
+    assert client.get(REMOVALS).status_code == 403
+    assert client.get(f"{REMOVALS}{question('brake').pk}.csv").status_code == 403
+
+
+def test_admin_who_may_manage_basket_may_release(basket, braked, staff, commit):
+    with commit():
+        release(staff("view_status", "manage_basket"))
+    settle_everything()
+
+    assert subscribed(basket) == emails(braked[4:])
+
+
+def test_page_says_what_caused_the_removals(braked, admin_client):
+    assert "What caused the removals Cause By Removals reconcile - 4" in text_of(
+        admin_client.get(REMOVALS)
+    )
+
+
+def csv_of(client, url, kind):
+    page = client.get(f"{url}{question(kind).pk}.csv")
+    assert page["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(StringIO(b"".join(page.streaming_content).decode())))
+
+
+@pytest.mark.parametrize("sight", [(), ("view_userprofile",), ("export_addresses",)])
+def test_csv_of_a_brake_has_all_members_and_no_address_without_permission(braked, staff, sight):
+    rows = csv_of(staff("view_status", *sight), REMOVALS, "brake")
+
+    assert [row["member"] for row in rows] == [str(profile.pk) for profile in braked[:4]]
+    assert {tuple(row) for row in rows} == {("member", "held back")}
+
+
+def test_csv_of_a_brake_has_addresses_for_admins_who_may_export_them(braked, staff):
+    client = staff("view_status", "view_userprofile", "export_addresses")
+
+    rows = csv_of(client, REMOVALS, "brake")
+
+    assert [row["address"] for row in rows] == emails(braked[:4])
+
+
+def test_csv_of_a_loss_has_all_members(losing, admin_client):
+    rows = csv_of(admin_client, LOSSES, "loss")
+
+    assert [row["address"] for row in rows] == emails(losing)
+    assert all(row["missing"] for row in rows)
 
 
 def test_admin_who_may_not_view_members_sees_no_names_or_addresses(braked, staff):
-    html = staff("view_status", "sync_members").get(REMOVALS).content.decode()
+    html = staff("view_status", "manage_basket").get(REMOVALS).content.decode()
 
     profile = braked[0]
     assert profile.user.email not in html
