@@ -205,6 +205,7 @@ def sweep() -> None:
     The sweep needs no message from a signal. Two sweeps at once are harmless.
     """
     Status.note("swept_at")
+    approvals.tell_admins_of_questions()
     if not switch_is_on():
         return
     for part in (
@@ -212,7 +213,6 @@ def sweep() -> None:
         touches.drain_all,
         bulk.advance,
         verification.conclude,
-        approvals.notify,
     ):
         try:
             part()
@@ -257,7 +257,7 @@ def verify() -> None:
     verification.verify(conf.VERIFY_PER_MINUTE)
     if verification.conclude():
         send(LOOKUP)
-    approvals.close_brakes()
+    approvals.count_held_back()
     for approval_id in approvals.unfinished():
         send(approvals.CARRY_OUT, approval_id)
 

@@ -1,34 +1,38 @@
 """The pages on which an admin answers a question: removals held back, or a possible loss."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth import get_user_model
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mozillians_basket.admin.addresses import shown
 from mozillians_basket.admin.exports import csv_of_question
-from mozillians_basket.admin.pages import (
-    BasketPages,
-    may_manage_basket,
-    standing_of_basket,
-)
+from mozillians_basket.admin.pages import BasketPages, may_manage, standing_of_basket
 from mozillians_basket.admin.people import members
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.ledger.share import alias
 from mozillians_basket.models import Approval, Member, Status
 from mozillians_basket.upkeep import approvals
 
-#: The salt for the number that a page signs, so that an answer covers the number shown.
+#: The salt for what a page signs, so that an answer covers what was shown.
 SALT = "mozillians_basket.answer"
 
 #: Seconds for which a page may lie open before it is answered.
@@ -65,48 +69,30 @@ class AnswerForm(forms.Form):
                 (Answer.LOST, _("Basket lost them: subscribe them again")),
             ]
 
-    def clean_seen(self) -> tuple[int, int]:
-        """The question that was on the page, and its number."""
+    def clean_seen(self) -> tuple[int, int, str]:
+        """The question that was on the page, its number, and when it was shown."""
         try:
-            key, number = signing.loads(self.cleaned_data["seen"], salt=SALT, max_age=OPEN_FOR)
-        except signing.BadSignature:
+            key, number, at = signing.loads(self.cleaned_data["seen"], salt=SALT, max_age=OPEN_FOR)
+        except (signing.BadSignature, ValueError):
             text = _("This page lay open for too long. Look at it again.")
             raise forms.ValidationError(text) from None
-        return key, number
+        return key, number, at
 
 
 class BrakePages(BasketPages):
     """The pages of open questions, to which the overview links."""
 
     def get_urls(self) -> list[URLPattern]:
-        """With one page for each kind of question."""
-        view = self.admin_site.admin_view
-        return [
-            path(f"{page}/", view(self.questions_view), {"kind": kind}, name=_name(kind))
-            for kind, page in PAGES.items()
-        ] + [
-            path(
-                "questions/<int:key>/csv/",
-                view(self.csv_view),
-                name="mozillians_basket_status_question_csv",
-            ),
-            *super().get_urls(),
-        ]
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Admins who may answer questions may see the overview and the questions too."""
-        return may_manage_basket(request) or super().has_view_permission(request, obj)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """As above, for the admin's index."""
-        return may_manage_basket(request) or super().has_module_permission(request)
-
-    def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
-        """Return all members that an open question is about, to download."""
-        if not may_manage_basket(request):
-            raise PermissionDenied
-        rows = Approval.objects.using(alias()).filter(closed_at__isnull=True)
-        return csv_of_question(get_object_or_404(rows, pk=key), request)
+        """With one page and one export for each kind of question."""
+        urls = []
+        for kind, page in PAGES.items():
+            extra = {"kind": kind}
+            for route, view, name in (
+                (f"{page}/", self.questions_view, _name(kind)),
+                (f"{page}/<int:key>.csv", self.csv_view, f"{_name(kind)}_csv"),
+            ):
+                urls.append(path(route, self.admin_site.admin_view(view), extra, name=name))
+        return urls + super().get_urls()
 
     def questions_view(self, request: HttpRequest, kind: Approval.Kind) -> HttpResponse:
         """Show the open questions of a kind, and take an admin's answer to one of them."""
@@ -114,14 +100,23 @@ class BrakePages(BasketPages):
             raise PermissionDenied
         form = None
         if request.method == "POST":
-            if not may_manage_basket(request):
+            if not may_manage(request):
                 raise PermissionDenied
             form = AnswerForm(request.POST, kind=kind)
             if self._is_pointless(request, kind) or (
                 form.is_valid() and self._answer(request, kind, form)
             ):
-                return HttpResponseRedirect(self._url_of(kind))
+                return HttpResponseRedirect(self._url_of(_name(kind)))
         return self._page(request, kind, form)
+
+    def csv_view(
+        self, request: HttpRequest, kind: Approval.Kind, key: int
+    ) -> StreamingHttpResponse:
+        """Return all members that a question is about, to download."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(Approval.objects.using(alias()), pk=key, kind=kind, closed_at=None)
+        return csv_of_question(row, request)
 
     def _is_pointless(self, request: HttpRequest, kind: Approval.Kind) -> bool:
         if not switch_is_on():
@@ -134,13 +129,12 @@ class BrakePages(BasketPages):
         return True
 
     def _answer(self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm) -> bool:
-        """Give the answer, which covers the number that the admin saw."""
-        (key, number), chosen = form.cleaned_data["seen"], Answer(form.cleaned_data["answer"])
+        """Give the answer, which covers what the admin saw."""
+        (key, number, at), chosen = form.cleaned_data["seen"], Answer(form.cleaned_data["answer"])
         question = Approval.objects.using(alias()).filter(pk=key, kind=kind).first()
         if question is None:
             form.add_error("seen", _("This page lay open for too long. Look at it again."))
             return False
-        question.number = number
         logged = _("Answered a question: %(answer)s (%(newsletter)s: %(number)s/%(total)s).") % {
             "answer": chosen.label,
             "newsletter": question.newsletter,
@@ -148,7 +142,8 @@ class BrakePages(BasketPages):
             "total": question.total,
         }
         with transaction.atomic(using=alias()):
-            if not approvals.answer(question, chosen, request.user):
+            seen_at = datetime.fromisoformat(at)
+            if not approvals.answer(question, chosen, request.user, shown_at=seen_at):
                 messages.warning(request, _("Nothing was done: it was answered already."))
                 return True
             self.log_change(request, Status.read(), logged)
@@ -162,36 +157,44 @@ class BrakePages(BasketPages):
     def _page(
         self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm | None
     ) -> HttpResponse:
-        context = standing_of_basket()
-        may_manage = may_manage_basket(request)
-        may_answer = may_manage and context["basket_switch_is_on"]
+        context, is_brake = standing_of_basket(), kind == Kind.BRAKE
+        seen = getattr(form, "cleaned_data", {}).get("seen") if form else None
         context |= {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
             "title": _("Removals that are held back")
-            if kind == Kind.BRAKE
-            else _("Subscriptions gone at Basket"),
-            "is_brake": kind == Kind.BRAKE,
-            "may_answer": may_answer,
-            "may_manage": may_manage,
-            "questions": [
-                {
-                    "approval": row,
-                    "examples": self._named(request, row.examples[:EXAMPLES]),
-                    "seen": signing.dumps((row.pk, row.number), salt=SALT),
-                }
-                for row in _open(kind)
-            ],
+            if is_brake
+            else _("Subscriptions missing at Basket"),
+            "is_brake": is_brake,
+            "may_answer": may_manage(request) and context["basket_switch_is_on"],
+            "questions": [self._question(request, row) for row in _open(kind)],
             "form": form or AnswerForm(kind=kind),
-            "answered": _answered_newsletter(form),
+            "answered": seen[0] if seen else None,
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/mozillians_basket/brake.html", context)
 
+    def _question(self, request: HttpRequest, row: Approval) -> dict[str, Any]:
+        """Read a question with all that its page shows, as of one moment."""
+        shown_at = timezone.now()
+        if row.kind == Kind.BRAKE and not row.answer:
+            row.number, shown_at = approvals.held_back_so_far(row)
+        found = approvals.concerned(row)
+        actors = get_user_model()._default_manager.filter(
+            pk__in=[actor for _cause, actor, _number in row.causes if actor is not None]
+        )
+        names = {str(user.pk): user.get_username() for user in actors}
+        return {
+            "approval": row,
+            "causes": [(cause, names.get(actor, ""), n) for cause, actor, n in row.causes],
+            "examples": self._named(request, [key for key, _at in found[:EXAMPLES]]),
+            "csv_url": self._url_of(f"{_name(Kind(row.kind))}_csv", row.pk),
+            "seen": signing.dumps((row.pk, row.number, shown_at.isoformat()), salt=SALT),
+        }
+
     def _named(self, request: HttpRequest, keys: Iterable[Any]) -> list[dict[str, Any]]:
         """Members by their keys, with the names and addresses that this admin may see."""
-        field: Any = Member._meta.get_field("site_member")
-        wanted = [field.target_field.to_python(key) for key in keys]
+        wanted = list(keys)
         people = members(request, self.admin_site, wanted)
         rows = Member.objects.filter(site_member__in=wanted).select_related("contact")
         emails = {row.site_member_id: row.contact.email for row in rows if row.contact}
@@ -200,20 +203,14 @@ class BrakePages(BasketPages):
             for key in wanted
         ]
 
-    def _url_of(self, kind: Approval.Kind) -> str:
-        return reverse(f"admin:{_name(kind)}", current_app=self.admin_site.name)
+    def _url_of(self, name: str, *arguments: Any) -> str:
+        return reverse(f"admin:{name}", args=arguments, current_app=self.admin_site.name)
 
 
 def _open(kind: Approval.Kind) -> list[Approval]:
     """The questions of a kind that are not closed, answered ones included."""
     rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
-    return list(rows.select_related("actor", "caused_by").order_by("newsletter"))
-
-
-def _answered_newsletter(form: AnswerForm | None) -> Any:
-    """The key of the question that a form with errors is about."""
-    seen = getattr(form, "cleaned_data", {}).get("seen") if form is not None else None
-    return seen[0] if seen else None
+    return list(rows.select_related("actor").order_by("newsletter"))
 
 
 def _name(kind: Approval.Kind) -> str:

@@ -54,8 +54,7 @@ class StatusAdmin(BrakePages):
             **(extra_context or {}),
         }
         context["sweep_is_overdue"] = doctor.is_overdue(context["basket_status"].swept_at)
-        rows = Approval.objects.filter(closed_at__isnull=True).select_related("actor")
-        questions = list(rows.order_by("newsletter")) if context["basket_questions"] else []
+        questions = context["basket_questions"]
         context["brakes"] = [row for row in questions if row.kind == Approval.Kind.BRAKE]
         context["losses"] = [row for row in questions if row.kind == Approval.Kind.LOSS]
         request.current_app = self.admin_site.name

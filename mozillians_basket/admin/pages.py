@@ -20,11 +20,10 @@ else:
 
 def standing_of_basket() -> dict[str, Any]:
     """The template context of ``banner.html``: the switch, the breaker and open questions."""
-    questions = Approval.objects.filter(closed_at__isnull=True).order_by("kind", "newsletter")
     return {
         "basket_switch_is_on": switch_is_on(),
         "basket_status": Status.read(),
-        "basket_questions": list(questions),
+        "basket_questions": list(Approval.objects.filter(closed_at=None).order_by("newsletter")),
     }
 
 
@@ -33,14 +32,9 @@ def may_change_newsletters(request: HttpRequest) -> bool:
     return request.user.has_perm("mozillians_basket.sync_members")
 
 
-def may_manage_basket(request: HttpRequest) -> bool:
-    """Whether this admin may answer questions and approve removals."""
+def may_manage(request: HttpRequest) -> bool:
+    """Whether this admin may approve removals, answer losses and stop everything."""
     return request.user.has_perm("mozillians_basket.manage_basket")
-
-
-def may_export_addresses(request: HttpRequest) -> bool:
-    """Whether the lists that this admin downloads have addresses."""
-    return request.user.has_perm("mozillians_basket.export_addresses")
 
 
 #: Columns with addresses and tokens, and what tells them apart: no page shows them to everybody.

@@ -343,7 +343,7 @@ def _tell_of_misconfiguration(status: Status) -> None:
 
 
 def tell_admins(subject: str, text: str) -> None:
-    """Mail ``BASKET_MANAGERS``, or the site's admins. A mail server that is away is logged."""
+    """Mail ``BASKET_MANAGERS``, or else the site's admins."""
     try:
         if conf.MANAGERS:
             prefixed = f"{settings.EMAIL_SUBJECT_PREFIX}{subject}"

@@ -4,13 +4,13 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldError, ValidationError
 from django.db import InterfaceError, OperationalError, router, transaction
-from django.db.models import Model, OuterRef, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
 
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
@@ -33,7 +33,7 @@ from mozillians_basket.models import (
     Suppression,
     Touch,
 )
-from mozillians_basket.rules.brake import Brake
+from mozillians_basket.rules.brake import Brake, ended, lately
 from mozillians_basket.rules.evaluate import (
     Standing,
     contact_key,
@@ -46,11 +46,11 @@ from mozillians_basket.site import get_site
 
 logger = logging.getLogger("mozillians_basket")
 
-#: Within what time removals by policies add up against the brake.
-BRAKE_WINDOW = timedelta(hours=1)
-
-#: How many members a brake shows as examples.
+#: How many members a question shows as examples.
 EXAMPLES = 20
+
+#: How many causes a question keeps: those of most removals.
+CAUSES = 10
 
 
 @dataclass(slots=True)
@@ -183,18 +183,27 @@ def _evaluated(
     rows: Rows, standings: list[Standing], approved: Collection[tuple[int, str]], context: Context
 ) -> Rows:
     """Evaluate under the brakes, which are only read where a newsletter may be taken away."""
-    status, brakes = None, {}
-    suspects = [s for s in standings if _may_lose(rows, s)]
-    if suspects:
-        Status.read()
-        status = Status.objects.using(alias()).select_for_update().get(pk=1)
-        brakes = read_brakes(status, rows, len(suspects))
+    suspects = [standing for standing in standings if _may_lose(rows, standing)]
+    if not suspects:
+        return evaluate(rows, standings).rows
+    Status.read()
+    status = Status.objects.using(alias()).select_for_update().get(pk=1)
+    rows.now = timezone.now()  # after the wait: marks get times in the order of the commits
+    brakes = read_brakes(status, rows, len(suspects))
     evaluated = evaluate(rows, standings, brakes, approved)
-    if status is not None:
-        _count_removals(status, rows, evaluated.removed, approved)
-        for name, ids in evaluated.held_back.items():
-            if ids:
-                _hold_back(rows, name, ids, brakes[name], context)
+    counts = {}
+    for name in sorted(rows.settings.newsletters):
+        minutes, now = lately(status.removals.get(name, {}), rows.now), rows.now.timestamp() // 60
+        removed = [pk for pk in evaluated.removed[name] if (pk, name) not in approved]
+        if removed:
+            minutes[str(int(now))] = minutes.get(str(int(now)), 0) + len(removed)
+        if minutes:
+            counts[name] = minutes
+        if evaluated.held_back[name]:
+            _hold_back(rows, name, evaluated.held_back[name], brakes[name], context)
+    if counts != status.removals:
+        status.removals = counts
+        status.save(update_fields=["removals"])
     return evaluated.rows
 
 
@@ -202,10 +211,7 @@ def _may_lose(rows: Rows, standing: Standing) -> bool:
     member = rows.members[standing.member_id]
     if standing.deleted or standing.contact_id is None:
         return member.contact_id is not None
-    return any(
-        rows.decision(member, name).entitled and not entitled
-        for name, entitled in standing.entitled.items()
-    )
+    return bool(ended(rows, member, standing.entitled))
 
 
 def read_brakes(status: Status, rows: Rows, more: int) -> dict[str, Brake]:
@@ -214,9 +220,7 @@ def read_brakes(status: Status, rows: Rows, more: int) -> dict[str, Brake]:
     held_back = set(on.values_list("newsletter", flat=True))
     brakes = {}
     for name in rows.settings.newsletters:
-        since = (rows.now - BRAKE_WINDOW).timestamp() // 60
-        minutes = status.removals.get(name, {})
-        removed = sum(number for minute, number in minutes.items() if int(minute) >= since)
+        removed = sum(lately(status.removals.get(name, {}), rows.now).values())
         confirmed = 0
         if removed + more > rows.settings.brake_floor:
             held = Subscription.objects.using(alias()).filter(
@@ -227,32 +231,15 @@ def read_brakes(status: Status, rows: Rows, more: int) -> dict[str, Brake]:
     return brakes
 
 
-def _count_removals(
-    status: Status,
-    rows: Rows,
-    removed: Mapping[str, list[int]],
-    approved: Collection[tuple[int, str]],
-) -> None:
-    """Add removals by policies to the row that all workers share, except approved ones."""
-    oldest, now = ((at.timestamp() // 60) for at in (rows.now - BRAKE_WINDOW, rows.now))
-    counts = {}
-    for name in rows.settings.newsletters:
-        minutes = {m: n for m, n in status.removals.get(name, {}).items() if int(m) >= oldest}
-        number = len([pk for pk in removed.get(name, ()) if (pk, name) not in approved])
-        if number:
-            minutes[str(int(now))] = minutes.get(str(int(now)), 0) + number
-        if minutes:
-            counts[name] = minutes
-    if counts != status.removals:
-        status.removals = counts
-        status.save(update_fields=["removals"])
+def held_back(newsletter: str) -> "QuerySet[Decision]":
+    """Return the decisions whose removals from a newsletter a brake holds back."""
+    rows = Decision.objects.using(alias())
+    return rows.filter(newsletter=newsletter, held_back_at__isnull=False)
 
 
 def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, context: Context) -> None:
     """Ask admins about removals that are held back, or add these to the open question."""
-    keys = [rows.members[pk].site_member_id for pk in ids]
-    causes = Counter(context.causes.get(pk) or context.cause for pk in ids)
-    [(cause, _number)] = causes.most_common(1)
+    members = [rows.members[pk] for pk in ids]
     approval, made = Approval.objects.using(alias()).get_or_create(
         newsletter=newsletter,
         kind=Approval.Kind.BRAKE,
@@ -260,27 +247,29 @@ def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, contex
         defaults={
             "since": rows.now,
             "total": brake.confirmed,
-            "examples": keys[:EXAMPLES],
-            "cause": cause,
+            "examples": [member.site_member_id for member in members[:EXAMPLES]],
         },
     )
-    number = held_back(newsletter).exclude(member__in=ids).count() + len(ids)
-    approval.number = max(approval.number, number)
-    approval.save(update_fields=["number"])
+    known = held_back(newsletter).exclude(member__in=ids).count()
+    approval.number = known + len(ids)
+    causes = Counter({(cause, actor): number for cause, actor, number in approval.causes})
+    causes.update(
+        (
+            context.causes.get(member.pk) or context.cause,
+            str(context.actors.get(member.pk, context.actor_id) or "") or None,
+        )
+        for member in members
+        if made or rows.decision(member, newsletter).held_back_at is None
+    )
+    approval.causes = [[*key, number] for key, number in causes.most_common(CAUSES)]
+    approval.save(update_fields=["number", "causes"])
     if made:
         Event.objects.using(alias()).create(
             kind=Event.Kind.ASKED,
             newsletters=[newsletter],
             outcome=approval.kind,
-            cause=cause,
+            cause=approval.causes[0][0],
         )
-
-
-def held_back(newsletter: str | OuterRef) -> "QuerySet[Decision]":
-    """Return the decisions of members whose removal from a newsletter is held back."""
-    return Decision.objects.using(alias()).filter(
-        newsletter=newsletter, wanted=True, member__held_back_at__isnull=False
-    )
 
 
 def _members(keys: Collection[Any]) -> list[Member]:

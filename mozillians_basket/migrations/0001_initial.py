@@ -164,7 +164,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "overview",
                 "verbose_name_plural": "overview",
-                "permissions": [("manage_basket", "Can answer questions and approve removals")],
+                "permissions": [
+                    ("manage_basket", "Can approve removals, answer losses and stop everything"),
+                    ("export_addresses", "Can export members' addresses"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -505,36 +508,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "contact",
                 "verbose_name_plural": "contacts",
-                "permissions": [
-                    ("sync_members", "Can change members' newsletters"),
-                    ("export_addresses", "Can download lists with addresses"),
-                ],
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("parked", False), ("touched_at__isnull", False)),
-                        fields=["priority", "touched_at"],
-                        name="basket_contact_due",
-                    ),
-                    models.Index(
-                        condition=models.Q(("leased_until__isnull", False)),
-                        fields=["leased_until"],
-                        name="basket_contact_leased",
-                    ),
-                    models.Index(
-                        condition=models.Q(("lease", ""), _negated=True),
-                        fields=["lease"],
-                        name="basket_contact_lease",
-                    ),
-                    models.Index(
-                        condition=models.Q(("failing_since__isnull", False)),
-                        fields=["failing_since"],
-                        name="basket_contact_failing",
-                    ),
-                    models.Index(fields=["looked_up_at"], name="basket_contact_looked_up"),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(fields=("key",), name="basket_one_contact_per_mailbox")
-                ],
+                "permissions": [("sync_members", "Can change members' newsletters")],
             },
         ),
         migrations.CreateModel(
@@ -726,7 +700,7 @@ class Migration(migrations.Migration):
                     "held_back_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="A brake keeps a removal from being applied.",
+                        help_text="Since when a brake keeps a removal from being applied.",
                         null=True,
                         verbose_name="held back",
                     ),
@@ -801,6 +775,15 @@ class Migration(migrations.Migration):
                         default=False,
                         help_text="The order overrides opt-outs until Basket has confirmed it.",
                         verbose_name="despite opt-out",
+                    ),
+                ),
+                (
+                    "held_back_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Since when a brake keeps the removal from being applied.",
+                        null=True,
+                        verbose_name="held back",
                     ),
                 ),
                 (
@@ -1111,23 +1094,10 @@ class Migration(migrations.Migration):
                 ),
                 ("since", models.DateTimeField(verbose_name="since")),
                 (
-                    "cause",
-                    models.CharField(
-                        blank=True,
-                        help_text="What led to it, as far as known.",
-                        max_length=200,
-                        verbose_name="cause",
-                    ),
-                ),
-                (
-                    "notified_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
-                ),
-                (
                     "number",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="The most that were missing, or are held back.",
+                        help_text="The most that were missing; how many are held back.",
                         verbose_name="number",
                     ),
                 ),
@@ -1140,6 +1110,19 @@ class Migration(migrations.Migration):
                         encoder=django.core.serializers.json.DjangoJSONEncoder,
                         verbose_name="examples",
                     ),
+                ),
+                (
+                    "causes",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Of removals: each cause, the key of its actor, and a number.",
+                        verbose_name="causes",
+                    ),
+                ),
+                (
+                    "told_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="admins told"),
                 ),
                 (
                     "answer",
@@ -1160,11 +1143,12 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="answered"),
                 ),
                 (
-                    "covers",
-                    models.PositiveIntegerField(
-                        default=0,
-                        help_text="The number that the admin who answered had seen.",
-                        verbose_name="covers",
+                    "shown_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the admin had looked. Later removals are not covered.",
+                        null=True,
+                        verbose_name="shown",
                     ),
                 ),
                 ("progress", models.PositiveIntegerField(default=0, verbose_name="progress")),
@@ -1193,19 +1177,6 @@ class Migration(migrations.Migration):
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                         verbose_name="actor",
-                    ),
-                ),
-                (
-                    "caused_by",
-                    models.ForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="caused by",
                     ),
                 ),
             ],
@@ -1248,6 +1219,48 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("parked", False), ("touched_at__isnull", False)),
+                fields=["priority", "touched_at"],
+                name="basket_contact_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("leased_until__isnull", False)),
+                fields=["leased_until"],
+                name="basket_contact_leased",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("lease", ""), _negated=True),
+                fields=["lease"],
+                name="basket_contact_lease",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("failing_since__isnull", False)),
+                fields=["failing_since"],
+                name="basket_contact_failing",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(fields=["looked_up_at"], name="basket_contact_looked_up"),
+        ),
+        migrations.AddConstraint(
+            model_name="contact",
+            constraint=models.UniqueConstraint(
+                fields=("key",), name="basket_one_contact_per_mailbox"
+            ),
+        ),
+        migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["contact", "-created_at"], name="basket_event_of_contact"),
         ),
@@ -1284,16 +1297,16 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
-            model_name="member",
-            index=models.Index(
-                condition=models.Q(("held_back_at__isnull", False)),
-                fields=["held_back_at"],
-                name="basket_member_held_back",
-            ),
+            model_name="decision",
+            index=models.Index(fields=["newsletter", "entitled"], name="basket_decision_entitled"),
         ),
         migrations.AddIndex(
             model_name="decision",
-            index=models.Index(fields=["newsletter", "entitled"], name="basket_decision_entitled"),
+            index=models.Index(
+                condition=models.Q(("held_back_at__isnull", False)),
+                fields=["newsletter", "held_back_at"],
+                name="basket_decision_held_back",
+            ),
         ),
         migrations.AddConstraint(
             model_name="decision",

@@ -143,10 +143,7 @@ class Contact(Row):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
-        permissions = [
-            ("sync_members", _("Can change members' newsletters")),
-            ("export_addresses", _("Can download lists with addresses")),
-        ]
+        permissions = [("sync_members", _("Can change members' newsletters"))]
         # Not unique=True: in PostgreSQL that makes a second index, for LIKE, which nobody needs.
         constraints = [
             models.UniqueConstraint(fields=["key"], name="basket_one_contact_per_mailbox")

@@ -105,19 +105,12 @@ class Member(Row):
         _("held back"),
         null=True,
         blank=True,
-        help_text=_("A brake keeps a removal from being applied."),
+        help_text=_("Since when a brake keeps a removal from being applied."),
     )
 
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")
-        indexes = [
-            models.Index(
-                fields=["held_back_at"],
-                name="basket_member_held_back",
-                condition=Q(held_back_at__isnull=False),
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"member {self.pk}"
@@ -163,6 +156,12 @@ class Decision(Row):
         default=False,
         help_text=_("The order overrides opt-outs until Basket has confirmed it."),
     )
+    held_back_at = models.DateTimeField(
+        _("held back"),
+        null=True,
+        blank=True,
+        help_text=_("Since when a brake keeps the removal from being applied."),
+    )
 
     class Meta:
         verbose_name = _("decision")
@@ -174,6 +173,11 @@ class Decision(Row):
         ]
         indexes = [
             models.Index(fields=["newsletter", "entitled"], name="basket_decision_entitled"),
+            models.Index(
+                fields=["newsletter", "held_back_at"],
+                name="basket_decision_held_back",
+                condition=Q(held_back_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
@@ -81,7 +82,8 @@ class Status(models.Model):
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
         permissions = [
-            ("manage_basket", _("Can answer questions and approve removals")),
+            ("manage_basket", _("Can approve removals, answer losses and stop everything")),
+            ("export_addresses", _("Can export members' addresses")),
         ]
 
     def __str__(self) -> str:
@@ -143,25 +145,18 @@ class Approval(models.Model):
     newsletter = models.CharField(_("newsletter"), max_length=100)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     since = models.DateTimeField(_("since"))
-    cause = models.CharField(
-        _("cause"), max_length=200, blank=True, help_text=_("What led to it, as far as known.")
-    )
-    caused_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("caused by"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
-    notified_at = models.DateTimeField(_("admins told"), null=True, blank=True)
     number = models.PositiveIntegerField(
-        _("number"), default=0, help_text=_("The most that were missing, or are held back.")
+        _("number"), default=0, help_text=_("The most that were missing; how many are held back.")
     )
     total = models.PositiveIntegerField(_("of"), default=0)
     examples = models.JSONField(_("examples"), default=list, blank=True, encoder=DjangoJSONEncoder)
+    causes = models.JSONField(
+        _("causes"),
+        default=list,
+        blank=True,
+        help_text=_("Of removals: each cause, the key of its actor, and a number."),
+    )
+    told_at = models.DateTimeField(_("admins told"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=20, choices=Answer, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -174,8 +169,11 @@ class Approval(models.Model):
         related_name="+",
     )
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
-    covers = models.PositiveIntegerField(
-        _("covers"), default=0, help_text=_("The number that the admin who answered had seen.")
+    shown_at = models.DateTimeField(
+        _("shown"),
+        null=True,
+        blank=True,
+        help_text=_("When the admin had looked. Later removals are not covered."),
     )
     progress = models.PositiveIntegerField(_("progress"), default=0)
     carried_at = models.DateTimeField(
@@ -200,23 +198,18 @@ class Approval(models.Model):
 
     @property
     def sentence(self) -> str:
-        """What happened and what to do, for the banner, the mail and the commands."""
-        numbers = {
-            "number": number_format(self.number, force_grouping=True),
-            "total": number_format(self.total, force_grouping=True),
-            "newsletter": self.newsletter,
-        }
+        """What happened and what to do: the same in mail, banner, overview, doctor and log."""
         if self.kind == self.Kind.BRAKE:
-            text = _(
-                "%(number)s removals from %(newsletter)s are held back, as policies would remove "
-                "too many at once: approve them in the admin or with basket_reconcile --apply "
-                "--go, or correct the policy or the data."
+            text = _now(
+                "Policies would remove %(number)s of %(total)s subscriptions to %(newsletter)s at "
+                "once, so the removals are held back: approve them, or correct their cause."
             )
         else:
-            text = _(
-                "%(number)s of %(total)s subscriptions to %(newsletter)s are missing at Basket, "
-                "too many for opt-outs: find out whether Basket lost them, and answer in the "
-                "admin or with basket_reconcile --verify and --restore (Basket lost them) or --go "
-                "(they opted out)."
+            text = _now(
+                "%(number)s of %(total)s subscriptions to %(newsletter)s are missing at Basket at "
+                "once, so nothing is concluded: say whether these people opted out or Basket lost "
+                "them."
             )
-        return text % numbers
+        numbers = {"number": self.number, "total": self.total}
+        shown = {name: number_format(n, force_grouping=True) for name, n in numbers.items()}
+        return text % {**shown, "newsletter": self.newsletter}

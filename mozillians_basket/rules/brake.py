@@ -1,8 +1,13 @@
-"""The brake: how many removals of a newsletter policies may make within an hour."""
+"""The brake: which removals by policies are held back until an admin approves them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from mozillians_basket.rules.rows import Settings
+from mozillians_basket.rules.rows import Member, Rows, Settings, held
+
+#: Within what time removals by policies add up.
+WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +32,39 @@ class Brake:
         """
         limit = max(settings.brake_floor, settings.brake_ratio * self.confirmed)
         return not self.on and self.removed + more <= limit
+
+
+def lately(removals: Mapping[str, int], now: datetime) -> dict[str, int]:
+    """Of the removals by minute, return those that still add up."""
+    oldest = (now - WINDOW).timestamp() // 60
+    return {minute: number for minute, number in removals.items() if int(minute) >= oldest}
+
+
+def ended(rows: Rows, member: Member, entitled: Mapping[str, bool]) -> set[str]:
+    """Name the newsletters that policies gave a member, and give no more."""
+    return {
+        name
+        for name, outcome in entitled.items()
+        if rows.decision(member, name).entitled and not outcome
+    }
+
+
+def would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> bool:
+    """
+    Whether Basket has a newsletter because this member, and nobody else there, wants it.
+
+    When the last member goes, the contact is cleared, also of newsletters that
+    nobody decided on.
+    """
+    contact = rows.home(member)
+    if contact is None:
+        return False
+    others = [other for other in rows.at(contact) if other.id != member.id]
+    if any(rows.wishes(other, newsletter) for other in others):
+        return False
+    cleared = goes and not any(other.key for other in others)
+    if not cleared and not rows.wishes(member, newsletter):
+        return False
+    places = [contact, *(rows.contacts[move.source_id] for move in rows.moves_of(member))]
+    there = [rows.subscription(place, newsletter) for place in places]
+    return any((held(row) and not row.removal_pending) or row.requested_at for row in there)

@@ -11,14 +11,13 @@ from enum import StrEnum
 
 import idna
 
-from mozillians_basket.rules.brake import Brake
+from mozillians_basket.rules.brake import Brake, ended, would_lose
 from mozillians_basket.rules.rows import (
     Contact,
     DecidedBy,
     Member,
     Rows,
     State,
-    held,
     missing,
     touch,
 )
@@ -96,7 +95,7 @@ def evaluate(
     Bring members' places and decisions in line with what the site says about them.
 
     A policy decides when its outcome changes. A removal that a brake holds back
-    is not applied: the member keeps row and decision, marked ``held_back_at``;
+    is not applied: the member keeps row and decision, both marked ``held_back_at``;
     the rest of the change goes on. Removals in ``approved`` (member, newsletter)
     pass the brake; a decision made since they were held back stays.
     """
@@ -106,13 +105,10 @@ def evaluate(
     for standing in standings:
         member = rows.members[standing.member_id]
         goes = standing.deleted or standing.contact_id is None
-        flips = {
-            name
-            for name, entitled in standing.entitled.items()
-            if rows.decision(member, name).entitled and not entitled
-        }
+        flips = ended(rows, member, standing.entitled)
         losses = rows.settings.newsletters if goes else flips
-        losses = {name for name in losses if _would_lose(rows, member, name, goes=goes)}
+        losses = {name for name in losses if would_lose(rows, member, name, goes=goes)}
+        waiting = frozenset(losses) if goes else frozenset()
         counted = {name for name in losses if (member.id, name) not in approved}
         kept = {
             name
@@ -135,7 +131,8 @@ def evaluate(
             if changed and _concerns_basket(rows, member):
                 _touch(rows, member)
         spent.update(losses & counted - kept)
-        member.held_back_at = (member.held_back_at or rows.now) if kept else None
+        if kept or member.held_back_at:
+            _mark(rows, member, kept, waiting if kept else kept)
         for name in kept:
             held_back[name].append(member.id)
         for name in losses - kept:
@@ -143,25 +140,17 @@ def evaluate(
     return Evaluated(rows, removed, held_back)
 
 
-def _would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> bool:
+def _mark(rows: Rows, member: Member, kept: Collection[str], waiting: Collection[str]) -> None:
     """
-    Whether Basket has a newsletter because this member, and nobody else there, wants it.
+    Mark the decisions that a brake holds back, and the member; end the marks of others.
 
-    When the last member goes, the contact is cleared, also of newsletters that
-    nobody decided on.
+    :param waiting: newsletters that leave together with those: their older marks stay.
     """
-    contact = rows.home(member)
-    if contact is None:
-        return False
-    others = [other for other in rows.at(contact) if other.id != member.id]
-    if any(rows.wishes(other, newsletter) for other in others):
-        return False
-    cleared = goes and not any(other.key for other in others)
-    if not cleared and not rows.wishes(member, newsletter):
-        return False
-    places = [contact, *(rows.contacts[move.source_id] for move in rows.moves_of(member))]
-    there = [rows.subscription(place, newsletter) for place in places]
-    return any((held(row) and not row.removal_pending) or row.requested_at for row in there)
+    member.held_back_at = (member.held_back_at or rows.now) if kept else None
+    for name in rows.settings.newsletters if member.id in rows.members else ():
+        since = rows.decision(member, name).held_back_at
+        if name in kept or (since and name not in waiting):
+            rows.decide(member, name, held_back_at=(since or rows.now) if name in kept else None)
 
 
 def _follow_policies(
@@ -176,7 +165,7 @@ def _follow_policies(
     for name, outcome in entitled.items():
         if name not in kept and outcome != rows.decision(member, name).entitled:
             decision = rows.decide(member, name, entitled=outcome)
-            since = member.held_back_at if (member.id, name) in approved else None
+            since = decision.held_back_at if (member.id, name) in approved else None
             since = since or rows.now
             if decision.decided_at is None or decision.decided_at <= since:
                 decision.wanted, decision.decided_by = outcome, DecidedBy.POLICY

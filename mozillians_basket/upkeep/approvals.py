@@ -7,16 +7,17 @@ Basket; one about a brake is about members whose removals are held back.
 
 import logging
 from collections.abc import Collection, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.text import capfirst
 
-from mozillians_basket.client import breaker
+from mozillians_basket.client.breaker import tell_admins
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import send
 from mozillians_basket.ledger import history
@@ -37,11 +38,11 @@ from mozillians_basket.ledger.touches import (
 from mozillians_basket.models import (
     Approval,
     Contact,
+    Decision,
     Event,
     Member,
     Subscription,
 )
-from mozillians_basket.rules.brake import Brake
 from mozillians_basket.rules.rows import Question, Rows, State, touch
 from mozillians_basket.rules.sample import Ending, Sample, end_question, is_over, reopen
 
@@ -55,33 +56,43 @@ CARRY_OUT = "mozillians_basket.tasks.carry_out_answer"
 #: The answers that an admin may give to each kind of question.
 ANSWERS = {Kind.LOSS: (Answer.OPTED_OUT, Answer.LOST), Kind.BRAKE: (Answer.REMOVE,)}
 
+#: What an admin can do about a question without the admin's pages.
+COMMANDS = {
+    Kind.BRAKE: (
+        "The page of the question is linked from the overview in the admin. "
+        "manage.py basket_reconcile --apply --go approves what is held back."
+    ),
+    Kind.LOSS: (
+        "The page of the question is linked from the overview in the admin. "
+        "manage.py basket_reconcile --verify --go answers that they opted out, and --restore that "
+        "Basket lost them."
+    ),
+}
+
 #: How many contacts or members are changed in one transaction.
 BATCH = 200
 
 
-def answer(approval: Approval, answer: str, actor: Any) -> bool:
+def answer(
+    approval: Approval, answer: str, actor: Any, *, shown_at: datetime | None = None
+) -> bool:
     """
-    Answer a question, as an admin saw it; the worker carries the answer out.
+    Answer a question; the worker carries the answer out.
 
-    :param approval: as the admin saw it: its ``number`` is what the answer covers.
     :param actor: the admin, if it is known.
+    :param shown_at: the newest of the removals that the admin saw, from
+        :func:`held_back_so_far`; later ones are not approved.
     :return: whether the question was open: the first answer counts.
     :raises ValueError: when it is no answer to this kind of question.
     """
     if answer not in ANSWERS[Kind(approval.kind)]:
         raise ValueError(f"{answer!r} is no answer to a question of the kind {approval.kind!r}.")
     context = Context(cause=str(approval), actor_id=getattr(actor, "pk", None))
+    given = {"answer": answer, "answered_at": timezone.now()}
+    given["shown_at"] = shown_at or held_back_so_far(approval)[1]
     with transaction.atomic(using=alias()):
-        answered = (
-            _open(Kind(approval.kind))
-            .filter(pk=approval.pk)
-            .update(
-                answer=answer,
-                actor=context.actor_id,
-                answered_at=timezone.now(),
-                covers=approval.number,
-            )
-        )
+        unanswered = _open(Kind(approval.kind)).filter(pk=approval.pk)
+        answered = unanswered.update(actor=context.actor_id, **given)
         if answered:
             note = partial(history.event, context, newsletters=[approval.newsletter])
             note(Event.Kind.ANSWERED, outcome=answer).save(using=alias())
@@ -95,7 +106,7 @@ def carry_out(approval_id: int) -> None:
     Carry an answer out, in batches, and close the question at the end.
 
     It may be stopped anywhere and started again: rows that are done no longer belong
-    to the question. While it is open nothing else is concluded or removed.
+    to the question. Until it is closed nothing else is concluded or removed.
     """
     approval = Approval.objects.using(alias()).filter(pk=approval_id, closed_at=None).first()
     if approval is None or not approval.answer:
@@ -105,21 +116,11 @@ def carry_out(approval_id: int) -> None:
         _end_question(approval)
         unclosed.update(closed_at=timezone.now())
         return
-    not_covered = _remove(approval)
-    if unclosed.update(closed_at=timezone.now()):
-        for ids in in_batches(not_covered, "pk"):  # some may go, or admins are asked again
-            with transaction.atomic(using=alias()):
-                members = list(Member.objects.using(alias()).filter(pk__in=ids))
-                _evaluate(members, Context(cause=str(approval)))
-
-
-def notify() -> None:
-    """Mail open questions to admins, each once."""
-    untold = Approval.objects.using(alias()).filter(closed_at=None, notified_at=None)
-    for approval in untold:
-        if untold.filter(pk=approval.pk).update(notified_at=timezone.now()):
-            subject = f"{approval.newsletter}: {approval.get_kind_display()}"
-            breaker.tell_admins(subject, f"{approval.sentence}\n")
+    covered = held_back(approval.newsletter).filter(held_back_at__lte=approval.shown_at)
+    _evaluate(approval, covered, _context(approval))
+    if unclosed.update(closed_at=timezone.now()):  # of others some may go, or admins are asked
+        later = held_back(approval.newsletter).filter(held_back_at__gt=approval.shown_at)
+        _evaluate(approval, later, Context(cause=str(approval)))
 
 
 def unfinished() -> list[int]:
@@ -144,14 +145,35 @@ def _progress(approval: Approval, number: int) -> None:
     rows.update(progress=F("progress") + number, carried_at=timezone.now())
 
 
+def concerned(approval: Approval) -> "QuerySet[Any, tuple[Any, datetime | None]]":
+    """List the members that a question is about, each with the time when it was found."""
+    if approval.kind == Kind.BRAKE:
+        removals = held_back(approval.newsletter).order_by("held_back_at", "pk")
+        return removals.values_list("member__site_member", "held_back_at")
+    missing = about(question_of(approval)).filter(contact__members__site_member__isnull=False)
+    rows = missing.order_by("missing_at", "pk")
+    return rows.values_list("contact__members__site_member", "missing_at")
+
+
+def tell_admins_of_questions() -> None:
+    """Mail the admins about each open question, once."""
+    for approval in list(Approval.objects.using(alias()).filter(closed_at=None, told_at=None)):
+        untold = Approval.objects.using(alias()).filter(pk=approval.pk, told_at=None)
+        if not untold.update(told_at=timezone.now()):
+            continue
+        logger.error("%s", approval.sentence)
+        tell_admins(
+            f"{capfirst(approval.get_kind_display())}: {approval.newsletter}",
+            f"{approval.sentence}\n\n{COMMANDS[Kind(approval.kind)]}\n",
+        )
+
+
 # Possible losses.
 
 
 def ask(newsletter: str, found: Sample, context: Context) -> None:
     """Ask admins about a possible loss, and reopen the opt-outs inferred in the day before."""
     missing = about(Question(newsletter, found.since, found.missing))
-    members = missing.filter(contact__members__site_member__isnull=False).order_by("missing_at")
-    keys = members.values_list("contact__members__site_member", flat=True)
     confirmed = subscriptions(newsletter).filter(confirmed_at__isnull=False)
     with transaction.atomic(using=alias()):
         approval, made = Approval.objects.using(alias()).get_or_create(
@@ -162,21 +184,13 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
                 "since": found.since,
                 "number": found.missing,
                 "total": confirmed.count(),
-                "examples": [str(key) for key in keys[:EXAMPLES]],
             },
         )
         if made:
+            approval.examples = [key for key, _at in concerned(approval)[:EXAMPLES]]
+            approval.save(update_fields=["examples"])
             note = partial(history.event, context, newsletters=[newsletter])
             note(Event.Kind.ASKED, outcome=approval.kind).save(using=alias())
-    if made:
-        logger.error(
-            "%d of %d subscriptions to %s that were looked up are missing at Basket. Nothing is "
-            "concluded from that, and they are left alone until an admin answers: they opted "
-            "out, or Basket lost them.",
-            found.missing,
-            found.looked_up,
-            newsletter,
-        )
     _reopen(approval)
     # Subscriptions lost with their person were settled. Their contacts are looked up again.
     again = Context(cause=context.cause, priority=Contact.Priority.VERIFICATION)
@@ -281,66 +295,58 @@ def _never_seen(question: Question) -> "QuerySet[Subscription]":
 # Brakes.
 
 
-def close_brakes() -> None:
-    """Close the open brakes of newsletters that no member is held back from any more."""
-    now = timezone.now()
-    over = _open(Kind.BRAKE).filter(~Exists(held_back(OuterRef("newsletter"))))
-    over.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
-
-
-def _remove(approval: Approval) -> "QuerySet[Member]":
+def held_back_so_far(approval: Approval) -> tuple[int, datetime]:
     """
-    Apply the removals that an admin approved: those held back longest, as many as were shown.
+    Count what a brake holds back, and say when the newest of it was held back.
 
-    The others are covered too if they are no more than policies may remove in an hour.
-    Returns the held back members who are not covered.
+    No removal is held back with an earlier time after that, as workers that hold
+    removals back wait for each other.
     """
-    context, rest = _context(approval), Q()
-    while True:
-        waiting = Member.objects.using(alias()).filter(held_back_at__isnull=False)
-        approval.refresh_from_db(using=alias())
-        left = approval.covers - approval.progress
-        if Brake(confirmed=approval.total).allows(waiting.count() - left, rules_settings()):
-            left = BATCH
-        page = waiting.filter(rest).order_by("held_back_at", "pk")
-        found = list(page[: max(min(left, BATCH), 0)])
-        if not found:
-            return waiting.filter(rest)
-        at, last = found[-1].held_back_at, found[-1].pk
-        rest = Q(held_back_at__gt=at) | Q(held_back_at=at, pk__gt=last)
+    found = held_back(approval.newsletter).aggregate(number=Count("pk"), at=Max("held_back_at"))
+    return found["number"], found["at"] or approval.since
+
+
+def count_held_back() -> None:
+    """Count what each open brake holds back, and close the brakes that hold nothing back."""
+    for approval in _open(Kind.BRAKE):
+        unanswered = _open(Kind.BRAKE).filter(pk=approval.pk)
+        number, now = held_back(approval.newsletter).count(), timezone.now()
+        if not number:
+            unanswered.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
+        elif number != approval.number:
+            unanswered.update(number=number)
+
+
+def _evaluate(approval: Approval, removals: "QuerySet[Decision]", context: Context) -> None:
+    """Evaluate members who are held back; what admins have approved is removed."""
+    for ids in in_batches(removals, "member_id"):
         with transaction.atomic(using=alias()):
-            released = _evaluate(found, context, approved=_approved(approval, found))
-            _progress(approval, released)
+            found = Member.objects.using(alias()).filter(pk__in=ids)
+            keys = list(found.values_list("site_member", flat=True))
+            touches = locked_touches(keys)
+            locked_members(Q(pk__in=ids))
+            waiting = held_back(approval.newsletter).filter(member__in=ids)
+            number, approved = waiting.count(), _approved(ids)
+            drained = drained_members(touches, keys, approved=approved, context=context)
+            write(drained.before, drained.after, context)
+            _progress(approval, number - waiting.count())
 
 
-def _approved(approval: Approval, members: Collection[Member]) -> set[tuple[Any, str]]:
+def _approved(member_ids: Collection[int]) -> set[tuple[Any, str]]:
     """
-    Pair members with the newsletters that they may be removed from.
+    Pair members with the newsletters that admins approved their removal from.
 
-    A deleted member leaves all newsletters at once. So an earlier approval still
-    counts for the members it covered, unless a brake is on for its newsletter again.
+    A deleted member leaves all newsletters at once, so an approval counts until each
+    other brake that holds the member back is answered too.
     """
-    pairs = {(member.site_member_id, approval.newsletter) for member in members}
-    brakes = Approval.objects.using(alias()).filter(kind=Kind.BRAKE)
-    on = brakes.filter(closed_at=None).values_list("newsletter", flat=True)
-    held_back = {m.site_member_id: m.held_back_at for m in members if m.held_back_at}
-    earlier = brakes.filter(answer=Answer.REMOVE, answered_at__gte=min(held_back.values()))
-    for row in earlier.exclude(newsletter__in=list(on)):
-        until = row.answered_at or row.since
-        pairs |= {(k, row.newsletter) for k, at in held_back.items() if row.since <= at <= until}
-    return pairs
-
-
-def _evaluate(
-    members: Collection[Member], context: Context, *, approved: Collection[tuple[Any, str]] = ()
-) -> int:
-    """Evaluate members in an open transaction; return how many are not held back any more."""
-    keys = [member.site_member_id for member in members]
-    drained = drained_members(locked_touches(keys), keys, approved=approved, context=context)
-    write(drained.before, drained.after, context)
-    held_back = {pk for pk, row in drained.before.members.items() if row.held_back_at}
-    still = {pk for pk, row in drained.after.members.items() if row.held_back_at}
-    return len(held_back - still)
+    answered = Approval.objects.using(alias()).filter(
+        kind=Kind.BRAKE,
+        answer=Answer.REMOVE,
+        newsletter=OuterRef("newsletter"),
+        shown_at__gte=OuterRef("held_back_at"),
+    )
+    rows = Decision.objects.using(alias()).filter(Exists(answered), member__in=member_ids)
+    return set(rows.values_list("member__site_member", "newsletter"))
 
 
 # Rows in batches.

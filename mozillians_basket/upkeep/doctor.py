@@ -21,6 +21,7 @@ from mozillians_basket.ledger.share import alias
 from mozillians_basket.models import Approval, Contact, Status, Subscription, Touch
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
+from mozillians_basket.upkeep import approvals
 
 #: An address that nobody has, to try the key with.
 NOBODY = "basket-doctor@example.com"
@@ -215,7 +216,8 @@ def examine_breaker() -> Iterator[Finding]:
     for slug in sorted(status.unknown):
         yield failure("newsletter", f"{slug} is paused until it is in Basket's catalogue.")
     for approval in Approval.objects.using(alias()).filter(closed_at=None, answer=""):
-        yield failure("approval", approval.sentence)
+        command = approvals.COMMANDS[Approval.Kind(approval.kind)]
+        yield failure("approval", f"{approval.sentence} {command}")
 
 
 def examine_reconciliation() -> Iterator[Finding]:

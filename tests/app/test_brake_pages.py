@@ -1,6 +1,8 @@
 """An admin looks at what a brake holds back or what is missing, and the worker carries it out."""
 
+import csv
 import re
+from io import StringIO
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -218,7 +220,7 @@ def test_an_answer_to_another_kind_of_question_is_refused(braked, admin_client, 
 
 def test_a_forged_request_without_the_permission_is_refused(braked, staff, admin_client):
     seen = seen_on(admin_client, REMOVALS)
-    client = staff("view_status")
+    client = staff("view_status", "sync_members")
 
     shown = client.get(REMOVALS)
     forged = client.post(REMOVALS, {"answer": "remove", "confirm": "on", "seen": seen})
@@ -231,11 +233,57 @@ def test_a_forged_request_without_the_permission_is_refused(braked, staff, admin
 
 
 def test_admin_who_may_not_see_the_overview_sees_no_brake(braked, staff):
-    assert staff("sync_members").get(REMOVALS).status_code == 403
+    client = staff("manage_basket", "export_addresses")
+
+    assert client.get(REMOVALS).status_code == 403
+    assert client.get(f"{REMOVALS}{question('brake').pk}.csv").status_code == 403
+
+
+def test_admin_who_may_manage_basket_may_release(basket, braked, staff, commit):
+    with commit():
+        release(staff("view_status", "manage_basket"))
+    settle_everything()
+
+    assert subscribed(basket) == emails(braked[4:])
+
+
+def test_page_says_what_caused_the_removals(braked, admin_client):
+    assert "What caused the removals Cause By Removals reconcile - 4" in text_of(
+        admin_client.get(REMOVALS)
+    )
+
+
+def csv_of(client, url, kind):
+    page = client.get(f"{url}{question(kind).pk}.csv")
+    assert page["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(StringIO(b"".join(page.streaming_content).decode())))
+
+
+@pytest.mark.parametrize("sight", [(), ("view_userprofile",), ("export_addresses",)])
+def test_csv_of_a_brake_has_all_members_and_no_address_without_permission(braked, staff, sight):
+    rows = csv_of(staff("view_status", *sight), REMOVALS, "brake")
+
+    assert [row["member"] for row in rows] == [str(profile.pk) for profile in braked[:4]]
+    assert {tuple(row) for row in rows} == {("member", "held back")}
+
+
+def test_csv_of_a_brake_has_addresses_for_admins_who_may_export_them(braked, staff):
+    client = staff("view_status", "view_userprofile", "export_addresses")
+
+    rows = csv_of(client, REMOVALS, "brake")
+
+    assert [row["address"] for row in rows] == emails(braked[:4])
+
+
+def test_csv_of_a_loss_has_all_members(losing, admin_client):
+    rows = csv_of(admin_client, LOSSES, "loss")
+
+    assert [row["address"] for row in rows] == emails(losing)
+    assert all(row["missing"] for row in rows)
 
 
 def test_admin_who_may_not_view_members_sees_no_names_or_addresses(braked, staff):
-    html = staff("view_status", "sync_members").get(REMOVALS).content.decode()
+    html = staff("view_status", "manage_basket").get(REMOVALS).content.decode()
 
     profile = braked[0]
     assert profile.user.email not in html
@@ -341,92 +389,3 @@ def test_a_question_is_in_the_banner_of_every_page_with_a_link(members, admin_cl
     for model in ("event", "bulkrequest", "contact", "status"):
         page = admin_client.get(reverse(f"admin:mozillians_basket_{model}_changelist"))
         assert f'href="{url}"' in page.content.decode()
-
-
-def lines_of(response):
-    return b"".join(response.streaming_content).decode().splitlines()
-
-
-def csv_url():
-    return reverse("admin:mozillians_basket_status_question_csv", args=[Approval.objects.get().pk])
-
-
-def test_all_members_of_a_brake_can_be_downloaded(braked, admin_client):
-    page = admin_client.get(REMOVALS).content.decode()
-    header, *lines = lines_of(admin_client.get(csv_url()))
-
-    assert f'href="{csv_url()}"' in page
-    assert header == "member,held back,address"
-    assert {line.split(",")[0] for line in lines} == {str(profile.pk) for profile in braked[:4]}
-    assert {line.split(",")[2] for line in lines} == set(emails(braked[:4]))
-
-
-def test_all_members_of_a_possible_loss_can_be_downloaded(losing, admin_client):
-    header, *lines = lines_of(admin_client.get(csv_url()))
-
-    assert header == "member,missing,address"
-    assert {line.split(",")[0] for line in lines} == {str(profile.pk) for profile in losing}
-
-
-@pytest.mark.parametrize("permission", ["view_userprofile", "export_addresses"])
-def test_list_has_addresses_only_with_both_permissions(braked, staff, permission):
-    header, *lines = lines_of(staff("manage_basket", permission).get(csv_url()))
-
-    assert header == "member,held back"
-    assert not any("@" in line for line in lines)
-
-
-@pytest.mark.parametrize("permissions", [("view_status",), ("view_status", "sync_members")])
-def test_answering_takes_the_permission_to_manage(basket, braked, staff, permissions):
-    client = staff(*permissions)
-    page = client.get(REMOVALS)
-
-    answered = client.post(REMOVALS, {"answer": "remove", "confirm": "on", "seen": "x"})
-    downloaded = client.get(csv_url())
-
-    assert page.status_code == 200
-    assert "takes the permission to answer questions" in text_of(page)
-    assert (answered.status_code, downloaded.status_code) == (403, 403)
-    assert not is_answered("brake")
-
-
-def test_permission_to_manage_is_enough_to_answer(basket, braked, staff, commit):
-    with commit():
-        release(staff("manage_basket"))
-
-    assert is_answered("brake")
-
-
-def test_page_says_what_led_to_a_brake(members, commit, admin_client):
-    with commit():
-        Vouch.objects.filter(vouchee__in=members[:4]).delete()
-
-    assert "What led to it: people.Vouch deleted" in text_of(admin_client.get(REMOVALS))
-
-
-@pytest.mark.parametrize("kind", ["brake", "loss"])
-def test_admins_are_mailed_once_for_each_question(basket, mailoutbox, settings, kind):
-    settings.BASKET_MANAGERS = ["admin@example.com"]
-    # In use: nobody has answered, and the numbers do not close it.
-    Approval.objects.create(
-        newsletter="mozilla-phone", kind=kind, since=timezone.now(), number=60, total=100
-    )
-
-    for _ in range(3):
-        approvals.notify()
-
-    (mail,) = mailoutbox
-    assert mail.to == ["admin@example.com"]
-    assert "mozilla-phone" in mail.subject
-    assert "basket_reconcile" in mail.body
-    assert "60" in mail.body
-
-
-def test_sweeper_mails_admins_about_a_brake(braked, mailoutbox, settings):
-    settings.BASKET_MANAGERS = ["admin@example.com"]
-    Approval.objects.update(notified_at=None)
-
-    tasks.sweep()
-    tasks.sweep()
-
-    assert len([mail for mail in mailoutbox if "held back" in mail.body]) == 1

@@ -66,10 +66,11 @@ def test_members_who_are_not_begun_are_in_it(bulk_request, admin_client, monkeyp
     assert {row["address"] for row in found[1:]} == {profile.user.email for profile in others}
 
 
-def test_admins_who_may_not_view_members_get_no_addresses(bulk_request):
+@pytest.mark.parametrize("sight", ["view_userprofile", "export_addresses"])
+def test_addresses_take_the_permissions_to_view_members_and_to_export(bulk_request, sight):
     item(bulk_request)
 
-    (row,) = rows(staff("sync_members"), bulk_request)
+    (row,) = rows(staff("sync_members", sight), bulk_request)
 
     assert "address" not in row
     assert "member@example.com" not in row.values()

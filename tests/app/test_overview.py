@@ -251,8 +251,8 @@ def test_open_questions_and_unknown_newsletters_are_told(admin_client, switch_on
     assert row_of(before, "Removals") == ["Nothing is held back."]
     assert row_of(before, "Losses at Basket") == ["None that need a decision."]
     (removals,), (losses,) = row_of(after, "Removals"), row_of(after, "Losses at Basket")
-    assert "Held back: 4 of 8 subscriptions to mozilla-phone would be removed." in removals
-    assert "too many subscriptions to mozilla-phone are gone at once: 7 were found." in losses
+    assert "Policies would remove 4 of 8 subscriptions to mozilla-phone" in removals
+    assert "7 of 8 subscriptions to mozilla-phone are missing at Basket" in losses
     assert "mozillians-nda" in row_of(after, "Unknown newsletters")[0]
 
 

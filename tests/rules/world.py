@@ -40,6 +40,7 @@ class Decision:
     decided_at: datetime | None = None
     opted_out_at: datetime | None = None
     despite_opt_out: bool = False
+    held_back_at: datetime | None = None
 
 
 @dataclass

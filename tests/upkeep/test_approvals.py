@@ -9,8 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
+from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
+from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import decisions
 from mozillians_basket.models import Approval, Contact, Event, Member, Subscription
 from mozillians_basket.rules.rows import State
@@ -353,24 +355,12 @@ def test_member_who_came_back_before_the_answer_keeps_the_newsletter(
     assert holders(basket, NDA) == {back, *small_brake[4:]}
 
 
-def test_a_few_more_than_the_admin_saw_are_covered(
-    basket: SandboxServer, small_brake: list[str]
+@pytest.mark.parametrize("more", [1, 5])
+def test_removals_held_back_after_the_admin_looked_are_asked_about_again(
+    basket: SandboxServer, small_brake: list[str], more: int
 ) -> None:
     approval = answered(Answer.REMOVE)
-    leave(small_brake[4:6])
-
-    approvals.carry_out(approval.pk)
-    sweep(4)
-
-    assert holders(basket, NDA) == set(small_brake[6:])
-    assert brake() is None
-
-
-def test_many_more_than_the_admin_saw_are_asked_about_again(
-    basket: SandboxServer, small_brake: list[str]
-) -> None:
-    approval = answered(Answer.REMOVE)
-    leave(small_brake[4:9])
+    leave(small_brake[4 : 4 + more])
 
     approvals.carry_out(approval.pk)
     sweep(4)
@@ -379,7 +369,112 @@ def test_many_more_than_the_admin_saw_are_asked_about_again(
     assert holders(basket, NDA) == set(small_brake[4:])
     assert again is not None
     assert again.pk != approval.pk
-    assert again.number == 5
+    assert again.number == more
+
+    approvals.answer(again, Answer.REMOVE, None)
+    approvals.carry_out(again.pk)
+    sweep(4)
+
+    assert holders(basket, NDA) == set(small_brake[4 + more :])
+    assert brake() is None
+
+
+def test_member_who_came_back_and_left_again_after_the_admin_looked_is_not_covered(
+    basket: SandboxServer, small_brake: list[str]
+) -> None:
+    back = min(set(small_brake[:4]) & holders(basket, NDA))
+    profile = UserProfile.objects.get(user__email=back)
+    seen_at = timezone.now()
+    MembershipFactory.create(profile=profile, group=Group.objects.get(slug="nda"))
+    sweep(4)
+    leave([back])
+    approval = brake()
+    assert approval is not None
+
+    approvals.answer(approval, Answer.REMOVE, None, shown_at=seen_at)
+    approvals.carry_out(approval.pk)
+    sweep(4)
+
+    assert holders(basket, NDA) == {back, *small_brake[4:]}
+
+
+def test_approval_of_one_newsletter_does_not_cover_another(
+    basket: SandboxServer, small_brake: list[str]
+) -> None:
+    both = UserProfile.objects.filter(user__email__in=small_brake)
+    for profile in both:
+        VouchFactory.create(vouchee=profile)
+    sweep(4)
+    UserProfile.objects.filter(pk__in=both).update(is_vouched=False)
+    tasks.reconcile()
+    sweep(4)
+    assert len(holders(basket, PHONE)) == 10
+    approval = Approval.objects.get(newsletter=NDA)
+
+    approvals.answer(approval, Answer.REMOVE, None)
+    approvals.carry_out(approval.pk)
+    sweep(4)
+
+    assert holders(basket, NDA) == set(small_brake[4:])
+    assert len(holders(basket, PHONE)) == 10
+    assert Approval.objects.get(closed_at=None).newsletter == PHONE
+
+
+def test_open_question_is_not_carried_out(basket: SandboxServer, small_brake: list[str]) -> None:
+    tasks.carry_out_answer.apply((Approval.objects.get().pk,))
+    sweep(4)
+
+    assert len(holders(basket, NDA)) == 10
+    assert brake() is not None
+
+
+def test_approved_removals_are_sent_once_the_switch_is_on(
+    basket: SandboxServer, small_brake: list[str]
+) -> None:
+    approval = answered(Answer.REMOVE)
+
+    with override_switch(SWITCH, active=False):
+        approvals.carry_out(approval.pk)
+        sweep(4)
+        while_off = holders(basket, NDA)
+    for _ in range(3):
+        approvals.carry_out(approval.pk)
+        sweep(4)
+
+    assert len(while_off) == 10
+    assert holders(basket, NDA) == set(small_brake[4:])
+    assert Event.objects.filter(kind=Event.Kind.UNSUBSCRIBED).count() == 4
+
+
+def test_admins_are_mailed_once_about_each_brake(
+    basket: SandboxServer, small_brake: list[str], mailoutbox: list[Any], settings: Any
+) -> None:
+    settings.BASKET_MANAGERS = ["newsletters@example.com"]
+    mailoutbox.clear()
+    Approval.objects.update(told_at=None)
+    leave(small_brake[4:6])
+    sweep(4)
+    tasks.verify()
+    sweep(4)
+
+    [mail] = mailoutbox
+    assert mail.to == ["newsletters@example.com"]
+    assert mail.subject.endswith("Removals held back: mozillians-nda")
+    assert "would remove 4 of 12 subscriptions to mozillians-nda" in mail.body
+    assert "approve them, or correct their cause" in mail.body
+    assert "@example.com" not in mail.body
+
+
+def test_brake_names_what_caused_it(basket: SandboxServer, settings: Any) -> None:
+    settings.BASKET_BRAKE_FLOOR = 2
+    in_group(12)
+
+    Group.objects.get(slug="nda").delete()
+    sweep(4)
+
+    causes = Approval.objects.get().causes
+    assert sum(number for _cause, _actor, number in causes) == 10
+    assert all("groups." in cause and "deleted" in cause for cause, _actor, _number in causes)
 
 
 @pytest.mark.parametrize("writes", [0, 4, 12, 20])

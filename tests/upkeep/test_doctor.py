@@ -140,7 +140,7 @@ def other_database(settings: Any, basket: SandboxServer) -> None:
         (never_a_sweep, "The sweeper has never run"),
         (breaker_open, "only single probes are sent"),
         (possible_loss, "30 of 50 subscriptions to mozilla-phone are missing at Basket"),
-        (held_back, "90 removals from mozilla-phone are held back"),
+        (held_back, "would remove 90 of 100 subscriptions to mozilla-phone"),
         (other_member_model, "made for people.Person"),
         (other_database, "made for newsletters"),
     ],
