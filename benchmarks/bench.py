@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from benchmarks.servers import WEB, WORKER, Broker, Database, Stub
 from tests.services import worker
+from tests.services.processes import GUARD
 from tests.services.worker import ROOT
 
 #: The last commit of the core that synced one contact at a time, in threads.
@@ -90,6 +91,7 @@ class Bench:
     def __enter__(self) -> Self:
         self._stack, self._templates = ExitStack(), dict[str, str]()
         self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="bench-")))
+        GUARD.tell("folder", self.folder)
         self.postgres = self._stack.enter_context(Database())
         self.broker = self._stack.enter_context(Broker())
         self.basket = self._stack.enter_context(Stub())

@@ -91,6 +91,15 @@ def test_site_that_is_not_done_spoils_the_run(bench: Bench) -> None:
         bench.assert_carried(APP, database, 0)
 
 
+def test_earlier_core_that_cannot_be_made_says_why(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.bench.EARLIER", "no-such-commit")
+
+    with pytest.raises(NotMeasured, match=r"cannot be made: .*no-such-commit"):
+        _ = bench.earlier
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(None, 0), (NotMeasured("no such thing"), 1)], ids=["measured", "not"]
 )
