@@ -380,6 +380,7 @@ def make_rows(seed: int) -> None:
         if dice.random() < gone:
             row.missing_at, row.seen_at = dice.choice(found), at
             row.state = dice.choice([State.SUBSCRIBED, State.SUBSCRIBED, State.LOST])
+            row.opted_out_at = dice.choice([None, None, None, row.missing_at])  # reopened before
         elif dice.random() < 0.1:
             row.state, row.confirmed_at, row.seen_at = State.OPTED_OUT, None, None
             row.opted_out_at = row.missing_at = dice.choice(minutes)
