@@ -23,7 +23,6 @@ from mozillians_basket.models import (
     Event,
     Member,
     Problem,
-    Subscription,
 )
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result
@@ -294,6 +293,9 @@ def _close_stranded() -> None:
         site_member=OuterRef("member"), contact__touched_at__isnull=False, contact__parked=False
     )
     pending = BulkItem.objects.using(alias()).filter(state=BulkItem.State.PENDING)
+    open_questions = Approval.objects.using(alias()).filter(closed_at=None)
+    if open_questions.filter(kind=Approval.Kind.LOSS).exists():
+        pending = pending.exclude(reason=BulkItem.Reason.ASKED)
     stranded = pending.filter(~Exists(under_way)).values_list("member", flat=True)
     keys = set(stranded[: conf.DRAIN_SIZE])
     if not keys:
@@ -346,25 +348,6 @@ def progress_of_all(requests: Iterable[BulkRequest]) -> dict[int, Counter[str]]:
         for pk, state, number in items.values_list("request", "state").annotate(n=Count("pk")):
             found[pk][state] = number
     return found
-
-
-def waiting_for_answer(request: BulkRequest) -> "QuerySet[BulkItem]":
-    """
-    Return the pending items of members who wait for an answer to a possible loss.
-
-    What they were subscribed to is missing at Basket, and an admin has to say why.
-    """
-    asked = Approval.objects.using(alias()).filter(
-        kind=Approval.Kind.LOSS, closed_at=None, newsletter__in=request.newsletters
-    )
-    newsletters = list(asked.values_list("newsletter", flat=True))
-    missing = Subscription.objects.using(alias()).filter(
-        contact__members__site_member=OuterRef("member"),
-        newsletter__in=newsletters,
-        missing_at__isnull=False,
-    )
-    items = BulkItem.objects.using(alias()).filter(request=request, state=BulkItem.State.PENDING)
-    return items.filter(Exists(missing)) if newsletters else items.none()
 
 
 def _requests() -> "QuerySet[BulkRequest]":

@@ -51,8 +51,8 @@ class Link:
 
     @property
     def label(self) -> str:
-        """The model that holds the relation's rows, as ``"app_label.Model"``."""
-        return self.through._meta.label
+        """The model on the near side, as ``"app_label.Model"``."""
+        return self.model._meta.label
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class _Finder:
                 if forward.many_to_many:
                     self._link(forward, forward.m2m_reverse_field_name(), back)
                 here, back = forward.model, _joined(forward.name, back)
-                if not forward.many_to_many:
-                    self._field(here, back, forward)
+                self._field(here, back, here._meta.pk if forward.many_to_many else forward)
             elif isinstance(field, ManyToManyField):
                 self._link(field, field.m2m_field_name(), back)
                 here, back = field.related_model, self._way_back(where, field, back)
+                self._field(here, back, here._meta.pk)  # its deletion takes the rows along
             elif isinstance(field, ForeignKey):
                 self._field(here, back, field)
                 here, back = field.related_model, self._way_back(where, field, back)

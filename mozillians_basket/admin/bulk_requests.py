@@ -25,7 +25,7 @@ from django.views.decorators.http import require_POST
 from mozillians_basket import bulk
 from mozillians_basket.admin.drafts import DraftPages
 from mozillians_basket.admin.exports import csv_of
-from mozillians_basket.admin.failures import failures_of, skipped_of
+from mozillians_basket.admin.failures import failures_of, reasons_of
 from mozillians_basket.admin.pages import (
     BasketPages,
     may_change_newsletters,
@@ -34,7 +34,7 @@ from mozillians_basket.admin.pages import (
 from mozillians_basket.admin.progress import Progress, progress_of, progress_of_all, shown
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.dispatch import wake_sweeper
-from mozillians_basket.models import Approval, BulkRequest, Event
+from mozillians_basket.models import BulkItem, BulkRequest, Event
 
 #: Why a request was cancelled though no admin wanted it, by the outcome that the history notes.
 REASONS = {
@@ -124,23 +124,24 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         if row is None:
             raise Http404
         request.current_app = self.admin_site.name
-        progress, standing = progress_of(row), standing_of_basket()
-        asked = any(each.kind == Approval.Kind.LOSS for each in standing["basket_questions"])
+        progress = progress_of(row)
         return TemplateResponse(
             request,
             "admin/mozillians_basket/bulk_request.html",
             {
                 **self.admin_site.each_context(request),
-                **standing,
+                **standing_of_basket(),
                 "title": _("Bulk request %(number)d") % {"number": row.pk},
                 "opts": self.opts,
                 "bulk_request": row,
                 "progress": progress,
                 "numbers": numbers_of(progress),
                 "stopped": _stopped(row),
-                "waiting_for_answer": bulk.waiting_for_answer(row).count() if asked else 0,
                 "may_change": may_change_newsletters(request),
-                "skipped": skipped_of(row) if progress.over and progress.skipped else [],
+                "skipped": reasons_of(row, BulkItem.State.SKIPPED)
+                if progress.over and progress.skipped
+                else [],
+                "waiting": [] if progress.over else reasons_of(row, BulkItem.State.PENDING),
                 "failures": failures_of(row, progress.failed, request, self.admin_site),
                 **(extra_context or {}),
             },

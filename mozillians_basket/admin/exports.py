@@ -9,7 +9,6 @@ from typing import Any
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
-from mozillians_basket import bulk
 from mozillians_basket.admin.addresses import may_see_addresses
 from mozillians_basket.admin.plain_words import code_of
 from mozillians_basket.models import Approval, BulkItem, BulkRequest, Member
@@ -68,12 +67,10 @@ def _lines(columns: list[str], chunks: Iterable[Rows], *, addresses: bool) -> It
 def _begun(row: BulkRequest) -> Iterator[Rows]:
     items, last = BulkItem.objects.filter(request=row).order_by("pk"), 0
     fields = ("pk", "member_id", "state", "reason", "finished_at")
-    waiting = set(bulk.waiting_for_answer(row).values_list("pk", flat=True))
-    waits = _("waits for an answer about a possible loss")
     while chunk := list(items.filter(pk__gt=last).values_list(*fields)[:CHUNK]):
         yield [
-            (key, state, waits if pk in waiting else reason and code_of(reason), at)
-            for pk, key, state, reason, at in chunk
+            (key, state, code_of(reason) if reason else "", at)
+            for _pk, key, state, reason, at in chunk
         ]
         last = chunk[-1][0]
 

@@ -1,4 +1,4 @@
-"""The failed items of a bulk request, page by page, and the reasons of skipped ones."""
+"""The failed items of a bulk request, page by page, and the reasons of others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,9 +58,9 @@ def failures_of(
     return page
 
 
-def skipped_of(row: BulkRequest) -> list[tuple[str, int]]:
-    """Count skipped members by reason, in one query."""
-    items = BulkItem.objects.filter(request=row, state=BulkItem.State.SKIPPED)
+def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]:
+    """Count the members in a state by reason, in one query."""
+    items = BulkItem.objects.filter(request=row, state=state).exclude(reason="")
     counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
     return [(in_plain_words(reason), number) for reason, number in counted]
 

@@ -49,6 +49,9 @@ WORDS: dict[tuple[str, int | str | None], str | Promise] = {
     ("no such member", None): _("There is no such member any more."),
     ("no address", None): _("They have no e-mail address."),
     ("opted out", None): _("They opted out themselves."),
+    ("admins were asked", None): _(
+        "They wait until an admin says whether Basket lost their subscription."
+    ),
     ("superseded", None): _("There is a newer decision about them."),
 }
 

@@ -244,15 +244,17 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> None:
     pending = BulkItem.objects.using(alias()).filter(
         state=BulkItem.State.PENDING, member__in=list(members)
     )
-    closed = []
+    changed = []
     # The keys of 100,000 members are a megabyte.
     pending = pending.select_related("request").defer("request__keys")
     for item in pending if members else ():
+        before = item.state, item.reason
         item.state, item.reason = _outcome(rows, members[item.member_id], item)
         if item.state != BulkItem.State.PENDING:
             item.finished_at = rows.now
-            closed.append(item)
-    BulkItem.objects.using(alias()).bulk_update(closed, ["state", "reason", "finished_at"])
+        if before != (item.state, item.reason):
+            changed.append(item)
+    BulkItem.objects.using(alias()).bulk_update(changed, ["state", "reason", "finished_at"])
 
 
 def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:
@@ -260,7 +262,7 @@ def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:
     contact, wanted = rows.home(member), item.request.action == BulkRequest.Action.SUBSCRIBE
     if contact is None:
         return BulkItem.State.SKIPPED, BulkItem.Reason.NO_ADDRESS
-    pending, opted_out = False, 0
+    pending, opted_out, asked = False, 0, False
     for name in item.request.newsletters:
         decision, row = rows.decision(member, name), rows.subscription(contact, name)
         vetoed = rows.veto(member, name) or rows.mailbox_opted_out(contact, name)
@@ -271,9 +273,11 @@ def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:
             return BulkItem.State.SKIPPED, BulkItem.Reason.SUPERSEDED
         if row.state == State.REFUSED:
             return BulkItem.State.FAILED, row.error_code
-        if wanted and row.state == State.LOST:
+        if row.missing_at and row.state != State.OPTED_OUT and rows.question(name):
+            pending = asked = True
+        elif wanted and row.state == State.LOST:
             return BulkItem.State.FAILED, BulkItem.Reason.LOST
-        if wanted:
+        elif wanted:
             pending |= not held(row) or missing(row)
         else:  # Basket has queued the call, if there was one to send
             left = held(row) and not row.removal_pending and not rows.wanted(contact, name)
@@ -282,6 +286,8 @@ def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:
         return BulkItem.State.SKIPPED, BulkItem.Reason.OPTED_OUT
     if pending and contact.parked:
         return BulkItem.State.FAILED, contact.problem
+    if asked:
+        return BulkItem.State.PENDING, BulkItem.Reason.ASKED
     return (BulkItem.State.PENDING if pending else BulkItem.State.DONE), ""
 
 

@@ -83,13 +83,14 @@ class BulkItem(models.Model):
         SKIPPED = "skipped", _("skipped")
 
     class Reason(models.TextChoices):
-        """Why an order was skipped or failed, besides the problems of contacts."""
+        """Why an order was skipped, failed or waits, besides the problems of contacts."""
 
         NO_MEMBER = "no such member", _("no such member")
         NO_ADDRESS = "no address", _("no address")
         OPTED_OUT = "opted out", _("opted out")
         SUPERSEDED = "superseded", _("a newer decision came first")
         LOST = "missing at Basket", _("missing at Basket")
+        ASKED = "admins were asked", _("waits for an answer about a loss")
 
     request = models.ForeignKey(
         BulkRequest,

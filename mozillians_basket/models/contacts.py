@@ -22,11 +22,12 @@ class MomentsField(models.JSONField):
         kwargs.setdefault("encoder", DjangoJSONEncoder)
         super().__init__(*args, **kwargs)
 
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[datetime | None]:
-        """Read the moments back."""
-        return [
-            parse_datetime(each) for each in super().from_db_value(value, expression, connection)
-        ]
+    def from_db_value(
+        self, value: Any, expression: Any, connection: Any
+    ) -> list[datetime | None] | None:
+        """Read the moments back; ``None`` where a join found no row."""
+        texts = super().from_db_value(value, expression, connection)
+        return None if texts is None else [parse_datetime(each) for each in texts]
 
 
 class Problem(models.TextChoices):
@@ -233,7 +234,12 @@ class Subscription(Row):
         default=False,
         help_text=_("Somebody who is or was there decided on it; nothing else is taken away."),
     )
-    opted_out_at = models.DateTimeField(_("opted out"), null=True, blank=True)
+    opted_out_at = models.DateTimeField(
+        _("opted out"),
+        null=True,
+        blank=True,
+        help_text=_("It stays while a question about a loss makes the opt-out undecided."),
+    )
     error_code = models.CharField(
         _("error code"), max_length=40, blank=True, help_text=_("Why Basket refused it.")
     )

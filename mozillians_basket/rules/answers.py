@@ -215,7 +215,8 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.state, row.missing_at = State.SUBSCRIBED, None
             row.missing_at, row.requested_at = row.missing_at or at, None
         case Meaning.LOST:
-            row.state, row.missing_at = State.LOST, row.missing_at or at
+            if row.state != State.LOST:  # a date from before a loss would not belong to it
+                row.state, row.missing_at = State.LOST, at
         case Meaning.LACKING:
             row.requested_at = None
             if row.missing_at and (held(row) or not rows.question(row.newsletter)):
@@ -247,7 +248,7 @@ def _show(row: Subscription, at: datetime) -> None:
     if row.state == State.REFUSED and not row.confirmed_at:  # what was refused was a subscribe
         row.state, row.error_code = State.SUBSCRIBED, ""
     if row.state not in {State.OPTED_OUT, State.REFUSED}:
-        row.state, row.missing_at = State.SUBSCRIBED, None
+        row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, None, None
     row.confirmed_at, row.seen_at, row.requested_at = row.confirmed_at or at, at, None
 
 
@@ -263,7 +264,7 @@ def _gone(row: Subscription) -> None:
     if row.state != State.LOST:
         row.confirmed_at = row.seen_at = None
     if row.state in {State.UNKNOWN, State.SUBSCRIBED}:
-        row.state = State.UNSUBSCRIBED
+        row.state, row.opted_out_at = State.UNSUBSCRIBED, None
     row.decided = row.decided and row.requested_at is not None
 
 
@@ -388,7 +389,7 @@ def end_subscribe(
             if answer.kind == Kind.DONE:
                 contact.renamed_at = None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
-                row.state, row.error_code = State.SUBSCRIBED, ""
+                row.state, row.error_code, row.opted_out_at = State.SUBSCRIBED, "", None
                 _end_orders(rows, contact, row.newsletter)
             elif answer.kind == Kind.REFUSED:
                 row.state, row.error_code = State.REFUSED, answer.code

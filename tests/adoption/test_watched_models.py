@@ -19,6 +19,14 @@ class Company(models.Model):
     minimum = models.IntegerField(default=0)
 
 
+class Club(models.Model):
+    name = models.CharField(max_length=20)
+
+
+class Home(models.Model):
+    clubs = models.ManyToManyField(Club)
+
+
 class Team(models.Model):
     name = models.CharField(max_length=20)
 
@@ -32,6 +40,7 @@ class Person(models.Model):
 
 class Member(Person):
     level = models.IntegerField(default=0)
+    home = models.ForeignKey(Home, null=True, on_delete=models.CASCADE)
     teams = models.ManyToManyField(Team, related_name="members")
 
 
@@ -69,6 +78,8 @@ class Community(BasketSite):
         Policy("guild", Q(guilds__name="smiths")),
         Policy("chair", Q(seat__role="chair")),
         Policy("company", Q(company__name="acme")),
+        Policy("any-group", Q(groups__isnull=False)),
+        Policy("club", Q(home__clubs__name="chess")),
         Policy("level", Q(level__gt=F("company__minimum"))),
     )
 """
@@ -82,7 +93,7 @@ BASKET_MEMBER_MODEL = "members.Member"
 CHANGES = """
 import json
 from django.contrib.auth.models import Group
-from members.models import Company, Guild, Member, Person, Seat, Staff, Team, Veteran
+from members.models import Club, Company, Guild, Home, Member, Person, Seat, Staff, Team, Veteran
 from community.basket import Community
 from mozillians_basket import dispatch
 from mozillians_basket.ledger import touches
@@ -143,6 +154,12 @@ check("seat changed", lambda: saved(Seat.objects.get(member=ana), role="guest"))
 check("seats cleared", lambda: smiths.members.clear())
 check("seat by set()", lambda: ben.guilds.set([smiths]))
 check("guild deleted", lambda: smiths.delete())
+home, chess = Home.objects.create(), Club.objects.create(name="chess")
+check("home", lambda: saved(Member.objects.get(pk=ben.pk), home=home))
+check("club added to a home", lambda: home.clubs.add(chess))
+check("club cleared", lambda: chess.home_set.clear())
+check("home added to a club", lambda: chess.home_set.add(home))
+check("club deleted", lambda: chess.delete())
 check("company renamed", lambda: saved(acme, name="other"))
 check("company's minimum", lambda: saved(acme, minimum=5))
 check("company renamed back", lambda: saved(acme, name="acme", minimum=0))

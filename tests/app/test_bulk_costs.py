@@ -163,9 +163,9 @@ def test_a_request_s_page_and_its_numbers_cost_the_same_whatever_the_number(memb
         BulkItem.objects.update(state="failed", reason="2")
         failed = own_statements(lambda page=page: admin_client.get(page))
 
-        assert len(shown) == 4  # the request, its items, two of the banner
+        assert len(shown) == 5  # the request, its items, the reasons to wait, two of the banner
         assert len(polled) == 2
-        assert len(failed) == 7  # the failed items of one page, their members and addresses
+        assert len(failed) == 8  # the failed items of one page, their members and addresses
         assert not any('"keys"' in sql for sql in [*shown, *polled, *failed])
 
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mozillians_basket.admin import failures
-from mozillians_basket.models import Approval, BulkItem, BulkRequest, Contact, Member
+from mozillians_basket.models import Approval, BulkItem, BulkRequest, Contact, Decision, Member
 from tests.factories import UserProfileFactory
 
 LARGE = 123456
@@ -72,10 +72,14 @@ def test_bulk_request_is_named_by_its_key_as_it_is(admin_client, db):
 
 
 def test_member_who_is_gone_is_named_by_their_key_as_it_is(admin_client, db):
+    now = timezone.now()
     Approval.objects.create(
-        newsletter="mozilla-phone", kind=Approval.Kind.BRAKE, since=timezone.now(), number=1500,
-        total=2000, examples=[str(LARGE)],
-    )  # fmt: skip
+        newsletter="mozilla-phone", kind=Approval.Kind.BRAKE, since=now, number=1500, total=2000
+    )
+    member = Member.objects.create(site_member_id=LARGE)
+    Decision.objects.create(
+        member=member, newsletter="mozilla-phone", wanted=True, held_back_at=now
+    )
 
     page = admin_client.get(reverse("admin:mozillians_basket_status_removals")).content.decode()
 

@@ -202,17 +202,18 @@ def test_question_closes_by_itself_when_lookups_show_them_again(
     assert most == 0
 
 
+@pytest.mark.parametrize("number", [4, 30])
 def test_question_closes_by_itself_beside_real_opt_outs_of_the_day_before(
-    world: World, crowd: Crowd
+    world: World, crowd: Crowd, number: int
 ) -> None:
-    emails = crowd(50)
-    for email in emails[:4]:
+    emails = crowd(120)
+    for email in emails[:number]:
         world.basket.own_unsubscribe(email, PHONE)
         world.verify(email)
         world.run(200)
-    assert opt_outs(world) == 4
+    assert opt_outs(world) == number
     backup = copy.deepcopy(world.basket.people)
-    world.basket.lose_newsletter(PHONE, *emails[4:20])
+    world.basket.lose_newsletter(PHONE)
     look(world)
     world.run(60)
     asked = world.rows.question(PHONE)
@@ -225,7 +226,45 @@ def test_question_closes_by_itself_beside_real_opt_outs_of_the_day_before(
     assert world.rows.question(PHONE) is None
     world.verify()
     world.run(600)
-    assert opt_outs(world) == 4
+    assert opt_outs(world) == number
+    assert len(world.rows.questions) == 1
+
+
+def test_loss_after_a_question_that_closed_by_itself_is_asked_about(
+    world: World, crowd: Crowd
+) -> None:
+    crowd(120)
+    backup = copy.deepcopy(world.basket.people)
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    world.basket.people = copy.deepcopy(backup)
+    look(world)
+    world.run(7200)
+    assert world.rows.question(PHONE) is None
+
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+
+    assert world.rows.question(PHONE) is not None
+    assert opt_outs(world) == 0
+
+
+def test_opt_out_that_a_question_reopened_is_restored_also_if_the_person_is_gone(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(60)
+    world.basket.own_unsubscribe(emails[0], PHONE)
+    world.verify(emails[0])
+    world.run(200)
+    assert opt_outs(world) == 1
+
+    world.basket.lose_people()
+    look(world)
+    look(world)
+    world.answer(PHONE, lost=True)
+    world.settle()
+
+    assert all(world.basket.has(email) == {PHONE} for email in emails)
 
 
 def test_order_made_while_the_question_was_open_is_carried_out_when_it_closes(
