@@ -7,16 +7,24 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from mozillians_basket import tasks
+from mozillians_basket import bulk, tasks
 from mozillians_basket.ledger import decisions, touches
-from mozillians_basket.models import Approval, Contact, Decision, Member, Move, Status
+from mozillians_basket.models import (
+    Approval,
+    BulkRequest,
+    Contact,
+    Decision,
+    Member,
+    Move,
+    Status,
+)
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import approvals
 from project.groups.models import Group, Membership
 from project.people.models import UserProfile
 from tests.brokers import Commit
 from tests.factories import MembershipFactory, UserProfileFactory
-from tests.upkeep.crowds import NDA, at_basket, subscribed
+from tests.upkeep.crowds import NDA, PHONE, at_basket, subscribed
 from tests.upkeep.test_verification import sweep
 
 #: By default so many of 300 subscriptions may go within an hour, and of 1,500.
@@ -154,6 +162,43 @@ def test_brake_holds_on_every_path(
     assert not Member.objects.filter(held_back_at__isnull=False).exists()
     assert not Approval.objects.filter(closed_at=None).exists()
     assert len(mailoutbox) == 1
+
+
+def order(keys: list[int]) -> None:
+    decisions.order(keys, [PHONE], subscribe=True)
+
+
+def opt_in(keys: list[int]) -> None:
+    for key in keys:
+        decisions.opt_in(key, [PHONE])
+
+
+def bulk_request(keys: list[int]) -> None:
+    request = bulk.draft(BulkRequest.Action.SUBSCRIBE, keys, actor=None)
+    bulk.confirm(request, [PHONE])
+    for _ in range(4):
+        bulk.advance()
+
+
+def unsubscribed_addresses(keys: list[int]) -> None:
+    for key in keys:
+        email = User.objects.get(profile=key).email
+        tasks.unsubscribe_from_basket_task.apply((email, [PHONE]))
+
+
+@pytest.mark.parametrize("orders", [order, opt_in, bulk_request, unsubscribed_addresses])
+def test_brake_holds_where_an_order_drains_the_change(
+    basket: SandboxServer, members: list[str], orders: Callable[[list[int]], None]
+) -> None:
+    keys = list(UserProfile.objects.values_list("pk", flat=True))
+    for membership in Membership.objects.all():
+        membership.delete()
+
+    orders(keys[:100])
+    drain()
+
+    assert Decision.objects.filter(newsletter=NDA, held_back_at__isnull=False).count() == 250
+    assert Approval.objects.get().number == 250
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -316,7 +316,7 @@ def test_mass_removal_waits_for_an_admin(basket: SandboxServer, many_vouched: li
     settle()
 
     assert foreseen == 2
-    assert "4 of 4 subscriptions to mozilla-phone would be removed" in forecast
+    assert "would remove 4 of 4 subscriptions to mozilla-phone at once" in forecast
     assert stopped == again == 2
     assert "4 evaluated" in summary
     assert "0 evaluated" in repetition
@@ -356,7 +356,7 @@ def test_emptied_addresses_count_for_the_brake(
     settle()
 
     assert foreseen == 2
-    assert "4 of 4 subscriptions to mozilla-phone would be removed" in forecast
+    assert "would remove 4 of 4 subscriptions to mozilla-phone at once" in forecast
     assert len(still_there) == 2
     assert again.found[Kind.ADDRESS] == 2
     assert again.applied == 0
@@ -458,6 +458,27 @@ def test_nothing_is_applied_while_the_switch_is_off(basket: SandboxServer) -> No
         call_command("basket_reconcile", "--apply")
 
     assert caught.value.returncode == 3
+
+
+def test_exit_codes_tell_cron_what_was_found(
+    basket: SandboxServer, many_vouched: list[str]
+) -> None:
+    nothing = command()[0], command("--apply")[0]
+    with unseen():
+        VouchFactory.create()
+    difference = command()[0], command("--apply")[0], command("--apply")[0]
+    settle()
+    UserProfile.objects.update(is_vouched=False)
+    too_much = command()[0], command("--apply")[0], command("--apply")[0]
+    approved = command("--apply", "--go")[0]
+    with pytest.raises(CommandError) as misfit:
+        command("--restore")
+
+    assert nothing == (0, 0)
+    assert difference == (1, 0, 0)
+    assert too_much == (2, 2, 2)
+    assert approved == 0
+    assert misfit.value.returncode == 1
 
 
 def test_periodic_run_does_nothing_while_the_switch_is_off(basket: SandboxServer) -> None:

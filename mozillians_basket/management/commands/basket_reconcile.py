@@ -17,6 +17,8 @@ from mozillians_basket.upkeep.reconcile import Kind, Report
 #: Characters in the progress bar.
 BAR = 30
 
+Kinds = Approval.Kind
+
 EXPLAINED = {
     Kind.ROWLESS: "members without a row in the ledger",
     Kind.ADDRESS: "members whose address is another one",
@@ -122,9 +124,9 @@ class Command(BaseCommand):
 
     def _answer(self, newsletters: frozenset[str] | None, *, loss: bool, lost: bool) -> int:
         """Answer the open questions; the worker carries the answers out."""
-        kind, answer = Approval.Kind.BRAKE, Approval.Answer.REMOVE
+        kind, answer = Kinds.BRAKE, Approval.Answer.REMOVE
         if loss:
-            kind = Approval.Kind.LOSS
+            kind = Kinds.LOSS
             answer = Approval.Answer.LOST if lost else Approval.Answer.OPTED_OUT
         questions = [each for each in self._open(newsletters) if each.kind == kind]
         for approval in questions:
@@ -173,14 +175,17 @@ class Command(BaseCommand):
             self.stdout.write(f"{answered} questions answered; the worker carries that out.")
         elif options["verify"] is not None:
             self.stdout.write(f"{looked_up} contacts made due for a lookup")
-        for brake in report.brakes if not options["apply"] else ():
-            self._warn(
-                f"{brake.removals} of {brake.confirmed} subscriptions to {brake.newsletter} would "
-                "be removed, more than may go within an hour: --apply holds them back until an "
-                "admin approves."
+        asked = {row.newsletter for row in unanswered if row.kind == Kinds.BRAKE}
+        foreseen = [
+            Approval(
+                kind=Kinds.BRAKE,
+                newsletter=brake.newsletter,
+                number=brake.removals,
+                total=brake.confirmed,
             )
-        for row in unanswered:
-            self._warn(row.sentence)
-
-    def _warn(self, text: str) -> None:
-        self.stderr.write(self.style.ERROR(text))
+            for brake in ([] if options["apply"] else report.brakes)
+            if brake.newsletter not in asked
+        ]
+        for row in [*unanswered, *foreseen]:
+            text = f"{row.sentence} {approvals.COMMANDS[Kinds(row.kind)]}"
+            self.stderr.write(self.style.ERROR(text))
