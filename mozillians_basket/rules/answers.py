@@ -97,7 +97,7 @@ class Meaning(Enum):
 
 def ask_by_token(contact: Contact, subscriptions: Iterable[Subscription]) -> bool:
     """Whether the token must be looked up too, where the address shows nobody."""
-    known = any(held(row) for row in subscriptions)
+    known = any(row.confirmed_at for row in subscriptions)
     return bool(contact.token) and (known or contact.renamed_at is not None)
 
 
@@ -130,7 +130,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
             return Meaning.ABSENT
         if not found:
             return Meaning.LACKING
-    back = row.state == State.LOST and row.seen_at is not None and person is not None
+    back = row.state == State.LOST and row.seen_at is not None and found is not None
     if (held(row) and row.state != State.OPTED_OUT) or back:
         doubts = rows.confirmed_during(row)
         if despite or (doubts and all(asked.closed_at for asked in doubts)):
@@ -219,6 +219,8 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.state, row.missing_at = State.LOST, at
         case Meaning.LACKING:
             row.requested_at = None
+            if row.state == State.LOST:
+                row.state = State.UNKNOWN
             if row.missing_at and (held(row) or not rows.question(row.newsletter)):
                 row.missing_at = None
             _gone(row)

@@ -4,9 +4,11 @@ import copy
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mozillians_basket.rules.rows import State
-from tests.rules.stories import joined, look, opt_outs
+from mozillians_basket.rules.rows import Settings, State
+from tests.rules.stories import crowd_of, joined, look, opt_outs
 from tests.rules.world import EXTRA, NDA, PHONE, World
 
 Crowd = Callable[[int], list[str]]
@@ -311,3 +313,68 @@ def test_question_about_one_newsletter_leaves_another_alone(world: World, crowd:
     world.run(120)
 
     assert world.basket.has("ana@example.com") == set()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    opted_out=st.sets(st.integers(0, 19), max_size=2),
+    found=st.sets(st.integers(0, 19)),
+    ordered=st.integers(2, 19),
+    seconds=st.sampled_from([0, 60, 4000]),
+)
+def test_opt_outs_just_before_everybody_vanished_are_found_when_they_are_back(
+    opted_out: set[int], found: set[int], ordered: int, seconds: int
+) -> None:
+    world = World(Settings(newsletters=frozenset({PHONE, NDA, EXTRA}), sample_size=20))
+    emails = crowd_of(world, 20)
+    for number in opted_out:
+        world.basket.own_unsubscribe(emails[number], PHONE)
+    backup, world.basket.people = world.basket.people, []
+    for number in sorted(found):  # with and without a question to admins
+        world.verify(emails[number])
+        world.run(seconds)
+    if ordered not in opted_out:  # the order's call makes another person for a while
+        world.order(f"crowd{ordered}", NDA)
+        world.run(seconds)
+
+    world.basket.people = backup
+    world.settle()
+
+    states = {email: world.subscription(email, PHONE).state for email in emails}
+    assert world.rows.question(PHONE) is None
+    assert {email for email in emails if states[email] == State.OPTED_OUT} == {
+        emails[number] for number in opted_out
+    }
+    assert State.LOST not in states.values()
+    assert all((PHONE in world.basket.has(e)) == (states[e] == State.SUBSCRIBED) for e in emails)
+
+
+def test_person_who_renamed_themselves_just_before_everybody_vanished_is_found(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(40)
+    world.basket.rename(emails[0], "elsewhere@example.com")
+    backup = copy.deepcopy(world.basket.people)
+    world.basket.lose_people()
+    look(world)
+
+    world.basket.people = backup
+    world.settle()
+
+    assert world.contact(emails[0]).renamed_at is not None
+    assert world.subscription(emails[0], PHONE).state == State.OPTED_OUT
+
+
+def test_subscription_lost_with_its_person_stays_lost_when_another_person_takes_the_address(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(40)
+    world.basket.lose_people(emails[0])
+    look(world)
+    world.run(7200)
+
+    world.basket.own_subscribe(emails[0], EXTRA)
+    world.settle()
+
+    assert world.subscription(emails[0], PHONE).state == State.LOST
+    assert opt_outs(world) == 0
