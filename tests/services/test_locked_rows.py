@@ -70,7 +70,8 @@ def test_a_step_reads_what_was_committed_while_it_waited(
     lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
 ) -> None:
     with transaction.atomic():
-        list(Member.objects.select_for_update())
+        list(Member.objects.select_for_update())  # as all do who write decisions
+        list(Contact.objects.select_for_update())
         Decision.objects.update(wanted=False)
         step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
         wait_for_locks()
