@@ -97,7 +97,7 @@ class Meaning(Enum):
 
 def ask_by_token(contact: Contact, subscriptions: Iterable[Subscription]) -> bool:
     """Whether the token must be looked up too, where the address shows nobody."""
-    known = any(row.confirmed_at for row in subscriptions)
+    known = any(held(row) for row in subscriptions)
     return bool(contact.token) and (known or contact.renamed_at is not None)
 
 
@@ -130,7 +130,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
             return Meaning.ABSENT
         if not found:
             return Meaning.LACKING
-    back = row.state == State.LOST and row.seen_at is not None and found is not None
+    back = row.state == State.LOST and row.seen_at is not None and person is not None
     if (held(row) and row.state != State.OPTED_OUT) or back:
         doubts = rows.confirmed_during(row)
         if despite or (doubts and all(asked.closed_at for asked in doubts)):
@@ -215,12 +215,9 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.state, row.missing_at = State.SUBSCRIBED, None
             row.missing_at, row.requested_at = row.missing_at or at, None
         case Meaning.LOST:
-            if row.state != State.LOST:  # a date from before a loss would not belong to it
-                row.state, row.missing_at = State.LOST, at
+            row.state, row.missing_at = State.LOST, row.missing_at or at
         case Meaning.LACKING:
             row.requested_at = None
-            if row.state == State.LOST:
-                row.state = State.UNKNOWN
             if row.missing_at and (held(row) or not rows.question(row.newsletter)):
                 row.missing_at = None
             _gone(row)
@@ -250,7 +247,7 @@ def _show(row: Subscription, at: datetime) -> None:
     if row.state == State.REFUSED and not row.confirmed_at:  # what was refused was a subscribe
         row.state, row.error_code = State.SUBSCRIBED, ""
     if row.state not in {State.OPTED_OUT, State.REFUSED}:
-        row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, None, None
+        row.state, row.missing_at = State.SUBSCRIBED, None
     row.confirmed_at, row.seen_at, row.requested_at = row.confirmed_at or at, at, None
 
 
@@ -266,7 +263,7 @@ def _gone(row: Subscription) -> None:
     if row.state != State.LOST:
         row.confirmed_at = row.seen_at = None
     if row.state in {State.UNKNOWN, State.SUBSCRIBED}:
-        row.state, row.opted_out_at = State.UNSUBSCRIBED, None
+        row.state = State.UNSUBSCRIBED
     row.decided = row.decided and row.requested_at is not None
 
 
@@ -391,7 +388,7 @@ def end_subscribe(
             if answer.kind == Kind.DONE:
                 contact.renamed_at = None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
-                row.state, row.error_code, row.opted_out_at = State.SUBSCRIBED, "", None
+                row.state, row.error_code = State.SUBSCRIBED, ""
                 _end_orders(rows, contact, row.newsletter)
             elif answer.kind == Kind.REFUSED:
                 row.state, row.error_code = State.REFUSED, answer.code

@@ -101,7 +101,6 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=True, **SEEN), None, None, Meaning.LOST),
         (table(wanted=True, **LOST), WITHOUT, None, Meaning.MISSING),
         (table(wanted=True, **LOST | {"seen_at": None}), WITHOUT, None, Meaning.ABSENT),
-        (table(wanted=True, **LOST), None, WITHOUT, Meaning.RENAMED),
         (table(wanted=True, **LOST), SHOWN, None, Meaning.WANTED),
         # wanted, not confirmed, not refused; not subscribed
         (table(wanted=True), None, None, Meaning.LACKING),
@@ -440,17 +439,6 @@ def test_opt_out_made_before_a_loss_is_found_when_the_people_are_back(world: Wor
     assert world.subscription(ANA, PHONE).state == State.OPTED_OUT
     assert opt_outs(world) == 1
     assert world.basket.has(ANA) == set()
-
-
-def test_lost_newsletter_that_a_wrong_basket_had_confirmed_is_subscribed_again() -> None:
-    world = table(wanted=True, **LOST, missing_at=ago(20))
-    world.rows.questions = [Question(PHONE, ago(40), 5, closed_at=ago(24))]
-    world.basket.own_subscribe(ANA, FOREIGN)
-    world.contact(ANA).token = world.basket.people[0].token
-
-    look(world)
-
-    assert world.basket.has(ANA) == {FOREIGN, PHONE}
 
 
 @pytest.mark.parametrize("word", ["order", "opt in", "retry"])
