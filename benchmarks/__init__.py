@@ -1,1 +1,1 @@
-"""What the app costs, measured beside a naive baseline: ``make bench``, docs/performance.md."""
+"""The costs of the app, measured beside a naive baseline: ``make bench``, docs/performance.md."""

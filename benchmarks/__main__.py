@@ -11,7 +11,7 @@ import traceback
 
 from benchmarks import alone, bulk, large, profile
 from benchmarks.bench import APP, NAIVE, Bench, Pool
-from benchmarks.results import Findings, Results, moment
+from benchmarks.results import Findings, Results, machine, moment
 from tests.services.worker import ROOT
 
 ROWS = {
@@ -58,7 +58,7 @@ def main(*arguments: str) -> int:
                 failed.append(name)
             about |= {"seconds": time.monotonic() - began, "quick": given.quick}
             if found.tables:
-                print(kept.put(name, found, **about))
+                print(kept.put(name, found, machine(), **about))
                 print(f"({about['seconds']:.0f} s)\n", flush=True)
     if failed:
         print(f"could not be measured: {', '.join(failed)}", file=sys.stderr)

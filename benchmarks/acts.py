@@ -1,5 +1,5 @@
 """
-What is done within one of the sites: ``python acts.py NAME '{"its": "arguments"}'``.
+The acts within one of the sites: ``python acts.py NAME '{"its": "arguments"}'``.
 
 Each act runs in a fresh process with that site's settings, and prints its result as JSON. The
 compared sites differ in code and environment, so this module imports nothing of the project
@@ -90,7 +90,7 @@ def vouch(first: int, count: int, pause: float = 0.0) -> list[float]:
 
 
 def unsettled() -> list[str]:
-    """What the app has still to do, or has given up; empty at a site without it."""
+    """List the work that the app has left or given up; empty at a site without it."""
     if not apps.is_installed("mozillians_basket"):
         return []
     from mozillians_basket.models import Contact, Touch

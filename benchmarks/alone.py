@@ -16,7 +16,7 @@ REQUESTS = (
 
 
 def high(times: list[float], parts: int = 100) -> float:
-    """What all but one part of the times do not exceed: the 99th percentile of 100 parts."""
+    """Return a percentile: all but one of so many parts of the times are no longer."""
     return quantiles(times, n=parts, method="inclusive")[-1]
 
 

@@ -23,7 +23,7 @@ CANDIDATES = (
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured."""
+    """One run to measure."""
 
     side: Side
     pool: Pool
@@ -43,7 +43,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured; the names of processes stand for milliseconds of CPU per change."""
+    """The figures of a run; names of processes stand for milliseconds of CPU per change."""
 
     case: Case
     rate: float

@@ -1,4 +1,4 @@
-"""What the rows found: goals and tables, printed, kept as JSON, and in docs/performance.md."""
+"""The findings of the rows: goals and tables, printed, kept as JSON, and in docs/performance.md."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass
 class Findings:
-    """What one row of the benchmark found."""
+    """The findings of one row of the benchmark."""
 
     title: str
     goals: list[dict[str, Any]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Findings:
 
 
 class Results:
-    """What all rows found when they were last run; a run of some rows leaves the others."""
+    """The findings of all rows at their last run; a run of some rows leaves the others."""
 
     def __init__(self, path: Path = JSON) -> None:
         self._path = path
@@ -66,9 +66,9 @@ class Results:
         if path.exists():
             self.kept = json.loads(path.read_text())
 
-    def put(self, name: str, findings: Findings, **about: Any) -> str:
-        """Keep what a row found, with when and how it was run; return it to be read."""
-        self.kept["machine"] = machine()
+    def put(self, name: str, findings: Findings, machine: str, **about: Any) -> str:
+        """Keep a row's findings, with when and how it was run; return them to be read."""
+        self.kept["machine"] = machine
         self.kept["rows"][name] = {**asdict(findings), **about}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps(self.kept, indent=1, ensure_ascii=False) + "\n")
@@ -89,7 +89,7 @@ class Results:
 
 
 def as_text(row: dict[str, Any]) -> str:
-    """What a row found, to be read in a terminal."""
+    """Format a row's findings for a terminal."""
     return "\n".join([*tables(row), "", *goals([row])])
 
 
@@ -141,7 +141,7 @@ def shown(cell: Cell) -> str:
 
 
 def said(*command: str) -> str:
-    """What a command prints."""
+    """Return the output of a command."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
@@ -161,7 +161,7 @@ def machine() -> str:
 
 
 def moment() -> dict[str, Any]:
-    """When it is, how loaded the machine is, and which code is there."""
+    """Return the time, the load of the machine and the commit."""
     changed = bool(said("git", "status", "--porcelain", "--untracked-files=no"))
     return {
         "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -86,9 +86,7 @@ def opt_in(
     :return: for each newsletter ``decided``, or ``left`` because there is no such member.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    results = decisions.opt_in(_key(member), newsletters, _context(CHOICE, actor))
-    dispatch.send_after_commit(dispatch.LOOKUP)
-    return results
+    return _choose(member, newsletters, actor, subscribe=True)
 
 
 def opt_out(
@@ -101,9 +99,7 @@ def opt_out(
     want. It ends by :func:`opt_in`, when they subscribe at Basket again, or by an order
     ``despite_opt_out``. Parameters and result are those of :func:`opt_in`.
     """
-    results = decisions.opt_out(_key(member), newsletters, _context(CHOICE, actor))
-    dispatch.send_after_commit(dispatch.LOOKUP)
-    return results
+    return _choose(member, newsletters, actor, subscribe=False)
 
 
 def export(member: Any) -> dict[str, Any]:
@@ -131,6 +127,15 @@ def erase(email: str, *, actor: Any = None) -> bool:
     known = decisions.erase_address(email, _context(ERASURE, actor))
     dispatch.send_after_commit(dispatch.LOOKUP)
     return known
+
+
+def _choose(
+    member: Any, newsletters: str | Iterable[str], actor: Any, *, subscribe: bool
+) -> dict[str, Result]:
+    context = _context(CHOICE, actor)
+    results = decisions.choose(_key(member), newsletters, subscribe=subscribe, context=context)
+    dispatch.send_after_commit(dispatch.LOOKUP)
+    return results
 
 
 def _key(member: Any) -> Any:

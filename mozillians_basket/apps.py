@@ -29,8 +29,7 @@ class MozilliansBasketConfig(AppConfig):
 
 def _note_origin(*, using: str, **kwargs: Any) -> None:
     """Store the member model and the database that the tables were made for."""
-    from mozillians_basket.ledger.share import alias
-    from mozillians_basket.models import Status
+    from mozillians_basket.models import Status, alias
     from mozillians_basket.site import get_site
 
     if using == alias() and not Status.read().member_model:

@@ -13,7 +13,7 @@ from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.ledger import decisions, history, touches
-from mozillians_basket.ledger.share import Context, alias, locked_members, read, write
+from mozillians_basket.ledger.share import Context, locked_members, read, write
 from mozillians_basket.ledger.touches import Drained, drained_members, locked_touches
 from mozillians_basket.models import (
     Approval,
@@ -23,6 +23,7 @@ from mozillians_basket.models import (
     Event,
     Member,
     Problem,
+    alias,
 )
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result

@@ -18,7 +18,7 @@ from waffle.utils import get_setting
 
 from mozillians_basket.conf import conf
 from mozillians_basket.dependencies import dependencies
-from mozillians_basket.ledger.share import alias
+from mozillians_basket.models import alias
 from mozillians_basket.site import FIELDS, BasketSite, Policy, Trigger, get_site, site_path
 
 Messages = Iterator[CheckMessage]

@@ -57,7 +57,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What a site depends on, as far as it can be told from policies, address and fields."""
+    """The dependencies of a site, as far as policies, address and fields tell them."""
 
     own: frozenset[str]
     """Fields of the member model itself; empty if any of them may matter."""

@@ -15,9 +15,8 @@ from waffle import get_waffle_switch_model
 from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH, conf
 from mozillians_basket.dependencies import Link, dependencies
-from mozillians_basket.ledger.share import alias
 from mozillians_basket.middleware import current_actor
-from mozillians_basket.models import Touch
+from mozillians_basket.models import Touch, alias
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL, contact_key
 from mozillians_basket.site import BasketSite, get_site, site_path
 
@@ -172,17 +171,17 @@ def touch_linked(
     """Touch the members behind the near side of a many-to-many relation whose rows change."""
     if action not in {"post_add", "post_remove", "pre_clear"}:
         return
-    keys = {instance.pk} if isinstance(instance, link.model) else set(pk_set or ())
-    if link.through._meta.get_field(link.far).related_model is link.model:  # which side it is
-        keys |= set(pk_set or ())
-    elif pk_set is None and not isinstance(instance, link.model):
+    is_near = isinstance(instance, link.model)
+    to_itself = link.through._meta.get_field(link.far).related_model is link.model
+    keys = {instance.pk} if is_near else set()
+    if pk_set is not None and (to_itself or not is_near):
+        keys |= pk_set
+    elif to_itself or not is_near:
         rows = link.through._base_manager.using(using).filter(**{link.far: instance.pk})
-        keys = set(rows.values_list(link.near, flat=True))
+        keys |= set(rows.values_list(link.near, flat=True))
     for key in keys:
-        if link.path:
-            _touch(link, Touch.Cause.CHANGED, tell=True, source_key=key)
-        else:
-            _touch(link, Touch.Cause.CHANGED, tell=True, member_id=key)
+        found = {"source_key": key} if link.path else {"member_id": key}
+        _touch(link, Touch.Cause.CHANGED, tell=True, **found)
 
 
 def _touch(

@@ -21,8 +21,8 @@ from mozillians_basket.exceptions import (
     StepFailed,
 )
 from mozillians_basket.ledger import decisions, history, queue, share
-from mozillians_basket.ledger.share import Context, alias, locked_share, write
-from mozillians_basket.models import Contact, Event, Status, Subscription
+from mozillians_basket.ledger.share import Context, locked_share, write
+from mozillians_basket.models import Contact, Event, Status, Subscription, alias
 from mozillians_basket.rules import answers, evaluate
 from mozillians_basket.rules.answers import Answer, Kind, Lookup, Person
 from mozillians_basket.rules.evaluate import contact_key

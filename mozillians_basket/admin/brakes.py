@@ -28,8 +28,7 @@ from mozillians_basket.admin.exports import csv_of_question
 from mozillians_basket.admin.pages import BasketPages, may_manage, standing_of_basket
 from mozillians_basket.admin.people import members
 from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import Approval, Member, Status
+from mozillians_basket.models import Approval, Member, Status, alias
 from mozillians_basket.upkeep import approvals
 
 #: The salt for what a page signs, so that an answer covers what was shown.

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mozillians_basket.admin.causes import RETRY
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import Event, FailingContact
+from mozillians_basket.models import Event, FailingContact, alias
 from mozillians_basket.redaction import redacted
 
 #: Up to so many problems have an entry each; for more there is one for all of them.

@@ -13,9 +13,9 @@ from mozillians_basket.admin.causes import ORDER, SYNC
 from mozillians_basket.dispatch import LOOKUP, send
 from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.ledger import decisions, history
-from mozillians_basket.ledger.share import Context, alias, write
+from mozillians_basket.ledger.share import Context, write
 from mozillians_basket.ledger.touches import drained_members, locked_touches
-from mozillians_basket.models import Contact, Event
+from mozillians_basket.models import Contact, Event, alias
 from mozillians_basket.rules.evaluate import Result
 
 NO_MEMBER = gettext_lazy("Nothing was done: there is no such member any more.")

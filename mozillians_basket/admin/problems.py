@@ -34,8 +34,8 @@ from mozillians_basket.admin.pages import may_change_newsletters, standing_of_ba
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.ledger import decisions
-from mozillians_basket.ledger.share import Context, alias
-from mozillians_basket.models import Contact, Event, FailingContact
+from mozillians_basket.ledger.share import Context
+from mozillians_basket.models import Contact, Event, FailingContact, alias
 
 #: The name of the button that confirms, and that tells the second request from the first.
 CONFIRM = "basket_confirm"

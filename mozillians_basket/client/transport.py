@@ -284,7 +284,7 @@ class _Basket(HTTPAdapter):
 
 
 class _Process:
-    """What the threads of a process share: connections, a pool, and when the switch was on."""
+    """The things that threads share: connections, a pool, and when the switch was on."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

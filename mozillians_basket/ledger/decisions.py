@@ -1,6 +1,6 @@
 """Orders by admins and the site's code, and members' own choices."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,7 +11,6 @@ from django.utils import timezone
 from mozillians_basket.ledger.share import (
     NO_CONTEXT,
     Context,
-    alias,
     locked_members,
     read,
     write,
@@ -22,7 +21,7 @@ from mozillians_basket.ledger.touches import (
     drained_members,
     locked_touches,
 )
-from mozillians_basket.models import BulkItem, BulkRequest, Contact, Member
+from mozillians_basket.models import BulkItem, BulkRequest, Contact, Member, alias
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result, Standing, contact_key
 from mozillians_basket.rules.rows import Rows, State, held, missing
@@ -30,9 +29,6 @@ from mozillians_basket.site import get_site
 
 Results = dict[Any, dict[str, Result]]
 """For each member, by the site's key, the result of an order by newsletter."""
-
-Choice = Callable[[Rows, int, Collection[str]], Rows]
-"""The rule for a member's own choice: rows, member and newsletters."""
 
 
 def order(
@@ -70,39 +66,25 @@ def keys_with_address(keys: Iterable[Any]) -> set[Any]:
     return set(rows.values_list("site_member", flat=True))
 
 
-def opt_in(
-    key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT
+def choose(
+    key: Any, newsletters: Iterable[str], *, subscribe: bool, context: Context = NO_CONTEXT
 ) -> dict[str, Result]:
     """
-    Subscribe a member by their own choice. It ends the member's and the mailbox's opt-outs.
+    Subscribe a member by their own choice, or record their opt-out.
+
+    A subscribe ends the member's and the mailbox's opt-outs. An opt-out concerns no
+    other member at the same address.
 
     :return: for each newsletter ``decided``, or ``left`` because there is no such member.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """
-    return _choose(evaluate.opt_in, key, newsletters, context)
-
-
-def opt_out(
-    key: Any, newsletters: Iterable[str], context: Context = NO_CONTEXT
-) -> dict[str, Result]:
-    """
-    Record a member's own opt-out. It concerns no other member at the same address.
-
-    :return: as from :func:`opt_in`.
-    :raises UnknownNewsletter: when a newsletter is not this site's.
-    """
-    return _choose(evaluate.opt_out, key, newsletters, context)
-
-
-def _choose(
-    rule: Choice, key: Any, newsletters: Iterable[str], context: Context
-) -> dict[str, Result]:
     names, [key] = get_site().chosen(newsletters), site_keys([key])
     drain_unnamed()
     with transaction.atomic(using=alias()):
         drained = drained_members(locked_touches([key]), [key], context=context)
         after, known = drained.after, drained.ids.get(key) in drained.after.members
         if known:
+            rule = evaluate.opt_in if subscribe else evaluate.opt_out
             after = rule(after, drained.ids[key], names)
         write(drained.before, after, drained.context)
     return dict.fromkeys(names, Result.DECIDED if known else Result.LEFT)

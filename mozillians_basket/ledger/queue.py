@@ -10,8 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import Contact, Event, Move, Problem, Status, Subscription
+from mozillians_basket.models import Contact, Event, Move, Problem, Status, Subscription, alias
 
 #: Problems after which a contact is claimed alone: it may be what broke its share.
 ALONE = (Problem.UNEXPECTED, Problem.WORKER_DIED)

@@ -24,8 +24,8 @@ from mozillians_basket.models import (
     Status,
     Subscription,
     Suppression,
+    alias,
 )
-from mozillians_basket.models import alias as alias  # most modules take it from here
 from mozillians_basket.rules.evaluate import suppression_hash
 from mozillians_basket.rules.rows import Question, Rows, Settings
 from mozillians_basket.site import get_site

@@ -17,7 +17,6 @@ from mozillians_basket.conf import conf
 from mozillians_basket.ledger.share import (
     NO_CONTEXT,
     Context,
-    alias,
     locked_members,
     read,
     write,
@@ -32,6 +31,7 @@ from mozillians_basket.models import (
     Subscription,
     Suppression,
     Touch,
+    alias,
 )
 from mozillians_basket.rules.brake import Brake, ended, lately
 from mozillians_basket.rules.evaluate import (

@@ -937,12 +937,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "opted_out_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text="It stays while a question about a loss makes the opt-out undecided.",
-                        null=True,
-                        verbose_name="opted out",
-                    ),
+                    models.DateTimeField(blank=True, null=True, verbose_name="opted out"),
                 ),
                 (
                     "error_code",

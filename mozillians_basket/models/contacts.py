@@ -234,12 +234,7 @@ class Subscription(Row):
         default=False,
         help_text=_("Somebody who is or was there decided on it; nothing else is taken away."),
     )
-    opted_out_at = models.DateTimeField(
-        _("opted out"),
-        null=True,
-        blank=True,
-        help_text=_("It stays while a question about a loss makes the opt-out undecided."),
-    )
+    opted_out_at = models.DateTimeField(_("opted out"), null=True, blank=True)
     error_code = models.CharField(
         _("error code"), max_length=40, blank=True, help_text=_("Why Basket refused it.")
     )

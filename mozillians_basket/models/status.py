@@ -198,7 +198,7 @@ class Approval(models.Model):
 
     @property
     def sentence(self) -> str:
-        """What happened and what to do: the same in mail, banner, overview, doctor and log."""
+        """The question in a sentence: the same in mail, banner, overview, doctor and log."""
         if self.kind == self.Kind.BRAKE:
             text = _now(
                 "Policies would remove %(number)s of %(total)s subscriptions to %(newsletter)s at "

@@ -215,7 +215,8 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.state, row.missing_at = State.SUBSCRIBED, None
             row.missing_at, row.requested_at = row.missing_at or at, None
         case Meaning.LOST:
-            row.state, row.missing_at = State.LOST, row.missing_at or at
+            if row.state != State.LOST:  # a date from before a loss would not belong to it
+                row.state, row.missing_at = State.LOST, at
         case Meaning.LACKING:
             row.requested_at = None
             if row.missing_at and (held(row) or not rows.question(row.newsletter)):
@@ -235,7 +236,7 @@ def _note_token(rows: Rows, contact: Contact, token: str) -> None:
 
     This one cannot have opted out of what was lost with the former: ``seen_at`` is emptied.
     """
-    for name in rows.settings.newsletters if token != contact.token else ():
+    for name in rows.settings.newsletters if contact.token not in {"", token} else ():
         row = rows.subscription(contact, name)
         if row.state == State.LOST:
             row.seen_at = None

@@ -15,8 +15,7 @@ from mozillians_basket import dispatch, tasks
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import queue
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import Contact, Status
+from mozillians_basket.models import Contact, Status, alias
 from mozillians_basket.sandbox.testing import SandboxServer
 
 __all__ = ["BasketMixin", "basket_ready", "basket_settled"]
@@ -29,7 +28,7 @@ MOST_MESSAGES = 10_000
 
 
 class _Test:
-    """What one test has left to do: messages, and callbacks that wait for a commit."""
+    """The work that one test has left: messages, and callbacks that wait for a commit."""
 
     def __init__(self, messages: list[tuple[str, tuple[Any, ...]]]) -> None:
         self.messages = messages

@@ -23,7 +23,6 @@ from mozillians_basket.dispatch import send
 from mozillians_basket.ledger import history
 from mozillians_basket.ledger.share import (
     Context,
-    alias,
     locked_members,
     read,
     rules_settings,
@@ -42,6 +41,7 @@ from mozillians_basket.models import (
     Event,
     Member,
     Subscription,
+    alias,
 )
 from mozillians_basket.rules.rows import Question, Rows, State, touch
 from mozillians_basket.rules.sample import Ending, Sample, end_question, is_over, reopen

@@ -17,8 +17,7 @@ from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketSwitchedOff
 from mozillians_basket.ledger import queue
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import Approval, Contact, Status, Subscription, Touch
+from mozillians_basket.models import Approval, Contact, Status, Subscription, Touch, alias
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals

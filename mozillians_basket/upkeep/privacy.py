@@ -9,7 +9,6 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, Q
 
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger.share import alias
 from mozillians_basket.models import (
     Approval,
     BulkItem,
@@ -22,6 +21,7 @@ from mozillians_basket.models import (
     Subscription,
     Suppression,
     Touch,
+    alias,
 )
 from mozillians_basket.rules.evaluate import contact_key, suppression_hash
 from mozillians_basket.site import get_site

@@ -10,14 +10,22 @@ from django.db import models, router, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger.share import Context, alias, empty_rows, read, write
+from mozillians_basket.ledger.share import Context, empty_rows, read, write
 from mozillians_basket.ledger.touches import (
     drain_unnamed,
     drained_members,
     locked_touches,
     read_brakes,
 )
-from mozillians_basket.models import Approval, Contact, Decision, Member, Status, Subscription
+from mozillians_basket.models import (
+    Approval,
+    Contact,
+    Decision,
+    Member,
+    Status,
+    Subscription,
+    alias,
+)
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import plan, stays
 from mozillians_basket.rules.rows import Rows, State, held, touch

@@ -11,8 +11,7 @@ from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import BulkItem, BulkRequest, Event, HourlyCount, Status
+from mozillians_basket.models import BulkItem, BulkRequest, Event, HourlyCount, Status, alias
 
 #: How many rows one statement deletes, so that none holds its locks for long.
 CHUNK = 1000

@@ -11,8 +11,7 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from mozillians_basket.ledger import queue as due_contacts
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import Contact, Decision, Event, Subscription, Touch
+from mozillians_basket.models import Contact, Decision, Event, Subscription, Touch, alias
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
 

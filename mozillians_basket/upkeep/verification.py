@@ -13,8 +13,8 @@ from django.db.models import Case, Exists, F, Min, OuterRef, Q, QuerySet, Value,
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from mozillians_basket.ledger.share import Context, alias, rules_settings, write
-from mozillians_basket.models import Contact, Decision, Member, Status, Subscription
+from mozillians_basket.ledger.share import Context, rules_settings, write
+from mozillians_basket.models import Contact, Decision, Member, Status, Subscription, alias
 from mozillians_basket.rules.rows import State
 from mozillians_basket.rules.sample import (
     MOMENTS,

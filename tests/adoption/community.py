@@ -56,6 +56,31 @@ def build(folder: Path, basket: SandboxServer) -> Path:
     return folder
 
 
+def build_with_members(
+    folder: Path, server: SandboxServer, models: str, settings: str, **files: str
+) -> Path:
+    """
+    Make the project with members of another kind, and the README's settings and Celery app.
+
+    :param files: modules of the project by name, such as ``basket``.
+    """
+    run(folder, server, "-m", "django", "startproject", "community", ".")
+    (folder / "members").mkdir()
+    (folder / "members" / "__init__.py").touch()
+    (folder / "members" / "models.py").write_text(models)
+    blocks = code_blocks("README.md")
+    (folder / "community" / "__init__.py").write_text(blocks["community/__init__.py"])
+    eager = "app.conf.update(task_always_eager=True, task_eager_propagates=True)"
+    (folder / "community" / "celery.py").write_text(blocks["community/celery.py"] + eager)
+    for name, text in files.items():
+        (folder / "community" / f"{name}.py").write_text(text)
+    path = folder / "community" / "settings.py"
+    path.write_text(f"{path.read_text()}\n{blocks['community/settings.py']}\n{settings}")
+    manage(folder, server, "makemigrations", "members")
+    manage(folder, server, "migrate")
+    return folder
+
+
 def environment(folder: Path, basket: SandboxServer, broker: str = "memory://") -> dict[str, str]:
     """What the README's site finds in its environment."""
     mine = {n: value for n, value in os.environ.items() if n != "DJANGO_SETTINGS_MODULE"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.adoption.community import code_blocks, manage, run
+from tests.adoption.community import build_with_members, manage
 
 MODELS = """
 import uuid
@@ -110,23 +110,7 @@ print(page.status_code, page.content.decode().count('/change/">person'))
 @pytest.fixture
 def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
     """A new Django project with such members."""
-    run(tmp_path, basket_sandbox, "-m", "django", "startproject", "community", ".")
-    (tmp_path / "members").mkdir()
-    (tmp_path / "members" / "__init__.py").touch()
-    (tmp_path / "members" / "models.py").write_text(MODELS)
-    files = code_blocks("README.md")
-    for name in ("celery.py", "__init__.py"):
-        (tmp_path / "community" / name).write_text(files[f"community/{name}"])
-    with (tmp_path / "community" / "celery.py").open("a") as file:
-        file.write("app.conf.update(task_always_eager=True, task_eager_propagates=True)")
-    (tmp_path / "community" / "basket.py").write_text(BASKET)
-    (tmp_path / "community" / "urls.py").write_text(URLS)
-    settings = (tmp_path / "community" / "settings.py").read_text()
-    (tmp_path / "community" / "settings.py").write_text(
-        f"{settings}\n{files['community/settings.py']}\n{SETTINGS}"
-    )
-    manage(tmp_path, basket_sandbox, "makemigrations", "members")
-    manage(tmp_path, basket_sandbox, "migrate")
+    build_with_members(tmp_path, basket_sandbox, MODELS, SETTINGS, basket=BASKET, urls=URLS)
     manage(tmp_path, basket_sandbox, "waffle_switch", "--create", "BASKET_SWITCH_ENABLED", "on")
     return tmp_path
 

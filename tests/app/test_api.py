@@ -188,7 +188,7 @@ def test_choice_of_a_deleted_member_keeps_other_members_touches(basket, member, 
     type(vouched).objects.filter(pk=vouched.pk).update(is_vouched=False)
 
     with commit():
-        decisions.opt_out(4711, [PHONE])
+        decisions.choose(4711, [PHONE], subscribe=False)
     settle_everything()
 
     assert held(basket, vouched.user.email) == {vouched.user.email: set()}

@@ -336,7 +336,7 @@ def test_opted_out_members_are_skipped(basket, vouched):
 
 
 def test_a_member_who_opted_out_of_one_of_two_newsletters_gets_the_other(basket, vouched):
-    decisions.opt_out(vouched.pk, [PHONE])
+    decisions.choose(vouched.pk, [PHONE], subscribe=False)
     settle_everything()
 
     request = ordered([vouched], newsletters=(PHONE, NDA))

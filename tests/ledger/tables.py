@@ -141,11 +141,11 @@ class TablesWorld(World):
 
     def opt_in(self, key: str, *newsletters: str) -> None:
         self.drain()
-        decisions.opt_in(self.number(key), newsletters)
+        decisions.choose(self.number(key), newsletters, subscribe=True)
 
     def opt_out(self, key: str, *newsletters: str) -> None:
         self.drain()
-        decisions.opt_out(self.number(key), newsletters)
+        decisions.choose(self.number(key), newsletters, subscribe=False)
         self.wait(milliseconds=1)
 
     def answer(self, newsletter: str, *, lost: bool) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -235,9 +236,12 @@ def test_answers_change_only_what_the_call_named(
     begun = begin(rows, {1: names})
     after = end(begun, rows, {1: (names, answer)})
 
+    made_again = kind is Kind.DONE and subscribe and rows.contacts[1].token not in {"", "token"}
     for key, row in rows.subscriptions.items():
         if key[0] != 1 or key[1] not in names:
-            assert after.subscriptions[key] == row
+            # Of a person whom the call made again, a lost newsletter was never seen.
+            lost = key[0] == 1 and row.state == State.LOST and made_again
+            assert after.subscriptions[key] == (replace(row, seen_at=None) if lost else row)
     for name in names:
         row = after.subscriptions[1, name]
         if kind is Kind.DONE and subscribe:

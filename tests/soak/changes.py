@@ -200,7 +200,7 @@ class Changes:
 
     def opt_out_on_the_site(self, member: Member) -> bool:
         name = self._chance.choice(OURS)
-        decisions.opt_out(member.profile_id, [name])
+        decisions.choose(member.profile_id, [name], subscribe=False)
         opt_out = Mailbox("", ())
         opt_out_at_basket(opt_out, [name])
         member.marks[name] = opt_out.opted_out[name]
@@ -210,7 +210,7 @@ class Changes:
         name = self._chance.choice(OURS)
         if not self._may_override(member, name):
             return False
-        decisions.opt_in(member.profile_id, [name])
+        decisions.choose(member.profile_id, [name], subscribe=True)
         self._override(member, name)
         return True
 

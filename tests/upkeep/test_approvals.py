@@ -162,7 +162,7 @@ def test_member_who_opted_in_since_is_subscribed_although_they_opted_out(
     lose(basket, "newsletter", emails)
     verify()
     member = UserProfile.objects.get(user__email=emails[0])
-    decisions.opt_in(member.pk, [PHONE])
+    decisions.choose(member.pk, [PHONE], subscribe=True)
     sweep(4)
     assert holders(basket) == set()
 

@@ -170,7 +170,7 @@ def order(keys: list[int]) -> None:
 
 def opt_in(keys: list[int]) -> None:
     for key in keys:
-        decisions.opt_in(key, [PHONE])
+        decisions.choose(key, [PHONE], subscribe=True)
 
 
 def bulk_request(keys: list[int]) -> None:
@@ -258,7 +258,7 @@ def test_moves_orders_and_choices_are_no_removals(
 
     decisions.order(keys[:100], [NDA], subscribe=False)
     for key in keys[100:160]:
-        decisions.opt_out(key, [NDA])
+        decisions.choose(key, [NDA], subscribe=False)
     for number, user in enumerate(User.objects.order_by("pk")[160:240]):
         user.email = f"moved{number}@example.com"
         user.save()

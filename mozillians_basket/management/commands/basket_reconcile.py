@@ -8,8 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.ledger.share import alias
-from mozillians_basket.models import Approval
+from mozillians_basket.models import Approval, alias
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals, reconcile, verification
 from mozillians_basket.upkeep.reconcile import Kind, Report
