@@ -123,8 +123,8 @@ def drained_members(
     Evaluate the members of locked touches, and others, and delete the touches.
 
     Call it in a transaction, and write what it returns. Members are locked
-    first and read on the site after that: of two evaluations of one member,
-    the later one sees the later state.
+    first, or made, and read on the site after that: of two evaluations of one
+    member, the later one sees the later state.
 
     :param keys: keys of further members to be evaluated.
     :param passed: earlier addresses of these members, besides those that touches name.
@@ -146,11 +146,13 @@ def drained_members(
     Touch.objects.using(alias()).filter(pk__in=[touch.pk for touch in touches]).delete()
 
     members = {member.site_member_id: member for member in _members(addresses)}
-    standings = get_site().standings(addresses)
     unknown = [key for key in addresses if key not in members]
-    unknown = [k for k in unknown if k in standings or (k not in created and addresses[k])]
-    if unknown:
+    if unknown:  # also those who are gone: another worker may be making their rows
         members |= {member.site_member_id: member for member in _made_members(unknown)}
+    standings = get_site().standings(addresses)
+    for key in created - standings.keys():
+        if key in members and members[key].contact_id is None:
+            addresses[key].clear()  # they came and went: nothing was sent for them
     emails = [standing.email for standing in standings.values()]
     emails += [email for some in addresses.values() for email in some]
     contacts, suppressed = contacts_of(emails)

@@ -215,8 +215,9 @@ def differences(found: list[Case], basket: SandboxServer) -> list[str]:
         expected = wanted(case.people)
         for email in sorted(case.mailboxes):
             due = expected.get(email, set()) | {FOREIGN}
-            if held.pop(email, set()) != due:
-                lines.append(f"{email}: has {basket.person(email)}, not {due}")
+            has = held.pop(email, set())
+            if has != due:
+                lines.append(f"{email}: has {sorted(has)}, not {sorted(due)}")
     return lines + [f"a stranger: {email}" for email in held]
 
 

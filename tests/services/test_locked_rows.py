@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, transaction
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mozillians_basket import sync
 from mozillians_basket.ledger import touches
-from mozillians_basket.models import Contact, Decision, Event, Member, Subscription
+from mozillians_basket.models import Contact, Decision, Event, Member, Subscription, Touch
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import Vouch
@@ -129,3 +129,35 @@ def test_draining_keeps_what_was_committed_while_it_waited(
     decision = Decision.objects.get(newsletter="mozilla-phone")
     assert (decision.entitled, decision.wanted) == (False, False)
     assert decision.opted_out_at is not None
+
+
+def test_a_member_who_is_deleted_while_their_arrival_is_drained_is_gone(
+    broker: Broker, basket: SandboxServer, elsewhere: Elsewhere[object]
+) -> None:
+    profile = member()
+
+    with transaction.atomic():
+        touches.drain()
+        elsewhere(lambda: (vouch(profile), profile.user.delete())).result(20)
+        drained = elsewhere(touches.drain)
+        wait_for_locks()
+    drained.result(20)
+
+    assert not Member.objects.exists()
+    assert not Touch.objects.exists()
+
+
+def test_a_drain_that_another_one_overtook_sees_what_that_one_saw(
+    broker: Broker, basket: SandboxServer, elsewhere: Elsewhere[object]
+) -> None:
+    profile = member()
+
+    def vouched_meanwhile(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("INSERT") and Member._meta.db_table in sql:
+            elsewhere(lambda: (vouch(profile), touches.drain())).result(20)
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(vouched_meanwhile):
+        touches.drain()
+
+    assert Decision.objects.get(newsletter="mozilla-phone").wanted
