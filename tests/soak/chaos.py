@@ -72,6 +72,10 @@ class Chaos:
     def end(self) -> None:
         """Let everything be well again."""
         self.heal()
+        self.workers_on()
+
+    def workers_on(self) -> None:
+        """Turn the switch on, and start workers that do not run."""
         Switch.objects.filter(name=SWITCH, active=False).update(active=True)
         for worker in self.workers:
             if not worker.is_running:

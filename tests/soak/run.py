@@ -29,6 +29,9 @@ RECONCILE_EVERY = 5.0
 #: Seconds that a loss lasts until the backup is restored.
 LOSS = 6.0
 
+#: Seconds that may pass before a loss until no call is under way.
+LOSS_WAITS = 300.0
+
 
 class Run:
     """Needs a database that is empty, and Django set up on it."""
@@ -124,7 +127,10 @@ class Run:
         Basket's queue either: the backup would undo that, and it would look like an opt-out.
         """
         self._chaos.heal()
-        self._wait(120, notices=True)
+        self._chaos.workers_on()
+        if not self._wait(LOSS_WAITS, notices=True):
+            self._chaos.done["losses left out, as calls were under way"] += 1
+            return
         name = self._chance.choice([PHONE, NDA, ""])
         if self._chance.random() < 0.5:
             self._basket.lose_people(name)
@@ -148,15 +154,16 @@ class Run:
             self._go_on()
             time.sleep(0.05)
 
-    def _wait(self, patience: float, *, notices: bool = False) -> None:
-        """Wait until nothing is to be done, or notice that it takes too long."""
+    def _wait(self, patience: float, *, notices: bool = False) -> bool:
+        """Wait until nothing is to be done; false if it takes too long."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             busy = unsettled(but_for_calls_in_a_queue=True)
             if not busy and not (notices and self._changes.frozen):
-                return
+                return True
             self._go_on(calm=True)
             time.sleep(0.3)
+        return False
 
     def _go_on(self, *, calm: bool = False) -> None:
         """Do what is due by now, besides the changes."""
