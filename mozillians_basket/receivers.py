@@ -7,6 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.db.models import Field, ForeignKey, Model, OneToOneRel
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.signals import m2m_changed, post_init, post_save, pre_delete
@@ -226,7 +227,14 @@ def _touch(
             "A change of %s cannot be noted (%s); the reconciler will find it.", watch.label, fields
         )
         return
-    row.save(using=alias(), force_insert=True)
+    try:
+        row.save(using=alias(), force_insert=True)
+    except DatabaseError as error:
+        error.add_note(
+            "mozillians_basket could not note this change. If its tables are missing, run "
+            '"manage.py migrate", or take the app out of INSTALLED_APPS.'
+        )
+        raise
     if tell:
         dispatch.after_commit(int(row.pk))
 
