@@ -150,11 +150,12 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
     if watch.key is not None and watch.direct:
         found = [(getattr(instance, watch.key.attname), "")]
     else:
-        rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
         if watch.path:
+            rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
             keys = rows.values_list(f"{watch.path}__pk", flat=True).distinct()
             found = [(key, "") for key in keys]
         else:
+            rows = get_site().rows().using(using).filter(pk=instance.pk)
             emails = get_site().with_email(rows).values_list("basket_email", flat=True)
             found = [(instance.pk, emails.first())]
     for member_id, email in found:

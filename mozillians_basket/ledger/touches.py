@@ -133,7 +133,10 @@ def drained_members(
     addresses: dict[Any, list[str]] = defaultdict(list)
     for key in keys:
         addresses[key] += (passed or {}).get(key, ())
-    created = {t.member_id for t in touches if t.cause == Touch.Cause.CREATED}
+    by_cause: dict[str, set[Any]] = defaultdict(set)
+    for touch in touches:
+        by_cause[touch.cause].add(touch.member_id)
+    gone = by_cause[Touch.Cause.DELETED] - by_cause[Touch.Cause.CREATED]
     behind = _members_behind(touches)
     causes: dict[Any, dict[str, None]] = defaultdict(dict)
     actors: dict[Any, Any] = {}
@@ -148,7 +151,8 @@ def drained_members(
     members = {member.site_member_id: member for member in _members(addresses)}
     standings = get_site().standings(addresses)
     unknown = [key for key in addresses if key not in members]
-    unknown = [k for k in unknown if k in standings or (k not in created and addresses[k])]
+    # Of rows that are no members, the app knows nothing, so it leaves their addresses alone.
+    unknown = [k for k in unknown if k in standings or (k in gone and addresses[k])]
     if unknown:
         members |= {member.site_member_id: member for member in _made_members(unknown)}
     emails = [standing.email for standing in standings.values()]
