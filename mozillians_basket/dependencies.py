@@ -23,6 +23,9 @@ from django.db.models import (
     Value,
 )
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import Col
+from django.db.models.sql import Query
+from django.db.models.sql.where import ExtraWhere
 
 from mozillians_basket.site import BasketSite, Trigger
 
@@ -85,6 +88,8 @@ def dependencies(site: BasketSite) -> Dependencies:
             finder.add(f"fields[{name!r}]", F(what))
         elif hasattr(what, "resolve_expression"):
             finder.add(f"fields[{name!r}]", what)
+    if site.members is not None:
+        finder.add_members(site.members.all())
     for trigger in site.triggers:
         finder.fields[trigger.model, trigger.member].update(trigger.fields or {""})
     finder.add_through_models()
@@ -111,16 +116,23 @@ class _Finder:
         self.links: list[Link] = []
         self.unseen: list[str] = []
 
+    def add_members(self, rows: "QuerySet[Any]") -> None:
+        """Add what the conditions of a queryset depend on."""
+        self._joins = rows.query.alias_map
+        self.add("the members", rows.query.where)
+
     def add(self, where: str, node: Any) -> None:
         """Add what a condition, an expression or a value of one depends on."""
-        if isinstance(node, Q):
+        if isinstance(node, Col):
+            self._follow(where, *self._joined_fields(node))
+        elif isinstance(node, Q):
             for child in node.children:
                 self.add(where, child)
         elif isinstance(node, tuple):
             self._walk(where, node[0])
             self.add(where, node[1])
-        elif isinstance(node, QuerySet | Subquery):
-            model = node.model if isinstance(node, QuerySet) else node.query.model
+        elif isinstance(node, QuerySet | Query | Subquery):
+            model = node.query.model if isinstance(node, Subquery) else node.model
             if model is not None and model._meta.label_lower not in self._triggered:
                 self.unseen.append(f"{where}: a subquery on {model._meta.label}")
         elif isinstance(node, F):
@@ -131,15 +143,43 @@ class _Finder:
                 self.add(where, source)
             if not sources:  # the time, raw SQL, chance
                 self.unseen.append(f"{where}: {type(node).__name__}")
+        elif isinstance(node, ExtraWhere):
+            self.unseen.append(f"{where}: raw SQL")
+
+    def _joined_fields(self, column: Col) -> list[Any]:
+        """The fields from the member model to a column, along the joins of a query."""
+        fields: list[Any] = [column.target]
+        join: Any = self._joins[column.alias]
+        while join.parent_alias:
+            fields.insert(0, join.join_field)
+            join = self._joins[join.parent_alias]
+        steps: list[Any] = []
+        for field in fields:
+            if owner := field.model._meta.auto_created:  # two joins are one ManyToManyField
+                through = {each.remote_field.through: each for each in owner._meta.many_to_many}
+                many = through[field.model]
+                forward = field.name == many.m2m_reverse_field_name()
+                steps[-1] = many if forward else many.remote_field
+            else:
+                steps.append(field)
+        return steps
 
     def _walk(self, where: str, lookup: str) -> None:
         """Add the fields along a lookup; its end may be a transform such as ``icontains``."""
-        here, back = self._model, ""
+        fields: list[Any] = []
+        here: Any = self._model
         for name in lookup.split(LOOKUP_SEP):
             try:
-                field: Any = here._meta.pk if name == "pk" else here._meta.get_field(name)
-            except FieldDoesNotExist:
-                return
+                fields.append(here._meta.pk if name == "pk" else here._meta.get_field(name))
+            except (FieldDoesNotExist, AttributeError):
+                break
+            here = fields[-1].related_model
+        self._follow(where, *fields)
+
+    def _follow(self, where: str, *fields: Any) -> None:
+        """Add fields that follow each other, from the member model on."""
+        here, back = self._model, ""
+        for field in fields:
             if isinstance(field, ForeignObjectRel):
                 forward: Any = field.remote_field
                 if forward.many_to_many:
@@ -159,7 +199,7 @@ class _Finder:
                 self._field(here, back, field)
                 return
             else:
-                self.unseen.append(f"{where}: {here._meta.label}.{name}, a generic relation")
+                self.unseen.append(f"{where}: {here._meta.label}.{field.name}, a generic relation")
                 return
 
     def _way_back(self, where: str, field: Any, back: str) -> str:

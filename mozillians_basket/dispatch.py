@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from celery import Celery, signals
 from celery.app import app_or_default
+from django.core import mail
 from django.db import transaction
 from django.db.transaction import TransactionManagementError
 
@@ -56,7 +57,10 @@ def send(name: str, *args: Any) -> None:
         # The thread has no current app: a site's may be known to the caller's thread only.
         app = app_or_default()
         if not app.conf.task_always_eager:
-            _sender.put((app, name, args))
+            # Django's tests have an outbox for mail. No message of theirs reaches a real broker.
+            url = str(app.conf.broker_write_url) if hasattr(mail, "outbox") else "memory:"
+            if url.startswith("memory:"):
+                _sender.put((app, name, args))
             return
     except Exception as error:  # noqa: BLE001 - a broken configuration, or no thread to be had
         _warn("A message could not be sent", error)

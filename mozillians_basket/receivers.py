@@ -7,6 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.db.models import Field, ForeignKey, Model, OneToOneRel
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.signals import m2m_changed, post_init, post_save, pre_delete
@@ -148,11 +149,12 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
     if watch.key is not None and watch.direct:
         found = [(getattr(instance, watch.key.attname), "")]
     else:
-        rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
         if watch.path:
+            rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
             keys = rows.values_list(f"{watch.path}__pk", flat=True).distinct()
             found = [(key, "") for key in keys]
         else:
+            rows = get_site().rows().using(using).filter(pk=instance.pk)
             emails = get_site().with_email(rows).values_list("basket_email", flat=True)
             found = [(instance.pk, emails.first())]
     for member_id, email in found:
@@ -225,7 +227,14 @@ def _touch(
             "A change of %s cannot be noted (%s); the reconciler will find it.", watch.label, fields
         )
         return
-    row.save(using=alias(), force_insert=True)
+    try:
+        row.save(using=alias(), force_insert=True)
+    except DatabaseError as error:
+        error.add_note(
+            "mozillians_basket could not note this change. If its tables are missing, run "
+            '"manage.py migrate", or take the app out of INSTALLED_APPS.'
+        )
+        raise
     if tell:
         dispatch.after_commit(int(row.pk))
 

@@ -43,6 +43,9 @@ class Policy:
     entitled: Q
     """Which members should get it, as a condition on the member model."""
 
+    label: Any = ""
+    """These members in words, for admins: "members of the NDA group"."""
+
 
 @dataclass(frozen=True)
 class Trigger:
@@ -84,6 +87,17 @@ class BasketSite:
     an expression that chooses one, such as a ``Subquery``.
     """
 
+    members: "QuerySet[Any] | None" = None
+    """The rows of the member model that are members at all, as a queryset; default: all."""
+
+    leaving: str = "deleted"
+    """
+    The treatment of a member who drops out of ``members``, such as a deactivated one.
+
+    ``"deleted"``: as if the row were deleted. Everything of ours is taken away, and the
+    address is erased. ``"not entitled"``: the member meets no policy, and stays known.
+    """
+
     policies: tuple[Policy, ...] = ()
     """The policies, at most one for each newsletter."""
 
@@ -109,11 +123,17 @@ class BasketSite:
         """The newsletters that this site may change. All others are never touched."""
         return frozenset(policy.newsletter for policy in self.policies) | conf.NEWSLETTERS
 
-    @property
-    def _members(self) -> "QuerySet[Model]":
-        """All members, on the database that is written to: a replica may be behind."""
+    def rows(self) -> "QuerySet[Model]":
+        """The members, on the database that is written to: a replica may be behind."""
         model = self.member_model
-        return model._base_manager.using(router.db_for_write(model))
+        known = self.members if self.leaving == "deleted" else None
+        rows = model._base_manager.all() if known is None else known.all()
+        return rows.using(router.db_for_write(model))
+
+    def entitled(self, policy: Policy) -> "QuerySet[Model]":
+        """The members who should get the newsletter of a policy."""
+        rows = self.rows() if self.members is None else self.members.all()
+        return rows.using(self.rows().db).filter(policy.entitled)
 
     def with_email(self, members: "QuerySet[Model]") -> "QuerySet[Model]":
         """Annotate members with their address, as ``basket_email``."""
@@ -126,7 +146,7 @@ class BasketSite:
         found = Q(pk__in=[])
         for email in emails:
             found |= Q(basket_email__iexact=email.strip())
-        return list(self.with_email(self._members).filter(found).values_list("pk", flat=True))
+        return list(self.with_email(self.rows()).filter(found).values_list("pk", flat=True))
 
     def fields_of(self, member_ids: Iterable[Any]) -> dict[Any, dict[str, str]]:
         """
@@ -165,7 +185,7 @@ class BasketSite:
                 methods[name] = partial(what, self)
             else:
                 columns[name] = F(what) if isinstance(what, str) else what
-        members = self._members.filter(pk__in=keys)
+        members = self.rows().filter(pk__in=keys)
         found: dict[Any, dict[str, str]] = {key: {} for key in keys}
         with transaction.atomic(using=members.db):
             if columns:
@@ -201,14 +221,13 @@ class BasketSite:
         """
         Evaluate the policies for these members, in one query.
 
-        A member who is missing from the answer no longer exists.
+        A member who is missing from the answer no longer exists, or is a member no more.
         """
-        members = self._members
         tests = {
-            f"_basket_{number}": Exists(members.filter(policy.entitled, pk=OuterRef("pk")))
+            f"_basket_{number}": Exists(self.entitled(policy).filter(pk=OuterRef("pk")))
             for number, policy in enumerate(self.policies)
         }
-        rows = self.with_email(members.filter(pk__in=list(member_ids))).annotate(**tests)
+        rows = self.with_email(self.rows().filter(pk__in=list(member_ids))).annotate(**tests)
         return {
             pk: Standing(
                 email=(email or "").strip(),

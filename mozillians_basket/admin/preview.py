@@ -75,14 +75,15 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
 def _count_members(keys: Sequence[Any]) -> dict[str, int]:
     """Count on the site: members, members with an address, and entitled ones by newsletter."""
     site = get_site()
-    chosen = site.with_email(site.member_model._base_manager.filter(_are("pk", keys)))
+    chosen = site.with_email(site.rows().filter(_are("pk", keys)))
     reachable = Q(basket_email__gt="")
     counts: dict[str, int] = chosen.aggregate(
         selected=Count("pk"), reachable=Count("pk", filter=reachable)
     )
     # Not as one more filter above: that would ask about each member by itself.
     for policy in site.policies:
-        entitled = chosen.filter(reachable, policy.entitled)
+        entitled = site.with_email(site.entitled(policy).filter(_are("pk", keys)))
+        entitled = entitled.filter(reachable)
         number = entitled.aggregate(number=Count("pk", distinct=True))["number"]
         counts[f"entitled {policy.newsletter}"] = number
     return counts

@@ -10,6 +10,7 @@ from mozillians_basket.admin.plain_words import code_of, in_plain_words
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.rules.plan import stays
 from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, missing
+from mozillians_basket.site import get_site
 
 
 def when(moment: datetime) -> str:
@@ -41,6 +42,9 @@ def reason(
     """
     row = Subscription() if contact is None else rows.subscription(contact, newsletter)
     said = [] if member is None else [_decision(rows, member, newsletter, entitled=entitled)]
+    labels = {policy.newsletter: policy.label for policy in get_site().policies}
+    if labels.get(newsletter):
+        said.append(_("The policy is for %(members)s.") % {"members": labels[newsletter]})
     opted_out = _opted_out(rows, member, contact, newsletter)
     if opted_out:
         said = [opted_out]

@@ -133,7 +133,10 @@ def drained_members(
     addresses: dict[Any, list[str]] = defaultdict(list)
     for key in keys:
         addresses[key] += (passed or {}).get(key, ())
-    created = {t.member_id for t in touches if t.cause == Touch.Cause.CREATED}
+    by_cause: dict[str, set[Any]] = defaultdict(set)
+    for touch in touches:
+        by_cause[touch.cause].add(touch.member_id)
+    gone = by_cause[Touch.Cause.DELETED] - by_cause[Touch.Cause.CREATED]
     behind = _members_behind(touches)
     causes: dict[Any, dict[str, None]] = defaultdict(dict)
     actors: dict[Any, Any] = {}
@@ -150,9 +153,10 @@ def drained_members(
     if unknown:  # also those who are gone: another worker may be making their rows
         members |= {member.site_member_id: member for member in _made_members(unknown)}
     standings = get_site().standings(addresses)
-    for key in created - standings.keys():
-        if key in members and members[key].contact_id is None:
-            addresses[key].clear()  # they came and went: nothing was sent for them
+    # Nothing was sent for rows that came and went, or are no members: leave their addresses alone.
+    for key in members.keys() - standings.keys() - gone:
+        if members[key].contact_id is None:
+            addresses[key].clear()
     emails = [standing.email for standing in standings.values()]
     emails += [email for some in addresses.values() for email in some]
     contacts, suppressed = contacts_of(emails)

@@ -1,19 +1,51 @@
 """The app's tables; the member model is the site's."""
 
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+
 import django.core.serializers.json
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
+from django.db.migrations.loader import MigrationLoader
 
 import mozillians_basket.models.contacts
+from mozillians_basket.conf import conf
+
+
+def member_migration() -> tuple[str, str]:
+    """
+    The migration that makes the member model, or the first one of its app.
+
+    ``swappable_dependency`` knows the first one only; the model may come with a later one.
+    """
+    label, name = conf.MEMBER_MODEL.lower().split(".")
+    module, _explicit = MigrationLoader.migrations_module(label)
+    spec = find_spec(module) if module else None
+    for file in iter_modules(spec.submodule_search_locations if spec else ()):
+        if file.name[0] in "_~":
+            continue
+        operations = list(import_module(f"{module}.{file.name}").Migration.operations)
+        for operation in operations:
+            operations += getattr(operation, "state_operations", ())
+            if isinstance(operation, migrations.RenameModel):
+                made = operation.new_name_lower
+            elif isinstance(operation, migrations.CreateModel):
+                made = operation.name_lower
+            else:
+                continue
+            if made == name:
+                return label, file.name
+    return label, "__first__"
 
 
 class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        migrations.swappable_dependency(settings.BASKET_MEMBER_MODEL),
+        member_migration(),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from celery import current_app
 from django.core.checks import ERROR
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from mozillians_basket import checks
@@ -64,14 +65,14 @@ def failure(subject: str, text: str) -> Finding:
 
 def examine() -> list[Finding]:
     """Run all examinations; those that an earlier failure makes impossible are left out."""
-    found = list(examine_settings())
-    if any(finding.level is Level.FAILURE for finding in found):
-        return found
+    found: list[Finding] = []
     for part in EXAMINATIONS:
         try:
             found += part()
         except DatabaseError as error:
             return [*found, failure("database", f"It does not answer ({type(error).__name__}).")]
+        if part in NEEDED and any(finding.level is Level.FAILURE for finding in found):
+            return found
     return found
 
 
@@ -83,6 +84,17 @@ def examine_settings() -> Iterator[Finding]:
         yield Finding("settings", level, f"{message.msg} {message.hint} ({message.id})")
     if not messages:
         yield ok("settings", "Present and coherent.")
+
+
+def examine_migrations() -> Iterator[Finding]:
+    """Find out whether the database answers, and has the tables of this version."""
+    executor = MigrationExecutor(connections[alias()])
+    leaves = executor.loader.graph.leaf_nodes("mozillians_basket")
+    missing = [migration.name for migration, _back in executor.migration_plan(leaves)]
+    if missing:
+        yield failure("migrations", f"Not applied: {', '.join(missing)}. Run migrate.")
+    else:
+        yield ok("migrations", "All are applied.")
 
 
 def examine_tables() -> Iterator[Finding]:
@@ -237,7 +249,11 @@ def ago(moment: datetime) -> str:
     return f"{seconds} seconds ago"
 
 
+#: Without these, the others would say nothing.
+NEEDED = (examine_settings, examine_migrations)
+
 EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    *NEEDED,
     examine_tables,
     examine_switch,
     examine_basket,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from django.db import models, router, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from mozillians_basket.conf import conf
@@ -149,7 +149,7 @@ def apply(newsletters: Collection[str] | None = None, progress: Progress | None 
     :param newsletters: as for :func:`find`; a member who differs is evaluated as a whole.
     """
     report, done = _new_report(newsletters), 0
-    total = _site_rows().count() if progress is not None else 0
+    total = get_site().rows().count() if progress is not None else 0
     braked = {approval.newsletter for approval in _open_brakes()}
     for compared, differences in _differences(newsletters):
         _add(report, differences)
@@ -223,24 +223,18 @@ def _policies(newsletters: Collection[str] | None) -> frozenset[str]:
     return names if newsletters is None else names.intersection(newsletters)
 
 
-def _site_rows() -> "QuerySet[models.Model]":
-    """All rows of the member model, where it is written: a replica may be behind."""
-    model = get_site().member_model
-    return model._base_manager.using(router.db_for_write(model))
-
-
 def _differences(
     newsletters: Collection[str] | None,
 ) -> Iterator[tuple[int, list[Difference]]]:
     """Compare the site's members with the ledger, then the ledger's with the site, in chunks."""
     names = _policies(newsletters)
-    for rows in _chunks(_site_rows(), "pk"):
-        keys = [key for (key,) in rows]
+    for rows in _chunks(get_site().rows(), "pk"):
+        keys = list(dict.fromkeys(key for (key,) in rows))  # a join may repeat one
         yield len(keys), list(_compared(keys, names))
     members = Member.objects.using(alias()).filter(site_member__isnull=False)
     for rows in _chunks(members, "site_member_id", "contact_id", "held_back_at"):
         # Not in one statement: the ledger may be in another database than the members.
-        found = _site_rows().filter(pk__in=[key for key, *_columns in rows])
+        found = get_site().rows().filter(pk__in=[key for key, *_columns in rows])
         there = set(found.values_list("pk", flat=True))
         if gone := [row for row in rows if row[0] not in there]:
             yield 0, [_departed(*row) for row in gone]

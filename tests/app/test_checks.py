@@ -205,8 +205,6 @@ def test_members_in_another_database_are_refused(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "check", "expected"),
     [
-        ({"BASKET_MEMBER_MODEL": "people.Nobody"}, checks.check_site, ["E001"]),
-        ({"BASKET_MEMBER_MODEL": "nonsense"}, checks.check_site, ["E001"]),
         ({"BASKET_SITE": ""}, checks.check_site, ["E002"]),
         ({"BASKET_NEWSLETTERS": "about-mozilla"}, checks.check_newsletters, ["E014"]),
         ({"BASKET_NEWSLETTERS": 7}, checks.check_newsletters, ["E014"]),

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import OuterRef, Q, Subquery
+from django.test import Client
 
 from mozillians_basket import sync, tasks
 from mozillians_basket.ledger import touches
@@ -23,7 +24,7 @@ class Chosen(BasketSite):
     email = Subquery(
         User.objects.filter(profile=OuterRef("pk"), is_staff=False).values("email")[:1]
     )
-    policies = (Policy("mozilla-phone", Q(is_vouched=True)),)
+    policies = (Policy("mozilla-phone", Q(is_vouched=True), label="vouched members"),)
     triggers = (Trigger("auth.User", member="profile", fields={"email", "is_staff"}),)
 
 
@@ -49,6 +50,17 @@ def test_expression_without_a_value_is_no_address(basket: SandboxServer, chosen:
     profile = UserProfileFactory.create(user__is_staff=True)
 
     assert get_site().standings([profile.pk])[profile.pk].email == ""
+
+
+def test_label_of_a_policy_is_shown_to_admins(
+    basket: SandboxServer, chosen: None, admin_client: Client
+) -> None:
+    profile = VouchFactory.create().vouchee
+    settle_everything()  # type: ignore[no-untyped-call]
+
+    page = admin_client.get(f"/admin/people/userprofile/{profile.pk}/change/")
+
+    assert "The policy is for vouched members." in page.content.decode()
 
 
 def test_nothing_is_evaluated_or_sent_for_another_member_model(basket: SandboxServer) -> None:
