@@ -1,7 +1,7 @@
 """The app's settings, read from Django's at every access."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -62,7 +62,19 @@ class Settings:
     def NEWSLETTERS(self) -> frozenset[str]:
         """Newsletters that this site may change besides those that its policies name."""
         names: Iterable[str] = getattr(settings, "BASKET_NEWSLETTERS", ())
+        return frozenset(names) | self.OPEN_NEWSLETTERS
+
+    @property
+    def OPEN_NEWSLETTERS(self) -> frozenset[str]:
+        """Newsletters of this site that any member may choose, whatever the policies say."""
+        names: Iterable[str] = getattr(settings, "BASKET_OPEN_NEWSLETTERS", ())
         return frozenset(names)
+
+    @property
+    def NEWSLETTER_TEXTS(self) -> Mapping[str, Mapping[str, Any]]:
+        """For each newsletter, its ``title`` and ``audience`` in words for members."""
+        texts: Mapping[str, Mapping[str, Any]] = getattr(settings, "BASKET_NEWSLETTER_TEXTS", {})
+        return texts
 
     @property
     def OPTIN(self) -> bool:
