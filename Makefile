@@ -36,11 +36,11 @@ test-services: $(BENCH_READY) ## tests on private PostgreSQL, Redis and RabbitMQ
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.services $(ARGS)
 
-test-browser: $(BROWSER_READY) ## the admin in headless Chromium, on the running site; apt-get installs what is missing
+test-browser: $(BROWSER_READY) ## the site and the admin in headless Chromium, on the running site; apt-get installs what is missing
 	$(RUN) -m tests.browser.install
 	$(RUN) -m tests.browser $(ARGS)
 
-screenshots: $(BROWSER_READY) ## take the pictures of docs/admin.md again
+screenshots: $(BROWSER_READY) ## take the pictures of the docs again
 	$(RUN) -m tests.browser.install
 	$(RUN) -m tests.browser.screenshots
 

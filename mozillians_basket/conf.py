@@ -1,7 +1,7 @@
 """The app's settings, read from Django's at every access."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -62,7 +62,19 @@ class Settings:
     def NEWSLETTERS(self) -> frozenset[str]:
         """Newsletters that this site may change besides those that its policies name."""
         names: Iterable[str] = getattr(settings, "BASKET_NEWSLETTERS", ())
+        return frozenset(names) | self.OPEN_NEWSLETTERS
+
+    @property
+    def OPEN_NEWSLETTERS(self) -> frozenset[str]:
+        """Newsletters of this site that any member may choose, whatever the policies say."""
+        names: Iterable[str] = getattr(settings, "BASKET_OPEN_NEWSLETTERS", ())
         return frozenset(names)
+
+    @property
+    def NEWSLETTER_TITLES(self) -> Mapping[str, Any]:
+        """The titles of newsletters, as members read them; the slug where there is none."""
+        titles: Mapping[str, Any] = getattr(settings, "BASKET_NEWSLETTER_TITLES", {})
+        return titles
 
     @property
     def OPTIN(self) -> bool:

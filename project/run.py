@@ -1,10 +1,12 @@
 """Runs site, sandbox Basket, worker and beat in the foreground: ``python -m project.run``."""
 
+import logging
 import os
 import shlex
 import signal
 import socket
 import sys
+from pathlib import Path
 from types import FrameType
 
 from honcho.manager import Manager
@@ -52,6 +54,9 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
     os.environ["BASKET_URL"] = f"http://{_HOST}:{sandbox_port}"
     os.environ.setdefault("BASKET_API_KEY", "sandbox")
+    # With 30 members, so that a brake can be tried by hand, and nothing takes a minute.
+    os.environ.setdefault("BASKET_BRAKE_FLOOR", "5")
+    os.environ.setdefault("BASKET_RECHECK_SECONDS", "5")
     _prepare_site()
     _introduce(site_port, sandbox_port)
     return _run(site_port, sandbox_port)
@@ -76,23 +81,45 @@ def _prepare_site() -> None:
     from django.core.management import call_command
 
     django.setup()
+    from django.conf import settings
+    from waffle.models import Switch
+
     from mozillians_basket.conf import SWITCH
+    from mozillians_basket.models import BulkRequest
+    from project.demo import past
 
     call_command("migrate", verbosity=0)
-    call_command("demo_data")
-    call_command("waffle_switch", SWITCH, "on", create=True)
+    Switch.objects.get_or_create(name=SWITCH, defaults={"active": True})
+    if BulkRequest.objects.exists():
+        return
+    sys.stdout.write("Preparing the demo data: this takes some seconds, the first time only.\n")
+    sys.stdout.flush()
+    logging.disable(logging.WARNING)  # one line for each of some hundred tasks
+    past.happen(database=_sandbox_database(settings.VAR), api_key=os.environ["BASKET_API_KEY"])
+    logging.disable(logging.NOTSET)
+
+
+def _sandbox_database(folder: Path) -> str:
+    return str(folder / "sandbox.sqlite3")
 
 
 def _introduce(site_port: int, sandbox_port: int) -> None:
-    from project.people.management.commands.demo_data import ADMIN
+    from project.people.management.commands.demo_data import ADMIN, MANAGER, PASSWORD
 
+    site, sandbox = f"http://{_HOST}:{site_port}", f"http://{_HOST}:{sandbox_port}"
+    key = os.environ["BASKET_API_KEY"]
     sys.stdout.write(
         f"""
-  The site's admin     http://{_HOST}:{site_port}/admin/   log in as {ADMIN}, password {ADMIN}
-  The sandbox Basket   http://{_HOST}:{sandbox_port}/news/newsletters/
+  The site             {site}/   sign in as member-01 to member-30, password {PASSWORD};
+                       as {MANAGER}, password {PASSWORD}, to let people into the NDA group
+  Mail of the site     {site}/mail/
+  The site's admin     {site}/admin/   log in as {ADMIN}, password {ADMIN}
+  The sandbox's admin  {sandbox}/admin/   log in as admin, password {key}
+    what Basket has    {sandbox}/admin/basket_sandbox/person/
+    mail of Basket     {sandbox}/admin/basket_sandbox/sentmessage/
+    faults to set      {sandbox}/admin/basket_sandbox/fault/
 
-  What Basket holds:   curl -H "X-Api-Key: $KEY" http://{_HOST}:{sandbox_port}/sandbox/people/
-                       with KEY={os.environ["BASKET_API_KEY"]}
+  What Basket holds:   curl -H "X-Api-Key: {key}" {sandbox}/sandbox/people/
   To end:              Ctrl-C
 
 """
@@ -109,7 +136,7 @@ def _run(site_port: int, sandbox_port: int) -> int:
         "sandbox": (
             *("-m", "mozillians_basket.sandbox", "--port", str(sandbox_port)),
             *("--api-key", os.environ["BASKET_API_KEY"]),
-            *("--database", str(settings.VAR / "sandbox.sqlite3")),
+            *("--database", _sandbox_database(settings.VAR)),
         ),
         "site": ("manage.py", "runserver", f"{_HOST}:{site_port}"),
         "worker": (*celery, "worker", "--pool", "threads", "--concurrency", "4", *quiet),

@@ -32,6 +32,7 @@ __all__ = [
     "fan_out",
     "look_up",
     "look_up_token",
+    "recover",
     "subscribe",
     "unsubscribe",
     "within",
@@ -149,6 +150,19 @@ def unsubscribe(token: str, newsletters: Iterable[str]) -> None:
             names_newsletters=True,
         )
     )
+
+
+def recover(email: str) -> bool:
+    """
+    Have Basket mail a person its link to their subscriptions; false if it knows nobody.
+
+    One POST of ``/news/recover/``. Basket says "ok" for a blocked domain too, and
+    sends nothing (measured).
+
+    :raises BasketError: as :func:`look_up`.
+    """
+    answer = _answer(lambda: basket.send_recovery_message(email), nobody=_UNKNOWN_PERSON_CODES)
+    return answer is not None and bool(_expected(answer))
 
 
 def catalogue() -> dict[str, dict[str, Any]]:

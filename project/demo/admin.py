@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin
 
 import requests
+from django.conf import settings
 
 _TIMEOUT = 30
 
@@ -72,7 +73,7 @@ class AdminSession:
         :raises AdminRefused: when the page that asks does not come, or confirming fails.
         """
         address = urljoin(self._url, "/admin/people/userprofile/")
-        token = self._session.cookies["csrftoken"]
+        token = self._session.cookies[settings.CSRF_COOKIE_NAME]
         selected = [("_selected_action", str(key)) for key in keys]
         page = self._session.post(
             address,

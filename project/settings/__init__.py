@@ -1,1 +1,1 @@
-"""The site's settings: base, and on it dev, prod and test."""
+"""The site's settings: base, and on it dev, stage, prod and test."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import django
 import environ
+from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.beat import basket_beat_schedule
 from project.settings.brokers import scheme, transport_options
@@ -51,6 +52,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -77,7 +79,15 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
+# Browsers keep cookies per host, whatever the port: a sandbox Basket on this machine has
+# an admin too, and by other names neither signs the other's users out.
+SESSION_COOKIE_NAME = "mozillians_session"
+CSRF_COOKIE_NAME = "mozillians_csrf"
+
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 
 # Database
@@ -192,17 +202,29 @@ BASKET_WAIT_FACTOR = env.float("BASKET_WAIT_FACTOR", default=1.0)
 BASKET_CONCURRENCY = env.int("BASKET_CONCURRENCY", default=20)
 BASKET_SHARE_SIZE = env.int("BASKET_SHARE_SIZE", default=60)
 BASKET_BRAKE_FLOOR = env.int("BASKET_BRAKE_FLOOR", default=50)
+BASKET_OPEN_NEWSLETTERS = env.list("BASKET_OPEN_NEWSLETTERS", default=[])
+BASKET_NEWSLETTER_TITLES = {
+    "mozilla-phone": _("Mozilla phone"),
+    "mozillians-nda": _("Members under NDA"),
+    "mozilla-foundation": _("Mozilla Foundation"),
+}
 
-# Mail: what the app tells the site's admins
+# Mail: to the site's admins, and to members who change their address
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
+FILES = "django.core.mail.backends.filebased.EmailBackend"
+MAIL_FOLDER = VAR / "mail"
 MAIL_BACKEND = env.str("EMAIL_BACKEND", default="") or SMTP
 MAIL_HOST, MAIL_PORT = env.str("EMAIL_HOST", default="localhost"), env.int("EMAIL_PORT", default=25)
 if django.VERSION >= (6, 1):
-    MAIL_OPTIONS = {"host": MAIL_HOST, "port": MAIL_PORT} if MAIL_BACKEND == SMTP else {}
+    MAIL_OPTIONS = {
+        SMTP: {"host": MAIL_HOST, "port": MAIL_PORT},
+        FILES: {"file_path": str(MAIL_FOLDER)},
+    }.get(MAIL_BACKEND, {})
     MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": MAIL_OPTIONS}}
 else:
     EMAIL_BACKEND, EMAIL_HOST, EMAIL_PORT = MAIL_BACKEND, MAIL_HOST, MAIL_PORT
+    EMAIL_FILE_PATH = str(MAIL_FOLDER)
 BASKET_MANAGERS = env.list("BASKET_MANAGERS", default=[])
 
 # Logging

@@ -1,4 +1,4 @@
-"""Settings for a deployment: HTTPS only, secrets from the environment."""
+"""Settings for production: HTTPS only, secrets from the environment, the real Basket."""
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -13,6 +13,8 @@ if not SECRET_KEY:
         "print(secrets.token_urlsafe(50))'`, give it to all of the site's processes in "
         "the environment variable SECRET_KEY, and keep it as you keep a password."
     )
+
+BASKET_URL = env.str("BASKET_URL", default="") or "https://basket.mozilla.org"
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SESSION_COOKIE_SECURE = True

@@ -1,4 +1,4 @@
-"""What the pictures of docs/admin.md show: each page in a state that says something."""
+"""What the pictures of the docs show: each page in a state that says something."""
 
 import random
 from collections.abc import Iterator
@@ -12,7 +12,13 @@ from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Contact, Event, FailingContact
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile, retention
-from project.people.management.commands.demo_data import ADMIN
+from project.people.management.commands.demo_data import (
+    ADMIN,
+    MANAGER,
+    PASSWORD,
+    address_of,
+    username_of,
+)
 from project.people.models import UserProfile
 from tests.browser.crowd import COUNTRIES, address, crowd
 from tests.browser.moves import (
@@ -23,7 +29,7 @@ from tests.browser.moves import (
     open_member,
     select_all,
 )
-from tests.browser.past import NDA
+from tests.browser.past import NDA, PHONE
 from tests.services.processes import wait_until
 from tests.services.site import unsettled
 
@@ -55,6 +61,7 @@ class Scenes:
     def play(self) -> Iterator[tuple[str, bool]]:
         """Say when the page is as a picture is to show it: its name, and whether all of it."""
         self.live()
+        yield from self.members()
         self.log_in()
         yield from self.bulk_request()
         yield from self.somebody()
@@ -73,12 +80,50 @@ class Scenes:
         wait_until(
             lambda: (
                 len(unsettled()) <= len(FAILING)
-                and FailingContact.objects.filter(failing_since__isnull=False).count() == 3
+                and FailingContact.objects.filter(failing_since__isnull=False).count()
+                == len(INVALID) + len(FAILING) + 1  # and the demo data's blocked domain
             ),
             timeout=600,
             what="what the members get",
         )
         remember_weeks()
+
+    def members(self) -> Iterator[tuple[str, bool]]:
+        """A member's newsletters, and the group's page as its manager sees it."""
+        self.sign_in(username_of(1))
+        self.page.goto("/newsletters/")
+        self.page.get_by_role("button", name="Unsubscribe from Mozilla phone").click()
+        wait_until(
+            lambda: PHONE not in self.basket.people[address_of(1)].newsletters,
+            timeout=PATIENCE,
+            what="an opt-out",
+        )
+        self.page.get_by_role("button", name="Subscribe to Mozilla Foundation").click()
+        state = self.page.get_by_role("listitem").filter(has_text="Mozilla Foundation")
+        expect(state).to_contain_text("You get it.", timeout=PATIENCE * 1000)
+        self.page.goto("/newsletters/")
+        expect(self.page.get_by_text("You are being unsubscribed.")).to_be_hidden(
+            timeout=PATIENCE * 1000
+        )
+        yield "my-newsletters", True
+        wide = self.page.viewport_size
+        self.page.set_viewport_size({"width": 360, "height": 740})
+        yield "my-newsletters-phone", False
+        if wide is not None:
+            self.page.set_viewport_size(wide)
+        self.page.get_by_role("button", name="Sign out").click()
+        self.sign_in(MANAGER)
+        self.page.goto("/groups/nda/")
+        yield "nda-group", True
+        self.page.get_by_role("button", name="Sign out").click()
+
+    def sign_in(self, username: str) -> None:
+        """As one of the demo data's members."""
+        self.page.goto("/sign-in/")
+        self.page.get_by_label("Username").fill(username)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def log_in(self) -> None:
         """As the demo data's admin."""
@@ -91,8 +136,9 @@ class Scenes:
         """Everyone who is vouched in one country."""
         for who in REFUSED_LATER:
             self.basket.fail("subscribe", status=400, code=2, email=address(who))
+        meant = UserProfile.objects.filter(is_vouched=True, country=COUNTRIES[0])
         self.page.goto(f"/admin/people/userprofile/?is_vouched__exact=1&country={COUNTRIES[0]}")
-        select_all(self.page, MANY // 2 // len(COUNTRIES))
+        select_all(self.page, meant.count())
         self.page.get_by_label("Action:").select_option("subscribe_user_to_basket")
         yield "bulk-select", False
         choose_action(self.page, "subscribe_user_to_basket")

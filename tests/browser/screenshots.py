@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/admin.md: ``python -m tests.browser.screenshots``."""
+"""Makes the pictures of the docs: ``python -m tests.browser.screenshots``."""
 
 import os
 import sys
@@ -27,6 +27,7 @@ def main() -> int:
             **servers.environment,
             "BASKET_URL": basket.url,
             "BASKET_API_KEY": basket.api_key,
+            "BASKET_OPEN_NEWSLETTERS": "mozilla-foundation",
             **HASTE,
         }
         # Demo data are for development only, so this process is one of it.

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 def test_an_admin_logs_in_by_the_keyboard(page: Page, admin: User) -> None:
     admin.password = PBKDF2PasswordHasher().encode("a long password", "salt", 1000)
     admin.save()
-    page.goto("/")
+    page.goto("/admin/")
     expect(page).to_have_url(re.compile("/admin/login/"))
     assert_accessible(page)
 

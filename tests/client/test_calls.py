@@ -36,6 +36,7 @@ CALLS: dict[str, Callable[[], Any]] = {
     "subscribe": lambda: calls.subscribe(EMAIL, {"mozilla-phone"}, {}),
     "unsubscribe": lambda: calls.unsubscribe(TOKEN, {"mozilla-phone"}),
     "catalogue": calls.catalogue,
+    "recover": lambda: calls.recover(EMAIL),
 }
 by_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
@@ -142,11 +143,25 @@ def test_unsubscribe_without_an_address_leaves_the_address_as_it_is(basket: Sand
     assert basket.people[EMAIL].newsletters == frozenset()
 
 
+def test_recover_has_basket_mail_its_link(basket: SandboxServer) -> None:
+    basket.put_person(EMAIL)
+
+    sent = calls.recover(EMAIL)
+
+    assert sent
+    assert [(message.kind, message.email) for message in basket.messages] == [("recover", EMAIL)]
+
+
+def test_recover_tells_that_basket_knows_nobody(basket: SandboxServer) -> None:
+    assert not calls.recover(EMAIL)
+    assert basket.messages == []
+
+
 def test_catalogue_lists_newsletters_by_slug(basket: SandboxServer) -> None:
     assert {"mozilla-phone", "mozillians-nda"} <= calls.catalogue().keys()
 
 
-@pytest.mark.parametrize("endpoint", ["lookup", "subscribe", "unsubscribe"])
+@pytest.mark.parametrize("endpoint", ["lookup", "subscribe", "unsubscribe", "recover"])
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
@@ -184,7 +199,7 @@ def test_unknown_newsletter_is_an_error_of_its_own(basket: SandboxServer, call: 
 
 
 @pytest.mark.parametrize("kind", ["malformed", "drop", "html"])
-@pytest.mark.parametrize("endpoint", ["lookup", "subscribe", "unsubscribe"])
+@pytest.mark.parametrize("endpoint", ["lookup", "subscribe", "unsubscribe", "recover"])
 def test_broken_answer_means_later(basket: SandboxServer, endpoint: str, kind: str) -> None:
     basket.fail(endpoint, kind=kind, status=500)
 
@@ -192,7 +207,10 @@ def test_broken_answer_means_later(basket: SandboxServer, endpoint: str, kind: s
         CALLS[endpoint]()
 
 
-@by_call
+@pytest.mark.parametrize(
+    "call",
+    [call for name, call in CALLS.items() if name != "recover"],  # which reads the status only
+)
 @pytest.mark.parametrize(
     "content",
     [

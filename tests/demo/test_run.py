@@ -2,8 +2,11 @@
 
 import signal
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -20,15 +23,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def newsletters_at(sandbox: int, email: str) -> set[str]:
+def people_at(sandbox: int) -> dict[str, Any]:
+    """Everybody at the sandbox Basket, by address; nobody while it is not there yet."""
     basket = Steering(f"http://127.0.0.1:{sandbox}", "sandbox")
     try:
-        people = basket.ask("GET", "people", query={"email": email})["people"]
+        people = basket.ask("GET", "people")["people"]
     except OSError:
-        return set()  # it is not there yet
+        return {}
     finally:
         basket.close()
-    return set(people[0]["newsletters"]) if people else set()
+    return {person["email"]: person for person in people}
+
+
+def rows(folder: Path, query: str) -> set[Any]:
+    with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
+        return set(database.execute(query))
 
 
 def listens(port: int) -> bool:
@@ -43,9 +52,9 @@ def test_the_site_runs_with_demo_data_until_ctrl_c(tmp_path: Path) -> None:
     with program("project.run", tmp_path, **ports) as run:
         run.read_until("To end")
         end = time.monotonic() + 40
-        while not newsletters_at(sandbox, "member-01@example.com") and time.monotonic() < end:
+        while not people_at(sandbox) and time.monotonic() < end:
             time.sleep(0.2)
-        held = newsletters_at(sandbox, "member-01@example.com")
+        people = people_at(sandbox)
         while not listens(site) and time.monotonic() < end:
             time.sleep(0.2)
         page = requests.get(f"http://127.0.0.1:{site}/admin/login/", timeout=20)
@@ -54,9 +63,29 @@ def test_the_site_runs_with_demo_data_until_ctrl_c(tmp_path: Path) -> None:
         status = run.end()
         left = run.running
 
-    assert held == {"mozilla-phone", "mozillians-nda"}, run.said
+    held = {email: set(person["newsletters"]) for email, person in people.items()}
+    assert held["member-01@example.com"] == {"mozilla-phone", "mozillians-nda"}, run.said
+    assert held["shared@example.com"] == {"mozilla-phone"}
+    assert [held[f"member-{number:02}@example.com"] for number in (8, 9, 10)] == [set()] * 3
+    assert people["member-09@example.com"]["optout"]
+    assert not people["member-18@example.com"]["optin"]
+    assert not {"member-11@blocked.example.com", "member-12@example.com"} & held.keys()
     assert page.status_code == 200
-    assert f"http://127.0.0.1:{site}/admin/   log in as admin, password admin" in run.said
+    assert rows(tmp_path, "SELECT total, state FROM mozillians_basket_bulkrequest") == {
+        (3, "finished"),
+        (5, "finished"),
+    }
+    failed = "SELECT state, reason FROM mozillians_basket_bulkitem WHERE state <> 'done'"
+    assert rows(tmp_path, failed) == {("failed", "blocked domain"), ("skipped", "opted out")}
+    problems = "SELECT problem FROM mozillians_basket_contact WHERE problem <> ''"
+    assert rows(tmp_path, problems) == {("blocked domain",), ("unavailable",)}
+    for said in (
+        f"http://127.0.0.1:{site}/   sign in as member-01 to member-30, password member",
+        f"http://127.0.0.1:{site}/admin/   log in as admin, password admin",
+        f"http://127.0.0.1:{sandbox}/admin/   log in as admin, password sandbox",
+        f"http://127.0.0.1:{sandbox}/admin/basket_sandbox/fault/",
+    ):
+        assert said in run.said
     assert len(ran) > 4
     assert status == 0, run.said
     assert left == []
@@ -88,3 +117,21 @@ def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
     assert status == 1
     assert f"Port {port} is in use." in run.said
     assert f"make run SITE_PORT={port + 100}" in run.said
+
+
+def test_second_start_adds_nothing_and_leaves_the_switch_as_it_is(tmp_path: Path) -> None:
+    ports = {"SITE_PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
+    switch = "SELECT active FROM waffle_switch"
+
+    for active in (1, 0):
+        with program("project.run", tmp_path, **ports) as run:
+            run.read_until("To end")
+            run.interrupt(signal.SIGINT)
+            run.end()
+        assert rows(tmp_path, switch) == {(active,)}
+        with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database:
+            database.execute("UPDATE waffle_switch SET active = 0")
+            database.commit()
+
+    assert rows(tmp_path, "SELECT count(*) FROM people_userprofile") == {(32,)}
+    assert "Preparing" not in run.said

@@ -18,11 +18,32 @@ def test_there_are_members_of_every_kind_and_an_admin(settings: Any) -> None:
 
     call_command("demo_data", verbosity=0)
 
-    assert UserProfile.objects.filter(is_vouched=True).count() == 14
+    assert UserProfile.objects.filter(is_vouched=True).count() == 24
+    assert UserProfile.objects.filter(is_vouched=False).count() == 8  # seven, and the admin
     assert set(Membership.objects.values_list("status", flat=True)) == set(Membership.Status.values)
-    admin = authenticate(username="admin", password="admin")
-    assert isinstance(admin, User)
-    assert admin.is_superuser
+    assert set(UserProfile.objects.values_list("country", flat=True)) == {"", "BR", "DE", "IN"}
+    assert User.objects.filter(email="shared@example.com").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "is_superuser", "manages_groups"),
+    [
+        ("admin", "admin", True, True),
+        ("member-01", "member", False, False),
+        ("nda-manager", "member", False, True),
+    ],
+)
+def test_logins_that_make_run_prints_work(
+    settings: Any, name: str, password: str, is_superuser: bool, manages_groups: bool
+) -> None:
+    settings.DEBUG = True
+    call_command("demo_data", verbosity=0)
+
+    user = authenticate(username=name, password=password)
+
+    assert isinstance(user, User)
+    assert user.is_superuser == is_superuser
+    assert user.has_perm("groups.change_membership") == manages_groups
 
 
 def test_a_second_time_adds_nothing_and_undoes_nothing(settings: Any) -> None:
@@ -33,7 +54,7 @@ def test_a_second_time_adds_nothing_and_undoes_nothing(settings: Any) -> None:
 
     call_command("demo_data", verbosity=0)
 
-    assert UserProfile.objects.count() == 21
+    assert UserProfile.objects.count() == 32
     changed.refresh_from_db()
     assert not changed.is_vouched
 

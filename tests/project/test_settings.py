@@ -32,6 +32,79 @@ def test_production_without_a_secret_key_says_what_to_do() -> None:
     assert "SECRET_KEY is not set. Make one with" in said
 
 
+ENVIRONMENTS = {
+    "dev": {"BASKET_URL": ""},
+    "stage": {"SECRET_KEY": "for this test", "BASKET_URL": "https://basket.example.org"},
+    "prod": {"SECRET_KEY": "for this test", "BASKET_URL": ""},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("dev", "http://127.0.0.1:8001"),
+        ("stage", "https://basket.example.org"),
+        ("prod", "https://basket.mozilla.org"),
+    ],
+)
+def test_each_environment_has_its_own_basket(name: str, url: str) -> None:
+    said = python(
+        "from mozillians_basket.conf import conf; print(conf.URL)",
+        settings_module=f"project.settings.{name}",
+        **ENVIRONMENTS[name],
+    )
+
+    assert said == f"{url}\n"
+
+
+@pytest.mark.parametrize("url", ["", "https://basket.mozilla.org", "https://basket.mozilla.org/"])
+def test_staging_refuses_the_real_basket(url: str) -> None:
+    said = python(
+        "",
+        settings_module="project.settings.stage",
+        SECRET_KEY="for this test",
+        BASKET_URL=url,
+    )
+
+    assert "staging never talks to the real one" in said
+
+
+@pytest.mark.parametrize(("name", "is_on"), [("dev", True), ("stage", False), ("prod", False)])
+def test_switch_is_off_after_the_first_migrate_but_in_development(
+    tmp_path: Path, name: str, is_on: bool
+) -> None:
+    code = (
+        "from django.core.management import call_command; call_command('migrate', verbosity=0)\n"
+        "from mozillians_basket.client.switch import call_is_allowed, switch_is_on\n"
+        "print(switch_is_on(), call_is_allowed())"
+    )
+
+    said = python(
+        code,
+        settings_module=f"project.settings.{name}",
+        DATABASE_URL="",
+        PROJECT_VAR=str(tmp_path),
+        **ENVIRONMENTS[name],
+    )
+
+    assert said.endswith(f"{is_on} {is_on}\n")
+
+
+def test_site_and_sandbox_on_one_host_keep_their_cookies_apart() -> None:
+    code = (
+        "from django.conf import settings; "
+        "print(settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)"
+    )
+
+    names = [
+        set(python(code, settings_module=module).split())
+        for module in ("project.settings.dev", "mozillians_basket.sandbox.settings")
+    ]
+
+    assert names[0].isdisjoint(names[1])
+    assert all(len(each) == 2 for each in names)
+
+
 @pytest.mark.parametrize(
     ("cache_url", "waffle_cache"),
     [

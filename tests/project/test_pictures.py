@@ -1,0 +1,19 @@
+"""The docs show the pictures that there are."""
+
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+
+
+def test_every_picture_is_there_and_is_shown_once() -> None:
+    shown = [
+        picture
+        for page in DOCS.glob("*.md")
+        for picture in re.findall(r"!\[[^\]]+\]\((images/[\w-]+\.png)\)", page.read_text())
+    ]
+
+    pictures = {file.relative_to(DOCS).as_posix() for file in (DOCS / "images").iterdir()}
+
+    assert pictures
+    assert sorted(shown) == sorted(pictures)
