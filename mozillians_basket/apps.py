@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.core.checks import register
+from django.core.checks import Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.models.signals import post_migrate
@@ -32,10 +32,13 @@ class MozilliansBasketConfig(AppConfig):
                 '"app_label.Model", and put its app into INSTALLED_APPS.'
             ) from error
         from mozillians_basket import checks, receivers
+        from mozillians_basket.upkeep import doctor
 
         for check in checks.CHECKS:
             register(check)
-        if not list(checks.check_site(None)):
+        register(checks.check_tables, Tags.database)
+        register(doctor.check_basket, deploy=True)
+        if not any(message.is_serious() for message in checks.check_site(None)):
             receivers.connect_receivers()
         post_migrate.connect(_note_origin, sender=self)
 

@@ -3,22 +3,24 @@
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
+from celery import current_app
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.db.models import Model
 from waffle.utils import get_setting
 
 from mozillians_basket.conf import conf
 from mozillians_basket.dependencies import dependencies
-from mozillians_basket.models import alias
+from mozillians_basket.models import Status, alias
 from mozillians_basket.site import FIELDS, BasketSite, Policy, Trigger, get_site, site_path
 
 Messages = Iterator[CheckMessage]
@@ -48,20 +50,20 @@ NUMBERS = (
 
 
 def error(number: int, text: str, hint: str) -> CheckMessage:
-    """Make an error of this app, ``mozillians_basket.E001`` and so on."""
-    return Error(text, hint=hint, id=f"mozillians_basket.E{number:03}")
+    """Make an error of this app, ``mozillians_basket.E101`` and so on."""
+    return Error(text, hint=hint, id=f"mozillians_basket.E{number}")
 
 
 def caution(number: int, text: str, hint: str) -> CheckMessage:
-    """Make a warning of this app, ``mozillians_basket.W001`` and so on."""
-    return Caution(text, hint=hint, id=f"mozillians_basket.W{number:03}")
+    """Make a warning of this app, ``mozillians_basket.W101`` and so on."""
+    return Caution(text, hint=hint, id=f"mozillians_basket.W{number}")
 
 
 def check_site(app_configs: Any, **kwargs: Any) -> Messages:
     """Check that ``BASKET_SITE`` is set and fits the site's models."""
     if not conf.SITE:
         yield error(
-            2,
+            101,
             "BASKET_SITE is missing.",
             "Name your subclass of mozillians_basket.site.BasketSite, for example "
             'BASKET_SITE = "myproject.basket.Community".',
@@ -71,9 +73,9 @@ def check_site(app_configs: Any, **kwargs: Any) -> Messages:
         site = get_site()
     except ImportError as problem:
         hint = "Check the dotted path; what that module imports must be installed too."
-        yield error(3, f"BASKET_SITE = {conf.SITE!r} cannot be imported: {problem}", hint)
+        yield error(102, f"BASKET_SITE = {conf.SITE!r} cannot be imported: {problem}", hint)
     except ImproperlyConfigured as problem:
-        yield error(4, str(problem), "Let it name a class that inherits from BasketSite.")
+        yield error(103, str(problem), "Let it name a class that inherits from BasketSite.")
     else:
         yield from _check_paths(site)
         yield from _check_policies(site)
@@ -90,7 +92,7 @@ def _check_dependencies(site: BasketSite) -> Messages:
         return
     for part in unseen:
         yield caution(
-            3,
+            101,
             f"{conf.SITE}: no signal shows a change of {part}.",
             "The reconciler finds such changes. For a subquery, add a Trigger on its model.",
         )
@@ -99,7 +101,7 @@ def _check_dependencies(site: BasketSite) -> Messages:
 def _check_paths(site: BasketSite) -> Messages:
     if problem := _query_problem(site.member_model, site.email):
         yield error(
-            5,
+            104,
             f"{conf.SITE}.email = {site.email!r} leads nowhere: {problem}",
             f"Give the path from {conf.MEMBER_MODEL} to the address, for example 'user__email'.",
         )
@@ -108,7 +110,7 @@ def _check_paths(site: BasketSite) -> Messages:
         for field in site_path(site.member_model, site.email)
     ):
         yield error(
-            28,
+            105,
             f"{conf.SITE}.email = {site.email!r} leads to many addresses of one member.",
             "Give an expression that chooses one, for example a Subquery for the primary and "
             "verified address. Its model needs a trigger.",
@@ -119,7 +121,7 @@ def _check_paths(site: BasketSite) -> Messages:
             problem = _query_problem(site.member_model, what)
         if problem:
             yield error(
-                27,
+                106,
                 f"{conf.SITE}.fields[{name!r}] = {what!r} leads nowhere: {problem}",
                 f"Name one of {', '.join(FIELDS)}, and give the path from {conf.MEMBER_MODEL} "
                 "to its value, for example 'country', an expression, or a method of the site.",
@@ -141,20 +143,20 @@ def _check_policies(site: BasketSite) -> Messages:
     for policy in site.policies:
         if not isinstance(policy, Policy):
             yield error(  # type: ignore[unreachable]
-                6,
+                107,
                 f"{conf.SITE}.policies holds {policy!r}.",
                 "Put Policy(newsletter, Q(...)) there.",
             )
             continue
         if not SLUG.fullmatch(policy.newsletter):
             yield error(
-                7,
+                108,
                 f"The policy's newsletter {policy.newsletter!r} cannot be a newsletter in Basket.",
                 "Use the slug as /news/newsletters/ lists it: letters, digits, - and _.",
             )
         if policy.newsletter in seen:
             yield error(
-                8,
+                109,
                 f"Two policies of {conf.SITE} name {policy.newsletter!r}.",
                 "Join their conditions with | in one policy.",
             )
@@ -163,7 +165,7 @@ def _check_policies(site: BasketSite) -> Messages:
             str(site.member_model._base_manager.filter(policy.entitled).query)
         except (FieldError, ValueError, TypeError) as problem:
             yield error(
-                9,
+                110,
                 f"The policy for {policy.newsletter!r} does not fit {conf.MEMBER_MODEL}: {problem}",
                 "Write its condition as you would in that model's filter().",
             )
@@ -174,14 +176,14 @@ def _check_trigger(site: BasketSite, trigger: Trigger) -> Messages:
         model = apps.get_model(trigger.model)
     except (LookupError, ValueError):
         yield error(
-            10,
+            111,
             f"The trigger's model {trigger.model!r} is not installed.",
             'Name it as "app_label.Model", and put its app into INSTALLED_APPS.',
         )
         return
     if model._meta.auto_created:
         yield error(
-            11,
+            112,
             f"The trigger's model {trigger.model} is made by a ManyToManyField and sends no save.",
             "Give the field an explicit through model, and watch that.",
         )
@@ -192,7 +194,7 @@ def _check_trigger(site: BasketSite, trigger: Trigger) -> Messages:
         end, reason = None, f": {problem}"
     if end is None or not issubclass(end, site.member_model):
         yield error(
-            12,
+            113,
             f"{trigger.model}: {trigger.member!r} is no path to {conf.MEMBER_MODEL}{reason}.",
             "Give the path as you would in that model's filter().",
         )
@@ -201,29 +203,37 @@ def _check_trigger(site: BasketSite, trigger: Trigger) -> Messages:
             model._meta.get_field(name)
         except FieldDoesNotExist:
             yield error(
-                13,
+                114,
                 f"The trigger on {trigger.model} names a field {name!r} that is not there.",
                 f"It has: {', '.join(sorted(f.name for f in model._meta.concrete_fields))}.",
             )
 
 
 def check_newsletters(app_configs: Any, **kwargs: Any) -> Messages:
-    """Check that ``BASKET_NEWSLETTERS`` is a collection of slugs."""
-    names = getattr(settings, "BASKET_NEWSLETTERS", ())
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        yield error(
-            14,
-            f"BASKET_NEWSLETTERS is {type(names).__name__}, not a list of names.",
-            'Write BASKET_NEWSLETTERS = ["about-mozilla"].',
-        )
-        return
-    for name in names:
-        if not (isinstance(name, str) and SLUG.fullmatch(name)):
+    """Check the settings that name newsletters: two collections of slugs, and titles by slug."""
+    for setting in ("BASKET_NEWSLETTERS", "BASKET_OPEN_NEWSLETTERS"):
+        names = getattr(settings, setting, ())
+        if isinstance(names, str) or not isinstance(names, Iterable):
             yield error(
-                15,
-                f"{name!r} in BASKET_NEWSLETTERS cannot be a newsletter in Basket.",
-                "Use the slug as /news/newsletters/ lists it: letters, digits, - and _.",
+                201,
+                f"{setting} is {type(names).__name__}, not a list of names.",
+                f'Write {setting} = ["about-mozilla"].',
             )
+            continue
+        for name in names:
+            if not (isinstance(name, str) and SLUG.fullmatch(name)):
+                yield error(
+                    202,
+                    f"{name!r} in {setting} cannot be a newsletter in Basket.",
+                    "Use the slug as /news/newsletters/ lists it: letters, digits, - and _.",
+                )
+    titles = getattr(settings, "BASKET_NEWSLETTER_TITLES", {})
+    if not isinstance(titles, Mapping):
+        yield error(
+            203,
+            f"BASKET_NEWSLETTER_TITLES is {type(titles).__name__}, not a dict.",
+            'Write BASKET_NEWSLETTER_TITLES = {"about-mozilla": _("About Mozilla")}.',
+        )
 
 
 def check_connection(app_configs: Any, **kwargs: Any) -> Messages:
@@ -231,25 +241,25 @@ def check_connection(app_configs: Any, **kwargs: Any) -> Messages:
     parts = urlsplit(conf.URL)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         yield error(
-            16,
+            301,
             "BASKET_URL is missing." if not conf.URL else "BASKET_URL is no http(s) URL.",
             'Set it to Basket\'s base URL, for example "https://basket.mozilla.org".',
         )
     elif parts.scheme == "http" and not _is_this_machine(parts.hostname):
         yield error(
-            17,
+            302,
             "BASKET_URL is http: the API key and people's addresses would travel in the open.",
             "Use https. Only a sandbox on this machine may be asked over http.",
         )
     if parts.username or parts.password or parts.path.rstrip("/").endswith("/news"):
         yield error(
-            18,
+            303,
             "BASKET_URL holds more than the server.",
             "Leave out credentials and the /news path.",
         )
     if not conf.API_KEY:
         yield error(
-            19,
+            304,
             "BASKET_API_KEY is missing.",
             "Ask Basket's admins for a key that may look people up; keep it out of the code.",
         )
@@ -273,21 +283,21 @@ def check_numbers(app_configs: Any, **kwargs: Any) -> Messages:
             value = os.environ.get(name)
         if value is not None and not _is_positive(value, whole=whole):
             kind, sound = "a whole number" if whole else "a number", False
-            yield error(20, f"{name} = {value!r} is not {kind} above zero.", f"Give it in {unit}.")
+            yield error(401, f"{name} = {value!r} is not {kind} above zero.", f"Give it in {unit}.")
     if not sound:
         return
     rounds = -(-conf.SHARE_SIZE // conf.CONCURRENCY)
     shortest = 2 * rounds * conf.TIMEOUT  # a contact may take two lookups
     if shortest > conf.LEASE_SECONDS:
         yield error(
-            21,
+            402,
             f"BASKET_LEASE_SECONDS = {conf.LEASE_SECONDS:g} is shorter than the calls of a "
             f"share may take with BASKET_TIMEOUT = {conf.TIMEOUT:g}.",
             f"Set it to at least {shortest:g}, or make BASKET_SHARE_SIZE smaller.",
         )
     if conf.SHARE_SIZE % conf.CONCURRENCY:
         yield caution(
-            2,
+            401,
             f"BASKET_SHARE_SIZE = {conf.SHARE_SIZE} is no multiple of BASKET_CONCURRENCY = "
             f"{conf.CONCURRENCY}: threads idle at the end of each share.",
             f"Set it to {rounds * conf.CONCURRENCY}, for example.",
@@ -309,15 +319,15 @@ def check_flags(app_configs: Any, **kwargs: Any) -> Messages:
     for name in ("BASKET_OPTIN", "BASKET_TRIGGER_WELCOME"):
         value = getattr(settings, name, True)
         if not isinstance(value, bool):
-            yield error(22, f"{name} is {value!r}.", "Set it to True or False.")
+            yield error(403, f"{name} is {value!r}.", "Set it to True or False.")
     source = conf.SOURCE_URL
     if source and urlsplit(source).scheme not in {"http", "https"}:
         text = f"BASKET_SOURCE_URL = {source!r} is no http(s) URL."
-        yield error(23, text, "Give a whole URL.")
+        yield error(404, text, "Give a whole URL.")
     managers = getattr(settings, "BASKET_MANAGERS", ())
     if isinstance(managers, str) or not all("@" in str(address) for address in managers):
         text = "BASKET_MANAGERS is no list of addresses."
-        yield error(26, text, 'Write ["admin@example.org"].')
+        yield error(405, text, 'Write ["admin@example.org"].')
 
 
 def check_switch_cache(app_configs: Any, **kwargs: Any) -> Messages:
@@ -327,13 +337,13 @@ def check_switch_cache(app_configs: Any, **kwargs: Any) -> Messages:
     backend, timeout = str(cache.get("BACKEND", "")), cache.get("TIMEOUT", 300)
     if not backend:
         yield error(
-            24,
+            501,
             f"WAFFLE_CACHE_NAME = {name!r} is not in CACHES.",
             "Add that cache, or name one that is there.",
         )
     elif backend.endswith(".LocMemCache") and (timeout is None or timeout > 1):
         yield error(
-            25,
+            502,
             "Waffle keeps the switch in a cache of one process: a worker would not see in "
             "time that BASKET_SWITCH_ENABLED was turned.",
             'Give that cache "TIMEOUT": 1, or point WAFFLE_CACHE_NAME at a shared cache '
@@ -347,7 +357,7 @@ def check_sqlite(app_configs: Any, **kwargs: Any) -> Messages:
     options = connection.settings_dict.get("OPTIONS", {})
     if connection.vendor == "sqlite" and options.get("transaction_mode") != "IMMEDIATE":
         yield caution(
-            1,
+            601,
             'SQLite transactions are not IMMEDIATE: two workers will meet "database is locked".',
             'Set OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 20} in DATABASES.',
         )
@@ -357,14 +367,14 @@ def check_database(app_configs: Any, **kwargs: Any) -> Messages:
     """Check that time zones are used, and that the databases are ones the app can work with."""
     if not settings.USE_TZ:
         yield error(
-            29,
+            601,
             "USE_TZ is False: the app compares moments, and naive ones are ambiguous.",
             "Set USE_TZ = True.",
         )
     vendor = connections[alias()].vendor
     if vendor not in {"sqlite", "postgresql"}:
         yield error(
-            30,
+            602,
             f"The app's tables are in a database of the kind {vendor}, which is not supported.",
             "Use PostgreSQL or SQLite. On MySQL and MariaDB, conditional unique constraints "
             "are missing, and two workers may ask the same question twice.",
@@ -372,11 +382,77 @@ def check_database(app_configs: Any, **kwargs: Any) -> Messages:
     members = router.db_for_write(apps.get_model(conf.MEMBER_MODEL))
     if members != alias():
         yield error(
-            31,
+            603,
             f"The members are in the database {members!r}, the app's tables in {alias()!r}: a "
             "change and its note would not be one transaction.",
             "Let DATABASE_ROUTERS lead mozillians_basket to the members' database.",
         )
+    read_from = router.db_for_read(apps.get_model(conf.MEMBER_MODEL))
+    if read_from != members:
+        yield caution(
+            602,
+            f"Members are read from the database {read_from!r} and written to {members!r}.",
+            f"The app reads them from {members!r}, where no change is late. So must methods that "
+            "``fields`` names.",
+        )
+
+
+def check_tables(
+    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
+) -> Messages:
+    """
+    Compare this process with what the app's tables say: for ``check --database``.
+
+    Before the first ``migrate`` there is nothing to compare with.
+    """
+    if alias() not in (databases or ()):
+        return
+    try:
+        status = Status.objects.using(alias()).filter(pk=1).first()
+    except DatabaseError:
+        return
+    if status is None:
+        return
+    for noted, now, setting in (
+        (status.member_model, conf.MEMBER_MODEL, "BASKET_MEMBER_MODEL"),
+        (status.database, alias(), "DATABASE_ROUTERS"),
+    ):
+        if noted and noted.lower() != now.lower():
+            yield error(
+                604,
+                f"The app's tables were made for {noted}, but {setting} leads to {now}: nothing "
+                "is sent.",
+                "Set it back, or make the tables again as docs/installing.md says.",
+            )
+    if names := differing_settings(status):
+        yield caution(
+            603,
+            f"The worker that swept last has other values of {', '.join(names)}.",
+            "Give web processes, workers and beat the same settings, and restart them.",
+        )
+
+
+def settings_digests() -> dict[str, str]:
+    """Digest the settings on which web processes and workers must agree; it shows no value."""
+    values = {
+        "BASKET_SITE": conf.SITE,
+        "BASKET_MEMBER_MODEL": conf.MEMBER_MODEL,
+        "BASKET_URL": conf.URL,
+        "BASKET_API_KEY": conf.API_KEY,
+        "BASKET_SUPPRESSION_KEY": conf.SUPPRESSION_KEY,
+        "BASKET_QUEUE": conf.QUEUE,
+        "the newsletters": sorted(get_site().newsletters),
+        "Celery's broker": current_app.conf.broker_url,
+    }
+    return {name: sha256(repr(value).encode()).hexdigest()[:12] for name, value in values.items()}
+
+
+def differing_settings(status: Status) -> list[str]:
+    """Name the settings of this process that differ from those of the worker that swept last."""
+    noted = status.worker_settings
+    return [
+        name for name, digest in settings_digests().items() if noted.get(name, digest) != digest
+    ]
 
 
 CHECKS = (

@@ -19,7 +19,7 @@ from mozillians_basket.redaction import redacted, silencing_receivers
 from mozillians_basket.signals import SIGNALS, Announcement
 from mozillians_basket.site import get_site
 from mozillians_basket.sync import Step
-from mozillians_basket.upkeep import approvals, retention, verification
+from mozillians_basket.upkeep import approvals, doctor, retention, verification
 from mozillians_basket.upkeep import reconcile as reconciliation
 
 NAME = "mozillians_basket.tasks"
@@ -205,6 +205,7 @@ def sweep() -> None:
     The sweep needs no message from a signal. Two sweeps at once are harmless.
     """
     Status.note("swept_at")
+    doctor.note_settings()
     approvals.tell_admins_of_questions()
     if not switch_is_on():
         return

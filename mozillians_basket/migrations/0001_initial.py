@@ -192,6 +192,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("database", models.CharField(blank=True, max_length=100, verbose_name="database")),
+                (
+                    "worker_settings",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Digests of the settings of the worker that swept last.",
+                        verbose_name="settings of the worker",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "overview",

@@ -77,6 +77,12 @@ class Status(models.Model):
         _("member model"), max_length=200, blank=True, help_text=_("What the tables were made for.")
     )
     database = models.CharField(_("database"), max_length=100, blank=True)
+    worker_settings = models.JSONField(
+        _("settings of the worker"),
+        default=dict,
+        blank=True,
+        help_text=_("Digests of the settings of the worker that swept last."),
+    )
 
     class Meta:
         verbose_name = _("overview")

@@ -1,5 +1,6 @@
 """Examine all parts that must work for a change to reach Basket."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from celery import current_app
-from django.core.checks import ERROR
+from django.core.checks import ERROR, CheckMessage
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -23,8 +24,13 @@ from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals
 
+logger = logging.getLogger("mozillians_basket")
+
 #: An address that nobody has, to try the key with.
 NOBODY = "basket-doctor@example.com"
+
+#: What the check for deployment advises.
+HINT = "manage.py basket_doctor examines this, and all else that a change needs."
 
 #: Work that has waited longer than this is a sign that something is stuck.
 LONG_WAIT = timedelta(minutes=10)
@@ -155,6 +161,19 @@ def examine_basket() -> Iterator[Finding]:
             yield ok("newsletter", f"{slug} is active{''.join(f', {kind}' for kind in kinds)}.")
 
 
+def check_basket(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    """Ask Basket for its catalogue, for ``check --deploy``; not while the switch is off."""
+    try:
+        found = list(examine_basket())
+    except DatabaseError:
+        found = [warning("basket", "Not asked, as the switch cannot be read.")]
+    for each in found:
+        if each.level is Level.FAILURE:
+            yield checks.error(305, f"{each.subject}: {each.text}", HINT)
+        elif each.level is Level.WARNING:
+            yield checks.caution(301, f"{each.subject}: {each.text}", HINT)
+
+
 def examine_broker() -> Iterator[Finding]:
     """Find out whether the broker takes connections."""
     try:
@@ -179,6 +198,21 @@ def examine_workers() -> Iterator[Finding]:
         )
     else:
         yield ok("worker and beat", f"The sweeper ran {ago(swept)}.")
+    if names := checks.differing_settings(Status.read()):
+        yield warning("worker", f"It has other settings than this process: {', '.join(names)}.")
+
+
+def note_settings() -> None:
+    """Note a worker's settings, and log it if the worker that swept before had others."""
+    status = Status.read()
+    if names := checks.differing_settings(status):
+        logger.warning(
+            "Settings differ from those of the worker that swept last: %s. Give all processes "
+            "the same ones.",
+            ", ".join(names),
+        )
+    if (digests := checks.settings_digests()) != status.worker_settings:
+        Status.objects.using(alias()).filter(pk=1).update(worker_settings=digests)
 
 
 def _sweep_entry() -> dict[str, Any]:

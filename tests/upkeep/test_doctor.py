@@ -133,7 +133,7 @@ def other_database(settings: Any, basket: SandboxServer) -> None:
         (wrong_key, "BASKET_API_KEY is not accepted"),
         (wrong_path, "BASKET_URL does not lead to Basket's API"),
         (nobody_there, "It cannot be reached"),
-        (wrong_setting, "mozillians_basket.E003"),
+        (wrong_setting, "mozillians_basket.E102"),
         (unknown_newsletter, "Basket does not know not-in-the-catalogue"),
         (paused_newsletter, "mozilla-phone is paused"),
         (no_sweep, "no worker, or no beat, runs"),
@@ -155,6 +155,21 @@ def test_failure_names_what_keeps_changes_from_basket(
     assert code == 2
     assert expected in text
     assert "wrong-and-secret" not in text
+
+
+def test_worker_with_other_settings_is_named(
+    well: SandboxServer, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.BASKET_SUPPRESSION_KEY = "another-and-secret"
+
+    code, text = doctor()
+    tasks.sweep()
+
+    assert code == 1
+    assert "other settings than this process: BASKET_SUPPRESSION_KEY." in text
+    assert "worker that swept last: BASKET_SUPPRESSION_KEY." in caplog.text
+    assert "another-and-secret" not in f"{text}{caplog.text}{Status.read().worker_settings}"
+    assert doctor()[0] == 0
 
 
 def test_answered_question_is_no_failure(well: SandboxServer) -> None:
