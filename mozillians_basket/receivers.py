@@ -1,7 +1,7 @@
 """Receivers of the site's signals, which write touches. They decide nothing."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -129,11 +129,16 @@ def touch_saved(
     former: dict[str, Any] = {} if created else {name: before.get(name) for name in changed}
     tell = bool(created or changed or not watch.names)
     email = former.get(watch.email, "")
-    if watch.key is not None and watch.direct:
-        _touch(watch, cause, tell=tell, member_id=now.get(watch.key.attname), email=email)
-        _touch(watch, cause, tell=tell, member_id=former.get(watch.key.attname))
+    moved_from = former.get(watch.key.attname) if watch.key is not None else None
+    if watch.key is not None and watch.direct and watch.key.attname in now:  # it is not deferred
+        _touch(watch, cause, tell=tell, member_id=now[watch.key.attname], email=email)
+        _touch(watch, cause, tell=tell, member_id=moved_from)
     elif watch.path:
         _touch(watch, cause, tell=tell, source_key=instance.pk, email=email)
+        if watch.key is not None:  # the members behind the row that it pointed to before
+            rest = watch.path.partition(LOOKUP_SEP)[2]
+            before_that = replace(watch, model=watch.key.related_model, path=rest)
+            _touch(before_that, cause, tell=tell, source_key=moved_from)
     else:
         _touch(watch, cause, tell=tell, member_id=instance.pk, email=email)
     remember_values(watch=watch, instance=instance)

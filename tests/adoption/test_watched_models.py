@@ -62,6 +62,11 @@ class Seat(models.Model):
     member = models.ForeignKey(Member, on_delete=models.CASCADE)
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE)
     role = models.CharField(max_length=20, default="chair")
+
+
+class Medal(models.Model):
+    name = models.CharField(max_length=20)
+    seat = models.ForeignKey(Seat, null=True, on_delete=models.SET_NULL)
 """
 
 BASKET = """
@@ -77,6 +82,7 @@ class Community(BasketSite):
         Policy("group", Q(groups__name="nda")),
         Policy("guild", Q(guilds__name="smiths")),
         Policy("chair", Q(seat__role="chair")),
+        Policy("medal", Q(seat__medal__name="gold")),
         Policy("company", Q(company__name="acme")),
         Policy("any-group", Q(groups__isnull=False)),
         Policy("club", Q(home__clubs__name="chess")),
@@ -93,7 +99,9 @@ BASKET_MEMBER_MODEL = "members.Member"
 CHANGES = """
 import json
 from django.contrib.auth.models import Group
-from members.models import Club, Company, Guild, Home, Member, Person, Seat, Staff, Team, Veteran
+from members.models import (
+    Club, Company, Guild, Home, Medal, Member, Person, Seat, Staff, Team, Veteran
+)
 from community.basket import Community
 from mozillians_basket import dispatch
 from mozillians_basket.ledger import touches
@@ -151,6 +159,12 @@ check("group deleted", lambda: nda.delete())
 check("seat by add()", lambda: smiths.members.add(ben))
 check("seat saved", lambda: Seat.objects.create(guild=smiths, member=ana.member_ptr))
 check("seat changed", lambda: saved(Seat.objects.get(member=ana), role="guest"))
+deferred = Seat.objects.only("role").get(member=ana)
+check("seat of an unread member changed", lambda: saved(deferred, role="chair"))
+gold = Medal(name="gold", seat=Seat.objects.get(member=ana))
+check("medal given", lambda: gold.save())
+check("medal passed on", lambda: saved(gold, seat=Seat.objects.get(member=ben)))
+check("medal taken away", lambda: saved(gold, seat=None))
 check("seats cleared", lambda: smiths.members.clear())
 check("seat by set()", lambda: ben.guilds.set([smiths]))
 check("guild deleted", lambda: smiths.delete())
