@@ -77,6 +77,10 @@ def _look_up(
     found = _call(calls.look_up, {contact.pk: (contact.email,) for contact in contacts}, status)
     nobody = [contact for contact in contacts if contact.token and found[contact.pk] is None]
     by_token = _call(calls.look_up_token, _tokens(nobody), status) if nobody else {}
+    for contact in nobody:  # a person who came back between the two calls has the address again
+        person = by_token.get(contact.pk)
+        if isinstance(person, Person) and contact_key(person.email) == contact.key:
+            found[contact.pk] = by_token.pop(contact.pk)
     results = found | {pk: r for pk, r in by_token.items() if isinstance(r, BasketError)}
     status = breaker.note("lookup", results, status)
     elsewhere = _with_members_elsewhere(by_token) if by_token else set()

@@ -89,6 +89,7 @@ class Meaning(Enum):
     UNANSWERED = auto()  # not shown, wanted, and a subscribe call is unanswered
     QUEUED = auto()  # not shown, but a subscribe call may still be in Basket's queue
     RENAMED = auto()  # nobody has the address, but somebody has the token
+    OUTDATED = auto()  # not shown though Basket had it, and the loss has ended since the lookup
     MISSING = auto()  # the person is there, or back, without it, though Basket had it
     LOST = auto()  # nobody is there, neither by address nor by token, though Basket had it
     LACKING = auto()  # not shown and wanted
@@ -97,7 +98,7 @@ class Meaning(Enum):
 
 def ask_by_token(contact: Contact, subscriptions: Iterable[Subscription]) -> bool:
     """Whether the token must be looked up too, where the address shows nobody."""
-    known = any(held(row) for row in subscriptions)
+    known = any(row.confirmed_at for row in subscriptions)
     return bool(contact.token) and (known or contact.renamed_at is not None)
 
 
@@ -130,8 +131,10 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
             return Meaning.ABSENT
         if not found:
             return Meaning.LACKING
-    back = row.state == State.LOST and row.seen_at is not None and person is not None
+    back = row.state == State.LOST and row.seen_at is not None and found is not None
     if (held(row) and row.state != State.OPTED_OUT) or back:
+        if rows.closed_since(newsletter, lookup.began_at):
+            return Meaning.OUTDATED
         doubts = rows.confirmed_during(row)
         if despite or (doubts and all(asked.closed_at for asked in doubts)):
             return Meaning.LACKING
@@ -210,6 +213,8 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
             if unseen(row):  # the call may still be in Basket's queue
                 row.requested_at = row.confirmed_at
             _gone(row)
+        case Meaning.OUTDATED:
+            touch(contact, rows.now)
         case Meaning.MISSING:
             if row.state == State.LOST:
                 row.state, row.missing_at = State.SUBSCRIBED, None
@@ -219,6 +224,8 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.state, row.missing_at = State.LOST, at
         case Meaning.LACKING:
             row.requested_at = None
+            if row.state == State.LOST:
+                row.state = State.UNKNOWN
             if row.missing_at and (held(row) or not rows.question(row.newsletter)):
                 row.missing_at = None
             _gone(row)
@@ -248,7 +255,7 @@ def _show(row: Subscription, at: datetime) -> None:
     if row.state == State.REFUSED and not row.confirmed_at:  # what was refused was a subscribe
         row.state, row.error_code = State.SUBSCRIBED, ""
     if row.state not in {State.OPTED_OUT, State.REFUSED}:
-        row.state, row.missing_at = State.SUBSCRIBED, None
+        row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, None, None
     row.confirmed_at, row.seen_at, row.requested_at = row.confirmed_at or at, at, None
 
 
@@ -264,7 +271,7 @@ def _gone(row: Subscription) -> None:
     if row.state != State.LOST:
         row.confirmed_at = row.seen_at = None
     if row.state in {State.UNKNOWN, State.SUBSCRIBED}:
-        row.state = State.UNSUBSCRIBED
+        row.state, row.opted_out_at = State.UNSUBSCRIBED, None
     row.decided = row.decided and row.requested_at is not None
 
 
@@ -389,7 +396,7 @@ def end_subscribe(
             if answer.kind == Kind.DONE:
                 contact.renamed_at = None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
-                row.state, row.error_code = State.SUBSCRIBED, ""
+                row.state, row.error_code, row.opted_out_at = State.SUBSCRIBED, "", None
                 _end_orders(rows, contact, row.newsletter)
             elif answer.kind == Kind.REFUSED:
                 row.state, row.error_code = State.REFUSED, answer.code

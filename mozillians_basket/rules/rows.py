@@ -188,6 +188,11 @@ class Rows:
         about = [question for question in self.questions if question.newsletter == newsletter]
         return next((question for question in about if not question.closed_at), None)
 
+    def closed_since(self, newsletter: str, moment: datetime) -> bool:
+        """Whether a question about a newsletter was closed then or later."""
+        about = [question for question in self.questions if question.newsletter == newsletter]
+        return any(after(question.closed_at, moment) for question in about)
+
     def confirmed_during(self, row: Subscription) -> list[Question]:
         """
         List the questions that were open when a subscription was confirmed.

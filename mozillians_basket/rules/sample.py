@@ -85,7 +85,7 @@ def sample(rows: Rows, newsletter: str) -> Sample | None:
     if not undecided:
         return None
     since = undecided[0].missing_at
-    gone = [row for row in mine if after(row.missing_at, since) and row.state != State.OPTED_OUT]
+    gone = [row for row in mine if after(row.missing_at, since) and _may_be_lost(row)]
     others = [row for row in mine if held(row) and not missing(row)]
     seen = [row for row in others if after(row.seen_at, since)]
     usable = [row for row in others if not rows.contacts[row.contact_id].parked]
@@ -190,14 +190,19 @@ def opt_out_missing(
 
 
 def reopen(rows: Rows, question: Question, contact_ids: Collection[int] | None = None) -> Rows:
-    """Make the opt-outs undecided again that samples inferred in the day before a question."""
+    """
+    Make the opt-outs undecided again that samples inferred in the day before a question.
+
+    They keep ``opted_out_at`` until a lookup shows them: most were real, and would
+    look like a new loss when they are found missing together after the question.
+    """
     rows, since = rows.copy(), question.since - rows.settings.reopened
     for row in _among(rows.of(question.newsletter), contact_ids):
         moment = row.missing_at
         if row.state == State.OPTED_OUT and after(moment, since):
             contact = rows.contacts[row.contact_id]
             end_mailbox_veto(rows, contact, question.newsletter)
-            row.state, row.missing_at = State.SUBSCRIBED, moment
+            row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, moment, moment
             row.confirmed_at = row.seen_at = moment
             touch(contact, rows.now)
     return rows
@@ -244,16 +249,21 @@ def verify_rank(rows: Rows, row: Subscription) -> int | None:
     return 2 if opted_out or row.state == State.OPTED_OUT else None
 
 
-def _found_missing(rows: Rows, question: Question) -> list[Subscription]:
-    """List the subscriptions that lookups have missed since a question began."""
-    found = (row for row in rows.of(question.newsletter) if row.state != State.OPTED_OUT)
-    return [row for row in found if after(row.missing_at, question.since)]
-
-
 def _missing_since(rows: Rows, question: Question) -> list[Subscription]:
     """Find what a question is about: missing since it began, or reopened with it."""
     found = (row for row in rows.of(question.newsletter) if row.state != State.OPTED_OUT)
     return [row for row in found if missing(row) or after(row.missing_at, question.since)]
+
+
+def _found_missing(rows: Rows, question: Question) -> list[Subscription]:
+    """List those of them that lookups have missed since it began, and that may be lost."""
+    found = (row for row in rows.of(question.newsletter) if _may_be_lost(row))
+    return [row for row in found if after(row.missing_at, question.since)]
+
+
+def _may_be_lost(row: Subscription) -> bool:
+    """Whether a missing subscription counts as lost: not if it was taken for an opt-out before."""
+    return row.state != State.OPTED_OUT and row.opted_out_at is None
 
 
 def _never_seen(rows: Rows, question: Question) -> list[Subscription]:
@@ -268,7 +278,7 @@ def _never_seen(rows: Rows, question: Question) -> list[Subscription]:
 
 def _subscribe_again(rows: Rows, row: Subscription) -> None:
     """Forget that Basket had it, so that it is subscribed again if it is wanted."""
-    row.state = State.UNKNOWN
+    row.state, row.opted_out_at = State.UNKNOWN, None
     row.confirmed_at = row.seen_at = row.missing_at = row.requested_at = None
 
 

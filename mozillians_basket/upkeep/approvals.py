@@ -207,7 +207,8 @@ def follow(approval: Approval) -> None:
     """Count the missing of an open question; close it when lookups show most of them again."""
     _reopen(approval)  # a worker may have died before it finished this
     question = question_of(approval)
-    number, found_missing = about(question).count(), _found_missing(question).count()
+    number = about(question).count()
+    found_missing = missing_since(approval.newsletter, approval.since).count()
     unanswered = _open(Kind.LOSS).filter(pk=approval.pk)
     if number > approval.number:
         unanswered.update(number=number)
@@ -276,12 +277,13 @@ def unseen() -> "QuerySet[Subscription]":
 
 def about(question: Question) -> "QuerySet[Subscription]":
     """Return the subscriptions of a question: ``rules.sample._missing_since``."""
-    return missing_undecided(question.newsletter) | _found_missing(question)
-
-
-def _found_missing(question: Question) -> "QuerySet[Subscription]":
-    """Return what lookups missed since a question began: ``rules.sample._found_missing``."""
     since = subscriptions(question.newsletter).filter(missing_at__gte=question.since)
+    return missing_undecided(question.newsletter) | since.exclude(state=State.OPTED_OUT)
+
+
+def missing_since(newsletter: str, moment: datetime) -> "QuerySet[Subscription]":
+    """Return what lookups missed since then, and may be lost: ``rules.sample._may_be_lost``."""
+    since = subscriptions(newsletter).filter(missing_at__gte=moment, opted_out_at=None)
     return since.exclude(state=State.OPTED_OUT)
 
 

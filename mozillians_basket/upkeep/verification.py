@@ -30,6 +30,7 @@ from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals
 from mozillians_basket.upkeep.approvals import (
     in_batches,
+    missing_since,
     missing_undecided,
     read_contacts,
     subscriptions,
@@ -195,7 +196,7 @@ def sample(newsletter: str, now: datetime) -> Sample | None:
     # A subscription seen since then has a contact looked up since then, and that column has
     # an index.
     seen = others.filter(contact__looked_up_at__gte=since, seen_at__gte=since).count()
-    gone = mine.filter(missing_at__gte=since).exclude(state=State.OPTED_OUT).count()
+    gone = missing_since(newsletter, since).count()
     near = [contacts[pk] for pk in chosen if pk in contacts]
     return control_sample(settings, since, near, seen=seen, gone=gone)
 

@@ -1,10 +1,12 @@
 """The world that the stories play in."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from tests.rules.world import PHONE, World
+from tests.rules.stories import crowd_of
+from tests.rules.world import World
 
 
 @pytest.fixture
@@ -17,14 +19,4 @@ def world() -> World:
 def crowd(world: World) -> Callable[[int], list[str]]:
     """Give so many vouched members their newsletter, seen by a lookup two hours ago."""
 
-    def make(size: int) -> list[str]:
-        emails = [f"crowd{number}@example.com" for number in range(size)]
-        for number, email in enumerate(emails):
-            world.join(f"crowd{number}", email, PHONE)
-        world.run(60)
-        world.verify()
-        world.run(60)
-        world.wait(hours=2)
-        return emails
-
-    return make
+    return partial(crowd_of, world)

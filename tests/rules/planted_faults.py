@@ -116,6 +116,96 @@ FAULTS = (
         "if too_many and",
         "if False and",
     ),
+    Fault(
+        "the sample is not looked up before anything is concluded",
+        "sample",
+        "return Verdict.LOOK_UP if found.look_up else",
+        "return",
+    ),
+    Fault(
+        "a lookup from before the end of a loss is concluded from",
+        "answers",
+        "if rows.closed_since(newsletter, lookup.began_at):",
+        "if False:",
+    ),
+    Fault(
+        "opt-outs of the day before a loss stay",
+        "sample",
+        "rows = reopen(rows, question)",
+        "pass",
+    ),
+    Fault(
+        "opt-outs that a question reopened look like another loss",
+        "sample",
+        "row.state != State.OPTED_OUT and row.opted_out_at is None",
+        "row.state != State.OPTED_OUT",
+    ),
+    Fault(
+        "a person who is back without a newsletter stays lost",
+        "answers",
+        "row.state == State.LOST and row.seen_at is not None and found is not None",
+        "False",
+    ),
+    Fault(
+        "a subscription that is lost while undecided belongs to no question",
+        "answers",
+        "row.state, row.missing_at = State.LOST, at",
+        "row.state, row.missing_at = State.LOST, row.missing_at or at",
+    ),
+    Fault(
+        "policies may remove any number within an hour",
+        "brake",
+        "not self.on and self.removed + more <= limit",
+        "not self.on",
+    ),
+    Fault(
+        "a brake that is on lets a few more go",
+        "brake",
+        "not self.on and self",
+        "self",
+    ),
+    Fault(
+        "the brake does not see deleted members and emptied addresses",
+        "evaluate",
+        "losses = rows.settings.newsletters if goes else flips",
+        "losses = set() if goes else flips",
+    ),
+    Fault(
+        "the brake does not see policies that end",
+        "evaluate",
+        "losses = rows.settings.newsletters if goes else flips",
+        "losses = rows.settings.newsletters if goes else set()",
+    ),
+    Fault(
+        "the brake does not see the clearing of what nobody decided on",
+        "brake",
+        "cleared = goes and not",
+        "cleared = False and not",
+    ),
+    Fault(
+        "a removal that is held back is applied",
+        "evaluate",
+        "if name not in kept and outcome != ",
+        "if outcome != ",
+    ),
+    Fault(
+        "a member whose removal is held back leaves their address",
+        "evaluate",
+        "if not (kept and goes):",
+        "if True:",
+    ),
+    Fault(
+        "an approval is a new decision",
+        "evaluate",
+        "since = decision.held_back_at if (member.id, name) in approved else None",
+        "since = None",
+    ),
+    Fault(
+        "a brake leaves its mark on members who are entitled again",
+        "evaluate",
+        "if kept or member.held_back_at:",
+        "if kept:",
+    ),
 )
 
 

@@ -1,7 +1,7 @@
 """What the stories share."""
 
 from mozillians_basket.rules.rows import State
-from tests.rules.world import World
+from tests.rules.world import PHONE, World
 
 ANA, NEW, THIRD = "ana@example.com", "ana@new.example.com", "ana@third.example.com"
 BEN = "ben@example.com"
@@ -13,6 +13,17 @@ def joined(world: World, *members: tuple[str, ...]) -> None:
         world.join(key, email, *newsletters)
     look(world)
     look(world)
+
+
+def crowd_of(world: World, size: int) -> list[str]:
+    """Give so many vouched members their newsletter, seen by a lookup two hours ago."""
+    emails = [f"crowd{number}@example.com" for number in range(size)]
+    for number, email in enumerate(emails):
+        world.join(f"crowd{number}", email, PHONE)
+    look(world)
+    look(world)
+    world.wait(hours=2)
+    return emails
 
 
 def look(world: World, *emails: str) -> None:

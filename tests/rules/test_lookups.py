@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mozillians_basket.rules.answers import Lookup, Meaning, Person, meaning
+from mozillians_basket.rules.answers import Lookup, Meaning, Person, apply_lookups, meaning
 from mozillians_basket.rules.plan import plan
 from mozillians_basket.rules.rows import Question, State
 from mozillians_basket.rules.sample import verify_rank
@@ -101,6 +101,7 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=True, **SEEN), None, None, Meaning.LOST),
         (table(wanted=True, **LOST), WITHOUT, None, Meaning.MISSING),
         (table(wanted=True, **LOST | {"seen_at": None}), WITHOUT, None, Meaning.ABSENT),
+        (table(wanted=True, **LOST), None, WITHOUT, Meaning.RENAMED),
         (table(wanted=True, **LOST), SHOWN, None, Meaning.WANTED),
         # wanted, not confirmed, not refused; not subscribed
         (table(wanted=True), None, None, Meaning.LACKING),
@@ -439,6 +440,33 @@ def test_opt_out_made_before_a_loss_is_found_when_the_people_are_back(world: Wor
     assert world.subscription(ANA, PHONE).state == State.OPTED_OUT
     assert opt_outs(world) == 1
     assert world.basket.has(ANA) == set()
+
+
+def test_lost_newsletter_that_a_wrong_basket_had_confirmed_is_subscribed_again() -> None:
+    world = table(wanted=True, **LOST, missing_at=ago(20))
+    world.rows.questions = [Question(PHONE, ago(40), 5, closed_at=ago(24))]
+    world.basket.own_subscribe(ANA, FOREIGN)
+    world.contact(ANA).token = world.basket.people[0].token
+
+    look(world)
+
+    assert world.basket.has(ANA) == {FOREIGN, PHONE}
+
+
+@pytest.mark.parametrize("person", [WITHOUT, None])
+@pytest.mark.parametrize(("began", "outdated"), [(2, True), (0.5, False)])
+def test_lookup_from_before_the_end_of_a_loss_concludes_nothing_and_is_repeated(
+    person: Person | None, began: float, outdated: bool
+) -> None:
+    world = table(wanted=True, **SEEN)
+    world.rows.questions = [Question(PHONE, ago(3), 5, closed_at=ago(1))]
+    world.contact(ANA).touched_at = None
+
+    rows = apply_lookups(world.rows, {world.contact(ANA).id: Lookup(ago(began), person)})
+
+    [row], contact = rows.of(PHONE), rows.contacts[world.contact(ANA).id]
+    assert (row.missing_at is None) == outdated
+    assert (contact.touched_at is not None) == outdated
 
 
 @pytest.mark.parametrize("word", ["order", "opt in", "retry"])

@@ -4,9 +4,11 @@ import copy
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mozillians_basket.rules.rows import State
-from tests.rules.stories import joined, look, opt_outs
+from mozillians_basket.rules.rows import Settings, State
+from tests.rules.stories import crowd_of, joined, look, opt_outs
 from tests.rules.world import EXTRA, NDA, PHONE, World
 
 Crowd = Callable[[int], list[str]]
@@ -202,17 +204,18 @@ def test_question_closes_by_itself_when_lookups_show_them_again(
     assert most == 0
 
 
+@pytest.mark.parametrize("number", [4, 30])
 def test_question_closes_by_itself_beside_real_opt_outs_of_the_day_before(
-    world: World, crowd: Crowd
+    world: World, crowd: Crowd, number: int
 ) -> None:
-    emails = crowd(50)
-    for email in emails[:4]:
+    emails = crowd(120)
+    for email in emails[:number]:
         world.basket.own_unsubscribe(email, PHONE)
         world.verify(email)
         world.run(200)
-    assert opt_outs(world) == 4
+    assert opt_outs(world) == number
     backup = copy.deepcopy(world.basket.people)
-    world.basket.lose_newsletter(PHONE, *emails[4:20])
+    world.basket.lose_newsletter(PHONE)
     look(world)
     world.run(60)
     asked = world.rows.question(PHONE)
@@ -225,7 +228,45 @@ def test_question_closes_by_itself_beside_real_opt_outs_of_the_day_before(
     assert world.rows.question(PHONE) is None
     world.verify()
     world.run(600)
-    assert opt_outs(world) == 4
+    assert opt_outs(world) == number
+    assert len(world.rows.questions) == 1
+
+
+def test_loss_after_a_question_that_closed_by_itself_is_asked_about(
+    world: World, crowd: Crowd
+) -> None:
+    crowd(120)
+    backup = copy.deepcopy(world.basket.people)
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    world.basket.people = copy.deepcopy(backup)
+    look(world)
+    world.run(7200)
+    assert world.rows.question(PHONE) is None
+
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+
+    assert world.rows.question(PHONE) is not None
+    assert opt_outs(world) == 0
+
+
+def test_opt_out_that_a_question_reopened_is_restored_also_if_the_person_is_gone(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(60)
+    world.basket.own_unsubscribe(emails[0], PHONE)
+    world.verify(emails[0])
+    world.run(200)
+    assert opt_outs(world) == 1
+
+    world.basket.lose_people()
+    look(world)
+    look(world)
+    world.answer(PHONE, lost=True)
+    world.settle()
+
+    assert all(world.basket.has(email) == {PHONE} for email in emails)
 
 
 def test_order_made_while_the_question_was_open_is_carried_out_when_it_closes(
@@ -272,3 +313,68 @@ def test_question_about_one_newsletter_leaves_another_alone(world: World, crowd:
     world.run(120)
 
     assert world.basket.has("ana@example.com") == set()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    opted_out=st.sets(st.integers(0, 19), max_size=2),
+    found=st.sets(st.integers(0, 19)),
+    ordered=st.integers(2, 19),
+    seconds=st.sampled_from([0, 60, 4000]),
+)
+def test_opt_outs_just_before_everybody_vanished_are_found_when_they_are_back(
+    opted_out: set[int], found: set[int], ordered: int, seconds: int
+) -> None:
+    world = World(Settings(newsletters=frozenset({PHONE, NDA, EXTRA}), sample_size=20))
+    emails = crowd_of(world, 20)
+    for number in opted_out:
+        world.basket.own_unsubscribe(emails[number], PHONE)
+    backup, world.basket.people = world.basket.people, []
+    for number in sorted(found):  # with and without a question to admins
+        world.verify(emails[number])
+        world.run(seconds)
+    if ordered not in opted_out:  # the order's call makes another person for a while
+        world.order(f"crowd{ordered}", NDA)
+        world.run(seconds)
+
+    world.basket.people = backup
+    world.settle()
+
+    states = {email: world.subscription(email, PHONE).state for email in emails}
+    assert world.rows.question(PHONE) is None
+    assert {email for email in emails if states[email] == State.OPTED_OUT} == {
+        emails[number] for number in opted_out
+    }
+    assert State.LOST not in states.values()
+    assert all((PHONE in world.basket.has(e)) == (states[e] == State.SUBSCRIBED) for e in emails)
+
+
+def test_person_who_renamed_themselves_just_before_everybody_vanished_is_found(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(40)
+    world.basket.rename(emails[0], "elsewhere@example.com")
+    backup = copy.deepcopy(world.basket.people)
+    world.basket.lose_people()
+    look(world)
+
+    world.basket.people = backup
+    world.settle()
+
+    assert world.contact(emails[0]).renamed_at is not None
+    assert world.subscription(emails[0], PHONE).state == State.OPTED_OUT
+
+
+def test_subscription_lost_with_its_person_stays_lost_when_another_person_takes_the_address(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(40)
+    world.basket.lose_people(emails[0])
+    look(world)
+    world.run(7200)
+
+    world.basket.own_subscribe(emails[0], EXTRA)
+    world.settle()
+
+    assert world.subscription(emails[0], PHONE).state == State.LOST
+    assert opt_outs(world) == 0

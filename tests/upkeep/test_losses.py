@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mozillians_basket import bulk, tasks
+from mozillians_basket.client import calls
 from mozillians_basket.ledger import decisions
 from mozillians_basket.models import Approval, BulkItem, BulkRequest, Contact, Subscription
 from mozillians_basket.rules.rows import Settings, State
@@ -59,6 +60,26 @@ def test_opt_out_is_concluded_within_two_minutes_of_the_lookup_that_missed_it(
     assert len(lookups) <= 1 + 50 + 1
     assert question() is None
     assert Contact.objects.count() >= size
+
+
+def test_people_who_are_back_between_the_two_calls_of_a_lookup_have_not_moved(
+    basket: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emails = vouched(5)
+    look_up_token = calls.look_up_token
+
+    def after_the_backup(token: str) -> Any:
+        basket.restore()
+        return look_up_token(token)
+
+    monkeypatch.setattr(calls, "look_up_token", after_the_backup)
+    basket.lose_people()
+    verify()
+    sweep(4)
+
+    assert opt_outs() == 0
+    assert holders(basket, PHONE) == set(emails)
+    assert not Contact.objects.filter(renamed_at__isnull=False).exists()
 
 
 def join_nda(size: int) -> None:

@@ -6,17 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
-from mozillians_basket import bulk, tasks
-from mozillians_basket.admin.plain_words import in_plain_words
+from mozillians_basket import tasks
 from mozillians_basket.ledger.share import empty_rows
 from mozillians_basket.models import (
     Approval,
-    BulkItem,
-    BulkRequest,
     Contact,
     Decision,
     Event,
@@ -27,7 +22,7 @@ from mozillians_basket.models import (
 from mozillians_basket.rules import sample
 from mozillians_basket.rules.rows import DecidedBy, Rows, State
 from mozillians_basket.sandbox.testing import SandboxServer
-from mozillians_basket.upkeep import approvals, verification
+from mozillians_basket.upkeep import verification
 from project.people.models import UserProfile
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 
@@ -192,59 +187,6 @@ def test_total_loss_found_by_ordinary_changes_records_no_opt_out_and_asks(
     assert opt_outs() == 0
     assert question() is not None
     assert got.count(frozenset({NDA})) == 40
-    assert not any(PHONE in names for names in got)
-
-
-def test_bulk_request_for_those_who_were_lost_waits_for_the_answer_and_says_so(
-    basket: SandboxServer, admin_client: Client
-) -> None:
-    emails = vouched(60)
-    lose(basket, "newsletter", emails)
-    verify()
-    verify()
-    keys = UserProfile.objects.filter(user__email__in=emails[:20]).values_list("pk", flat=True)
-    request = bulk.draft(BulkRequest.Action.SUBSCRIBE, keys, actor=None)
-    bulk.confirm(request, [PHONE])
-    sweep(6)
-    request.refresh_from_db()
-
-    page = admin_client.get(
-        reverse("admin:mozillians_basket_bulkrequest_change", args=[request.pk])
-    )
-    csv = admin_client.get(reverse("admin:mozillians_basket_bulkrequest_csv", args=[request.pk]))
-    lines = b"".join(csv.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-
-    assert opt_outs() == 0
-    assert BulkRequest.objects.get().finished_at is None
-    assert f"{in_plain_words(BulkItem.Reason.ASKED)} (20)" in page.content.decode()
-    assert len([line for line in lines if BulkItem.Reason.ASKED in line]) == 20
-
-    asked = question()
-    assert asked is not None
-    approvals.answer(asked, Approval.Answer.LOST, None)
-    approvals.carry_out(asked.pk)
-    sweep()
-
-    assert BulkRequest.objects.get().counts == {"done": 20}
-    assert all(PHONE in person.newsletters for person in basket.people.values())
-
-
-def test_bulk_request_for_another_newsletter_concludes_nothing_from_a_loss(
-    basket: SandboxServer,
-) -> None:
-    emails = vouched(300)
-    lose(basket, "people", emails)
-    request = bulk.draft(
-        BulkRequest.Action.SUBSCRIBE, UserProfile.objects.values_list("pk", flat=True), actor=None
-    )
-
-    bulk.confirm(request, [NDA])
-    sweep()
-
-    got = [person.newsletters for person in basket.people.values()]
-    assert opt_outs() == 0
-    assert question() is not None
-    assert got.count(frozenset({NDA})) >= 300
     assert not any(PHONE in names for names in got)
 
 
@@ -438,6 +380,7 @@ def make_rows(seed: int) -> None:
         if dice.random() < gone:
             row.missing_at, row.seen_at = dice.choice(found), at
             row.state = dice.choice([State.SUBSCRIBED, State.SUBSCRIBED, State.LOST])
+            row.opted_out_at = dice.choice([None, None, None, row.missing_at])  # reopened before
         elif dice.random() < 0.1:
             row.state, row.confirmed_at, row.seen_at = State.OPTED_OUT, None, None
             row.opted_out_at = row.missing_at = dice.choice(minutes)
