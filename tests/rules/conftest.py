@@ -1,4 +1,4 @@
-"""The world that the stories play in."""
+"""The world of the stories."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ def world() -> World:
 
 @pytest.fixture
 def crowd(world: World) -> Callable[[int], list[str]]:
-    """Give so many vouched members their newsletter, seen by a lookup two hours ago."""
+    """Give this number of vouched members their newsletter, seen by a lookup two hours ago."""
 
     def make(size: int) -> list[str]:
         emails = [f"crowd{number}@example.com" for number in range(size)]
