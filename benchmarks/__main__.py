@@ -29,7 +29,7 @@ ROWS = {
 
 
 def main(*arguments: str) -> int:
-    """Run the rows that were asked for, one after the other."""
+    """Run the requested rows, one after the other."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add("what", nargs="?", choices=["profile"], help="profile one site in one pool")

@@ -3,7 +3,7 @@ The acts within one of the sites: ``python acts.py NAME '{"its": "arguments"}'``
 
 Each act runs in a fresh process with that site's settings, and prints its result as JSON. The
 compared sites differ in code and environment, so this module imports nothing of the project
-before Django is set up, and acts for all sites use only what these have in common.
+before Django is set up. Acts for all sites use only what the sites have in common.
 """
 
 import io
@@ -31,7 +31,7 @@ from django.utils import timezone
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 EMAIL = "'member' || n || '@example.com'"
 
-#: So that keys of users and profiles are not the same by chance.
+#: The first key of users, so that keys of users and profiles are not the same by chance.
 FIRST_USER = 1_000
 
 HISTORY = "mozillians_basket_event_changelist"
@@ -52,7 +52,7 @@ PAGES: dict[str, tuple[str, list[int], str]] = {
 
 
 def migrate() -> None:
-    """Make the tables, and turn the switch on."""
+    """Create the tables, and turn the switch on."""
     from waffle.models import Switch
 
     call_command("migrate", verbosity=0)
@@ -60,7 +60,7 @@ def migrate() -> None:
 
 
 def make(count: int) -> None:
-    """Make members who are not vouched, with the keys 1 to ``count``; the app knows them."""
+    """Create members who are not vouched, with the keys 1 to ``count``; the app knows them."""
     make_members(count, vouched="false")
     analyze()
     if apps.is_installed("mozillians_basket"):
@@ -77,7 +77,7 @@ def make_members(count: int, vouched: str) -> None:
 
 
 def vouch(first: int, count: int, pause: float = 0.0) -> list[float]:
-    """Vouch for members, one transaction each; return when each was committed."""
+    """Vouch for members, one transaction each; return the times of the commits."""
     from project.people.models import Vouch
 
     moments = []
@@ -90,7 +90,7 @@ def vouch(first: int, count: int, pause: float = 0.0) -> list[float]:
 
 
 def unsettled() -> list[str]:
-    """List the work that the app has left or given up; empty at a site without it."""
+    """List rows with open or parked work of the app; empty at a site without it."""
     if not apps.is_installed("mozillians_basket"):
         return []
     from mozillians_basket.models import Contact, Touch
@@ -118,7 +118,7 @@ def prepared(kind: str, member: int) -> Callable[[], object]:
 
 
 def timed(kind: str, first: int, count: int, per_second: float = 0.0) -> list[float]:
-    """Do this for one member after the other; return the milliseconds of each."""
+    """Time this kind of request for one member after the other; return the milliseconds of each."""
     connection.ensure_connection()
     times, began = list[float](), time.perf_counter()
     for number in range(count):
@@ -134,9 +134,9 @@ def timed(kind: str, first: int, count: int, per_second: float = 0.0) -> list[fl
 
 def make_settled(count: int, *, subscribed: bool = True, events: int = 0) -> None:
     """
-    Make members as if the app had carried all of them to Basket, and a history.
+    Create members as if the app had carried all of them to Basket, and a history.
 
-    They are vouched, in the NDA group and subscribed to both newsletters, or nothing of it yet.
+    Either all are vouched, in the NDA group and subscribed to both newsletters, or none is yet.
     """
     from mozillians_basket.models import Contact, Decision, Event, Member, Subscription
     from project.groups.models import Group, Membership
@@ -166,7 +166,7 @@ def make_settled(count: int, *, subscribed: bool = True, events: int = 0) -> Non
 
 
 def make_touched(count: int) -> None:
-    """Make vouched members, and the touches of it, which no worker has drained yet."""
+    """Create vouched members, and touches about it that no worker has drained yet."""
     from mozillians_basket.models import Touch
     from project.people.models import UserProfile
 
@@ -177,7 +177,7 @@ def make_touched(count: int) -> None:
 
 
 def sweeps(due: int, rounds: int) -> dict[str, list[float]]:
-    """Time sweeps in a warm process, as a worker's: with this many contacts due, and with none."""
+    """Time sweeps in a warm process like a worker's: with this many contacts due, and with none."""
     from mozillians_basket.models import Contact, Subscription
     from mozillians_basket.tasks import sweep
 
@@ -199,9 +199,9 @@ def sweeps(due: int, rounds: int) -> dict[str, list[float]]:
 
 def reconcile(differences: int) -> dict[str, Any]:
     """
-    Let ``basket_reconcile --apply`` find differences that no signal saw, half each way.
+    Let ``basket_reconcile --apply`` find differences without a signal, half in each direction.
 
-    :return: its seconds, the most memory of the process, and how many contacts are due then.
+    :return: its seconds, the peak memory of the process, and the number of contacts due then.
     """
     from mozillians_basket.ledger import queue
     from mozillians_basket.models import Decision, Subscription
@@ -231,7 +231,7 @@ def admin() -> Client:
 
 
 def pages(rounds: int) -> dict[str, dict[str, float]]:
-    """Open each page: milliseconds of the first time and the median after it, and statements."""
+    """Open each page: milliseconds of the first time, the median of later times, and statements."""
     client, found = admin(), {}
     for name, (path, arguments, query) in PAGES.items():
         url, took = f"{reverse(f'admin:{path}', args=arguments)}?{query}", []
@@ -246,7 +246,7 @@ def pages(rounds: int) -> dict[str, dict[str, float]]:
 
 
 def subscribe_all(newsletter: str) -> dict[str, Any]:
-    """Select all members and order to subscribe them: seconds of each request, and when."""
+    """Select all members and order to subscribe them: seconds of each request, and the time."""
     client, url = admin(), reverse("admin:people_userprofile_changelist")
     choice = {"action": "subscribe_user_to_basket", "select_across": "1", "_selected_action": "1"}
     moments = [time.time()]
@@ -262,9 +262,9 @@ def subscribe_all(newsletter: str) -> dict[str, Any]:
 
 def fill(model: type[models.Model], count: int, **expressions: str) -> None:
     """
-    Insert rows, made by the database from SQL expressions of ``n``, the row's number from 1 on.
+    Insert rows from SQL expressions of ``n``, the row's number from 1 on, in the database.
 
-    Fields that are not named get NULL where they may, and the model's default otherwise. Large
+    Fields without an expression get NULL if they allow it, or else the model's default. Large
     tables get their indexes afterwards.
     """
     columns, values, parameters = [], [], []
@@ -307,7 +307,7 @@ def fill(model: type[models.Model], count: int, **expressions: str) -> None:
 
 
 def analyze() -> None:
-    """Do what autovacuum would have done since."""
+    """Do the work of autovacuum for the new rows."""
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 

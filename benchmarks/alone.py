@@ -1,4 +1,4 @@
-"""The rows of single changes: one vouch at a time, and what a request pays."""
+"""The rows of single changes: one vouch at a time, and the cost to a request."""
 
 from statistics import median, quantiles
 
@@ -8,7 +8,7 @@ from benchmarks.results import Findings
 from benchmarks.servers import WEB, WORKER
 from tests.services.processes import free_port
 
-#: What requests do, the broker's state, and how many statements of the app they may take.
+#: Kinds of requests, the broker's state, and the limit of the app's statements for each.
 REQUESTS = (
     ("vouch", "", 1), ("unrelated field", "", 1), ("login", "", 0),
     ("vouch", "refuses", 1), ("vouch", "hangs", 1),
@@ -16,12 +16,12 @@ REQUESTS = (
 
 
 def high(times: list[float], parts: int = 100) -> float:
-    """Return a percentile: all but one of so many parts of the times are no longer."""
+    """Return the time at the last of so many quantiles: the 99th percentile for 100 parts."""
     return quantiles(times, n=parts, method="inclusive")[-1]
 
 
 def run(bench: Bench, found: Findings) -> None:
-    """Vouch for members one by one, a second apart, so that each is alone."""
+    """Vouch for members one by one, with a second between them, so that each is alone."""
     count = 8 if bench.quick else 60
     table = found.table(
         f"{count} members vouched, a second apart, Basket at 50 ms, {DEFAULT}",
@@ -60,7 +60,7 @@ def run(bench: Bench, found: Findings) -> None:
 
 
 def requests(bench: Bench, found: Findings) -> None:
-    """Time what requests do at each site; then vouches at the app's while the broker is away."""
+    """Time requests at each site; then vouches at the app's site while the broker is away."""
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     table = found.table(
         "One save each, in a transaction",

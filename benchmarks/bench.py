@@ -24,7 +24,7 @@ EARLIER = "25b10c6"
 
 @dataclass(frozen=True)
 class Side:
-    """One of the compared sites: its settings, its Celery app, and where its code is."""
+    """One of the compared sites: its settings, its Celery app, and the place of its code."""
 
     title: str
     settings: str
@@ -67,7 +67,7 @@ class SideProcess(worker.SiteProcess):
         self._side = side
 
     def celery(self, *arguments: str) -> list[str]:
-        """A command of the site's Celery app."""
+        """Return a command of the site's Celery app."""
         start = [self._side.python, "-m", "celery", "--workdir", str(self._side.root)]
         return [*start, "-A", self._side.celery, *arguments]
 
@@ -106,7 +106,7 @@ class Bench:
         """
         The earlier core, in a git worktree and an environment of its own.
 
-        :raises NotMeasured: when it cannot be made.
+        :raises NotMeasured: when they cannot be created.
         """
         root, git = self.folder / "earlier", ["git", "-C", str(ROOT), "worktree"]
         uv, python = [sys.executable, "-m", "uv"], str(root / ".venv" / "bin" / "python")
@@ -124,7 +124,7 @@ class Bench:
         return replace(APP, title="earlier core", root=root, python=python, calls_at_once=1)
 
     def variables(self, side: Side, database: str, role: str = WEB, **more: str) -> dict[str, str]:
-        """The environment of a site's processes on a database."""
+        """Return the environment of a site's processes on a database."""
         return {
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": side.settings,
@@ -135,7 +135,7 @@ class Bench:
             "BASKET_API_KEY": self.basket.api_key,
             "SECRET_KEY": "only-for-benchmarks",
             "ALLOWED_HOSTS": "testserver",
-            # Both would be measured with the changes, as often as their intervals say.
+            # Both would be measured with the changes at their intervals.
             "BASKET_RECONCILE_EVERY": "86400",
             "BASKET_VERIFY_EVERY": "86400",
             **side.environment,
@@ -150,7 +150,7 @@ class Bench:
         """
         Do one of ``benchmarks.acts`` in a process of a site; arguments and result are JSON.
 
-        :raises NotMeasured: when it fails, with the end of its output, or takes too long.
+        :raises NotMeasured: when it fails, with the end of its output.
         """
         script, var = str(Path(__file__).with_name("acts.py")), str(self.folder)
         given = self.variables(side, database, PROJECT_VAR=var, STATIC_ROOT=f"{var}/static")
@@ -166,7 +166,7 @@ class Bench:
     @contextmanager
     def database(self, side: Side, fill: str, **arguments: Any) -> Iterator[str]:
         """
-        A database of a site, as a copy of one that is filled once.
+        Create a database of a site, as a copy of one that is filled once.
 
         :param fill: the act that fills it, with these arguments.
         """
@@ -186,7 +186,7 @@ class Bench:
     def workers(
         self, side: Side, database: str, pool: Pool, *, beat: bool = True
     ) -> Iterator[list[Worker]]:
-        """Workers that take messages, and beat where the site has one."""
+        """Run workers that take messages, and beat if the site has one."""
         size = str(pool.concurrency + 2)  # the earlier core keeps connections for its threads
         environment = self.variables(side, database, WORKER, DATABASE_POOL_SIZE=size)
         chosen = ["--pool", pool.kind, "--concurrency", str(pool.concurrency)]
@@ -201,15 +201,15 @@ class Bench:
             ]
 
     def fresh(self, latency: float) -> None:
-        """Empty the broker and Basket, and let Basket take this many seconds for a call."""
+        """Empty the broker and Basket, and set the seconds that Basket takes for a call."""
         self.broker.clear()
         self.basket.ask("reset", latency=latency)
 
     def assert_carried(self, side: Side, database: str, members: int) -> None:
         """
-        Compare what Basket holds with what it should, and ask the site whether it is done.
+        Compare Basket's contents with the expected ones, and ask the site whether it is done.
 
-        :raises NotMeasured: when something is missing, too much, left to do or stuck.
+        :raises NotMeasured: when newsletters are missing or extra, or work is open or stuck.
         """
         held = self.basket.ask("people")
         expected = {f"member{n}@example.com": ["mozilla-phone"] for n in range(1, members + 1)}
@@ -224,7 +224,7 @@ def wait(condition: Callable[[], object], timeout: float, what: str) -> None:
     """
     Wait until a condition holds.
 
-    :raises NotMeasured: when it does not in time.
+    :raises NotMeasured: when it takes longer than ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
     while not condition():

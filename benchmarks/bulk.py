@@ -1,4 +1,4 @@
-"""The rows in bulk: members are vouched while the workers are halted, which are then let go."""
+"""The rows in bulk: members are vouched while the workers are stopped, which then continue."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from benchmarks.servers import WORKER, cpu_seconds, machine_seconds
 
 ONE, TWO, DEFAULT = Pool("threads", 20), Pool("threads", 20, processes=2), Pool()
 
-#: The pools among which the baseline's best one is looked for.
+#: The pools to try for the baseline; the fastest is used.
 CANDIDATES = (
     Pool("prefork", 10), Pool("prefork", 20), Pool("threads", 10), Pool("gevent", 20),
     Pool("threads", 20), Pool("threads", 10, processes=2), TWO,
@@ -33,9 +33,9 @@ class Case:
 
     @property
     def limit(self) -> float:
-        """How many changes a second waiting for Basket allows: two calls for each."""
+        """The most changes a second that waiting for Basket allows: two calls for each change."""
         at_once = self.pool.concurrency * self.pool.processes
-        if self.side.calls_at_once > 1:  # by each process, whatever number of tasks it works on
+        if self.side.calls_at_once > 1:  # by each process, for any number of tasks in it
             processes = at_once if self.pool.kind in {"", "prefork"} else self.pool.processes
             at_once = processes * self.side.calls_at_once
         return at_once / (2 * self.latency)
@@ -43,7 +43,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of a run; names of processes stand for milliseconds of CPU per change."""
+    """The figures of a run. A process's name stands for its milliseconds of CPU per change."""
 
     case: Case
     rate: float
@@ -51,13 +51,13 @@ class Measured:
     postgres: float
     redis: float
     stub: float
-    """Per call."""
+    """Milliseconds per call."""
     busy: float
-    """How much of the machine was in use, by whatever; 1 is all cores."""
+    """The share of the machine in use, by all processes; 1 is all cores."""
     calls: float
     messages: float
     sent: Counter[str]
-    """The worker's statements, of all changes."""
+    """The worker's statements, for all changes."""
 
     @property
     def queries(self) -> float:
@@ -71,11 +71,11 @@ def measure(
     watch: Callable[[list[Worker]], AbstractContextManager[object]] = lambda _: nullcontext(),
 ) -> Measured:
     """
-    Run a case on a database, a broker and a Basket that are fresh.
+    Run a case on a fresh database, broker and Basket.
 
-    :param watch: what goes on around the work, given the workers.
-    :raises NotMeasured: when Basket does not hold in the end what it should, when the site is
-        not done, or when it takes too long.
+    :param watch: a context manager around the work; it is given the workers.
+    :raises NotMeasured: when Basket does not hold the expected newsletters in the end, when the
+        site is not done, or when it takes too long.
     """
     basket, broker, postgres, side, count = (
         bench.basket, bench.broker, bench.postgres, case.side, case.members
@@ -172,7 +172,7 @@ def run(bench: Bench, found: Findings) -> None:
 
 
 def costs(found: Findings, one: Measured, default: Measured, naive: Measured) -> None:
-    """Judge what a change costs in one process and in the default pool; the dearer one counts."""
+    """Judge the cost of a change in one process and in the default pool; the higher one counts."""
     names = f"({{:.2f}} in {one.case.pool}, {{:.2f}} in {default.case.pool}; the baseline {{:.2f}})"
     layers = "The profile of one change shows the layers."
     worker = max(one.worker, default.worker)
@@ -212,7 +212,7 @@ def compare(
 
 
 def other_pools(bench: Bench, found: Findings) -> None:
-    """Measure the app in other pools; with --set, what a setting changes there."""
+    """Measure the app in other pools; with --set, the effect of a setting there."""
     members = bench.members // 4
     table = found.table(
         f"{members} members, Basket at 50 ms",
@@ -224,5 +224,5 @@ def other_pools(bench: Bench, found: Findings) -> None:
 
 
 def percent(share: float) -> str:
-    """A share to read."""
+    """Return a share as text."""
     return f"{100 * share:.0f}%"

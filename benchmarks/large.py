@@ -54,7 +54,7 @@ def bulk_request(bench: Bench, found: Findings) -> None:
 
 
 def sweep(bench: Bench, found: Findings) -> None:
-    """Time the sweep among more and more contacts."""
+    """Time the sweep among growing numbers of contacts."""
     due, sizes = 1_000, (5_000, 50_000) if bench.quick else (10_000, 1_000_000)
     table = found.table(
         f"One sweep in a warm process, {due:,} contacts due",
@@ -72,7 +72,7 @@ def sweep(bench: Bench, found: Findings) -> None:
 
 
 def reconcile(bench: Bench, found: Findings) -> None:
-    """Let ``basket_reconcile`` find differences among more and more members."""
+    """Let ``basket_reconcile`` find differences among growing numbers of members."""
     sizes = (2_000, 20_000) if bench.quick else (10_000, 100_000, 1_000_000)
     differences = 100 if bench.quick else 1_000
     table = found.table(

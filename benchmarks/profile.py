@@ -1,4 +1,4 @@
-"""Where a worker's CPU goes: sampled by py-spy while it carries changes, by layer and function."""
+"""A worker's CPU by layer and function: py-spy samples it while it carries changes."""
 
 import re
 import signal
@@ -14,8 +14,8 @@ from benchmarks.bulk import DEFAULT, ONE, Case, measure
 from benchmarks.results import Findings
 from benchmarks.servers import WORKER
 
-#: Layers by what a frame's file has in its path. A frame counts for the innermost layer around
-#: it, so what ``json`` does for requests is HTTP; but anything below waffle is the switch's.
+#: Layers by parts of a file's path. A frame counts for the innermost layer around it, so
+#: ``json`` called by requests is HTTP. All frames below waffle count for the switch.
 SWITCH, REST = "the switch", "the rest"
 LAYERS = {
     "own code": ("mozillians_basket/", "benchmarks/naive/", "project/"),
@@ -28,7 +28,7 @@ LAYERS = {
 
 
 def layer(frames: list[str]) -> str:
-    """Which layer a stack belongs to, given from the outermost frame to the innermost."""
+    """Return the layer of a stack, which is given from the outermost frame to the innermost."""
     if any("waffle/" in frame or "client/switch.py" in frame for frame in frames):
         return SWITCH
     for frame in reversed(frames):
@@ -39,7 +39,7 @@ def layer(frames: list[str]) -> str:
 
 
 def sorted_out(stacks: Iterable[str]) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Samples of py-spy's raw output: by layer, by function, and below each of the app's own."""
+    """Count the samples in py-spy's output by layer, by function, and below each own function."""
     layers, functions, below = Counter[str](), Counter[str](), Counter[str]()
     for line in stacks:
         text, _, number = line.rpartition(" ")
@@ -53,7 +53,7 @@ def sorted_out(stacks: Iterable[str]) -> tuple[Counter[str], Counter[str], Count
 
 @contextmanager
 def sampled(workers: list[Worker], raw: Path) -> Iterator[None]:
-    """Have py-spy sample a worker and its pool's processes for as long as the body runs."""
+    """Let py-spy sample a worker and its pool's processes during the block."""
     spy = subprocess.Popen(
         [
             str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(workers[0].pid),

@@ -52,13 +52,13 @@ class Findings:
     def expect(
         self, figure: str, measured: str, goal: str, reached: object, why: object = ""
     ) -> None:
-        """Put a figure beside its goal, and what explains it if it is missed."""
+        """Add a figure with its goal, and an explanation in case the goal is missed."""
         goals = {"figure": figure, "measured": measured, "goal": goal, "reached": bool(reached)}
         self.goals.append(goals | {"why": "" if reached else str(why)})
 
 
 class Results:
-    """The findings of all rows at their last run; a run of some rows leaves the others."""
+    """The findings of all rows at their last run; a run of some rows does not change the others."""
 
     def __init__(self, path: Path = JSON) -> None:
         self._path = path
@@ -67,7 +67,7 @@ class Results:
             self.kept = json.loads(path.read_text())
 
     def put(self, name: str, findings: Findings, machine: str, **about: Any) -> str:
-        """Keep a row's findings, with when and how it was run; return them to be read."""
+        """Keep a row's findings, with the time and options of the run; return them as text."""
         self.kept["machine"] = machine
         self.kept["rows"][name] = {**asdict(findings), **about}
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def as_text(row: dict[str, Any]) -> str:
 
 
 def goals(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """The goals of some rows, and the reasons of those that are missed."""
+    """Return the goals of some rows, and the reasons for the missed ones."""
     found = [goal for row in rows for goal in row["goals"]]
     found.sort(key=lambda goal: not re.search("[×%/]", goal["goal"]))  # ratios first
     missed = [goal for goal in found if not goal["reached"]]
@@ -110,7 +110,7 @@ def goals(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def tables(row: dict[str, Any]) -> list[str]:
-    """The tables of a row."""
+    """Return the tables of a row."""
     lines = [f"### {row['title']}"]
     for table in row["tables"]:
         lines += ["", f"**{table['title']}**", "", *aligned(table["columns"], table["rows"])]
@@ -119,7 +119,7 @@ def tables(row: dict[str, Any]) -> list[str]:
 
 
 def aligned(columns: list[str], rows: list[list[Cell]]) -> list[str]:
-    """A table in Markdown that can be read as it is."""
+    """Return a table in Markdown with aligned columns."""
     cells = [columns, *([shown(cell) for cell in row] for row in rows)]
     widths = [max(3, *(len(row[index]) for row in cells)) for index in range(len(columns))]
     rules = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -131,7 +131,7 @@ def aligned(columns: list[str], rows: list[list[Cell]]) -> list[str]:
 
 
 def shown(cell: Cell) -> str:
-    """A number with as many digits as it is good for."""
+    """Return a cell as text; a number gets only as many digits as it needs."""
     if cell is None:
         return "-"
     if isinstance(cell, float):

@@ -33,7 +33,7 @@ class Caller:
         self.asked = time.perf_counter()
 
     def is_answered(self) -> bool:
-        """Take in what has come; tell whether it is the whole answer."""
+        """Receive the data that has arrived; tell whether it is the whole answer."""
         self._received += self.socket.recv(65536)
         head, found, body = self._received.partition(HEADER_END)
         if not found:
@@ -48,7 +48,7 @@ class Caller:
 
 
 def requests_for(server: SandboxServer, emails: Sequence[str]) -> list[bytes]:
-    """Return one lookup for each address, ready to be sent."""
+    """Return one lookup for each address, ready to send."""
     host = urlsplit(server.url).netloc
     return [
         (
@@ -60,7 +60,7 @@ def requests_for(server: SandboxServer, emails: Sequence[str]) -> list[bytes]:
 
 
 def measure(server: SandboxServer, connections: int, seconds: float) -> tuple[int, list[float]]:
-    """Look people up for some seconds; return how many were, and how long each one took."""
+    """Look people up for some seconds; return the number of lookups, and the time of each one."""
     emails = [f"member{number}@example.com" for number in range(PEOPLE)]
     for email in emails:
         server.put_person(email, newsletters=["mozilla-phone", "mozillians-nda"])
@@ -83,7 +83,7 @@ def measure(server: SandboxServer, connections: int, seconds: float) -> tuple[in
 
 
 def main() -> int:
-    """Measure, print, and tell by the exit status whether it was fast enough."""
+    """Measure, print, and return 0 if it was fast enough, or else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5)

@@ -1,4 +1,4 @@
-"""The servers of a run: PostgreSQL, Redis and the stub Basket; what they counted and used."""
+"""The servers of a run: PostgreSQL, Redis and the stub Basket, with their counts and usage."""
 
 import json
 import os
@@ -16,11 +16,11 @@ from tests.services.servers import PostgreSQL, Redis
 
 TICK = os.sysconf("SC_CLK_TCK")
 
-#: The database roles by which statements are told apart.
+#: The database roles, to count the statements of each.
 WEB, WORKER = "web", "worker"
 
-#: Statements that are counted apart: foreign keys that the server checks by itself, readings of
-#: the switch, and BEGIN and the like with the set-up of connections.
+#: Statements with counts of their own: foreign keys that the server checks by itself, readings
+#: of the switch, and BEGIN and similar ones with the set-up of connections.
 KINDS = {
     "server": r"SELECT \$\d+ FROM ONLY .* FOR KEY SHARE",
     "switch": r'SELECT .* FROM "waffle_',
@@ -34,7 +34,7 @@ class Database(PostgreSQL):
     made = 0
 
     def command(self) -> list[str]:
-        """The server, with ``pg_stat_statements``."""
+        """Return the command of the server, with ``pg_stat_statements``."""
         options = {
             "shared_preload_libraries": "pg_stat_statements", "max_connections": "400",
             "pg_stat_statements.max": "10000", "shared_buffers": "512MB", "max_wal_size": "8GB",
@@ -43,13 +43,13 @@ class Database(PostgreSQL):
         return [*super().command(), *given]
 
     def prepare(self) -> None:
-        """Make the counter and the roles."""
+        """Create the counter and the roles."""
         self.execute("CREATE EXTENSION pg_stat_statements")
         for role in (WEB, WORKER):
             self.execute(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{self._password}'")
 
     def url_for(self, role: str, name: str) -> str:
-        """The URL of a database for a role."""
+        """Return the URL of a database for a role."""
         return self.database_url(name).replace("//postgres:", f"//{role}:")
 
     def execute(self, statement: str, name: str = "postgres") -> list[tuple[Any, ...]]:
@@ -61,7 +61,7 @@ class Database(PostgreSQL):
             return cursor.fetchall() if cursor.description else []
 
     def create(self, template: str = "template1") -> str:
-        """Make a database as a copy of another one; return its name."""
+        """Create a database as a copy of another one; return its name."""
         self.made += 1
         self.execute(f"CREATE DATABASE site_{self.made} TEMPLATE {template}")
         return f"site_{self.made}"
@@ -75,7 +75,7 @@ class Database(PostgreSQL):
         self.execute("SELECT pg_stat_statements_reset()")
 
     def statements(self, role: str) -> Counter[str]:
-        """Count what a role has sent: by kind, and all others as ``queries``."""
+        """Count the statements of a role by kind, and all others as ``queries``."""
         counts = Counter[str]()
         for calls, text in self.most_frequent(role):
             found = (kind for kind, pattern in KINDS.items() if re.match(pattern, text))
@@ -83,7 +83,7 @@ class Database(PostgreSQL):
         return counts
 
     def most_frequent(self, role: str) -> list[tuple[int, str]]:
-        """The statements that a role sent, the most frequent first."""
+        """Return the statements of a role, the most frequent first."""
         rows = self.execute(
             "SELECT s.calls, s.query FROM pg_stat_statements s JOIN pg_roles r "
             f"ON r.oid = s.userid WHERE r.rolname = '{role}' ORDER BY s.calls DESC"
@@ -92,10 +92,10 @@ class Database(PostgreSQL):
 
 
 class Broker(Redis):
-    """A Redis server that tells how many messages it was given."""
+    """A Redis server that counts the messages it received."""
 
     def ask(self) -> Any:
-        """A client."""
+        """Return a client."""
         import redis
 
         return redis.Redis.from_url(self.url)
@@ -105,7 +105,7 @@ class Broker(Redis):
         self.ask().config_resetstat()
 
     def messages(self) -> int:
-        """How many messages were put into queues (kombu's LPUSH)."""
+        """Return the number of messages that were put into queues (kombu's LPUSH)."""
         return int(self.ask().info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
 
     def is_quiet(self) -> bool:
@@ -115,7 +115,7 @@ class Broker(Redis):
 
 
 class Stub(Process):
-    """The stub Basket, started as a script: it needs nothing of this project."""
+    """The stub Basket, started as a script: it needs no other module of this project."""
 
     api_key = "only-for-benchmarks"
 
@@ -125,7 +125,7 @@ class Stub(Process):
         self.url = f"http://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        """The module."""
+        """Return the command of the script."""
         script = Path(__file__).with_name("stub.py")
         return [sys.executable, "-P", str(script), str(self.port), self.api_key]
 
@@ -137,19 +137,19 @@ class Stub(Process):
             return False
 
     def ask(self, what: str, **fields: object) -> dict[str, Any]:
-        """Steer it, or ask what it has."""
+        """Steer the stub, or ask for its contents."""
         with urlopen(f"{self.url}/-/{what}?{urlencode(fields)}", timeout=30) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
     def calls(self, name: str = "") -> int:
-        """How many calls there were, or how many of a kind."""
+        """Return the number of calls, or of calls of one kind."""
         counts = self.ask("counts")
         return int(counts.get(name, 0) if name else sum(counts.values()))
 
 
 def tree(pid: int) -> Iterator[int]:
-    """A process and its descendants that are alive."""
+    """List a process and its living descendants."""
     yield pid
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -161,7 +161,7 @@ def tree(pid: int) -> Iterator[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, its descendants, and those that it has outlived."""
+    """Return user and system time of a process, its living descendants, and those it has reaped."""
     ticks = 0
     for member in tree(pid):
         try:
@@ -173,12 +173,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def machine_seconds() -> tuple[float, float]:
-    """Seconds that all cores together have worked, and seconds that there were."""
+    """Return the seconds that all cores have worked, and the seconds in total."""
     numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return (sum(numbers) - numbers[3] - numbers[4]) / TICK, sum(numbers) / TICK
 
 
 def memory(pid: int, name: str) -> float:
-    """A process's memory in MB: ``VmHWM``, the most so far, or ``VmRSS``, now."""
+    """Return a process's memory in MB: ``VmHWM`` is the peak, ``VmRSS`` the present value."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))

@@ -1,9 +1,9 @@
 """
 Counts files and lines of Python per part of the repository: ``python -m benchmarks.size``.
 
-A code line has code on it: blank lines, comments and docstrings are left out. Strings that
-document an attribute count as docstrings. The core is what ``mozillians_basket`` has besides the
-sandbox, the admin and its migrations; migrations of the sandbox and of the site count as theirs.
+A code line is a line that is not blank, a comment or a docstring. Strings that document an
+attribute count as docstrings. The core is ``mozillians_basket`` without the sandbox, the admin
+and the migrations. Migrations of the sandbox and of the site count as parts of these.
 Templates are counted over all parts, and their code lines are those that are not blank.
 """
 
@@ -20,10 +20,10 @@ from benchmarks.results import Findings, Table, as_text
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "mozillians_basket"
 
-#: Folders of the app that are parts of their own.
+#: Folders of the app that count as parts of their own.
 APART = ("admin", "sandbox", "migrations")
 
-#: Folders of the repository that are parts of their own.
+#: Folders of the repository that count as parts of their own.
 AROUND = ("project", "tests", "benchmarks")
 
 NO_CODE = frozenset(
@@ -36,7 +36,7 @@ NO_CODE = frozenset(
 
 @dataclass(frozen=True)
 class Size:
-    """How many files, lines, and lines with code."""
+    """The numbers of files, lines, and lines with code."""
 
     files: int = 0
     lines: int = 0
@@ -96,7 +96,7 @@ def core() -> dict[str, Size]:
 
 
 def templates() -> Size:
-    """Return the size of all templates, of the app and around it."""
+    """Return the size of all templates, in the app and in the folders around it."""
     folders = [APP, *(ROOT / name for name in AROUND)]
     return size_of(
         path for folder in folders for path in folder.rglob("templates/**/*") if path.is_file()

@@ -1,5 +1,5 @@
 """
-A Basket that costs next to nothing: lookup, subscribe and unsubscribe, answered from memory.
+A very fast Basket: lookup, subscribe and unsubscribe, answered from memory.
 
 It runs by itself: ``python stub.py PORT API_KEY``. It answers these calls as the sandbox does,
 after a latency, but knows no rate limits, blocked domains or maintenance. Paths below ``/-/``
@@ -38,7 +38,7 @@ class Basket:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everybody, and all calls."""
+        """Delete all people, and set the counts to zero."""
         self.by_email: dict[str, dict[str, Any]] = {}
         self.by_token: dict[str, dict[str, Any]] = {}
         self.counts: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Basket:
         return 200, shown
 
     def subscribe(self, fields: dict[str, str], key: str) -> Answer:
-        """``POST /news/subscribe/``, by address. With sync=N too, it is done at once."""
+        """``POST /news/subscribe/``, by address. It is done at once, with sync=N too."""
         slugs = [name for name in fields.get("newsletters", "").split(",") if name]
         email, authorized = fields.get("email", ""), key == self.key
         if not slugs:
@@ -108,7 +108,7 @@ class Basket:
         return person
 
     def answer(self, path: str, fields: dict[str, str], key: str) -> tuple[Answer, float]:
-        """Answer a request; return the answer, and after how many seconds it is sent."""
+        """Answer a request; return the answer, and the seconds until it is sent."""
         found: Answer = 200, dict(self.counts)
         match path.split("/"):
             case ["", "-", "reset"]:
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(port: int, key: str) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process ends."""
     loop, basket = asyncio.get_running_loop(), Basket(key)
     server = await loop.create_server(lambda: Connection(basket), "127.0.0.1", port, backlog=1000)
     await server.serve_forever()

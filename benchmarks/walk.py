@@ -38,12 +38,12 @@ from mozillians_basket.sandbox.testing import SandboxServer
 
 APP = Path(mozillians_basket.__file__).parent
 
-#: Parts of the app that a reader of a walk does not read.
+#: Parts of the app that do not count in a walk.
 LEFT_OUT = frozenset({"sandbox", "models", "conf", "migrations"})
 
 WRITE = re.compile(r"\b(?:INSERT|UPDATE|DELETE)\b")
 
-#: A walk is over when no function was new for this many seconds.
+#: A walk ends when no function was new for this many seconds.
 QUIET = 1.0
 
 #: Seconds that a walk may take.
@@ -79,7 +79,7 @@ def count(steps: Sequence[Step]) -> Counts:
 
 def step_of(code: CodeType, names: dict[str, Any]) -> Step | None:
     """
-    Return the step that code of the app is, or ``None`` if a walk leaves it out.
+    Return the step for the code of a function, or ``None`` if walks leave it out.
 
     :param names: the global names of the code's module.
     """
@@ -97,7 +97,7 @@ def step_of(code: CodeType, names: dict[str, Any]) -> Step | None:
 
 
 class Recorder:
-    """Records which functions of the app are entered, in this thread and in those it starts."""
+    """Records the app's functions that are entered, in this thread and in threads started by it."""
 
     def __init__(self) -> None:
         self._entered: dict[CodeType, Step | None] = {}
@@ -105,7 +105,7 @@ class Recorder:
         self._last_change = time.monotonic()
 
     def clear(self) -> None:
-        """Forget what was recorded."""
+        """Clear the record."""
         self._entered.clear()
         self._until_last_write = 0
 
@@ -117,7 +117,7 @@ class Recorder:
 
     @property
     def quiet_for(self) -> float:
-        """Seconds since the last new function or write."""
+        """The seconds since the last new function or write."""
         return time.monotonic() - self._last_change
 
     @contextmanager
@@ -180,7 +180,7 @@ def site(basket: SandboxServer) -> Iterator[None]:
 
 @contextmanager
 def tasks(*, worker: bool) -> Iterator[None]:
-    """Have tasks carried out where they are sent, or by a worker in a thread."""
+    """Run tasks in the thread that sends them, or in a worker in a thread."""
     from celery.contrib.testing.worker import start_worker
 
     from project.celery import app
@@ -217,7 +217,7 @@ def vouch(username: str, recorder: Recorder, basket: SandboxServer) -> list[Step
 
 
 def settle(recorder: Recorder) -> None:
-    """Wait until nothing new happens."""
+    """Wait until no new function or write appears."""
     deadline = time.monotonic() + PATIENCE
     while recorder.quiet_for < QUIET:
         if time.monotonic() > deadline:
@@ -230,7 +230,7 @@ def walk(*, worker: bool) -> list[Step]:
     recorder = Recorder()
     with ExitStack() as stack:
         basket = stack.enter_context(SandboxServer())
-        # Before the site is set up, as that may start threads which later carry messages.
+        # Before the site is set up, as the set-up may start threads which later carry messages.
         stack.enter_context(recorder.recording())
         stack.enter_context(site(basket))
         from django.apps import apps

@@ -20,8 +20,8 @@ class Channel(filesystem.Channel):
     """
     Show a file under its real name only once it is complete.
 
-    kombu opens the final name and then writes, so a consumer that polls fast
-    reads an empty message, or an empty table of bindings, and dies of it.
+    kombu opens the final name and then writes. A consumer that polls fast then
+    reads an empty message, or an empty table of bindings, and fails.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,7 +41,7 @@ class Channel(filesystem.Channel):
         for name in sorted(name for name in names if name.partition(".")[2] == f"{queue}.msg"):
             taken = folder / f"{name}.taken"
             try:
-                # Within one folder, so that of many consumers exactly one succeeds.
+                # Within one folder, so that exactly one of many consumers succeeds.
                 (folder / name).rename(taken)
             except FileNotFoundError:
                 continue
@@ -83,13 +83,13 @@ class Transport(filesystem.Transport):
 
     def __init__(self, client: Connection, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
-        # kombu remembers for the whole process what it has bound, whatever the
-        # folder: in a second folder it would bind nothing and drop each message.
+        # kombu remembers its bindings for the whole process, for any folder: in a
+        # second folder it would bind nothing and drop each message.
         self.state = BrokerState()
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Make ``file`` hold ``text``; nobody sees it half written."""
+    """Write ``text`` to ``file``; no reader sees a half-written file."""
     part = file.with_name(f"{file.name}.{uuid.uuid4()}.part")
     part.write_text(text)
     part.replace(file)
@@ -97,7 +97,7 @@ def write_whole(file: Path, text: str) -> None:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold the only lock on ``file`` among all processes and threads."""
+    """Hold the exclusive lock on ``file`` among all processes and threads."""
     with file.open("w") as handle:
         filesystem.lock(handle, filesystem.LOCK_EX)  # type: ignore[attr-defined]
         try:

@@ -31,8 +31,8 @@ def renew_connections(task: "Task[Any, Any]", **kwargs: object) -> None:
 @setup_logging.connect(dispatch_uid="project.keep_django_logging")
 def keep_django_logging(**kwargs: object) -> None:
     """
-    Leave logging as Django's LOGGING set it up.
+    Leave logging as Django's LOGGING sets it up.
 
-    Celery asks no further once this signal has a receiver. Left to itself it
-    opens all loggers to the worker's level, those that print addresses too.
+    Celery sets up no logging once this signal has a receiver. Otherwise it would
+    set all loggers to the worker's level, also those that print addresses.
     """

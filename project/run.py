@@ -16,10 +16,10 @@ _HOST = "127.0.0.1"
 
 class ForegroundManager(Manager):  # type: ignore[misc]
     """
-    honcho's manager, for an early end too.
+    honcho's manager, which can also be ended early.
 
-    Told to end while it is still starting processes, honcho fails at the
-    first of whose start it has not heard, and leaves all others running.
+    honcho fails if it is told to end while it is still starting processes:
+    at the first process that has not reported its start. All others go on.
     """
 
     _end_when_started = False
@@ -43,7 +43,7 @@ class ForegroundManager(Manager):  # type: ignore[misc]
 
 
 def main() -> int:
-    """Prepare the database, say where everything is, then run until told to end."""
+    """Prepare the database, print all addresses, then run until a signal."""
     site_port, sandbox_port = _port("SITE_PORT", 8000), _port("SANDBOX_PORT", 8001)
     for name, port in (("SITE_PORT", site_port), ("SANDBOX_PORT", sandbox_port)):
         if _is_taken(port):
@@ -54,7 +54,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.dev")
     os.environ["BASKET_URL"] = f"http://{_HOST}:{sandbox_port}"
     os.environ.setdefault("BASKET_API_KEY", "sandbox")
-    # With 30 members, so that a brake can be tried by hand, and nothing takes a minute.
+    # Low enough to try a brake by hand with 30 members, and without waits of a minute.
     os.environ.setdefault("BASKET_BRAKE_FLOOR", "5")
     os.environ.setdefault("BASKET_RECHECK_SECONDS", "5")
     _prepare_site()
@@ -150,7 +150,7 @@ def _run(site_port: int, sandbox_port: int) -> int:
         manager.add_process(name, f"exec {command}", env=environment, cwd=str(settings.BASE_DIR))
     signal.signal(signal.SIGHUP, _end)
     manager.loop()
-    # Ctrl-C is how it is meant to end.
+    # Ctrl-C is the normal end.
     return 0 if manager.returncode == 128 + signal.SIGINT else int(manager.returncode or 0)
 
 

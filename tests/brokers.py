@@ -34,7 +34,7 @@ class Broker:
 
     taken: list[tuple[Any, ...]] = field(default_factory=list)
     queues: list[str] = field(default_factory=list)
-    """The queue of each of these."""
+    """The queue of each message."""
     asked: int = 0
     """The number of attempts to send, including failed ones."""
     error: Exception | None = None
@@ -52,7 +52,7 @@ class Broker:
 
     @property
     def messages(self) -> list[tuple[Any, ...]]:
-        """The messages, once none is under way."""
+        """The messages, after the last one has been sent."""
         assert dispatch.flush(30)
         return self.taken
 
@@ -69,7 +69,7 @@ class Transport(memory.Transport):
 
 @pytest.fixture
 def broker() -> Iterator[Broker]:
-    """A broker of the test's own, to which this thread's messages go."""
+    """A broker of the test's own, which receives this thread's messages."""
     broker = Broker()
     broker.running.set()
     app = Celery("tests", broker="memory://localhost", fixups=[])

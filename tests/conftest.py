@@ -21,19 +21,19 @@ __all__ = ["broker", "commit"]
 
 @pytest.fixture(autouse=True)
 def basket_messages() -> None:
-    """Messages are sent: these tests have a broker of their own, or eager tasks."""
+    """Replace the plugin's fixture: these tests have a broker of their own, or eager tasks."""
 
 
 @pytest.fixture
 def switch_on(db: None) -> Iterator[None]:
-    """The switch is on."""
+    """Turn the switch on."""
     with override_switch(SWITCH, active=True):
         yield
 
 
 @pytest.fixture
 def eager() -> Iterator[None]:
-    """Tasks run where they are sent, as soon as they are sent."""
+    """Run tasks in the thread that sends them, at once."""
     app.conf.update(task_always_eager=True, task_eager_propagates=True)
     yield
     app.conf.update(task_always_eager=False, task_eager_propagates=False)
@@ -43,7 +43,7 @@ def eager() -> Iterator[None]:
 def basket(
     basket_sandbox: SandboxServer, settings: Any, switch_on: None, eager: None
 ) -> SandboxServer:
-    """A Basket of the test's own that the app talks to, with the switch on."""
+    """A Basket of the test's own for the app, with the switch on."""
     settings.BASKET_URL = basket_sandbox.url
     settings.BASKET_API_KEY = basket_sandbox.api_key
     return basket_sandbox
@@ -51,7 +51,7 @@ def basket(
 
 @pytest.fixture
 def vouched(basket: SandboxServer, commit: Any) -> UserProfile:
-    """A vouched member, as Basket has them, and as a lookup has shown."""
+    """A vouched member whose newsletter is at Basket and was seen by a lookup."""
     with commit():
         vouch = VouchFactory.create()
     Contact.objects.update(touched_at=timezone.now())

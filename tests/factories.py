@@ -1,4 +1,4 @@
-"""Rows for the tests, each with the fewest fields that its model asks for."""
+"""Rows for the tests, each with the fewest fields that its model needs."""
 
 from django.contrib.auth.models import User
 from factory.declarations import Sequence, SubFactory

@@ -1,8 +1,8 @@
 """
-The naive baseline: what a good engineer writes in an afternoon with the same libraries.
+The naive baseline: an afternoon's work of a good engineer with the same libraries.
 
-A ``post_save`` handler that calls ``.delay()``, a task that asks the switch and starts a chain of
-two, one call of basket-client in each, results in the database, and Celery's defaults.
+A ``post_save`` handler calls ``.delay()``. A task asks the switch and starts a chain of two,
+with one call of basket-client in each. Results are in the database, and Celery has its defaults.
 """
 
 import os
@@ -18,7 +18,7 @@ celery_app.autodiscover_tasks(["benchmarks.naive"])
 
 
 class NaiveConfig(AppConfig):
-    """The newsletter of vouched members."""
+    """The app of the baseline: the newsletter of vouched members."""
 
     name = "benchmarks.naive"
 

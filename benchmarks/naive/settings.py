@@ -1,4 +1,4 @@
-"""The baseline's settings: the same models, servers and libraries, and otherwise defaults."""
+"""The baseline's settings: the same models, servers and libraries, with default settings."""
 
 import environ
 
@@ -18,7 +18,7 @@ INSTALLED_APPS = [
     "project.people",
     "project.groups",
 ]
-# What requests cost at a site without newsletters is measured too.
+# The cost of requests at a site without newsletters is measured too.
 if not env.bool("WITHOUT_NEWSLETTERS", default=False):
     INSTALLED_APPS.append("benchmarks.naive.NaiveConfig")
 
@@ -27,12 +27,12 @@ DATABASES = {"default": env.db_url("DATABASE_URL")}
 CELERY_BROKER_URL = env.str("BROKER_URL")
 CELERY_RESULT_BACKEND = "django-db"
 
-# basket-client reads these itself.
+# basket-client reads these settings itself.
 BASKET_URL = env.str("BASKET_URL", default="")
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
 
 # Importing the site's models imports the site's own Celery app, which keeps Celery from setting
-# up logging. With this both log the same, and a worker says when it is ready.
+# up logging. With this setting both log the same, and a worker says when it is ready.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

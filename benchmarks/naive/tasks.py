@@ -1,4 +1,4 @@
-"""A handler that starts a task, and tasks: ask the switch, look up, subscribe."""
+"""A handler that starts a task, and the tasks: ask the switch, look up, subscribe."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Email addresses: which are valid, how they are written and how they are hidden."""
+"""Email addresses: their check, their normal form and their masked form."""
 
 from functools import lru_cache
 
@@ -13,7 +13,7 @@ def normalised(address: str | None) -> str | None:
     Return the address as Basket stores it, or None if it is not valid.
 
     The domain becomes lower-case ASCII (punycode); the local part stays as written.
-    Delivery is not checked, so nothing is asked of the network.
+    Delivery is not checked, so no request goes to the network.
     """
     if not address:
         return None
@@ -25,7 +25,7 @@ def normalised(address: str | None) -> str | None:
 
 
 def normalised_unicode(address: str) -> str | None:
-    """Return the address with its domain in lower case, other scripts allowed, or None."""
+    """Return the address with its domain in lower case, or None. Other scripts are allowed."""
     try:
         return validate_email(address, check_deliverability=False).normalized
     except EmailNotValidError:
@@ -33,7 +33,7 @@ def normalised_unicode(address: str) -> str | None:
 
 
 def in_ascii(address: str) -> str:
-    """Return a valid address in the form in which it is stored, as far as there is one."""
+    """Return a valid address as it is stored, or unchanged if it has no ASCII form."""
     return normalised(address) or address
 
 

@@ -19,7 +19,7 @@ from mozillians_basket.sandbox.models import (
 
 
 class SubscriptionInline(admin.TabularInline):  # type: ignore[type-arg]
-    """What a person gets, on the person's page."""
+    """The subscriptions of a person, on the person's page."""
 
     model = Subscription
     extra = 0
@@ -28,7 +28,7 @@ class SubscriptionInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Person)
 class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The people, with what they get."""
+    """The people, with their newsletters."""
 
     list_display = ["email", "gets", "optin", "optout", "lang", "last_modified_date"]
     list_filter = ["newsletters", "optin", "optout", "lang"]
@@ -37,7 +37,7 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     inlines = [SubscriptionInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
-        """Fetch what everybody on the page gets at once."""
+        """Fetch the newsletters of all people on the page in one query."""
         return super().get_queryset(request).prefetch_related("newsletters")
 
     @admin.display(description="newsletters")
@@ -73,14 +73,14 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(BlockedDomain)
 class BlockedDomainAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Domains whose addresses are answered and forgotten."""
+    """Domains whose addresses are answered "ok" and not stored."""
 
     list_display = ["domain"]
 
 
 @admin.register(Fault)
 class FaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Where faults are set and taken away."""
+    """The page that sets faults and takes them away."""
 
     list_display = ["__str__", "email", "status", "code", "seconds", "share", "remaining"]
     list_filter = ["kind", "endpoint"]
@@ -94,34 +94,34 @@ class FaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ]
 
     def has_change_permission(self, request: HttpRequest, obj: Fault | None = None) -> bool:
-        """A loss has struck: it can be taken away, and no longer changed."""
+        """Refuse to change a loss: it has struck, and can only be taken away."""
         has_struck = obj is not None and obj.kind in Fault.LOSSES
         return not has_struck and super().has_change_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Fault, form: object, change: object) -> None:
-        """Set the fault, so that a loss strikes."""
+        """Set the fault. A loss strikes at once."""
         faults.set_fault(obj)
 
     def delete_model(self, request: HttpRequest, obj: Fault) -> None:
-        """Take the fault away, and carry out what it held back."""
+        """Take the fault away, and carry out the changes that it held back."""
         faults.take_away([obj])
         calls.catch_up()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Fault]) -> None:
-        """Take the faults away, and carry out what they held back."""
+        """Take the faults away, and carry out the changes that they held back."""
         faults.take_away(queryset)
         calls.catch_up()
 
 
 class RecordAdmin:
-    """Makes rows something to be read and thrown away, but not written."""
+    """Makes rows readable and deletable, but not writable."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody writes records by hand."""
+        """Refuse: nobody writes records by hand."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Nobody rewrites records."""
+        """Refuse: nobody rewrites records."""
         return False
 
 

@@ -1,4 +1,4 @@
-"""Who may log in to the admin of a sandbox Basket that runs as a server of its own."""
+"""Log-ins to the admin of a sandbox Basket that runs as a server of its own."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class GivenPassword(ModelBackend):
     """
     Lets the user ``admin`` in with the password that was given at the start.
 
-    It is compared as it is: hashing it would take longer than all else at the start.
+    The password is compared as plain text: hashing it would take most of the start's time.
     """
 
     def authenticate(

@@ -29,13 +29,13 @@ def error(status: int, code: int, desc: str, **extra: str) -> Answer:
 
 
 def invalid_email(suggestion: str | None = None) -> Answer:
-    """Answer that the address is not valid, and which one was probably meant."""
+    """Answer that the address is not valid, with the address that was probably meant."""
     extra = {"suggestion": suggestion} if suggestion else {}
     return error(400, Code.INVALID_EMAIL, "Invalid email address", **extra)
 
 
 def invalid_token() -> Answer:
-    """Answer that the token is unknown or none at all."""
+    """Answer that the token is unknown or missing."""
     return error(400, Code.INVALID_TOKEN, "Invalid basket token")
 
 
@@ -80,6 +80,6 @@ def backend_failure() -> Answer:
 
 
 def page(status: int, title: str) -> HttpResponse:
-    """Answer with a page of HTML, as Basket does where it meets the unexpected."""
+    """Answer with a page of HTML, as Basket does after an unexpected error."""
     html = f"<!doctype html><html lang='en'><title>{title}</title><h1>{title}</h1></html>"
     return HttpResponse(html, status=status)

@@ -29,8 +29,8 @@ def change(
     """
     Subscribe, unsubscribe or set, and send the messages that follow from it.
 
-    ``site`` is where the links in messages lead. A person who is created gets ``new_token``, if
-    it is given. Raises UnacceptableError.
+    ``site`` is the base URL of the links in messages. A new person gets ``new_token``, if it is
+    given. Raises UnacceptableError.
     """
     outcome = contacts.apply(what, fields, optin=optin, new_token=new_token)
     if outcome.person is None:
@@ -60,7 +60,7 @@ def queue(
     request: HttpRequest, kind: str, fields: Mapping[str, str], *, optin: bool = False
 ) -> None:
     """
-    Carry out a change that Basket only queues: now, unless something holds it back.
+    Carry out a change that Basket only queues: now, unless a fault or maintenance holds it back.
 
     A change that fails is lost, as it would fail in the background.
     """
@@ -80,12 +80,12 @@ def queue(
 
 
 def catch_up() -> None:
-    """Carry out the changes that were held back, once nothing holds them back any more."""
+    """Carry out the changes that were held back, if nothing holds them back any longer."""
     if not maintenance.are_held.now() or not maintenance.is_over():
         return
     if not maintenance.due_calls().exists():
         return
-    # One at a time, or two requests would share the changes and mix up their order.
+    # One request at a time: two would share the changes and mix up their order.
     with writing():
         for call in maintenance.take_due_calls():
             data = call.data

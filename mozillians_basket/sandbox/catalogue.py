@@ -1,4 +1,4 @@
-"""The newsletters: loading them from a file, and what callers are told about them."""
+"""The newsletters: loading them from a file, and describing them to callers."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def load(path: Path = DEFAULT_FILE) -> int:
     """
     Create or update the newsletters, groups and blocked domains of a JSON file.
 
-    Returns how many newsletters it names.
+    Returns the number of newsletters in it.
     """
     return load_content(json.loads(path.read_text(encoding="utf-8")))
 
@@ -39,7 +39,7 @@ def load_content(content: dict[str, Any]) -> int:
     Create or update newsletters, groups and blocked domains; nothing is removed.
 
     ``content`` has the form of Basket's answer to ``/news/newsletters/``, with optional
-    ``groups`` and ``blocked_domains``. Returns how many newsletters it names.
+    ``groups`` and ``blocked_domains``. Returns the number of newsletters in it.
     """
     newsletters: dict[str, dict[str, Any]] = content["newsletters"]
     for slug, fields in newsletters.items():
@@ -57,7 +57,7 @@ def load_content(content: dict[str, Any]) -> int:
 
 
 def described() -> dict[str, dict[str, Any]]:
-    """Return what ``/news/newsletters/`` says of every newsletter, by slug."""
+    """Return the description of every newsletter in ``/news/newsletters/``, by slug."""
     return {
         newsletter.slug: {
             **_described(newsletter),
@@ -69,7 +69,7 @@ def described() -> dict[str, dict[str, Any]]:
 
 
 def described_v1() -> dict[str, dict[str, Any]]:
-    """Return what ``/api/v1/news/newsletters/`` says of every newsletter, by slug."""
+    """Return the description of every newsletter in ``/api/v1/news/newsletters/``, by slug."""
     return {
         newsletter.slug: {
             **_described(newsletter),

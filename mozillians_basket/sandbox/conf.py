@@ -4,7 +4,7 @@ from django.conf import settings
 
 
 class SandboxSettings:
-    """Read from ``django.conf.settings`` on every access, so a change is seen at once."""
+    """Reads ``django.conf.settings`` on every access, so a change is seen at once."""
 
     @property
     def REQUIRE_SSL(self) -> bool:  # noqa: N802
@@ -13,12 +13,12 @@ class SandboxSettings:
 
     @property
     def RATE_LIMIT(self) -> int:  # noqa: N802
-        """Equal calls answered per period before a 429. ``BASKET_SANDBOX_RATE_LIMIT``."""
+        """The number of equal calls per period before a 429. ``BASKET_SANDBOX_RATE_LIMIT``."""
         return int(getattr(settings, "BASKET_SANDBOX_RATE_LIMIT", 4))
 
     @property
     def RATE_PERIOD(self) -> float:  # noqa: N802
-        """Length of the rate limit's period in seconds. ``BASKET_SANDBOX_RATE_PERIOD``."""
+        """The length of the rate limit's period in seconds. ``BASKET_SANDBOX_RATE_PERIOD``."""
         return float(getattr(settings, "BASKET_SANDBOX_RATE_PERIOD", 300))
 
     @property
@@ -28,13 +28,13 @@ class SandboxSettings:
 
     @property
     def JOURNAL(self) -> int:  # noqa: N802
-        """How many received requests are kept; 0 keeps none. ``BASKET_SANDBOX_JOURNAL``."""
+        """The number of received requests to keep; 0 keeps none. ``BASKET_SANDBOX_JOURNAL``."""
         return int(getattr(settings, "BASKET_SANDBOX_JOURNAL", 1000))
 
     @property
     def SITE_URL(self) -> str:  # noqa: N802
         """
-        Where the links in messages lead; empty for where the call was sent to.
+        The base URL of the links in messages; if empty, the host that the call was sent to.
 
         ``BASKET_SANDBOX_SITE_URL``.
         """

@@ -39,14 +39,14 @@ class CountingTask(WSGITask):  # type: ignore[misc]
 
 
 class SandboxChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection that remembers whether it has carried a request, and when the last came."""
+    """A connection that knows whether it has carried a request, and the round of the last one."""
 
     task_class = CountingTask
     is_used = False
     received_in = 0
 
     def received(self, data: bytes) -> bool:
-        """Take what has arrived, whenever there will be a thread to serve it."""
+        """Take the arrived data, and note the round: a thread may serve it much later."""
         self.received_in = rounds.number
         taken: bool = super().received(data)
         return taken

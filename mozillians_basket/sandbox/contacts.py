@@ -15,7 +15,7 @@ from mozillians_basket.sandbox.writing import writing
 
 
 class Change(StrEnum):
-    """What a call does with the newsletters it names."""
+    """The effect of a call on the newsletters that it names."""
 
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
@@ -23,12 +23,12 @@ class Change(StrEnum):
 
 
 class UnacceptableError(Exception):
-    """The store of contacts would not take this change; nothing of it is applied."""
+    """The store of contacts does not accept this change. Nothing of it is applied."""
 
 
 @dataclass
 class Outcome:
-    """What came of a call."""
+    """The result of a call."""
 
     person: Person | None = None
     """None when the call was about nobody."""
@@ -37,7 +37,7 @@ class Outcome:
     added: list[Newsletter] = field(default_factory=list)
     """The newsletters that the person did not get before."""
     unconfirmed: bool = False
-    """Whether the person is to be asked to confirm their address."""
+    """Whether Basket asks the person to confirm their address."""
 
 
 BY_TOKEN = "SELECT * FROM basket_sandbox_person WHERE token = %s"  # noqa: S105
@@ -50,12 +50,12 @@ FALSE = {"0", "off", "f", "false", "n", "no"}
 
 def find(*, email: str | None = None, token: uuid.UUID | None = None) -> Person | None:
     """
-    Return the person with this address (whatever its case) or this token.
+    Return the person with this address (in upper or lower case) or this token.
 
     Raises StoreTroubleError.
     """
     store.is_read()
-    # A raw query: putting one together takes longer than answering it.
+    # A raw query: the ORM takes longer to build one than the database to answer it.
     if token:
         field = Person._meta.get_field("token")
         found = Person.objects.raw(BY_TOKEN, [field.get_db_prep_value(token, connection)])
@@ -79,9 +79,9 @@ def apply(
     """
     Carry out a call.
 
-    ``fields`` holds ``email`` or ``token``, and whatever else the caller sent. ``optin`` says
-    that the address counts as confirmed. A person who is created gets ``new_token``, if it is
-    given. A token that nobody has, and a subscription to nothing, change nothing. Raises
+    ``fields`` holds ``email`` or ``token``, and all other fields of the call. ``optin`` says
+    that the address counts as confirmed. A new person gets ``new_token``, if it is given. An
+    unknown token or an empty list of newsletters to subscribe to changes nothing. Raises
     UnacceptableError and StoreTroubleError.
     """
     store.is_written()
@@ -89,7 +89,7 @@ def apply(
         with writing():
             return _apply(change, fields, optin=optin, new_token=new_token)
     except IntegrityError:
-        # Another call has just created the same person: now they exist.
+        # Another call has just created the same person: now the row exists.
         with writing():
             return _apply(change, fields, optin=optin, new_token=new_token)
 
@@ -112,8 +112,8 @@ def confirm(token: uuid.UUID) -> tuple[Person | None, list[Newsletter]]:
     """
     Confirm the address of the person with this token.
 
-    Returns the person, None if there is none or they were confirmed before, and the
-    newsletters for which they are to be welcomed now. Raises StoreTroubleError.
+    Returns the person, or None if there is none or they were confirmed before, and the
+    newsletters for the welcome message. Raises StoreTroubleError.
     """
     store.is_written()
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The endpoints under ``/sandbox/``, with which tests and demonstrations steer the sandbox."""
+"""The endpoints under ``/sandbox/``: tests and demonstrations steer the sandbox by them."""
 
 import ipaddress
 import json
@@ -85,7 +85,7 @@ def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @control("GET", "POST", "PUT", "DELETE")
 def people(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """List the people, create or change one, or forget one (``?email=``) or all."""
+    """List the people, create or change one, or delete one (``?email=``) or all."""
     if request.method in {"POST", "PUT"}:
         return {"person": _shown(_put_person(body))}
     everyone = Person.objects.all()
@@ -97,13 +97,13 @@ def people(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(person: Person) -> dict[str, Any]:
-    """Describe a person as a lookup does, with the source URL, which no lookup shows."""
+    """Describe a person as a lookup does, and add the source URL, which no lookup shows."""
     return {**profiles.described(person, masked=False), "source_url": person.source_url}
 
 
 @control("GET", "DELETE")
 def requests(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """List the requests received so far, oldest first, or forget them."""
+    """List the requests received so far, oldest first, or delete them."""
     if request.method == "DELETE":
         ReceivedRequest.objects.all().delete()
     return {"requests": journal.entries()}
@@ -111,7 +111,7 @@ def requests(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @control("GET", "DELETE")
 def counts(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """Tell how many requests each endpoint and how many connections there were, or begin anew."""
+    """Return the numbers of requests per endpoint and of connections, or set them to zero."""
     if request.method == "DELETE":
         counters.clear()
     return {"counts": counters.now()}
@@ -119,7 +119,7 @@ def counts(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @control("GET", "DELETE")
 def messages(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """List the messages sent so far, oldest first, or forget them."""
+    """List the messages sent so far, oldest first, or delete them."""
     if request.method == "DELETE":
         SentMessage.objects.all().delete()
     return {
@@ -131,16 +131,16 @@ def messages(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @control("POST")
 def newsletters(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """Create or change newsletters, groups and blocked domains, as a file of them does."""
+    """Create or change newsletters, groups and blocked domains, in the form of such a file."""
     return {"loaded": catalogue.load_content({"newsletters": {}, **body})}
 
 
 @control("POST")
 def reset(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """
-    Forget people, requests, faults and counters; keys and newsletters stay.
+    Delete people, requests, faults and counters; keys and newsletters stay.
 
-    Requests that are still under way are waited for, or left unanswered.
+    Waits for the requests that are under way, or leaves them unanswered.
     """
     rounds.end()
     with transaction.atomic():

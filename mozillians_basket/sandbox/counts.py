@@ -1,10 +1,10 @@
-"""How many requests and connections there were: counted for all processes of the server."""
+"""Counters of requests and connections, for all processes of the server."""
 
 import multiprocessing
 from typing import Any
 
 CONNECTIONS = "connections"
-#: What is counted: each endpoint's answered or unanswered requests, and connections.
+#: The counters: answered and unanswered requests of each endpoint, and connections.
 NAMES = (
     "subscribe",
     "unsubscribe",
@@ -23,21 +23,21 @@ class Counts:
     """
     Counters in memory that forked processes share, so that counting costs no query.
 
-    Other than the journal they forget nothing, and count when no journal is kept.
+    Unlike the journal, they count every request, also when no journal is kept.
     """
 
     def __init__(self) -> None:
         self._numbers: Any = multiprocessing.Array("Q", len(NAMES))
 
     def note(self, endpoint: str, *, is_new_connection: bool) -> None:
-        """Count a request, and its connection if it is the first one on it."""
+        """Count a request. Count its connection too, if this is the first request on it."""
         with self._numbers.get_lock():
             self._numbers[NAMES.index(endpoint)] += 1
             if is_new_connection:
                 self._numbers[NAMES.index(CONNECTIONS)] += 1
 
     def now(self) -> dict[str, int]:
-        """The numbers by name; endpoints that nobody called are left out."""
+        """Return the numbers by name, without endpoints that nobody called."""
         with self._numbers.get_lock():
             numbers = list(self._numbers)
         return {
@@ -47,7 +47,7 @@ class Counts:
         }
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Set all counters to zero."""
         with self._numbers.get_lock():
             self._numbers[:] = [0] * len(NAMES)
 

@@ -1,4 +1,4 @@
-"""Where the sandbox Basket keeps its tables."""
+"""The database of the sandbox Basket."""
 
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit

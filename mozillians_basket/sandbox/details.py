@@ -1,4 +1,4 @@
-"""The endpoints that change what is stored about a person, but not what they get."""
+"""The endpoints that change the details of a person, but not their newsletters."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""What every endpoint does around its own work: faults, the journal, plain failures."""
+"""The frame around the work of every endpoint: faults, the journal, plain failures."""
 
 import logging
 import time
@@ -47,10 +47,10 @@ def endpoint(
     """
     Make a view an endpoint of the Newsletter API.
 
-    ``name`` is what faults and the journal call it; two paths may share one. Without
-    ``methods``, every method is served; others are answered with ``refusal``. What is
-    ``cached`` may be kept for five minutes by the caller. What is not ``unguarded`` is
-    subject to Django's check for forged requests, so nothing can be posted to it.
+    ``name`` is its name in faults and the journal; two paths may share one. Without
+    ``methods``, every method is served; others are answered with ``refusal``. With ``cached``,
+    the caller may keep the answer for five minutes. Without ``unguarded``, Django's check for
+    forged requests applies, so nothing can be posted to it.
     """
     keep = "max-age=300" if cached else "max-age=0, no-cache, no-store, must-revalidate, private"
 
@@ -191,7 +191,7 @@ def _guarded(
 
 def _in_trouble(fault: Fault, email: str) -> HttpResponse:
     if fault.kind == Fault.Kind.STORE_FAILS:
-        # The text quotes the address, as the real one does: it is not to be logged.
+        # The text quotes the address, as the real one does. It must not be logged.
         desc = f"the store of contacts failed for {email}"
         return answers.error(400, Code.NETWORK_FAILURE, desc)
     if fault.kind == Fault.Kind.STORE_REFUSES:
@@ -205,5 +205,5 @@ def _unanswered(request: HttpRequest) -> HttpResponse:
     connection = request.META.get("basket_sandbox.connection")
     if connection is not None:
         connection.drop()
-    # Another server than the sandbox's own cannot be told to say nothing.
+    # A server other than the sandbox's own cannot leave a request unanswered.
     return HttpResponse(status=500)

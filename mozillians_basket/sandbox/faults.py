@@ -1,4 +1,4 @@
-"""Faults: how they are set and taken away, and which of them strikes a request."""
+"""Faults: setting them, taking them away, and finding those that strike a request."""
 
 import random
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from mozillians_basket.sandbox.rounds import rounds
 from mozillians_basket.sandbox.writing import writing
 
 ACCOMPANYING = {Fault.Kind.DELAY, Fault.Kind.MAINTENANCE, Fault.Kind.READ_ONLY_MAINTENANCE}
-"""The kinds that go with others."""
+"""The kinds that can strike a request together with another fault."""
 
 QUEUED = {Fault.Kind.LATE, Fault.Kind.DOUBLED}
 """The kinds that strike a change in the queue, and not its request."""
@@ -31,9 +31,9 @@ class FaultBoard:
 
     def striking(self, endpoint: str, email: str) -> list[Fault]:
         """
-        Return the faults that strike this request, and use them up by one.
+        Return the faults that strike this request, and use each of them once.
 
-        Waiting and maintenance go with others; of the rest only the first one strikes.
+        Delays and maintenance strike together with others. Of the rest only the first one strikes.
         """
         struck: list[Fault] = []
         decided = False
@@ -47,7 +47,7 @@ class FaultBoard:
         return struck
 
     def striking_queued(self, endpoint: str, email: str) -> dict[str, Fault]:
-        """Return by kind the faults that strike a queued change, and use them up by one."""
+        """Return by kind the faults that strike a queued change, and use each of them once."""
         struck: dict[str, Fault] = {}
         for fault in self.current():
             is_first = fault.kind in QUEUED and fault.kind not in struck
@@ -97,7 +97,7 @@ def set_fault(fault: Fault) -> None:
 
 
 def take_away(faults: Iterable[Fault]) -> None:
-    """Take faults away, the newest first. What a loss took is brought back."""
+    """Take faults away, the newest first. People and subscriptions that a loss took come back."""
     with writing():
         for fault in sorted(faults, key=lambda fault: fault.pk, reverse=True):
             for snapshot in Snapshot.objects.filter(fault=fault):
@@ -106,12 +106,12 @@ def take_away(faults: Iterable[Fault]) -> None:
 
 
 def wait(fault: Fault, *, otherwise: float = 0) -> None:
-    """Wait as the fault says, or else ``otherwise``; a reset or the server's end cuts it short."""
+    """Wait for the fault's seconds, or ``otherwise``; a reset or the server's end stops it."""
     rounds.pause(seconds_of(fault, otherwise=otherwise))
 
 
 def seconds_of(fault: Fault, *, otherwise: float = 0) -> float:
-    """Return how long the fault lasts this time: its seconds, or else ``otherwise``, spread."""
+    """Return this fault's duration: its seconds, or ``otherwise``, with its spread applied."""
     chance = random.SystemRandom()
     middle = fault.seconds or otherwise
     if fault.spread == Fault.Spread.UNIFORM:

@@ -22,7 +22,7 @@ def record(
     code: int | None,
     seconds: float,
 ) -> None:
-    """Count a request, and write down how it was answered; ``status`` None is no answer at all."""
+    """Count a request, and write down its answer; ``status`` is None if there was no answer."""
     connection = request.META.get("basket_sandbox.connection")
     counts.note(endpoint, is_new_connection=connection is not None and connection.is_new)
     if not sandbox_settings.JOURNAL:
@@ -63,5 +63,5 @@ def entries() -> list[dict[str, Any]]:
 
 
 def _storable(text: str, longest: int) -> str:
-    # PostgreSQL takes neither a text that is too long nor a null character in it.
+    # PostgreSQL refuses a text that is too long, or has a null character in it.
     return text.replace("\0", "")[:longest]

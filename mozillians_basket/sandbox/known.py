@@ -1,4 +1,4 @@
-"""Newsletters, groups and blocked domains, kept in memory, as nearly every call asks for them."""
+"""Newsletters, groups and blocked domains, kept in memory, as nearly every call reads them."""
 
 from mozillians_basket.sandbox.models import BlockedDomain, Newsletter, NewsletterGroup
 from mozillians_basket.sandbox.remembered import Remembered

@@ -1,4 +1,4 @@
-"""The languages of newsletters, and which one fits a person best."""
+"""The languages of newsletters, and the choice of one for a person."""
 
 import re
 from collections.abc import Iterable, Mapping

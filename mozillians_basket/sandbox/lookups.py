@@ -1,4 +1,4 @@
-"""The endpoints that tell about people and newsletters, of both generations."""
+"""The endpoints that look up people and newsletters, of both generations."""
 
 import uuid
 

@@ -52,7 +52,7 @@ def _send(kind: SentMessage.Kind, person: Person, context: dict[str, Any]) -> No
             render_to_string("basket_sandbox/mail/message.html", page), "text/html"
         )
     record = SentMessage(kind=kind, email=person.email, lang=language, subject=subject, body=body)
-    # A change that is not applied after all must not be told to anybody.
+    # The message is sent only if the change is committed.
     transaction.on_commit(partial(_deliver, message, record))
 
 
@@ -60,7 +60,7 @@ def _deliver(message: EmailMultiAlternatives, record: SentMessage) -> None:
     try:
         message.send()
     except OSError as error:
-        # Basket sends in the background: a failure there never reaches the caller.
+        # Basket sends in the background: a failure there does not reach the caller.
         logger.error("a message was not sent: %s", type(error).__name__)  # noqa: TRY400
     else:
         record.save()

@@ -19,7 +19,7 @@ from mozillians_basket.sandbox.models import Fault, HeldCall
 from mozillians_basket.sandbox.remembered import Remembered
 
 ABOUT = "basket_sandbox.about"
-"""Where a request names its endpoint and address, as faults tell requests apart by."""
+"""The key in ``META`` for a request's endpoint and address, which faults may be limited to."""
 
 KINDS = {Fault.Kind.MAINTENANCE, Fault.Kind.READ_ONLY_MAINTENANCE}
 HOLDING = {*KINDS, *store.FOR_WRITING}
@@ -29,12 +29,12 @@ are_held = Remembered(HeldCall, HeldCall.objects.exists)
 
 
 def begin(request: HttpRequest, fault: Fault) -> None:
-    """Let this request be answered as in the maintenance that the fault asks for."""
+    """Answer this request as in the maintenance that the fault asks for."""
     request.META[f"basket_sandbox.{fault.kind}"] = True
 
 
 def applies_to(request: HttpRequest) -> bool:
-    """Tell whether this request is answered as in maintenance, where lookups are refused."""
+    """Tell whether this request is answered as in maintenance, when lookups are refused."""
     return sandbox_settings.MAINTENANCE or "basket_sandbox.maintenance" in request.META
 
 
@@ -44,7 +44,7 @@ def holds(request: HttpRequest) -> bool:
 
 
 def is_over() -> bool:
-    """Tell whether no request at all is answered as in maintenance or with trouble."""
+    """Tell whether neither maintenance nor trouble of the store applies to any request."""
     kinds = {fault.kind for fault in faults.board.current()}
     return not sandbox_settings.MAINTENANCE and not kinds & HOLDING
 
@@ -59,9 +59,10 @@ def hold(
     fault: Fault | None = None,
 ) -> None:
     """
-    Keep a change for later: as long as the fault says, if one is given, and not beyond its end.
+    Keep a change for later.
 
-    A person created by it gets the token, if one is given.
+    With a fault, it is kept for the fault's seconds, but not beyond the end of the fault. A
+    person created by the change gets the token, if one is given.
     """
     data = {"fields": dict(fields), "optin": optin, "site": site}
     if token:

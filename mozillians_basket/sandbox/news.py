@@ -1,4 +1,4 @@
-"""The endpoints under ``/news/`` that change what people get."""
+"""The endpoints under ``/news/`` that change people's subscriptions."""
 
 import uuid
 
@@ -84,7 +84,7 @@ def unsubscribe(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
 
 @endpoint("user")
 def user(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
-    """Show the person with this token, or set what they get."""
+    """Show the person with this token, or set their newsletters."""
     if request.method != "POST":
         return lookups.shown(request, token)
     fields = {**request.POST.dict(), "token": str(token)}
@@ -139,7 +139,7 @@ def _carry_out(
         maintenance.hold(change, fields, optin=optin, site=site)
         return answers.maintenance()
     if maintenance.holds(request) and contacts.parse_slugs(fields["newsletters"]):
-        # Read-only maintenance answers as if it were done.
+        # Read-only maintenance answers as if the change were done.
         person = contacts.find(email=fields["email"])
         token = person.token if person else uuid.uuid4()
         maintenance.hold(change, fields, optin=optin, site=site, token=token)

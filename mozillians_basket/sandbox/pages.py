@@ -1,4 +1,4 @@
-"""The pages that people see: where the links in messages lead, and the list of newsletters."""
+"""The pages for people: the targets of the links in messages, and the list of newsletters."""
 
 import uuid
 
@@ -20,7 +20,7 @@ def newsletters(request: HttpRequest) -> HttpResponse:
     return render(request, "basket_sandbox/pages/newsletters.html", {"newsletters": offered})
 
 
-# The token in the path is the proof: whoever has it may change these subscriptions.
+# The token in the path is the proof: a person who has it may change these subscriptions.
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "POST"])
@@ -37,7 +37,7 @@ def confirm(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def existing(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
-    """Show somebody what they get, and let them change it or leave."""
+    """Show a person their subscriptions, and let them change these or leave."""
     person = _person(token)
     if request.method == "POST":
         _change(request, token)

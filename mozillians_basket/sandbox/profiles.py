@@ -1,4 +1,4 @@
-"""What callers are told about a person."""
+"""The descriptions of a person for callers."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mozillians_basket.sandbox import addresses
 from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.models import Person
 
-# Written out, as putting it together would take longer than answering it.
+# Written out, as building the query would take longer than answering it.
 SLUGS = """
     SELECT newsletter.slug
     FROM basket_sandbox_subscription AS subscription
@@ -20,9 +20,9 @@ SLUGS = """
 
 def described(person: Person, *, masked: bool) -> dict[str, Any]:
     """
-    Return what ``/news/lookup-user/`` and ``/news/user/`` say of a person.
+    Return the description of a person in ``/news/lookup-user/`` and ``/news/user/``.
 
-    That is the current server's answer, and with it the fields of the specification.
+    It is the current server's answer, and the fields of the specification with it.
     """
     answer = _described(person, masked=masked)
     answer["created_date"] = person.created_date.isoformat()
@@ -40,7 +40,7 @@ def described(person: Person, *, masked: bool) -> dict[str, Any]:
 
 
 def described_v1(person: Person, *, masked: bool) -> dict[str, Any]:
-    """Return what ``/api/v1/users/lookup/`` says of a person."""
+    """Return the description of a person in ``/api/v1/users/lookup/``."""
     return {
         **_described(person, masked=masked),
         "created_date": person.created_date,

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def basket_sandbox_server(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
-    """Serve one sandbox Basket for the whole session; what tests leave in it stays."""
+    """Serve one sandbox Basket for the whole session; rows that tests leave in it stay."""
     newsletters = str(request.config.getini(NEWSLETTERS))
     if newsletters:
         newsletters = str(request.config.rootpath / newsletters)
@@ -36,7 +36,7 @@ def basket_sandbox_server(request: pytest.FixtureRequest) -> Iterator[SandboxSer
 def basket_sandbox(
     request: pytest.FixtureRequest, basket_sandbox_server: SandboxServer
 ) -> SandboxServer:
-    """Offer a sandbox Basket in which nothing has happened yet, at least in this test."""
+    """Offer a sandbox Basket, emptied before the test unless the session's tests share it."""
     if request.config.getini(ISOLATION) == "test":
         basket_sandbox_server.reset()
     return basket_sandbox_server
@@ -74,7 +74,7 @@ def basket_site(
 
 @pytest.fixture
 def basket_settled(basket_site: SandboxServer) -> Callable[[], None]:
-    """Do what the worker and beat would do, until nothing is left to send."""
+    """Do the work of the worker and beat, until nothing is left to send."""
     from mozillians_basket.sandbox.site_tests import basket_settled
 
     return basket_settled

@@ -1,4 +1,4 @@
-"""How often equal calls are answered before they are refused."""
+"""The rate limit: the number of equal calls that are answered before a refusal."""
 
 import hashlib
 import time
@@ -9,7 +9,7 @@ from mozillians_basket.sandbox.writing import writing
 
 
 def is_exceeded(*call: str) -> bool:
-    """Count one more call that has these parts; tell whether it is one too many."""
+    """Count one more call with these parts; tell whether it exceeds the limit."""
     key = hashlib.sha256("\0".join(call).encode()).hexdigest()
     now = time.time()
     with writing():

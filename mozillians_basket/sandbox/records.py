@@ -1,4 +1,4 @@
-"""What a running sandbox Basket tells tests: people, requests and messages."""
+"""The records that a running sandbox Basket gives to tests: people, requests and messages."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class SandboxPerson:
     optin: bool
     optout: bool
     fields: dict[str, Any]
-    """Everything that ``/news/lookup-user/`` says of them, and ``source_url``."""
+    """All fields in ``/news/lookup-user/``, and ``source_url``."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class SandboxRequest:
     email: str
     newsletters: frozenset[str]
     status: int | None
-    """None when it was left unanswered."""
+    """None if it was left unanswered."""
     code: int | None
     new_connection: bool
-    """Whether it was the first one on its TCP connection."""
+    """Whether it was the first request on its TCP connection."""
 
 
 @dataclass(frozen=True)

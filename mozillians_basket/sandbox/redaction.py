@@ -1,10 +1,10 @@
-"""Keeps what the server logs free of paths, which can hold tokens and addresses."""
+"""Keeps paths out of the server's logs, as they can hold tokens and addresses."""
 
 import logging
 
 
 class WithoutSecrets(logging.Filter):
-    """Lets a record about a request name its status only."""
+    """Reduces a log record about a request to its status."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Cut the record down, and let it through."""

@@ -11,11 +11,11 @@ from django.db.models.signals import post_delete, post_save
 Rows = TypeVar("Rows")
 
 FRESH_FOR = 1.0
-"""Seconds after which another process's change is seen; one's own is seen at once."""
+"""Seconds until another process's change is seen; this process's own is seen at once."""
 
 
 class Remembered(Generic[Rows]):
-    """What ``read`` returned when last something of the model changed."""
+    """The result of ``read``, read again after each change of the model."""
 
     def __init__(self, model: type[models.Model], read: Callable[[], Rows]) -> None:
         self._read = read
@@ -33,18 +33,18 @@ class Remembered(Generic[Rows]):
         started, changes = time.monotonic(), self._changes
         rows = self._read()
         with self._lock:
-            # What changed while it was read may be missing in it.
+            # A row that changed during the reading may be missing in it.
             if changes == self._changes:
                 self._kept = started, rows
         return rows
 
     def forget(self) -> None:
-        """Read again the next time."""
+        """Drop the rows, so that the next call reads them again."""
         with self._lock:
             self._changes += 1
             self._kept = None
 
     def _changed(self, **_kwargs: object) -> None:
         self.forget()
-        # Whoever reads before the commit keeps what was there before the change.
+        # A thread that reads before the commit keeps the rows from before the change.
         transaction.on_commit(self.forget)

@@ -1,4 +1,4 @@
-"""Rounds: the time from one reset to the next, which no request outlives."""
+"""Rounds: the time from one reset to the next. No request has an effect beyond its round."""
 
 import threading
 from collections import Counter
@@ -13,12 +13,12 @@ _own: ContextVar[int | None] = ContextVar("own_round", default=None)
 
 
 class Rounds:
-    """Counts the resets, and knows which requests began before the last one."""
+    """Counts the resets, and knows the requests that began before the last one."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        # Apart, so that the end of a request does not wake all those that a fault makes wait.
+        # Separate, so that the end of a request does not wake all requests that a fault delays.
         self._done = threading.Condition(self._lock)
         self._under_way: Counter[int] = Counter()
         self._is_stopping = False
@@ -26,7 +26,7 @@ class Rounds:
 
     @contextmanager
     def request(self, received_in: int | None = None) -> Iterator[None]:
-        """Let a request be under way, in the round in which it was received or in this one."""
+        """Mark a request as under way, in the round in which it was received or in this one."""
         with self._lock:
             number = self.number if received_in is None else received_in
             self._under_way[number] += 1
@@ -45,19 +45,19 @@ class Rounds:
         return own is not None and own != self.number
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not longer than the round or the server lasts."""
+        """Wait, but not beyond the end of the round or of the server."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_stopping or self.is_over(), seconds)
 
     def end(self) -> None:
-        """Begin another round, once the requests of those before are done or patience is."""
+        """Begin another round; wait up to ``PATIENCE`` seconds for the requests of earlier ones."""
         with self._changed:
             self.number += 1
             self._changed.notify_all()
             self._done.wait_for(self._is_alone, PATIENCE)
 
     def stop(self) -> None:
-        """Let no request go on waiting, as the server ends."""
+        """End the waits of all requests, as the server ends."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()

@@ -9,6 +9,6 @@ def is_missing(request: HttpRequest) -> bool:
     """
     Tell whether a call came unencrypted although SSL is required.
 
-    A proxy's header counts where ``SECURE_PROXY_SSL_HEADER`` says that it is to be trusted.
+    A proxy's header counts if ``SECURE_PROXY_SSL_HEADER`` names it.
     """
     return sandbox_settings.REQUIRE_SSL and not request.is_secure()

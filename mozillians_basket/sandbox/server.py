@@ -21,7 +21,7 @@ DEFAULT_KEY = "dev-key"
 THREADS = 32
 FAST_PROCESSES = 2
 FAST_THREADS = 2
-"""More threads only wait for each other, as long as no fault makes them wait."""
+"""More threads would only wait for each other, as long as no fault makes them wait."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the server until it is told to end."""
+    """Run the server until it is stopped."""
     parser = argparse.ArgumentParser(
         prog="python -m mozillians_basket.sandbox", description="Serve a sandbox Basket."
     )
@@ -152,7 +152,7 @@ def _share(application: Application, listener: socket.socket, options: argparse.
     for _ in range(options.processes):
         child = os.fork()
         if child == 0:
-            # The pipe closes when the parent ends, however it ends.
+            # The pipe closes when the parent ends, for any reason.
             os.close(held_by_parent)
             threading.Thread(target=_watch, args=[lifeline], daemon=True).start()
             try:
@@ -182,7 +182,7 @@ def _answer(application: Application, listener: socket.socket, threads: int) -> 
         sockets=[listener],
         threads=threads,
         ident=None,
-        # Which of a proxy's headers is to be trusted is said in Django's settings.
+        # Django's settings name the header of a proxy that is trusted.
         clear_untrusted_proxy_headers=False,
     )
     server.channel_class = SandboxChannel

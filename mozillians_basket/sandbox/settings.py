@@ -55,7 +55,7 @@ DATABASES = {"default": configured(os.environ.get("BASKET_SANDBOX_DATABASE", ":m
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
-# What a proxy says about the original request is believed only if it is named here.
+# A proxy's word about the original request is trusted only if its header is named here.
 if os.environ.get("BASKET_SANDBOX_PROXY_SSL_HEADER"):
     SECURE_PROXY_SSL_HEADER = (os.environ["BASKET_SANDBOX_PROXY_SSL_HEADER"], "https")
 FILES = "django.core.mail.backends.filebased.EmailBackend"
@@ -83,9 +83,9 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        # Not found and refused is what callers of a sandbox get all day.
+        # Callers of a sandbox get 404 and 403 all day.
         "django.request": {"level": "ERROR"},
-        # That requests wait for a thread is no fault of theirs.
+        # Requests that wait for a thread are normal here.
         "waitress.queue": {"level": "ERROR"},
     },
 }

@@ -20,10 +20,10 @@ from mozillians_basket.sandbox.testing import SandboxServer
 
 __all__ = ["BasketMixin", "basket_ready", "basket_settled"]
 
-#: How often Basket is asked again about what it has just carried out.
+#: The number of times that Basket is looked up again about calls it has just carried out.
 ROUNDS = 3
 
-#: More messages than this mean that the work never ends.
+#: More messages than this mean that the work has no end.
 MOST_MESSAGES = 10_000
 
 
@@ -50,7 +50,7 @@ class _Test:
                 callback()
 
     def work(self) -> None:
-        """Carry out all messages, and those that follow from them."""
+        """Carry out all messages, and the messages that these send."""
         for _ in range(MOST_MESSAGES):
             self.commit()
             if not self.messages:
@@ -86,11 +86,11 @@ def basket_ready(basket: SandboxServer) -> Iterator[None]:
 
 def basket_settled() -> None:
     """
-    Do what the worker and beat would do, until nothing is left to send.
+    Do the work of the worker and beat, until nothing is left to send.
 
-    It stands for the commit of the test's transaction, too, and runs the callbacks
-    that wait for it. Waits after failures are over each time it is called. With the
-    switch off, nothing is sent.
+    It also stands for the commit of the test's transaction: it runs the callbacks that
+    wait for it. Each call ends the waits after failures. With the switch off, nothing is
+    sent.
 
     :raises RuntimeError: outside of a test that is ready for it.
     """
@@ -104,14 +104,14 @@ def basket_settled() -> None:
     for _ in range(ROUNDS):
         tasks.sweep.apply(throw=True)
         _test.work()
-        # What Basket has just carried out is looked up again, so that later calls ask nothing.
+        # Basket is looked up again about calls it has just carried out, so later calls need not.
         unseen = contacts.filter(attempts=0, parked=False, clear=False)
         if not (queue.due().exists() or unseen.update(not_before=None)) or not switch_is_on():
             return
 
 
 class BasketMixin(unittest.TestCase):
-    """For a ``TestCase`` or ``TransactionTestCase`` of Django: ``self.basket`` is the sandbox."""
+    """Gives Django's ``TestCase`` or ``TransactionTestCase`` the sandbox as ``self.basket``."""
 
     basket: ClassVar[SandboxServer]
 

@@ -1,4 +1,4 @@
-"""Source URLs: what the store of contacts takes as the place where somebody subscribed."""
+"""Source URLs: the check of the address at which a person subscribed."""
 
 import re
 
@@ -11,7 +11,7 @@ WITH_HOST = {"ftp", "http", "https", "ws", "wss"}
 
 
 def is_url(text: str) -> bool:
-    """Tell whether this is an absolute URL, of whatever scheme; nothing is fetched."""
+    """Tell whether this is an absolute URL of any scheme; nothing is fetched."""
     found = URL.fullmatch(text.strip())
     if found is None:
         return False

@@ -11,7 +11,7 @@ class Steering:
     """
     A connection to the control endpoints.
 
-    It uses nothing but the standard library, so a test may replace ``requests`` freely.
+    It uses only the standard library, so a test may replace ``requests`` freely.
     """
 
     def __init__(self, url: str, api_key: str) -> None:

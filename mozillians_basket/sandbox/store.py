@@ -1,4 +1,4 @@
-"""The store of contacts behind Basket: the trouble that it can be in, and what it can lose."""
+"""The store of contacts behind Basket: its trouble and its losses."""
 
 import json
 import random
@@ -19,7 +19,7 @@ _trouble: ContextVar[Fault | None] = ContextVar("trouble", default=None)
 
 
 class StoreTroubleError(Exception):
-    """The store could not do what was asked of it. ``fault`` says why."""
+    """The store could not carry out a call. ``fault`` says why."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind)
@@ -28,7 +28,7 @@ class StoreTroubleError(Exception):
 
 @contextmanager
 def in_trouble(fault: Fault | None) -> Iterator[None]:
-    """Let the store be in this trouble for a while, or in none."""
+    """Put the store into this trouble within the block, or into none."""
     before = _trouble.set(fault)
     try:
         yield
@@ -47,7 +47,7 @@ def is_written() -> None:
 
 
 def lose(fault: Fault) -> None:
-    """Delete the people or the subscriptions that a loss strikes, after a snapshot of all."""
+    """Take a snapshot of all rows, then delete the people or subscriptions that a loss strikes."""
     with writing():
         everything = [*Person.objects.all(), *Subscription.objects.all()]
         # Django's own JSON would cut times to milliseconds.
@@ -80,7 +80,7 @@ def restore(snapshot: Snapshot) -> None:
 
 
 def _is_lost(fault: Fault, email: str) -> bool:
-    # By the address, so that a seed strikes the same people in whatever order they are read.
+    # By the address, so that a seed strikes the same people in any order.
     chance = random.Random(f"{fault.seed}:{email}").random()  # noqa: S311
     return chance < fault.share and fnmatchcase(email, fault.email.lower() or "*")
 

@@ -1,4 +1,4 @@
-"""Domains that are most likely misspelled, and what was meant."""
+"""Domains that are probably misspelled, and suggestions for them."""
 
 from difflib import get_close_matches
 from functools import lru_cache
@@ -27,15 +27,15 @@ REAL_NEIGHBOURS = {
     "ymail.com",
 }
 OF_A_COUNTRY = tuple(f"{domain}." for domain in WELL_KNOWN)
-"""Well-known domains have relatives in many countries, as outlook.com.br."""
+"""The beginnings of well-known domains in other countries, such as outlook.com.br."""
 LIKENESS = 0.86
 
 
 def suggestion(address: str) -> str | None:
     """
-    Return the address that was most likely meant, or None if this one looks right.
+    Return the address that was probably meant, or None if this one looks right.
 
-    Only near misses of well-known domains are taken for misspellings, as in ``gmial.com``.
+    Only near misses of well-known domains count as misspelled, such as ``gmial.com``.
     """
     local, at, domain = address.strip().rpartition("@")
     domain = domain.lower()

@@ -26,7 +26,7 @@ class SandboxServer:
     A sandbox Basket in a process of its own, at a free port of this machine.
 
     Use it as a context manager, or call ``start()`` and ``stop()``. The process ends with
-    this one, however this one ends.
+    the current process, however that ends.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SandboxServer:
         return self
 
     def stop(self) -> None:
-        """End the server; harmless when it has ended."""
+        """End the server. Does nothing if it has ended."""
         atexit.unregister(self.stop)
         process, self._process = self._process, None
         if self._steering:
@@ -118,19 +118,19 @@ class SandboxServer:
 
     @property
     def pid(self) -> int:
-        """The process that was started; others that share its work are its children."""
+        """The id of the started process. Other processes that share its work are its children."""
         if self._process is None:
             raise RuntimeError("the sandbox Basket is not running")
         return self._process.pid
 
     @property
     def people(self) -> dict[str, SandboxPerson]:
-        """Everybody whom Basket knows, by address."""
+        """All people in Basket, by address."""
         people = self._ask("GET", "people")["people"]
         return {fields["email"]: records.person(fields) for fields in people}
 
     def person(self, email: str) -> SandboxPerson | None:
-        """Return the person with this address, whatever its case, or None."""
+        """Return the person with this address, in upper or lower case, or None."""
         found = self._ask("GET", "people", query={"email": email})["people"]
         return records.person(found[0]) if found else None
 
@@ -138,8 +138,8 @@ class SandboxServer:
         """
         Create a person or change one.
 
-        Any field of a person may be given, as ``optin`` or ``optout``. ``newsletters`` sets
-        what they get, ``add`` and ``remove`` change it; ``new_email`` renames them.
+        Any field of a person may be given, such as ``optin`` or ``optout``. ``newsletters`` sets
+        their newsletters, ``add`` and ``remove`` change them; ``new_email`` changes the address.
         """
         for name in ("newsletters", "add", "remove"):
             if name in fields:
@@ -147,17 +147,17 @@ class SandboxServer:
         return records.person(self._ask("POST", "people", {"email": email, **fields})["person"])
 
     def rename_person(self, email: str, new_email: str) -> SandboxPerson:
-        """Change a person's address, as they would at Basket: their token stays."""
+        """Change a person's address, as a person does at Basket: their token stays."""
         return self._known(email, new_email=new_email)
 
     def opt_out(self, email: str, newsletter: str = "") -> SandboxPerson:
-        """Let a person leave a newsletter, as they would at Basket, or opt out of everything."""
+        """Let a person unsubscribe from a newsletter at Basket, or opt out of everything."""
         if newsletter:
             return self._known(email, remove=[newsletter])
         return self._known(email, newsletters=[], optout=True)
 
     def forget_people(self) -> None:
-        """Delete everybody."""
+        """Delete all people."""
         self._ask("DELETE", "people")
 
     @property
@@ -166,17 +166,17 @@ class SandboxServer:
         return [records.request(entry) for entry in self._ask("GET", "requests")["requests"]]
 
     def clear_requests(self) -> None:
-        """Forget the requests received so far."""
+        """Delete the requests received so far."""
         self._ask("DELETE", "requests")
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many requests each endpoint got so far, and how many ``connections`` there were."""
+        """The number of requests per endpoint so far, and the number of ``connections``."""
         numbers: dict[str, int] = self._ask("GET", "counts")["counts"]
         return numbers
 
     def clear_counts(self) -> None:
-        """Count anew."""
+        """Set the counters to zero."""
         self._ask("DELETE", "counts")
 
     @property
@@ -186,7 +186,7 @@ class SandboxServer:
 
     def load_newsletters(self, newsletters: dict[str, Any], **more: Any) -> None:
         """
-        Create or change newsletters, by slug; ``reset()`` leaves them as they are.
+        Create or change newsletters, by slug; ``reset()`` does not change them.
 
         ``groups`` and ``blocked_domains`` may be given as well, as in a file of newsletters.
         """
@@ -197,11 +197,11 @@ class SandboxServer:
         Let requests go wrong. Return the number of the fault, for ``heal()``.
 
         ``endpoint`` is ``subscribe``, ``unsubscribe``, ``lookup``, ``user``, ``newsletters``
-        and so on, or empty for all; ``times`` says how many requests, None for all to come.
+        and so on, or empty for all; ``times`` is the number of requests, None for all to come.
         ``kind`` is ``answer`` (the default, with ``status`` and ``code``), ``delay``, ``hang``
         (both with ``seconds``), ``ignore``, ``drop``, ``malformed``, ``html``, ``rate_limit``
-        (with ``retry_after``), ``maintenance`` or ``read_only_maintenance``; or, for what Basket
-        only queues, ``late`` or ``doubled`` (both with ``seconds``). ``email`` limits it to
+        (with ``retry_after``), ``maintenance`` or ``read_only_maintenance``; or, for changes that
+        Basket only queues, ``late`` or ``doubled`` (both with ``seconds``). ``email`` limits it to
         addresses of a pattern, ``share`` and ``seed`` to some requests by chance.
         """
         body = {"endpoint": endpoint, "remaining": times, **fault}
@@ -209,7 +209,7 @@ class SandboxServer:
 
     def delay_queue(self, seconds: float, endpoint: str = "", **limits: Any) -> int:
         """
-        Let queued changes be carried out ``seconds`` late: every unsubscribe, sync=N subscribes.
+        Carry out queued changes ``seconds`` late: every unsubscribe, and sync=N subscribes.
 
         They are carried out at once when the fault is taken away. ``limits`` are those of
         ``fail()``. Return the number of the fault, for ``heal()``.
@@ -220,7 +220,7 @@ class SandboxServer:
         self, seconds: float, endpoint: str = "", *, times: int | None = 1, **limits: Any
     ) -> int:
         """
-        Let the next queued change be carried out now and, ``seconds`` later, a second time.
+        Carry out the next queued change now and, ``seconds`` later, a second time.
 
         The second time can undo a newer change. It comes at once when the fault is taken
         away. ``limits`` are those of ``fail()``. Return the number of the fault, for ``heal()``.
@@ -231,13 +231,13 @@ class SandboxServer:
         """
         Take one fault away, or all of them.
 
-        Changes that they held back are carried out, and losses are restored.
+        The changes that they held back are carried out, and losses are restored.
         """
         self._ask("DELETE", "faults", query={} if fault is None else {"id": str(fault)})
 
     def lose_people(self, newsletter: str = "", **limits: Any) -> int:
         """
-        Delete people: all, or those who get the newsletter. Return the number of the fault.
+        Delete people: all, or those with this newsletter. Return the number of the fault.
 
         ``share`` and ``seed`` limit it to some of them by chance, ``email`` to addresses of a
         pattern. ``restore()`` brings them back.
@@ -246,9 +246,9 @@ class SandboxServer:
 
     def lose_subscriptions(self, newsletter: str = "", **limits: Any) -> int:
         """
-        Delete subscriptions of a newsletter, or of all, and let the people stay.
+        Delete subscriptions to a newsletter, or all. The people stay.
 
-        ``limits`` and the answer are those of ``lose_people()``.
+        ``limits`` and the return value are those of ``lose_people()``.
         """
         return self.fail(kind="subscriptions_vanish", newsletter=newsletter, **limits)
 
@@ -256,7 +256,7 @@ class SandboxServer:
         """
         Bring all people and subscriptions back as they were before the first loss.
 
-        As with a backup, changes since then are undone, and people who came since are gone.
+        As with a backup, changes since then are undone, and people who came since then are gone.
         """
         for fault in reversed(self.faults):
             if fault["kind"] in {"people_vanish", "subscriptions_vanish"}:
@@ -270,7 +270,7 @@ class SandboxServer:
 
     @property
     def latency(self) -> float:
-        """How many seconds every answer is held back."""
+        """The number of seconds by which every answer is delayed."""
         return max([fault["seconds"] for fault in self._everywhere("delay")], default=0.0)
 
     @latency.setter
@@ -289,7 +289,7 @@ class SandboxServer:
     @property
     def read_only_maintenance(self) -> bool:
         """
-        Whether Basket is in read-only maintenance, where lookups go on and changes are queued.
+        Whether Basket is in read-only maintenance: it answers lookups and only queues changes.
 
         A subscribe with ``sync=Y`` answers as if it were done, with a new token for a new
         person. The queue is worked off, in order, when this is set to False.
@@ -301,7 +301,7 @@ class SandboxServer:
         self._replace("read_only_maintenance", wanted=wanted)
 
     def reset(self) -> None:
-        """Forget people, requests, faults and counters; keys and newsletters stay."""
+        """Delete people, requests, faults and counters; keys and newsletters stay."""
         self._ask("POST", "reset")
 
     def _known(self, email: str, **fields: Any) -> SandboxPerson:

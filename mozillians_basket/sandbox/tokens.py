@@ -12,10 +12,10 @@ LOOKS_LIKE_A_TOKEN = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 def parsed(token: str) -> uuid.UUID | None:
-    """Return the token that this text spells in any form of a UUID, or None."""
+    """Return the token in any form of a UUID, or None if it is none."""
     return uuid.UUID(token) if UUID_FORMS.fullmatch(token) else None
 
 
 def looks_like_token(text: str) -> bool:
-    """Tell what ``/news/subscribe/`` asks first: 36 hexadecimal digits and dashes, any case."""
+    """Apply the first check of ``/news/subscribe/``: 36 hexadecimal digits and dashes, any case."""
     return LOOKS_LIKE_A_TOKEN.fullmatch(text) is not None

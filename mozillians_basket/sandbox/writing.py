@@ -15,7 +15,7 @@ def writing() -> Iterator[None]:
     A transaction, in turn with those of other threads.
 
     SQLite lets one write at a time, and the others look again after up to a tenth of a second.
-    Within a transaction, the database is held already: waiting for a turn would be a deadlock.
+    A block within a transaction does not wait for its turn: that would be a deadlock.
     """
     with nullcontext() if connection.in_atomic_block else _turn, transaction.atomic():
         yield

@@ -1,1 +1,1 @@
-"""The app's story played on real processes, with a check of what Basket holds after each act."""
+"""The app's story on real processes, with a check of Basket's contents after each act."""

@@ -14,7 +14,7 @@ from project.demo.table import GREEN, RED, coloured, say
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
-#: What a developer may have set for their own site. The demo's is another one.
+#: Settings that a developer may have set for their own site. The demo's site is another one.
 _OWN_SETTINGS = re.compile(
     r"(BASKET|DATABASE|BROKER|CACHE)_|(PROJECT_VAR|ALLOWED_HOSTS|DEBUG|LOG_LEVEL|SECRET_KEY)$"
 )
@@ -47,14 +47,14 @@ def main() -> int:
 
 
 def _problem(folder: Path, processes: Processes) -> str:
-    """Play; return what is wrong, if anything."""
+    """Play the story; return the problem, or an empty text."""
     try:
         return _play(folder, processes)
     except ProcessFailed as failure:
         return str(failure)
     except Exception:
-        # A child that died can show as any failure of what talks to it, and a little
-        # earlier as a connection that breaks than as a process that has ended.
+        # The death of a child can show as any failure of its partners. A connection may
+        # break a little earlier than the process counts as ended.
         for _ in range(20):
             try:
                 processes.check()
@@ -65,7 +65,7 @@ def _problem(folder: Path, processes: Processes) -> str:
 
 
 def _play(folder: Path, processes: Processes) -> str:
-    """Start everything, play everything; return what is wrong, if anything."""
+    """Start all processes and play all acts; return the differences, or an empty text."""
     key = secrets.token_hex(16)  # never begins like an option
     environment = _environment(folder, key)
     say("Starting Basket's sandbox, the site, and a worker with beat, at free ports of loopback.")
@@ -132,7 +132,7 @@ def _environment(folder: Path, key: str) -> dict[str, str]:
         "BASKET_SWEEP_EVERY": "1",
         "BASKET_RECHECK_SECONDS": "2",
         "BASKET_REMOVAL_GRACE_SECONDS": "4",
-        # A look-up of its own would be a request in an act that expects none.
+        # A scheduled lookup would be a request in an act that expects none.
         "BASKET_VERIFY_EVERY": "3600",
     }
 
@@ -152,7 +152,7 @@ def _prepare_site() -> str:
 
 
 def _leaks(children: list[Child], key: str) -> list[str]:
-    """What stands in the logs of the app's own processes and does not belong there."""
+    """List the logs of the site and the worker that hold an address or the key."""
     return [
         f"The log of the {child.name} holds an address or the key."
         for child in children

@@ -1,4 +1,4 @@
-"""What an admin does in a browser: log in, select members, choose an action, confirm it."""
+"""The admin's work in a browser: log in, select members, choose an action, confirm it."""
 
 from collections.abc import Iterable
 from html.parser import HTMLParser
@@ -19,7 +19,7 @@ class _Form(HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take a field over."""
+        """Take a form's hidden field or button."""
         found = dict(attrs)
         if tag == "form":
             self._inside = (found.get("method") or "").lower() == "post"
@@ -34,7 +34,7 @@ class _Form(HTMLParser):
 
 
 class AdminRefused(Exception):
-    """The admin's pages did not lead where they should."""
+    """The admin's pages did not lead to the expected page."""
 
 
 class AdminSession:
@@ -49,7 +49,7 @@ class AdminSession:
         """
         Log in by the form, with its CSRF token.
 
-        :raises AdminRefused: when the password is wrong, say.
+        :raises AdminRefused: when the password is wrong, for example.
         """
         address = urljoin(self._url, "/admin/login/")
         page = self._session.get(address, timeout=_TIMEOUT)
@@ -70,7 +70,7 @@ class AdminSession:
         """
         Run a bulk action on these members: choose it in the list, then confirm it.
 
-        :raises AdminRefused: when the page that asks does not come, or confirming fails.
+        :raises AdminRefused: when the page of the action does not come, or confirming fails.
         """
         address = urljoin(self._url, "/admin/people/userprofile/")
         token = self._session.cookies[settings.CSRF_COOKIE_NAME]

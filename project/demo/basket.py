@@ -1,4 +1,4 @@
-"""What the demo itself asks of the sandbox Basket, and what a person does there."""
+"""The demo's own calls to the sandbox Basket, and the actions of people at Basket."""
 
 from collections.abc import Collection
 from typing import Any
@@ -23,35 +23,35 @@ class Basket:
 
     @property
     def holdings(self) -> Holdings:
-        """The newsletters of everybody in Basket, by address."""
+        """The newsletters of all people in Basket, by address."""
         people = self._steering.ask("GET", "people")["people"]
         return {person["email"]: frozenset(person["newsletters"]) for person in people}
 
     @property
     def requests(self) -> int:
-        """How many requests to the Newsletter API came since they were last forgotten."""
+        """The number of requests to the Newsletter API since the last ``forget_requests()``."""
         return len(self._steering.ask("GET", "requests")["requests"])
 
     def forget_requests(self) -> None:
-        """Count from nought again."""
+        """Begin to count requests from zero."""
         self._steering.ask("DELETE", "requests")
 
     def sign_up(self, email: str, newsletter: str) -> None:
-        """What somebody does who subscribes on a page of the newsletter's own."""
+        """Subscribe as a person does on a page of the newsletter's own."""
         self._post("subscribe", email=email, newsletters=newsletter)
 
     def leave(self, email: str, newsletters: Collection[str]) -> None:
-        """What somebody does who follows the link to unsubscribe."""
+        """Unsubscribe as a person does by the link in a message."""
         self._post(
             f"unsubscribe/{self._looked_up(email)['token']}", newsletters=",".join(newsletters)
         )
 
     def opt_out(self, email: str) -> None:
-        """What somebody does who wants nothing at all any more."""
+        """Opt out of everything, as a person does at Basket."""
         self._post(f"unsubscribe/{self._looked_up(email)['token']}", optout="Y")
 
     def look_up(self, email: str) -> frozenset[str]:
-        """What this address holds by the Newsletter API, as anyone with a key may ask."""
+        """Return the newsletters of this address by the Newsletter API, asked with the key."""
         return frozenset(self._looked_up(email)["newsletters"])
 
     def _post(self, what: str, **fields: str) -> None:

@@ -1,40 +1,40 @@
-"""Who should hold which newsletters at Basket, going by the story alone: no policy is asked."""
+"""The newsletters that people should have at Basket, by the story alone: no policy is used."""
 
 from collections.abc import Mapping
 
-#: What each person of whom Basket knows holds, by address.
+#: The newsletters of each person in Basket, by address.
 Holdings = Mapping[str, frozenset[str]]
 
 
 class Expectation:
     """
-    What Basket should hold, kept up by hand with every act.
+    The contents that Basket should have, kept up by hand with every act.
 
-    Basket never forgets a person, so who lost all newsletters stays, with none.
+    Basket never forgets a person: an address that lost all newsletters stays, with none.
     """
 
     def __init__(self) -> None:
         self._held: dict[str, frozenset[str]] = {}
 
     def gain(self, email: str, *newsletters: str) -> None:
-        """From now on this address holds these too."""
+        """Expect that this address gets these newsletters too."""
         self._held[email] = self.of(email) | set(newsletters)
 
     def lose(self, email: str, *newsletters: str) -> None:
-        """From now on this address holds these no more."""
+        """Expect that this address no longer gets these newsletters."""
         self._held[email] = self.of(email) - set(newsletters)
 
     def of(self, email: str) -> frozenset[str]:
-        """What this address should hold."""
+        """Return the newsletters that this address should have."""
         return self._held.get(email, frozenset())
 
     @property
     def holdings(self) -> Holdings:
-        """What all should hold; nobody else is to be known to Basket."""
+        """The newsletters of all addresses that Basket should know. It should know no others."""
         return dict(self._held)
 
     def differences(self, held: Holdings) -> list[str]:
-        """One line for each address at which Basket does not hold what it should."""
+        """Return one line for each address at which Basket differs from the expectation."""
         return [
             f"{email}: Basket holds {spelled(held, email)}, "
             f"it should be {spelled(self._held, email)}"
@@ -44,7 +44,7 @@ class Expectation:
 
 
 def spelled(holdings: Holdings, email: str) -> str:
-    """What an address holds, in words."""
+    """Return the newsletters of an address in words."""
     newsletters = holdings.get(email)
     if newsletters is None:
         return "unknown"

@@ -1,4 +1,4 @@
-"""Ends process groups when the process that named them on standard input is gone untimely."""
+"""Ends process groups after the sudden end of the process that listed them on standard input."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A past for the demo data: what members and admins did before ``make run`` starts the site."""
+"""A past for the demo data: changes by members and admins before ``make run`` starts the site."""
 
 from collections.abc import Iterable
 
@@ -16,16 +16,16 @@ from project.people.models import UserProfile
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 
-#: The numbers of members: by what they did at Basket or on the site, or what failed for them.
+#: The numbers of members, by their action at Basket or on the site, or by their failure.
 LEFT, TURNED_ALL_OFF, OPTED_OUT_ON_SITE, WAITING, UNCONFIRMED = 8, 9, 10, 12, 18
 
-#: The members of a bulk request that went well, and of one in which some failed.
+#: The members of a bulk request that succeeded, and of one in which some members failed.
 ALL_DONE, SOME_FAILED = (16, 21, 26), (9, 11, 20, 22, 23)
 
 
 def happen(*, database: str, api_key: str) -> None:
     """
-    Add the demo data and let all of it be synced, in this process, with a sandbox Basket.
+    Add the demo data and sync all of it, in this process, with a sandbox Basket.
 
     The sandbox keeps its people and faults in ``database``.
     """
@@ -44,7 +44,7 @@ def _play(basket: SandboxServer) -> None:
     basket.fail("lookup", status=503, email=address_of(WAITING))
     call_command("demo_data")
     _sync()
-    verification.verify(None)  # opt-outs are those of what Basket has shown
+    verification.verify(None)  # only a newsletter that a lookup has shown can be opted out of
     _sync()
     basket.put_person(address_of(LEFT), remove=[PHONE])
     basket.put_person(address_of(TURNED_ALL_OFF), newsletters=[], optout=True)

@@ -1,4 +1,4 @@
-"""Child processes that end with the one that started them, whatever ends it."""
+"""Child processes that end with the process that started them, for any reason."""
 
 import atexit
 import os
@@ -15,7 +15,7 @@ from typing import Self
 
 from project.demo.keeper import DONE
 
-#: Seconds that a child gets to end by itself.
+#: Seconds that a child has to end by itself.
 GRACE = 8.0
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -25,7 +25,7 @@ _POLL = 0.02
 
 
 class Interrupted(KeyboardInterrupt):
-    """The program was told to end, by Ctrl-C or by a signal of that kind."""
+    """The program was asked to end, by Ctrl-C or by a similar signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -33,11 +33,11 @@ class Interrupted(KeyboardInterrupt):
 
 
 class ProcessFailed(Exception):
-    """A child ended early, or did not become ready. Its text says which, and its last words."""
+    """A child ended early, or did not become ready. The text names it and has its last lines."""
 
 
 class Signals:
-    """Turns SIGINT, SIGTERM and SIGHUP into :class:`Interrupted`, except where that would harm."""
+    """Turns SIGINT, SIGTERM and SIGHUP into :class:`Interrupted`, unless that would do harm."""
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -47,18 +47,18 @@ class Signals:
         self._held: int | None = None
 
     def install(self) -> Self:
-        """Begin."""
+        """Install the handlers."""
         for number in self.NUMBERS:
             signal.signal(number, self._receive)
         return self
 
     def ignore(self) -> None:
-        """Let no further signal break off the clearing up."""
+        """Ignore all further signals, so that none interrupts the cleanup."""
         self._ignoring = True
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let a signal wait for the end of the block."""
+        """Delay a signal until the end of the block."""
         self._holding = True
         try:
             yield
@@ -77,7 +77,7 @@ class Signals:
 
 
 class Child:
-    """One running process, the leader of a session and process group of its own."""
+    """One running process. It leads a session and a process group of its own."""
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.name = name
@@ -86,21 +86,21 @@ class Child:
 
     @property
     def said(self) -> str:
-        """All that the process wrote so far."""
+        """All output of the process so far."""
         return self.log.read_text(errors="replace")
 
     @property
     def tail(self) -> str:
-        """The last lines that the process wrote."""
+        """The last lines of the output."""
         return _indented(self.said.splitlines()[-_TAIL:]) or "    (nothing)"
 
     @property
     def complaints(self) -> str:
-        """The last lines in which the process warned of something."""
+        """The last lines of the output with a warning or an error."""
         return _indented([line for line in self.said.splitlines() if _GRAVE.search(line)][-_TAIL:])
 
     def signal_group(self, number: int) -> bool:
-        """Send a signal to the process and all that it started; false when none is left."""
+        """Send a signal to the process and all its descendants; return False if none is left."""
         try:
             os.killpg(self.process.pid, number)
         except (ProcessLookupError, PermissionError):
@@ -110,9 +110,9 @@ class Child:
 
 class Processes:
     """
-    The processes that one program needs. ``stop()`` ends them all, and runs at exit in any case.
+    The processes that one program needs. ``stop()`` ends them all, and always runs at exit.
 
-    A keeper process ends them too when this one is killed and can do nothing any more.
+    A keeper process ends them when the program is killed and cannot do it.
     """
 
     def __init__(self, folder: Path, signals: Signals) -> None:
@@ -122,7 +122,7 @@ class Processes:
         self._keeper: subprocess.Popen[bytes] | None = None
 
     def start(self, name: str, *command: str, environment: Mapping[str, str]) -> Child:
-        """Start ``python <command>``; what it writes goes to ``<name>.log``."""
+        """Start ``python <command>`` with its output in ``<name>.log``."""
         log = self._folder / f"{name}.log"
         with self._signals.held():
             if self._keeper is None:
@@ -144,9 +144,9 @@ class Processes:
 
     def check(self) -> None:
         """
-        See that all are running.
+        Check that all processes are running.
 
-        :raises ProcessFailed: naming the first that is not.
+        :raises ProcessFailed: naming the first one that is not.
         """
         for child in self._children:
             code = child.process.poll()
@@ -158,9 +158,9 @@ class Processes:
 
     def wait_for(self, child: Child, pattern: str, *, timeout: float = 30) -> re.Match[str]:
         """
-        Wait until a child has written what matches.
+        Wait until a child's output matches a pattern.
 
-        :raises ProcessFailed: when it ended, or did not within ``timeout`` seconds.
+        :raises ProcessFailed: when the child ended, or took longer than ``timeout`` seconds.
         """
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -175,11 +175,11 @@ class Processes:
         )
 
     def stop(self) -> None:
-        """End all, politely first, and whatever they left. Harmless when repeated."""
+        """End all processes and their descendants, with SIGTERM first. May be called twice."""
         self._signals.ignore()
         children, self._children = self._children[::-1], []
         for child in children:
-            # Not its group: the worker ends its beat by itself, and would start it again.
+            # Not its group: a worker without its beat would start another one.
             if child.process.poll() is None:
                 child.process.terminate()
         end = time.monotonic() + GRACE
@@ -218,7 +218,7 @@ def _indented(lines: list[str]) -> str:
 
 
 def _end_group(child: Child) -> None:
-    """Give what a child started a moment to follow it, then make an end."""
+    """Wait a moment for the child's descendants to end, then kill them."""
     end = time.monotonic() + 1
     while child.signal_group(0) and child.process.poll() is not None and time.monotonic() < end:
         time.sleep(_POLL)

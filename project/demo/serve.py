@@ -8,7 +8,7 @@ from project.wsgi import application
 
 
 def main() -> None:
-    """Serve until told to end."""
+    """Serve until a signal ends the process."""
     server = create_server(
         StaticFilesHandler(application), host="127.0.0.1", port=0, threads=4, ident=None
     )

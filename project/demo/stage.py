@@ -1,4 +1,4 @@
-"""Plays acts: notes what each changes, waits for Basket, compares, and prints the table."""
+"""Plays acts: notes the changes of each, waits for Basket, compares, and prints the table."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,22 +13,22 @@ from project.demo.basket import Basket
 from project.demo.expectation import Expectation, Holdings, spelled
 from project.demo.table import BOLD, coloured, say, table
 
-#: Seconds that Basket may take to hold what it should after an act.
+#: Seconds until Basket must hold the expected newsletters after an act.
 PATIENCE = 12.0
 
-#: Seconds in which nothing may happen after an act that is to lead to nothing: two sweeps.
+#: Seconds to wait after an act that should lead to nothing: two sweeps.
 QUIET = 2.2
 
 _POLL = 0.08
 
 
 class ActFailed(Exception):
-    """Basket does not hold what it should, or was asked what it should not have been."""
+    """Basket does not hold the expected newsletters, or received an unexpected request."""
 
 
 @dataclass
 class Change:
-    """One change of an address's situation."""
+    """One change that concerns an address."""
 
     email: str
     what: str
@@ -39,14 +39,14 @@ class Change:
 
 @dataclass
 class Act:
-    """What happened so far in one act."""
+    """The changes in one act so far."""
 
     before: Holdings
     should_before: Holdings
     changes: list[Change] = field(default_factory=list)
 
     def rows(self, held: Holdings, expectation: Expectation) -> list[list[str]]:
-        """One row for each change."""
+        """Return one row for each change."""
         return [
             [
                 change.email,
@@ -63,7 +63,7 @@ class Act:
 
 
 class Stage:
-    """Where the story is played: the site's database here, Basket over HTTP there."""
+    """The stage of the story: the site's database in this process, Basket over HTTP."""
 
     def __init__(self, basket: Basket, watch: Callable[[], None]) -> None:
         self.basket = basket
@@ -75,11 +75,11 @@ class Stage:
     @contextmanager
     def act(self, title: str, *, unheard: bool = False, summed_up: bool = False) -> Iterator[None]:
         """
-        Play one act. The block makes the changes and says what is expected of them.
+        Play one act. The block makes the changes and sets the expectation.
 
         :param unheard: Basket must not receive a single request.
-        :param summed_up: show one row for all changes that went alike.
-        :raises ActFailed: when Basket does not come to hold what is expected.
+        :param summed_up: show one row for all changes with the same result.
+        :raises ActFailed: when Basket does not reach the expected state.
         """
         self._number += 1
         say()
@@ -103,23 +103,23 @@ class Stage:
 
     @contextmanager
     def change(self, what: str, *emails: str, in_vain: bool = False) -> Iterator[None]:
-        """One transaction of the site's, and whose situation it changes; else as ``note()``."""
+        """Make one transaction of the site, and note these addresses; see ``note()``."""
         with transaction.atomic():
             yield
         self.note(what, *emails, in_vain=in_vain)
 
     def note(self, what: str, *emails: str, in_vain: bool = False) -> None:
         """
-        Something happened just now to these addresses.
+        Note that something has just happened to these addresses.
 
-        :param in_vain: Basket is not to change because of it, so no time is taken.
+        :param in_vain: Basket should not change because of it, so no time is measured.
         """
         now = time.monotonic()
         self._act.changes += [Change(email, what, now, not in_vain) for email in emails]
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """
-        Wait until the queue is as ``condition`` wants it: one of this class's.
+        Wait until the queue meets ``condition``: a method of this class.
 
         :raises ActFailed: when that takes too long.
         """
@@ -131,11 +131,11 @@ class Stage:
             time.sleep(_POLL)
 
     def still(self) -> bool:
-        """Whether nothing is under way."""
+        """Whether no sync is under way."""
         return not Contact.objects.filter(leased_until__isnull=False).exists()
 
     def idle(self) -> bool:
-        """Whether nothing is under way, and nothing waits for the worker."""
+        """Whether no sync is under way, and no work waits for the worker."""
         waiting = (
             Touch.objects.all(),
             due(),
@@ -144,11 +144,11 @@ class Stage:
         return self.still() and not any(rows.exists() for rows in waiting)
 
     def settled(self) -> bool:
-        """Whether nothing will be looked at again later either."""
+        """Whether no contact will be looked up again later either."""
         return self.idle() and not Contact.objects.filter(touched_at__isnull=False).exists()
 
     def _held_in_the_end(self) -> Holdings:
-        """What Basket holds once it is right, or will not be any more, or when time is up."""
+        """Return Basket's contents once they are right, no longer change, or the time is over."""
         began = unsettled = time.monotonic()
         while True:
             self._watch()

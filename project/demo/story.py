@@ -1,4 +1,4 @@
-"""The story: what happens on the site, act by act, and what Basket should hold then."""
+"""The story: the changes on the site, act by act, and the contents that Basket should have."""
 
 from contextlib import suppress
 
@@ -15,19 +15,19 @@ from project.people.models import UserProfile, Vouch
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 
-#: Newsletters that are none of the site's: what people do with these is their own affair.
+#: Newsletters that are not the site's: people subscribe to them and leave them by themselves.
 FIREFOX, DEVELOPERS = "mozilla-and-you", "app-dev"
 
-#: How many members the admin subscribes at once.
+#: The number of members that the admin subscribes at once.
 CROWD = 50
 
 
 class _RolledBack(Exception):
-    """Takes a transaction back."""
+    """Rolls a transaction back."""
 
 
 def address(number: int, *, name: str = "member") -> str:
-    """The address of the member with this number."""
+    """Return the address of the member with this number."""
     return f"{name}-{number:02}@example.com"
 
 
@@ -44,7 +44,7 @@ class Story:
         """
         Play all acts.
 
-        :raises ActFailed: at the first that does not end as it should.
+        :raises ActFailed: at the first act that fails.
         """
         self.members_are_created()
         self.members_are_vouched()
@@ -60,7 +60,7 @@ class Story:
         self.a_vouch_is_rolled_back()
 
     def members_are_created(self) -> None:
-        """Nobody is entitled to anything yet; some have subscribed to other newsletters."""
+        """Members without a vouch get nothing; some have subscribed to other newsletters."""
         for number, newsletter in ((2, FIREFOX), (6, DEVELOPERS), (9, FIREFOX)):
             self.stage.basket.sign_up(address(number), newsletter)
             self.expected.gain(address(number), newsletter)
@@ -71,20 +71,20 @@ class Story:
             self.stage.wait_until(self.stage.idle)
 
     def members_are_vouched(self) -> None:
-        """The vouched get phone news."""
+        """Vouched members get phone news."""
         with self.stage.act("Members are vouched."):
             for number in range(1, 11):
                 self.vouch(number)
                 self.expected.gain(address(number), PHONE)
 
     def one_is_unvouched(self) -> None:
-        """They lose it again, and keep what they chose themselves."""
+        """A member without vouches loses phone news, and keeps newsletters of their own choice."""
         with self.stage.act("One is unvouched, and keeps what is not the site's."):
             self.unvouch(2)
             self.expected.lose(address(2), PHONE)
 
     def some_join_the_nda_group(self) -> None:
-        """Members of the group get its news; who is pending does not."""
+        """Members of the group get its news; pending members do not."""
         with self.stage.act("Some join the NDA group; two are not in it yet."):
             for number in (3, 4, 6, 9):
                 self.join(number, Membership.Status.MEMBER)
@@ -93,14 +93,14 @@ class Story:
             self.join(7, Membership.Status.PENDING_TERMS)
 
     def one_leaves_the_nda_group(self) -> None:
-        """They keep phone news."""
+        """The member who leaves keeps phone news."""
         with self.stage.act("One leaves the NDA group."):
             with self.stage.change("left the NDA group", address(3)):
                 Membership.objects.get(profile=member(address(3))).delete()
             self.expected.lose(address(3), NDA)
 
     def some_change_address(self) -> None:
-        """The new address takes over what is the site's, and only that."""
+        """The new address takes over the site's newsletters, and no others."""
         with self.stage.act("Two change their primary address."):
             for number, newsletters in ((4, (PHONE, NDA)), (6, (PHONE, NDA))):
                 self.change_address(number)
@@ -108,8 +108,8 @@ class Story:
                 self.expected.gain(address(number, name="renamed"), *newsletters)
 
     def some_opt_out(self) -> None:
-        """No policy subscribes a person who said no at Basket."""
-        verification.verify(None)  # Basket has shown by now what it confirmed
+        """Policies do not subscribe people who opted out at Basket."""
+        verification.verify(None)  # a lookup must have shown the newsletters before the opt-out
         self.stage.wait_until(self.stage.settled)
         with self.stage.act("Two opt out at Basket. No later change subscribes them again."):
             self.stage.basket.leave(address(5), [PHONE])
@@ -127,7 +127,7 @@ class Story:
                 membership.save()
 
     def some_are_deleted(self) -> None:
-        """Basket keeps of them what is not the site's."""
+        """Basket keeps the newsletters of deleted members that are not the site's."""
         with self.stage.act("Two are deleted."):
             for number, newsletters in ((8, (PHONE,)), (9, (PHONE, NDA))):
                 with self.stage.change("deleted", address(number)):
@@ -135,7 +135,7 @@ class Story:
                 self.expected.lose(address(number), *newsletters)
 
     def the_switch_is_off(self) -> None:
-        """Whatever happens now waits."""
+        """Changes wait while the switch is off."""
         turn_switch(on=False)
         self.stage.wait_until(self.stage.still)
         with self.stage.act("The switch is off. Changes wait.", unheard=True):
@@ -175,7 +175,7 @@ class Story:
                 self.expected.gain(email, PHONE)
 
     def a_vouch_is_rolled_back(self) -> None:
-        """What was never committed never happened."""
+        """A transaction that was rolled back has no effect."""
         self.stage.wait_until(self.stage.settled)
         with self.stage.act("A vouch is rolled back. Basket hears nothing.", unheard=True):
             with suppress(_RolledBack), transaction.atomic():
@@ -218,10 +218,10 @@ def create_member(email: str) -> UserProfile:
 
 
 def member(email: str) -> UserProfile:
-    """The member who has this address now."""
+    """Return the member who has this address now."""
     return UserProfile.objects.select_related("user").get(user__email=email)
 
 
 def turn_switch(*, on: bool) -> None:
-    """Turn the switch that all of the app is behind."""
+    """Turn the switch of the app on or off."""
     Switch.objects.update_or_create(name=SWITCH, defaults={"active": on})

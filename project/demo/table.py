@@ -8,14 +8,14 @@ GREEN, RED, BOLD = "32", "31", "1"
 
 
 def coloured(text: str, colour: str) -> str:
-    """``text`` in a colour where somebody sees it: on a terminal that was not told otherwise."""
+    """Return ``text`` in a colour if the output is a terminal and NO_COLOR is not set."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\033[{colour}m{text}\033[0m"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "   ") -> str:
-    """Rows below their heads, each column as wide as its widest cell."""
+    """Return rows below their heads, each column as wide as its widest cell."""
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     lines = [heads, ["-" * width for width in widths], *rows]
     return "\n".join(
@@ -38,6 +38,6 @@ def _in_colour(cell: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """Write a line at once, also into a pipe."""
+    """Write a line and flush it, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

@@ -15,7 +15,7 @@ else:
 
 @admin.register(Group)
 class GroupAdmin(GroupModelAdmin):
-    """The groups."""
+    """The list and form of groups."""
 
     list_display = ("name", "slug")
     ordering = ("name", "pk")
@@ -25,7 +25,7 @@ class GroupAdmin(GroupModelAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(MembershipModelAdmin):
-    """Who is in which group."""
+    """The list and form of memberships."""
 
     list_display = ("profile", "group", "status", "date_joined")
     list_filter = ("status", "group")

@@ -1,9 +1,9 @@
-"""The groups app's start."""
+"""The configuration of the groups app."""
 
 from django.apps import AppConfig
 
 
 class GroupsConfig(AppConfig):
-    """Groups and who is in them."""
+    """The groups app."""
 
     name = "project.groups"

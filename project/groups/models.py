@@ -1,4 +1,4 @@
-"""Groups, and how far each of their people has come into them."""
+"""Groups, and their members with their status."""
 
 from django.db import models
 from django.utils import timezone
@@ -8,7 +8,7 @@ from project.people.models import UserProfile
 
 
 class Group(models.Model):
-    """A circle of people, known to the code by its slug."""
+    """A group of people. The code knows it by its slug."""
 
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(_("slug"), max_length=100, unique=True)
@@ -25,7 +25,7 @@ class Membership(models.Model):
     """A person in a group, or on the way into it."""
 
     class Status(models.TextChoices):
-        """How far the person has come; only ``MEMBER`` is inside."""
+        """The steps into the group; only ``MEMBER`` is in it."""
 
         MEMBER = "member", _("member")
         PENDING = "pending", _("pending")

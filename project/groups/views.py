@@ -1,4 +1,4 @@
-"""The page of a group: members ask, accept the terms and leave; its managers let them in."""
+"""The page of a group: members ask, accept the terms and leave; its managers accept them."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -68,7 +68,7 @@ def _step(request: HttpRequest, group: Group, profile: UserProfile, act: str) ->
 
 
 def _manage(request: HttpRequest, group: Group, act: str, *, manages: bool) -> None:
-    """Carry out a manager's step for somebody."""
+    """Carry out a manager's step for a member."""
     if not manages:
         raise PermissionDenied(_("Only managers of the group may do this."))
     key = request.POST.get("membership", "")

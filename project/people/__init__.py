@@ -1,1 +1,1 @@
-"""The people of the site: their profiles, and who vouches for whom."""
+"""The people of the site: their profiles and vouches."""

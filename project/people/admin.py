@@ -18,7 +18,7 @@ else:
 
 @admin.register(UserProfile)
 class UserProfileAdmin(BasketMemberAdmin, ProfileModelAdmin):
-    """The members of the site."""
+    """The list and form of profiles."""
 
     list_display = ("user", "full_name", "email", "country", "is_vouched")
     list_filter = ("is_vouched", "country")
@@ -29,7 +29,7 @@ class UserProfileAdmin(BasketMemberAdmin, ProfileModelAdmin):
     readonly_fields = ("is_vouched",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UserProfile]:
-        """With each profile's user, by which the autocomplete fields name a profile too."""
+        """Fetch each profile's user too: the autocomplete fields name a profile by it."""
         return super().get_queryset(request).select_related("user")
 
     @admin.display(ordering="user__email")
@@ -40,7 +40,7 @@ class UserProfileAdmin(BasketMemberAdmin, ProfileModelAdmin):
 
 @admin.register(Vouch)
 class VouchAdmin(VouchModelAdmin):
-    """Who vouched for whom."""
+    """The list and form of vouches."""
 
     list_display = ("vouchee", "voucher", "date")
     list_select_related = ("vouchee__user", "voucher__user")

@@ -1,16 +1,16 @@
-"""The people app's start."""
+"""The configuration of the people app."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_save, pre_save
 
 
 class PeopleConfig(AppConfig):
-    """Profiles and vouches."""
+    """The people app: profiles and vouches."""
 
     name = "project.people"
 
     def ready(self) -> None:
-        """Connect what keeps ``is_vouched`` in step with the vouches."""
+        """Connect the receivers that keep ``is_vouched`` up to date."""
         from project.people import receivers
 
         vouch = self.get_model("Vouch")

@@ -1,4 +1,4 @@
-"""What Basket's app has to know of this site."""
+"""The description of this site for mozillians_basket."""
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from mozillians_basket.site import BasketSite, Policy, Trigger
 
 
 class Mozillians(BasketSite):
-    """News by phone for the vouched, NDA news for members of the NDA group."""
+    """Phone news for vouched members, NDA news for members of the NDA group."""
 
     email = "user__email"
     policies = (
@@ -18,5 +18,5 @@ class Mozillians(BasketSite):
             label=_("members of the NDA group"),
         ),
     )
-    # is_vouched is brought up to date by an UPDATE, which sends no signal.
+    # is_vouched is updated by an UPDATE, which sends no signal.
     triggers = (Trigger("people.Vouch", member="vouchee"),)

@@ -1,4 +1,4 @@
-"""What members enter about themselves."""
+"""The forms of members: profile, address, deletion."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class AddressForm(forms.Form):
         self._user = user
 
     def clean_email(self) -> str:
-        """Refuse the address that the member has."""
+        """Refuse the member's present address."""
         email: str = self.cleaned_data["email"]
         if email == self._user.email:
             raise forms.ValidationError(_("That is your address already."))
@@ -52,7 +52,7 @@ class AddressForm(forms.Form):
 
 
 class DeleteForm(forms.Form):
-    """The password of the member whose account is to be deleted."""
+    """The member's password, to confirm the deletion of the account."""
 
     password = forms.CharField(
         label=_("Your password"),

@@ -1,4 +1,4 @@
-"""Profiles, and the vouches that make their owners trusted members."""
+"""Profiles, and the vouches that make members trusted."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UserProfile(models.Model):
-    """What the community knows of a user. Made by the site's code, not with every user."""
+    """A user's profile. The site's code creates it; not every user has one."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -52,10 +52,10 @@ class UserProfile(models.Model):
         update_fields: Iterable[str] | None = None,
     ) -> None:
         """
-        Save all but an ``is_vouched`` that is as it was read, unless ``update_fields`` names it.
+        Save the row without ``is_vouched``, unless that has changed or is in ``update_fields``.
 
-        A profile that was read before its owner was vouched for must not take
-        the vouching back when its full name is saved.
+        A profile that was read before its owner was vouched for must not undo the
+        vouching when its full name is saved.
         """
         known = not (self._state.adding or force_insert)
         same = self.__dict__.get("is_vouched") == self._is_vouched_as_read
@@ -73,13 +73,13 @@ class UserProfile(models.Model):
         self._is_vouched_as_read = self.__dict__.get("is_vouched")
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """Read the row again; ``is_vouched`` is then as read."""
+        """Read the row again, and note ``is_vouched`` as read."""
         super().refresh_from_db(*args, **kwargs)
         self._is_vouched_as_read = self.__dict__.get("is_vouched")
 
 
 class Vouch(models.Model):
-    """One member's word for another. ``voucher`` is empty once they have left the site."""
+    """One member's vouch for another. ``voucher`` is empty once they have left the site."""
 
     voucher = models.ForeignKey(
         UserProfile,
@@ -118,6 +118,6 @@ class Vouch(models.Model):
         return f"{self.voucher or '-'} → {self.vouchee}"
 
     def save(self, **kwargs: Any) -> None:
-        """Save the vouch and the vouchee's ``is_vouched`` together or not at all."""
+        """Save the vouch and the vouchee's ``is_vouched`` in one transaction."""
         with transaction.atomic(using=kwargs.get("using")):
             super().save(**kwargs)

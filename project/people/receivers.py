@@ -1,4 +1,4 @@
-"""What follows for a member's ``is_vouched`` when a vouch is saved or deleted."""
+"""Receivers that update a member's ``is_vouched`` when a vouch is saved or deleted."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from project.people.vouching import refresh_is_vouched
 
 
 def unvouch_former_vouchee(*, instance: Vouch, using: str, raw: bool, **kwargs: Any) -> None:
-    """Before a vouch goes from one member to another, take it from the first."""
+    """Update the former vouchee before a vouch moves to another member."""
     if raw or instance.pk is None:
         return
     stored = Vouch.objects.using(using).filter(pk=instance.pk)
@@ -17,17 +17,17 @@ def unvouch_former_vouchee(*, instance: Vouch, using: str, raw: bool, **kwargs: 
 
 
 def vouch_vouchee(*, instance: Vouch, using: str, raw: bool, **kwargs: Any) -> None:
-    """Make the member of a saved vouch a vouched one."""
+    """Update the vouchee of a saved vouch."""
     if not raw:
         show_is_vouched(instance, is_vouched=refresh_is_vouched(instance.vouchee_id, using=using))
 
 
 def unvouch_vouchee(*, instance: Vouch, using: str, **kwargs: Any) -> None:
-    """Take the vouching from a member whose last vouch was deleted."""
+    """Update the vouchee of a deleted vouch."""
     show_is_vouched(instance, is_vouched=refresh_is_vouched(instance.vouchee_id, using=using))
 
 
 def show_is_vouched(vouch: Vouch, *, is_vouched: bool) -> None:
-    """Let the profile that the caller has in hand say what the database says."""
+    """Set ``is_vouched`` on the profile that the caller holds, as it is in the database."""
     if Vouch.vouchee.is_cached(vouch):
         vouch.vouchee.is_vouched = is_vouched

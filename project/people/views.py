@@ -34,28 +34,28 @@ View = Callable[..., HttpResponse]
 #: Seconds for which the link that confirms an address is valid.
 LINK_AGE = 24 * 3600
 
-#: How many links an hour a member may have sent.
+#: The number of confirmation links that a member may request in an hour.
 LINKS_PER_HOUR = 5
 
-#: Keeps the links' signatures apart from those of other signed values.
+#: The salt that separates the links' signatures from those of other signed values.
 SALT = "project.people.address"
 
 PER_PAGE = 50
 
 
 def signed_in_user(request: HttpRequest) -> User:
-    """The user of a view that needs one."""
-    assert isinstance(request.user, User)  # noqa: S101 - for the types; login_required has seen to it
+    """Return the user of a view that requires one."""
+    assert isinstance(request.user, User)  # noqa: S101 - for the types; login_required guarantees it
     return request.user
 
 
 def own_profile(request: HttpRequest) -> UserProfile:
-    """The profile of the user, made at their first visit if nobody has made it before."""
+    """Return the user's profile. It is created at the first visit if there is none."""
     return UserProfile.objects.get_or_create(user=signed_in_user(request))[0]
 
 
 def vouched_only(view: View) -> View:
-    """Refuse members for whom nobody has vouched."""
+    """Refuse members who are not vouched."""
 
     @login_required
     @wraps(view)
@@ -68,7 +68,7 @@ def vouched_only(view: View) -> View:
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Greet a visitor, or show a member how they stand."""
+    """Greet a visitor, or show a member their status."""
     if not request.user.is_authenticated:
         return render(request, "people/welcome.html")
     profile = own_profile(request)
@@ -117,7 +117,7 @@ def change_address(request: HttpRequest) -> HttpResponse:
 @login_required
 def confirm_address(request: HttpRequest, token: str) -> HttpResponse:
     """
-    Change the address of the member who had the link sent, if it is still the one before.
+    Change the address of the member who requested the link, if it is unchanged since then.
 
     Only a POST changes it: programs that check mail for harmful links follow them too.
     """

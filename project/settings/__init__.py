@@ -1,1 +1,1 @@
-"""The site's settings: base, and on it dev, stage, prod and test."""
+"""The site's settings: base, and dev, stage, prod and test on top of it."""

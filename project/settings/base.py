@@ -1,4 +1,4 @@
-"""What all settings share; what differs between machines comes from the environment."""
+"""The settings that all environments share; values that differ come from the environment."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from project.settings.brokers import scheme, transport_options
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-# Everything that the site writes by itself: database, broker, beat's schedule.
+# All files that the site writes by itself: database, broker, beat's schedule.
 VAR = Path(env.str("PROJECT_VAR", default="") or BASE_DIR / "var")
 VAR.mkdir(parents=True, exist_ok=True)
 
@@ -81,8 +81,8 @@ USE_TZ = True
 
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
-# Browsers keep cookies per host, whatever the port: a sandbox Basket on this machine has
-# an admin too, and by other names neither signs the other's users out.
+# Browsers keep cookies per host, for any port. A sandbox Basket on this machine has an admin
+# too: with other names, neither site signs the other's users out.
 SESSION_COOKIE_NAME = "mozillians_session"
 CSRF_COOKIE_NAME = "mozillians_csrf"
 
@@ -93,8 +93,8 @@ STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 # Database
 
 SQLITE_OPTIONS = {
-    # A transaction that reads first and then writes cannot wait for its turn: it
-    # fails at once when another has written. So each takes the write lock at its start.
+    # A transaction that first reads and then writes cannot wait for its turn: it fails
+    # at once if another has written. So each takes the write lock at its start.
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     "init_command": (
@@ -107,7 +107,7 @@ SQLITE_OPTIONS = {
 
 
 def database(url: str) -> dict[str, Any]:
-    """The settings of the database at ``url``; the file in VAR when it is empty."""
+    """Return the settings of the database at ``url``, or of the file in VAR if it is empty."""
     config: dict[str, Any] = (
         environ.Env.db_url_config(url)
         if url
@@ -133,7 +133,7 @@ if env.str("CACHE_URL", default=""):
 else:
     CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-        # Of one process, so it must soon forget: the switch may be turned in another.
+        # This cache is per process, so it must expire soon: another process may turn the switch.
         "waffle": {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
             "LOCATION": "waffle",
@@ -147,18 +147,18 @@ else:
 BROKER_URL = env.str("BROKER_URL", default="") or "filesystem://localhost"
 
 CELERY_BROKER_URL = BROKER_URL
-# How long a request may wait for a broker that neither answers nor refuses.
+# Seconds that a request waits for a broker that neither answers nor refuses.
 BROKER_TIMEOUT = env.float("BROKER_TIMEOUT", default=2.0)
 CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(
     BROKER_URL, folder=VAR / "broker", timeout=BROKER_TIMEOUT
 )
 CELERY_BROKER_CONNECTION_TIMEOUT = BROKER_TIMEOUT
-# RabbitMQ: a worker notices within two of these that a connection is dead.
+# RabbitMQ: a worker notices a dead connection within two heartbeats.
 CELERY_BROKER_HEARTBEAT = 30
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request never waits for the broker.
 CELERY_TASK_PUBLISH_RETRY = False
-# With the broker made of files, replies and events would be files that nobody reads.
+# With the broker made of files, replies and events would be files without a reader.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = scheme(BROKER_URL) != "filesystem"
 
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -166,9 +166,9 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_TASK_SOFT_TIME_LIMIT = 1500
 CELERY_TASK_TIME_LIMIT = 1800
-# No message waits behind a share that one process works on while another process is idle.
+# No message waits behind a share of one process while another process is idle.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# After the broker was away, Celery would lower the prefetch count and raise it again from the
+# After a broker outage, Celery would lower the prefetch count and raise it again from the
 # pool's threads. With RabbitMQ these then read from the consumer's socket, and the worker hangs.
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 # A worker keeps its database connections for this many tasks. Before each, project.celery
@@ -243,7 +243,7 @@ LOGGING = {
             name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL}
             for name in ("amqp", "celery", "django.db", "kombu", "urllib3")
         },
-        # A line for each message that came; that it was carried out is another.
+        # A line for each message received; another line says that it was carried out.
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }

@@ -1,22 +1,22 @@
-"""What kombu must be told of each kind of broker."""
+"""The options of kombu for each kind of broker."""
 
 from pathlib import Path
 from typing import Any
 
 
 def scheme(url: str) -> str:
-    """The kind of broker that a URL names: ``redis`` for ``redis+socket://``, for example."""
+    """Return the kind of broker in a URL: ``redis`` for ``redis+socket://``, for example."""
     return url.partition(":")[0].partition("+")[0]
 
 
 def transport_options(url: str, *, folder: Path, timeout: float) -> dict[str, Any]:
     """
-    ``broker_transport_options`` for the broker at ``url``.
+    Return ``broker_transport_options`` for the broker at ``url``.
 
-    :param folder: where the broker made of files has its files.
-    :param timeout: how many seconds to wait for a broker that took the connection and hangs.
+    :param folder: the folder of the broker made of files.
+    :param timeout: seconds to wait for a broker that took the connection and hangs.
     """
-    # kombu tries again to connect, below the level at which Celery tries again to publish.
+    # kombu retries connecting on a lower level than Celery retries publishing.
     options: dict[str, Any] = {"max_retries": 0}
     match scheme(url):
         case "filesystem":
@@ -28,10 +28,10 @@ def transport_options(url: str, *, folder: Path, timeout: float) -> dict[str, An
             }
         case "redis" | "rediss" | "sentinel":
             options |= {
-                # Longer than the longest task, or a running one is given out again.
+                # Longer than the longest task: otherwise a running task is delivered again.
                 "visibility_timeout": 3600,
-                # As many as tasks that end at the same time, where each acknowledges its own
-                # message, as with gevent. kombu's 10 let acknowledgements fail.
+                # The number of tasks that may end at the same time and acknowledge their messages,
+                # as with gevent. With kombu's 10, acknowledgements fail.
                 "max_connections": 200,
                 "socket_connect_timeout": timeout,
                 "socket_timeout": timeout,
@@ -39,10 +39,10 @@ def transport_options(url: str, *, folder: Path, timeout: float) -> dict[str, An
             }
         case "amqp" | "amqps" | "pyamqp":
             options |= {
-                # Without it a message that the broker refuses or loses is lost in silence.
+                # Without it, a message that the broker refuses or loses is lost silently.
                 "confirm_publish": True,
-                # Of the socket, not of the publishing call: after that has timed out, closing
-                # channel and connection would wait for a hung broker without an end.
+                # Of the socket, not of the publishing call: after a timeout of that call, closing
+                # channel and connection would wait for a hung broker for ever.
                 "read_timeout": timeout,
                 "write_timeout": timeout,
             }

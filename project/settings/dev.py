@@ -1,4 +1,4 @@
-"""Settings for a developer's machine: nothing to set, nothing to install."""
+"""Settings for a developer's machine: they need no environment variables and no servers."""
 
 import os
 
@@ -16,5 +16,5 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 BASKET_URL = env.str("BASKET_URL", default="") or "http://127.0.0.1:8001"
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="sandbox")
 BASKET_OPEN_NEWSLETTERS = env.list("BASKET_OPEN_NEWSLETTERS", default=["mozilla-foundation"])
-# Only here is the switch on before anybody has turned it.
+# Only in development, the switch is on from the start.
 WAFFLE_SWITCH_DEFAULT = True

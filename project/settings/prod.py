@@ -20,13 +20,13 @@ SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# An hour, because a browser cannot be told to forget it: raise it once HTTPS has proved itself.
+# An hour: a browser cannot be made to forget it. Raise it once HTTPS works reliably.
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=True)
 
-# Only behind a proxy that always sets or strips this header, HTTP_X_FORWARDED_PROTO say:
-# otherwise anyone could claim to come by HTTPS.
+# Only behind a proxy that always sets or strips this header (such as HTTP_X_FORWARDED_PROTO):
+# otherwise any client could claim to use HTTPS.
 _proxy_header = env.str("SECURE_PROXY_SSL_HEADER", default="")
 SECURE_PROXY_SSL_HEADER = (_proxy_header, "https") if _proxy_header else None
 

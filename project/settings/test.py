@@ -1,12 +1,12 @@
-"""Settings for the tests: fast, and apart from the developer's own data."""
+"""Settings for the tests: fast, and separate from the developer's own data."""
 
 import atexit
 import os
 import shutil
 import tempfile
 
-# Anew in every process, so that parallel test processes share no file; in the
-# environment, so that what a test starts with the development settings shares them with it.
+# New in every process, so that parallel test processes share no file. In the environment, so
+# that processes with the development settings which a test starts use the same files.
 os.environ["PROJECT_VAR"] = tempfile.mkdtemp(prefix="mozillians-basket-")
 atexit.register(shutil.rmtree, os.environ["PROJECT_VAR"], ignore_errors=True)
 

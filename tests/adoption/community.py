@@ -1,4 +1,4 @@
-"""A new Django project with nothing in it but the code blocks of the README and the docs."""
+"""A new Django project with only the code blocks of the README and the docs in it."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 
 ROOT = Path(__file__).parents[2]
 
-#: What the README's site has of its own before it adopts the app.
+#: The models of the README's site before it adopts the app.
 MEMBERS = """
 from django.conf import settings
 from django.db import models
@@ -25,7 +25,7 @@ class Membership(models.Model):
 
 
 def code_blocks(page: str) -> dict[str, str]:
-    """The Python files of a page by name, and its shell commands under ``"sh"``."""
+    """Return the Python files of a page by name, and its shell commands under ``"sh"``."""
     blocks = re.findall(r"```(python|sh)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     files = {"sh": "".join(text for language, text in blocks if language == "sh")}
     for language, text in blocks:
@@ -37,7 +37,7 @@ def code_blocks(page: str) -> dict[str, str]:
 
 
 def build(folder: Path, basket: SandboxServer) -> Path:
-    """Make the project, with an app of its own, and adopt by the README's steps."""
+    """Create the project, with an app of its own, and adopt by the README's steps."""
     run(folder, basket, "-m", "django", "startproject", "community", ".")
     (folder / "members" / "migrations").mkdir(parents=True)
     (folder / "members" / "__init__.py").touch()
@@ -60,7 +60,7 @@ def build_with_members(
     folder: Path, server: SandboxServer, models: str, settings: str, **files: str
 ) -> Path:
     """
-    Make the project with members of another kind, and the README's settings and Celery app.
+    Create the project with members of another kind, and the README's settings and Celery app.
 
     :param files: modules of the project by name, such as ``basket``.
     """
@@ -82,7 +82,7 @@ def build_with_members(
 
 
 def environment(folder: Path, basket: SandboxServer, broker: str = "memory://") -> dict[str, str]:
-    """What the README's site finds in its environment."""
+    """Return the environment of the README's site."""
     mine = {n: value for n, value in os.environ.items() if n != "DJANGO_SETTINGS_MODULE"}
     return {
         **mine,
@@ -94,7 +94,7 @@ def environment(folder: Path, basket: SandboxServer, broker: str = "memory://") 
 
 
 def run(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "memory://") -> str:
-    """Run Python there; return what it printed."""
+    """Run Python in the project; return its output."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -109,5 +109,5 @@ def run(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "mem
 
 
 def manage(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "memory://") -> str:
-    """Run one of the project's commands; return what it printed."""
+    """Run one of the project's commands; return its output."""
     return run(folder, basket, "manage.py", *arguments, broker=broker)

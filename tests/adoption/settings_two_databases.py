@@ -1,4 +1,4 @@
-"""The consumer site with members and the app's tables in another database than the default."""
+"""The consumer site with members and the app's tables in a database other than the default."""
 
 import os
 from typing import Any

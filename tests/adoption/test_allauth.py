@@ -29,7 +29,7 @@ def add(email, **state):
 
 @pytest.fixture
 def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
-    """A new Django project with allauth, and the description that the docs give."""
+    """A new Django project with allauth, and the site description from the docs."""
     blocks = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs/how-it-works.md").read_text(), re.DOTALL
     )

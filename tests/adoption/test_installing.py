@@ -1,4 +1,4 @@
-"""Installing, upgrading and removing: each wrong step ends in a message, each right one works."""
+"""Installing, upgrading and removing: each wrong step gives a message, each right one works."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ def adopted(tmp_path_factory: pytest.TempPathFactory, basket_sandbox_server: San
 
 @pytest.fixture
 def site(adopted: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """A copy of the README's site."""
     return Path(shutil.copytree(adopted, tmp_path / "site"))
 
 
@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
     operations = [migrations.RenameModel("Person", "Mozillian")]
 """
 
-#: Tests that an adopter had before.
+#: Tests that an adopter already had.
 EXISTING = """
 from django.contrib.auth.models import Group, User
 from django.db import connection

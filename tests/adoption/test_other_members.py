@@ -1,4 +1,4 @@
-"""Bulk requests for members who have no numbers, on an admin site put together in the URLs."""
+"""Bulk requests for members with keys that are no numbers, on an admin site built in the URLs."""
 
 from pathlib import Path
 

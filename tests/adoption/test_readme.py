@@ -1,4 +1,4 @@
-"""A site that is built from the README's five steps keeps Basket in step."""
+"""A site that follows the README's five steps keeps Basket in step."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.adoption.community import build, manage
 
-#: Changes on the site, each followed by a worker that takes the messages until all is done.
+#: Changes on the site, each followed by a worker that runs until all is done.
 STORY = """
 import time
 from celery.contrib.testing.worker import start_worker
@@ -73,7 +73,7 @@ def test_the_readme_s_site_needs_no_migration_and_passes_the_checks(
     checks = manage(site, basket_sandbox, "check")
 
     assert "No changes detected" in migrations
-    # SQLite as startproject sets it up is the one thing to improve.
+    # The only message is about SQLite as startproject sets it up.
     assert set(re.findall(r"mozillians_basket\.\w\d+", checks)) == {"mozillians_basket.W601"}
 
 

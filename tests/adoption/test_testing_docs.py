@@ -1,4 +1,4 @@
-"""The examples of docs/testing-your-site.md run as they stand there, on the README's site."""
+"""The examples of docs/testing-your-site.md run unchanged on the README's site."""
 
 import re
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_examples_for_django_s_runner_pass(
     assert basket_sandbox.requests == []
 
 
-#: Tests of a suite that asks the plugin for nothing.
+#: Tests of a suite that uses nothing of the plugin.
 WITHOUT_ASKING = """
 import pytest
 from django.contrib.auth.models import User
@@ -76,7 +76,7 @@ def test_without_anything():
     assert True
 """
 
-#: Tests of all kinds that ask for it by the conftest of the page.
+#: Tests of all kinds that use the plugin by the page's conftest.
 OF_ALL_KINDS = """
 import pytest
 from django.contrib.auth.models import User

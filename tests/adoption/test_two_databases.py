@@ -1,4 +1,4 @@
-"""The app works with members and its tables in another database than the default one."""
+"""The app works with members and its tables in a database other than the default one."""
 
 import os
 import subprocess

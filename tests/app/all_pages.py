@@ -1,4 +1,4 @@
-"""Every page of the app in the admin, as one admin reads it."""
+"""Every page of the app in the admin, with its text for one admin."""
 
 from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
@@ -6,7 +6,7 @@ from django.urls import NoReverseMatch, reverse
 from project.people.models import UserProfile
 from tests.app.steps import contact_of
 
-#: Values that no page shows: Basket's token, and addresses without the view of members.
+#: Values that pages must hide: Basket's token, and addresses without the view of members.
 TOKEN = "0b7f3bb6-9a4c-4f3e-8d8e-2f0a7c1e5d90"
 LOCAL_PARTS = (
     "first.address",
@@ -18,7 +18,7 @@ LOCAL_PARTS = (
 
 
 def addresses_of_pages():
-    """Every address of the app's pages in the admin, with each row's key where there is one."""
+    """List the addresses of the app's pages in the admin, with each row's key if they take one."""
     for model, page in admin.site._registry.items():
         if model._meta.app_label != "mozillians_basket" and model is not UserProfile:
             continue

@@ -12,7 +12,7 @@ SUBSCRIBE, UNSUBSCRIBE = "subscribe_user_to_basket", "unsubscribe_from_basket_ta
 
 
 def url_of(page, bulk_request):
-    """One of the pages of a request."""
+    """Return the address of a page of the request."""
     return reverse(f"admin:mozillians_basket_bulkrequest_{page}", args=[bulk_request.pk])
 
 
@@ -25,7 +25,7 @@ def select(client, profiles, action=SUBSCRIBE, *, across=False, query="", **opti
 
 
 def confirm(client, newsletters=("mozilla-phone",), bulk_request=None, **fields):
-    """Say what to do with the selected members, on the page that the action led to."""
+    """Choose the newsletters for the selected members, on the page that the action led to."""
     bulk_request = bulk_request or BulkRequest.objects.latest("pk")
     fields = {"newsletters": list(newsletters), **fields}
     return client.post(url_of("confirm", bulk_request), fields, follow=True)
@@ -38,18 +38,18 @@ def order(client, profiles, action=SUBSCRIBE, newsletters=("mozilla-phone",), **
 
 
 def order_all(client, profiles, query="", newsletters=("mozilla-phone",)):
-    """Select the whole list, of which these rows are ticked, and confirm."""
+    """Select the whole list, with these rows ticked, and confirm."""
     select(client, profiles, across=True, query=query)
     return confirm(client, newsletters)
 
 
 def text_of(page):
-    """The text of a page, on one line."""
+    """Return the text of a page, on one line."""
     return " ".join(page.content.decode().split())
 
 
 def staff(*permissions):
-    """A client logged in as an admin with these permissions only; its user is on it."""
+    """Return a client logged in as an admin with these permissions only; its user is on it."""
     user = UserFactory(is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
@@ -59,5 +59,5 @@ def staff(*permissions):
 
 
 def member_admin(*more):
-    """An admin who may view members, with the named permissions."""
+    """Return an admin who may view members, with the named permissions."""
     return staff("view_userprofile", *more)

@@ -35,18 +35,18 @@ def client_with(client, db):
 
 @pytest.fixture
 def staff(client_with):
-    """The same, as other tests call it."""
+    """The same as ``client_with``, under the name that other tests use."""
     return client_with
 
 
 def contact_at(address, **fields):
-    """A contact with a token, at this address."""
+    """Create a contact with a token, at this address."""
     return Contact.objects.create(email=address, key=address, token=TOKEN, **fields)
 
 
 @pytest.fixture
 def everything(basket, vouched, admin_user):
-    """A member and somebody who left, with an address or token wherever one is stored."""
+    """A member and somebody who left, with an address or token in every column that stores one."""
     first, second, third, fourth, fifth = (f"{name}@example.com" for name in LOCAL_PARTS)
     moment = timezone.now()
     Contact.objects.filter(pk=contact_of(vouched).pk).update(

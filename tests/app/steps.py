@@ -1,4 +1,4 @@
-"""Syncs taken apart: the steps of a chain one by one, as if workers came and went in between."""
+"""The steps of a sync one by one, as if workers came and went in between."""
 
 import itertools
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ def drain_everything():
 
 
 def contact_of(profile):
-    """The contact of a member's address, as it is now."""
+    """Return the contact of a member's address, as it is now."""
     return Contact.objects.get(members__site_member=profile.pk)
 
 
 def subscription_of(profile, newsletter="mozilla-phone"):
-    """The subscription of a member's contact in the ledger."""
+    """Return the subscription of a member's contact in the ledger."""
     return Subscription.objects.get(contact=contact_of(profile), newsletter=newsletter)
 
 
@@ -49,7 +49,7 @@ def run(worker, number=None):
 
 
 def before_transaction(monkeypatch, number, action):
-    """Have something happen right before a transaction of a sync, counted from 0."""
+    """Call an action right before a transaction of a sync, counted from 0."""
     read, count = sync.locked_share, itertools.count()
 
     def interrupted(*arguments, **options):
@@ -61,12 +61,12 @@ def before_transaction(monkeypatch, number, action):
 
 
 def expire_leases():
-    """Let the leases of workers that died run out."""
+    """Let the leases of dead workers run out."""
     Contact.objects.filter(leased_until__isnull=False).update(leased_until=LONG_AGO)
 
 
 def settle_everything(rounds=12, *, strict=True):
-    """Sweep, with all waits over, until nothing is due any more; half-way, a day has passed."""
+    """Sweep, with all waits over, until no contact is due; a day passes half-way."""
     for number in range(rounds):
         if number == rounds // 2:
             Subscription.objects.exclude(removed_at=None).update(removed_at=LONG_AGO)
@@ -83,17 +83,17 @@ def settle_everything(rounds=12, *, strict=True):
 
 
 def held(basket, *emails):
-    """Basket's newsletters by address; the empty set for an address that it does not know."""
+    """Return Basket's newsletters by address; the empty set for an unknown address."""
     people = {email.lower(): set(person.newsletters) for email, person in basket.people.items()}
     return {email: people.get(email.lower(), set()) for email in emails}
 
 
 def opt_outs():
-    """The newsletters that the history calls opted out."""
+    """Return the newsletters of opt-outs in the history."""
     events = Event.objects.filter(kind=Event.Kind.OPTED_OUT)
     return [name for event in events for name in event.newsletters]
 
 
 def queries(captured):
-    """The queries that a page made, without those that waffle's cache may save it."""
+    """Return the queries of a page, without those that waffle's cache may save."""
     return [query["sql"] for query in captured if "waffle" not in query["sql"]]

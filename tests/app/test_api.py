@@ -25,7 +25,7 @@ def newsletters(basket):
 
 
 def vouch_again(member, commit):
-    """Take the member's vouches away, and have somebody vouch again."""
+    """Delete the member's vouches, and create a new one."""
     with commit():
         member.vouches_received.all().delete()
     with commit():
@@ -180,7 +180,7 @@ def test_choices_stand_in_the_history_with_their_actor(basket, vouched, commit, 
 
 
 def test_choice_of_a_deleted_member_keeps_other_members_touches(basket, member, vouched, commit):
-    """A drain of touches that name no member goes on, whatever became of the member."""
+    """A drain of touches without a member key goes on if the choice's member does not exist."""
     vouch = vouched.vouches_received.get()
     Touch.objects.create(
         source="people.Vouch", source_key=vouch.pk, path="vouchee", cause="changed"

@@ -1,4 +1,4 @@
-"""The button "Ask Basket": what Basket has now, beside what the ledger has."""
+"""The button "Ask Basket" shows Basket's present data beside the ledger's."""
 
 import pytest
 from django.contrib import admin

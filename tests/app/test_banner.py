@@ -1,4 +1,4 @@
-"""While nothing goes to Basket, all pages of the app say so."""
+"""All pages of the app say so while nothing is sent to Basket."""
 
 import pytest
 from django.urls import reverse
@@ -13,7 +13,7 @@ OFF = "The switch BASKET_SWITCH_ENABLED is off: nothing is sent to Basket."
 
 
 def is_of_the_app(address, page):
-    """Not the site's own pages, nor the front page, to which a row leads that is not there."""
+    """Leave out the site's own pages, and the admin's front page, the target for missing rows."""
     named = "mozillians_basket" in address or "/basket/" in address
     return named and "<html" in page and ' dashboard"' not in page
 

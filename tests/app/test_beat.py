@@ -1,4 +1,4 @@
-"""What the app asks of a site's Celery: periodic tasks and a queue, and nothing global."""
+"""The app's share of a site's Celery: periodic tasks and a queue, and nothing global."""
 
 import pytest
 from celery import Celery

@@ -1,4 +1,4 @@
-"""An admin looks at what a brake holds back or what is missing, and the worker carries it out."""
+"""An admin reviews removals held back by a brake, or a loss, and the worker acts on the answer."""
 
 import csv
 import re
@@ -25,7 +25,7 @@ LOSSES = reverse("admin:mozillians_basket_status_losses")
 
 @pytest.fixture
 def members(basket, commit, settings):
-    """Eight vouched members, as Basket has them, and a brake that one removal puts on."""
+    """Eight vouched members, as Basket has them, and a brake that a single removal triggers."""
     settings.BASKET_RECHECK_SECONDS = 0.001
     settings.BASKET_BRAKE_FLOOR = 0
     with commit():
@@ -36,13 +36,13 @@ def members(basket, commit, settings):
 
 
 def unvouch(profiles):
-    """A rule was changed in SQL, which no signal sees."""
+    """Take the vouching away by SQL, which sends no signal."""
     UserProfile.objects.filter(pk__in=[profile.pk for profile in profiles]).update(is_vouched=False)
 
 
 @pytest.fixture
 def braked(members):
-    """Four of eight would lose the newsletter: a brake holds that back."""
+    """Four of eight members who would lose the newsletter; a brake holds that back."""
     unvouch(members[:4])
     tasks.reconcile()
     tasks.sweep()
@@ -51,7 +51,7 @@ def braked(members):
 
 @pytest.fixture
 def losing(basket, members):
-    """Basket has the people, but has lost what they had: admins are asked."""
+    """Members without the newsletters that Basket has lost; admins are asked."""
     for profile in members:
         basket.put_person(profile.user.email, newsletters=[])
     Contact.objects.update(touched_at=timezone.now())
@@ -72,7 +72,7 @@ def seen_on(client, url):
 
 
 def answer(client, url, **fields):
-    """Look at a page, then answer its form; by default with the tick."""
+    """Open a page, then answer its form; by default with the tick."""
     html = client.get(url).content.decode()
     seen = re.search(r'name="seen" value="([^"]*)"', html)
     fields = {"confirm": "on", "seen": seen[1] if seen else "", **fields}
@@ -317,7 +317,7 @@ def test_while_no_brake_is_on_there_is_nothing_to_release(members, admin_client)
 def test_members_who_are_gone_are_shown_as_such(basket, members, admin_client):
     gone = [profile.pk for profile in members[:4]]
     for rows in (Vouch.objects.filter(vouchee__in=gone), UserProfile.objects.filter(pk__in=gone)):
-        rows._raw_delete("default")  # as SQL does, which no signal sees
+        rows._raw_delete("default")  # in SQL, which sends no signal
     tasks.reconcile()
     tasks.sweep()
 

@@ -1,4 +1,4 @@
-"""Cancelling a bulk request: members not begun are left out, orders that were begun end."""
+"""Cancelling a bulk request skips members who are not begun; begun orders are finished."""
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry

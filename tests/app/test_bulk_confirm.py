@@ -35,7 +35,7 @@ def row_of(page, slug):
 
 
 def in_ledger(profile, state, newsletter="mozilla-phone", *, wanted=None):
-    """Make a member's decision and subscription in the ledger."""
+    """Create a member's decision and subscription in the ledger."""
     email, now = profile.user.email, timezone.now()
     contact, _ = Contact.objects.get_or_create(key=email, defaults={"email": email})
     member, _ = Member.objects.get_or_create(
@@ -52,7 +52,7 @@ def in_ledger(profile, state, newsletter="mozilla-phone", *, wanted=None):
 
 @pytest.fixture
 def members(basket):
-    """Five: one has it, one opted out, two never heard of it, one has no address."""
+    """Five members: one subscribed, one opted out, two new to the ledger, one without address."""
     has, left, *new = UserProfileFactory.create_batch(4)
     in_ledger(has, State.SUBSCRIBED)
     in_ledger(left, State.OPTED_OUT)

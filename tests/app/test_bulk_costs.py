@@ -1,4 +1,4 @@
-"""The cost of bulk requests: statements do not grow with the members."""
+"""The cost of bulk requests: the number of statements does not grow with the members."""
 
 import pytest
 from django.core.cache import cache
@@ -93,7 +93,7 @@ def members(basket):
 
 
 def own_statements(work):
-    """Statements on the app's tables and the members': without the session, the log and such."""
+    """Return the statements on the app's and the members' tables, without session, log and such."""
     with CaptureQueriesContext(connection) as captured:
         work()
     return [
@@ -121,7 +121,7 @@ def test_the_preview_costs_as_many_queries_whatever_the_number(members, admin_cl
         first = own_statements(lambda url=url: admin_client.get(url))
         again = own_statements(lambda url=url: admin_client.get(url))
 
-        # The draft, its keys, the breaker before the catalogue is asked for, the members, those
+        # The draft, its keys, the breaker before the catalogue is fetched, the members, the members
         # of two policies, the ledger, and two of the banner.
         assert (len(first), len(again)) == (9, 8)
 

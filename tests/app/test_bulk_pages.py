@@ -19,7 +19,7 @@ LIST = reverse("admin:mozillians_basket_bulkrequest_changelist")
 
 
 def request_of(states, *, ago=30, **fields):
-    """A running request that was ordered some seconds ago, with items in these states."""
+    """Create a running request, ordered some seconds ago, with items in these states."""
     now = timezone.now()
     bulk_request = BulkRequest.objects.create(
         state=BulkRequest.State.RUNNING,

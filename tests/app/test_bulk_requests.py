@@ -1,4 +1,4 @@
-"""Bulk requests are carried out exactly once for each member, whatever happens in between."""
+"""Bulk requests are carried out exactly once for each member, also after crashes."""
 
 import pytest
 from django.db import OperationalError
@@ -23,7 +23,7 @@ SUBSCRIBE, UNSUBSCRIBE = BulkRequest.Action.SUBSCRIBE, BulkRequest.Action.UNSUBS
 
 
 def ordered(profiles, action=SUBSCRIBE, newsletters=(PHONE,), **options):
-    """A request that was confirmed, and that no worker has seen yet."""
+    """A confirmed request that no worker has seen yet."""
     keys = [profile.pk for profile in profiles]
     request = bulk.draft(action, keys, actor=None)
     assert bulk.confirm(request, newsletters, **options)

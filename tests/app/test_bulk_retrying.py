@@ -20,7 +20,7 @@ def retry(client):
 
 @pytest.fixture
 def refused(basket, admin_client):
-    """A member whose address Basket did not accept, in a request that is over."""
+    """A member whose address Basket did not accept, in a finished request."""
     profile = UserProfileFactory(user__email="member@example.invalid")
     order(admin_client, [profile, UserProfileFactory()])
     tasks.sweep()

@@ -1,4 +1,4 @@
-"""Where the bars of a chart go."""
+"""The positions of the bars of a chart."""
 
 from mozillians_basket.admin.charts import PANEL, WIDTH, WORDS, Series, draw
 

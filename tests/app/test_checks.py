@@ -1,4 +1,4 @@
-"""Wrong settings are numbered messages with a hint, and a sound site has none."""
+"""Wrong settings give numbered messages with a hint, and a correct site gives none."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -202,7 +202,7 @@ def test_database_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Apart:
-    """A router that keeps the app's tables apart from the members'."""
+    """A router that separates the app's tables from the members'."""
 
     def db_for_write(self, model: Any, **hints: Any) -> str | None:
         return None if model._meta.app_label == "mozillians_basket" else "elsewhere"
@@ -243,7 +243,7 @@ def test_only_errors_keep_the_receivers_from_being_connected(
 
 
 def messages_of(*options: str) -> str:
-    """What ``manage.py check`` prints; its end with an error too."""
+    """Return the output of ``manage.py check``, also if it fails."""
     out = StringIO()
     try:
         call_command("check", *options, stdout=out, stderr=out)

@@ -1,4 +1,4 @@
-"""A thread sends messages: no request waits for the broker, whatever its state."""
+"""A thread sends messages: no request waits for the broker, in any state of it."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from tests.brokers import Broker, Commit
 
 @pytest.fixture
 def hanging(broker: Broker) -> Broker:
-    """A broker that has been handed the touch 0 and does not answer until it is running."""
+    """A broker that was given the touch 0 and does not answer until it is running."""
     broker.running.clear()
     dispatch.send(SYNC_TOUCHED, 0)
     while not broker.asked:
@@ -114,7 +114,7 @@ def test_sending_does_not_fail_without_a_usable_configuration(
 
 @pytest.fixture
 def eager_touches(broker: Broker) -> list[int]:
-    """The touches that the eager task ``sync_touched`` was called with; it fails for touch 0."""
+    """The arguments of the calls of the eager task ``sync_touched``; it fails for touch 0."""
     ran = []
 
     class Recorded(Task):  # type: ignore[type-arg]
@@ -262,7 +262,7 @@ if "fork" in sys.argv:
 
 
 def keys_after_a_process(folder: Path, *arguments: str) -> list[str]:
-    """Run the process above to its end, and return the keys that its messages name."""
+    """Run the process above to its end, and return the keys in its messages."""
     command = [sys.executable, "-W", "ignore", "-c", PROCESS, str(folder), *arguments]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "project.settings.test"}
     subprocess.run(command, check=True, timeout=60, env=environment)

@@ -1,4 +1,4 @@
-"""Why does this person get nothing? The answers, from rows that are in no database."""
+"""The reasons why a person gets a newsletter or not, from rows that are in no database."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -53,7 +53,7 @@ def entitled(*newsletters, email=EMAIL):
 
 
 def subject(*rows, at=None, standing=None, members=None):
-    """The subject of a page: one member with the key 1, unless others are named."""
+    """Build the subject of a page: one member with the key 1, unless others are named."""
     here = contact() if at is None else at
     contacts = {row.pk: row for row in [here, *rows] if isinstance(row, Contact)}
     if members is None:
@@ -73,7 +73,7 @@ def subject(*rows, at=None, standing=None, members=None):
 
 
 def nobody_at(place, *rows):
-    """The subject of a page: a contact without members."""
+    """Build the subject of a page: a contact without members."""
     return subject(*rows, at=place, members=[])
 
 
@@ -162,7 +162,7 @@ def test_without_a_usable_address_there_is_nothing_to_tell_basket(email, words):
 
 
 def moved(*rows, **fields):
-    """A member who has moved to another address, where Basket is still to be told."""
+    """Explain a member who has moved to another address, which Basket does not know yet."""
     new = contact(2, "new@example.com", touched_at=NOW, **fields)
     about = subject(
         contact(), WANTED, held(), Move(member_id=1, source_id=1, target_id=2, moved_at=NOW), *rows,

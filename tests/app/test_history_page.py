@@ -31,7 +31,7 @@ def people(db):
 
 
 def listed(client, query="", **params):
-    """The members of the events on the page."""
+    """Return the members of the events on the page."""
     page = client.get(HISTORY + query, params or None)
     assert page.status_code == 200
     return [event.member_id for event in page.context["cl"].result_list]

@@ -1,4 +1,4 @@
-"""Keys stay keys where a site writes its numbers with thousands apart."""
+"""Keys stay unformatted on a site that writes numbers with thousand separators."""
 
 import re
 

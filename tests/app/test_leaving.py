@@ -1,4 +1,4 @@
-"""Members who are deactivated leave as if they were deleted, or meet no policy any more."""
+"""Deactivated members leave as if they were deleted, or no longer meet any policy."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A history of millions: pages are read off indexes, and nothing counts or reads all of it."""
+"""A history of millions: pages are read from indexes, without counting or reading all rows."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -26,7 +26,7 @@ class Office(ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action
     def greet(self, request, queryset):
-        """Does nothing."""
+        """Do nothing."""
 
 
 class MemberOffice(BasketMemberAdmin, Office):
@@ -47,7 +47,7 @@ urlpatterns: list[object] = []
 
 @pytest.fixture
 def opened():
-    """An admin site with this page of the members, and no other admin site."""
+    """Open this page of the members on an admin site, without any other admin site."""
 
     def open_office(page):
         if office.is_registered(UserProfile):

@@ -17,7 +17,7 @@ from tests.factories import UserFactory, UserProfileFactory
 
 @pytest.fixture
 def order(admin_client, commit):
-    """Press a button on a member's page; returns the page that follows."""
+    """Press a button on a member's page; return the page that follows."""
 
     def pressed(profile, what, **fields):
         url = reverse("admin:people_userprofile_basket", args=[profile.pk])

@@ -1,4 +1,4 @@
-"""The members' own page: what it says, what it lets them do, and what Basket then holds."""
+"""The members' own page: its text, its buttons, and their effect at Basket."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -29,7 +29,7 @@ class Users(BasketSite):
 
 @pytest.fixture(autouse=True)
 def nobody_has_done_much():
-    """The counts of earlier tests are forgotten."""
+    """Clear the counters that earlier tests left."""
     cache.clear()
 
 
@@ -60,13 +60,13 @@ def choose(client, commit):
 
 
 def held(basket, profile):
-    """The newsletters that Basket has for a member; None if it knows nobody."""
+    """Return the newsletters that Basket has for a member; None if Basket does not know them."""
     person = basket.person(User.objects.get(profile=profile).email)
     return None if person is None else set(person.newsletters)
 
 
 def shown(client, newsletter=PHONE):
-    """What the page says of a newsletter."""
+    """Return the page's text about a newsletter."""
     found = client.get(URL).context["basket_newsletters"]
     return next(each for each in found if each.slug == newsletter)
 
@@ -75,7 +75,7 @@ def text_of(page):
     return " ".join(page.content.decode().split())
 
 
-# Who may see and do what
+# Access
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -143,7 +143,7 @@ def test_member_is_the_user_where_users_are_the_members(db, settings):
     assert view.get_member() == view.request.user
 
 
-# What the page says
+# The text of the page
 
 
 def test_member_reads_what_they_get_and_why(member, client):

@@ -1,4 +1,4 @@
-"""The user of a request is the actor of what is saved in it."""
+"""The user of a request is the actor of the changes saved in it."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ EVERYTHING_ELSE = [name for name in SYNC_ONLY if "OldMiddleware" not in name]
 
 
 class OldMiddleware:
-    """A middleware without async support: Django runs what is below it in a thread."""
+    """A middleware without async support: Django runs the layers below it in a thread."""
 
     sync_capable = True
     async_capable = False
@@ -84,7 +84,7 @@ def user(db):
 
 
 def actors(profile):
-    """The actors of a member's touches, in order."""
+    """Return the actors of a member's touches, in order."""
     return list(Touch.objects.filter(member=profile).order_by("pk").values_list("actor", flat=True))
 
 
@@ -119,7 +119,7 @@ def test_actors_of_requests_at_the_same_time_do_not_mix(pages, settings, page, m
         try:
             return await asyncio.gather(*answers)
         finally:
-            await sync_to_async(connections.close_all)()  # those of the views' thread
+            await sync_to_async(connections.close_all)()  # the connections of the views' thread
 
     answers = asyncio.run(ask_all())
 

@@ -76,7 +76,7 @@ def test_no_link_leads_to_a_history_that_is_not_registered(
 
 @pytest.fixture
 def site_with_a_proxy(settings):
-    """An admin site on which members are shown as a proxy of their model."""
+    """An admin site that shows members as a proxy of their model."""
     with isolate_apps():
 
         class Mozillian(UserProfile):

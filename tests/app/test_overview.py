@@ -1,4 +1,4 @@
-"""The overview says how it stands, by a number of queries that does not grow."""
+"""The overview shows the state with a number of queries that does not grow."""
 
 import re
 from datetime import timedelta
@@ -40,13 +40,13 @@ def _empty_caches():
 
 
 def text_of(response):
-    """The text of a page, without tags."""
+    """Return the text of a page, without tags."""
     html = re.sub(r"<(script|style).*?</\1>", "", response.content.decode(), flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def row_of(response, heading):
-    """The cells beside a row's heading."""
+    """Return the cells beside a row's heading."""
     rows = re.findall(
         r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', response.content.decode(), re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""Each problem that can be stored or told has words of its own for an admin."""
+"""Each problem that can be stored or shown has a text of its own for an admin."""
 
 import pytest
 

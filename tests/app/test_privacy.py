@@ -92,7 +92,7 @@ def test_export_of_no_key_is_an_error_that_quotes_nothing(db):
 
 @pytest.fixture
 def bare(basket, commit):
-    """An address that only an order named, which is not carried out yet."""
+    """An address that only an order names; the order is not carried out yet."""
     basket.put_person(BARE, newsletters=[PHONE, "about-mozilla"])
     basket.fail("lookup", status=503)
     with commit():

@@ -31,7 +31,7 @@ def failed(basket, vouched, commit):
 
 @pytest.fixture
 def act(admin_client, commit):
-    """Choose an action on the list; returns the page that follows."""
+    """Choose an action on the list; return the page that follows."""
 
     def chosen(action, contacts, *, query="", **fields):
         keys = [contact.pk for contact in contacts]
@@ -48,7 +48,7 @@ def act(admin_client, commit):
 
 
 def many(number):
-    """Problems of this number of members."""
+    """Create problems of this number of members."""
     VouchFactory.create_batch(number)
     drain_everything()
     Contact.objects.filter(members__decisions__wanted=True).update(

@@ -1,4 +1,4 @@
-"""The begin and the end of a contact's problem."""
+"""The beginning and end of a contact's problem."""
 
 from datetime import timedelta
 

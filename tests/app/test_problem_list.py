@@ -22,7 +22,7 @@ def page_of(client, **query):
 
 
 def failing(name="Red Fox", *, ago=timedelta(minutes=5), **fields):
-    """A vouched member whose contact has a problem."""
+    """Create a vouched member whose contact has a problem."""
     profile = VouchFactory(vouchee__full_name=name, vouchee__user__email=f"{name}@example.com")
     drain_everything()
     begun = timezone.now() - ago
@@ -32,7 +32,7 @@ def failing(name="Red Fox", *, ago=timedelta(minutes=5), **fields):
 
 
 def without(name, state, code=""):
-    """A vouched member whose newsletter Basket refuses or has lost."""
+    """Create a vouched member whose newsletter Basket refuses or has lost."""
     profile = failing(name, problem="", failing_since=None, attempts=0)
     Subscription.objects.create(
         contact=contact_of(profile), newsletter="mozilla-phone", state=state, error_code=code

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def page(admin_user):
-    """The page of problems as an admin asks for it."""
+    """Build the page of problems for an admin's query."""
 
     def asked(**query):
         request = RequestFactory().get("/", query)
@@ -26,7 +26,7 @@ def page(admin_user):
 
 @pytest.fixture
 def contacts():
-    """Contacts without problems, as many as make an index worth while."""
+    """Contacts without problems, enough to make an index worthwhile."""
     return Contact.objects.bulk_create(
         Contact(email=f"{number}@example.com", key=f"{number}@example.com")
         for number in range(3000)
@@ -34,7 +34,7 @@ def contacts():
 
 
 def plan_of(rows):
-    """The database's plan for a query, as if the tables were large."""
+    """Return the database's plan for a query, as if the tables were large."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")

@@ -1,4 +1,4 @@
-"""A save costs the site's own request one small statement and one message."""
+"""The cost of a save to the site's own request: one small statement and one message."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ SELECTOR = "\N{VARIATION SELECTOR-16}"
 
 @pytest.fixture
 def profile(broker: Broker) -> UserProfile:
-    """A member who was there before."""
+    """An existing member, without touches."""
     profile = UserProfileFactory.create()
     Touch.objects.all().delete()
     return UserProfile.objects.get(pk=profile.pk)
@@ -428,7 +428,7 @@ def test_key_that_no_column_can_hold_leaves_the_save_alone(
     Touch.objects.all().delete()
     settings.BASKET_SITE = f"{__name__}.Vouchers"
     watch = watch_of(Vouchers(), type(group))
-    group.pk = "x" * 201  # as of a model whose primary key is a long text
+    group.pk = "x" * 201  # for example a model whose primary key is a long text
 
     touch_saved(watch=watch, instance=group, created=True, raw=False, update_fields=None)
 

@@ -1,4 +1,4 @@
-"""Unexpected errors, and calls with wrong arguments, show no address either."""
+"""No address appears in unexpected errors or in calls with wrong arguments."""
 
 import logging
 import traceback

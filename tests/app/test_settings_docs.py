@@ -1,4 +1,4 @@
-"""docs/settings.md names every setting that the app reads, with its default."""
+"""docs/settings.md lists every setting that the app reads, with its default."""
 
 import re
 from pathlib import Path

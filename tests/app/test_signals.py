@@ -1,4 +1,4 @@
-"""The signals that a site's own code listens to."""
+"""The signals for a site's own code."""
 
 import logging
 from functools import partial
@@ -20,7 +20,7 @@ PHONE, NDA = "mozilla-phone", "mozillians-nda"
 
 @pytest.fixture
 def told(basket):
-    """The signals that were sent, in order: name, member, newsletter, who decided, cause, code."""
+    """The signals sent, in order: name, member, newsletter, decided by, cause, code."""
     found = []
 
     def receive(name, signal, sender, **named):
@@ -36,7 +36,7 @@ def told(basket):
 
 
 def look_up(*profiles):
-    """Have Basket looked up about members."""
+    """Have members looked up at Basket."""
     with TestCase.captureOnCommitCallbacks(execute=True):
         for profile in profiles:
             tasks.subscribe_user_to_basket(profile.pk, [PHONE])

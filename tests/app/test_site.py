@@ -1,4 +1,4 @@
-"""What a site may say: an address that is an expression, and the tables of another member model."""
+"""Options of a site's description: an address by expression, and tables of another member model."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.factories import UserProfileFactory, VouchFactory
 
 
 class Chosen(BasketSite):
-    """The address of staff is no address for newsletters."""
+    """A site on which staff have no address for newsletters."""
 
     email = Subquery(
         User.objects.filter(profile=OuterRef("pk"), is_staff=False).values("email")[:1]

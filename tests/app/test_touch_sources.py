@@ -1,4 +1,4 @@
-"""Rows that lead to nobody, by a key or a path that is not there, stop nobody else's touches."""
+"""Rows that lead to no member, by a wrong key or path, do not stop the touches of others."""
 
 import pytest
 from django.db.models import Q

@@ -1,4 +1,4 @@
-"""No page shows a token or a key, nor an address to admins who may not view members."""
+"""No page shows a token or a key, or an address to admins who may not view members."""
 
 import pytest
 from django.contrib.auth.models import Permission

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 Play = Callable[[str], str]
 
-#: Tasks run where they are sent; a story changes its people.
+#: Runs tasks in the process that sends them; a story changes its people.
 BEGIN = """
 import sys, django
 django.setup()

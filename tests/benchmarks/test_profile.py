@@ -1,4 +1,4 @@
-"""Samples of a worker's CPU are sorted by the layer that they were spent in."""
+"""Samples of a worker's CPU are sorted by layer."""
 
 import pytest
 

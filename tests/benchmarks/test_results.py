@@ -1,4 +1,4 @@
-"""Findings are kept as they were, and the text that people wrote around them stays."""
+"""Findings are kept unchanged, and text that people wrote around them stays."""
 
 import json
 from pathlib import Path

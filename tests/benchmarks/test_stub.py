@@ -12,7 +12,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 EMAIL, PHONE, NDA = "Ada@example.com", "mozilla-phone", "mozillians-nda"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
-#: Calls one after the other: endpoint, whether with the key, fields.
+#: Calls in order: endpoint, whether with the key, fields.
 CALLS: list[tuple[str, bool, dict[str, str]]] = [
     ("lookup", True, {"email": EMAIL}),
     ("lookup", False, {"email": EMAIL}),

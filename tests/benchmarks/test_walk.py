@@ -43,7 +43,7 @@ def test_an_empty_walk_has_no_jumps() -> None:
 
 
 def codes(code: CodeType) -> dict[str, CodeType]:
-    """Return all code in some code, by its qualified name."""
+    """Return the code objects within a code object, by qualified name."""
     inner = [each for each in code.co_consts if isinstance(each, CodeType)]
     return {code.co_qualname: code} | {
         name: found for each in inner for name, found in codes(each).items()
@@ -51,7 +51,7 @@ def codes(code: CodeType) -> dict[str, CodeType]:
 
 
 def step(file: str, name: str, **attributes: Any) -> Step | None:
-    """Return the step of a function of SOURCE, as if it stood in a file of the app."""
+    """Return the step of a function of SOURCE, as if SOURCE were a file of the app."""
     contact = type("Contact", (), attributes)
     found = codes(compile(SOURCE, str(APP / file), "exec"))
     return step_of(found[name], {"Contact": contact})

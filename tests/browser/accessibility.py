@@ -1,21 +1,21 @@
-"""What keeps somebody from using a page: axe-core's rules, and the keyboard."""
+"""Checks that everybody can use a page: axe-core's rules, and the keyboard."""
 
 from typing import Literal
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Locator, Page
 
-#: What axe-core has against Django's own templates, by rule: where it is left to Django.
+#: Findings of axe-core in Django's own templates, by rule: they are left to Django.
 DJANGOS = {
     "link-in-text-block": ".breadcrumbs",
-    # The search box of a list, once there is a help text: its label is a picture's text.
+    # The search box of a list with a help text: its label is a picture's text.
     "label-title-only": "#changelist-search",
 }
 
-#: The light one last, for what comes after.
+#: The light theme last, for the rest of the test.
 THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 
-#: Of axe-core's four impacts "minor" and "moderate" are the others.
+#: The other two of axe-core's four impacts are "minor" and "moderate".
 LOOK = """
 async djangos => {
     const animations = document.getAnimations()
@@ -33,9 +33,9 @@ async djangos => {
 
 def barriers(page: Page) -> list[str]:
     """
-    What axe-core finds grave on the page as it is now: rule, element and reason, one line each.
+    Return axe-core's serious findings on the page as it is now: rule, element and reason.
 
-    Animations are waited for: a colour half-way is no colour to judge.
+    Waits for animations: a colour half-way through a change cannot be judged.
     """
     page.evaluate(AXE_SCRIPT)
     found: list[str] = page.evaluate(LOOK, DJANGOS)
@@ -43,7 +43,7 @@ def barriers(page: Page) -> list[str]:
 
 
 def barriers_by_theme(page: Page) -> list[str]:
-    """What axe-core finds grave on the page in the light theme and in the dark one."""
+    """Return axe-core's serious findings on the page in the light theme and in the dark one."""
     found = []
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)
@@ -52,16 +52,16 @@ def barriers_by_theme(page: Page) -> list[str]:
 
 
 def assert_accessible(page: Page) -> None:
-    """Have axe-core find nothing grave on the page."""
+    """Assert that axe-core finds nothing serious on the page."""
     found = barriers_by_theme(page)
     assert not found, "\n".join(found)
 
 
 def tab_to(page: Page, wanted: Locator, *, most: int = 150) -> None:
     """
-    Reach an element by the Tab key alone, from where the focus is.
+    Reach an element by the Tab key alone, from the present focus.
 
-    :param most: how many times the key is pressed at most.
+    :param most: the highest number of times to press the key.
     """
     wanted.wait_for()
     for _ in range(most):

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright; it asks nothing of the world by itself."""
+"""Debian's Chromium, driven by Playwright; it sends no requests by itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,17 @@ from tests.services.servers import program
 
 CHROMIUM: Packages = {"chromium": ("chromium", program)}
 
-#: Besides those by which Playwright itself keeps a browser from calling home.
+#: In addition to Playwright's own flags against requests of the browser to its maker.
 FLAGS = ("--disable-gpu", "--disable-quic", "--disable-sync")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """
-    A browser without a window and with an empty profile.
+    Open a browser without a window and with an empty profile.
 
-    While it is open an event loop runs in this thread, so Django's ORM works only with
-    DJANGO_ALLOW_ASYNC_UNSAFE set: there is but this one thread.
+    While it is open, an event loop runs in this thread. So Django's ORM works only with
+    DJANGO_ALLOW_ASYNC_UNSAFE set, which is safe in a single thread.
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)

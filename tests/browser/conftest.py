@@ -24,24 +24,24 @@ from tests.services.worker import Beat, SiteProcess, Worker
 
 
 class Start(Protocol):
-    """Start processes together; other arguments are variables of their environment."""
+    """Start processes together; the keyword arguments are variables of their environment."""
 
     def __call__(self, *kinds: type[SiteProcess], **environment: str) -> list[SiteProcess]: ...
 
 
-#: Seconds that a page may take to come up or to change.
+#: Seconds until a page must appear or change.
 PATIENCE = 15.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have failures say what can be known of them."""
+    """Add pictures and the output of processes to the reports of failures."""
     for plugin in (reports, pictures):
         config.pluginmanager.register(plugin)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def browser() -> Iterator[Browser]:
-    """The browser. Before all else: connections to the database belong to its event loop."""
+    """The browser. It starts first: connections to the database belong to its event loop."""
     with chromium() as browser:
         yield browser
 
@@ -73,7 +73,7 @@ def site(
 def basket(
     basket_sandbox: SandboxServer, transactional_db: None, servers: Servers, settings: Any
 ) -> SandboxServer:
-    """A Basket in which nothing has happened yet. The switch is on, nothing waits."""
+    """An empty Basket. The switch is on, and no message waits."""
     servers.redis.clear()
     Switch.objects.create(name=SWITCH, active=True)
     settings.BASKET_URL = basket_sandbox.url
@@ -83,7 +83,7 @@ def basket(
 
 @pytest.fixture
 def start(site: dict[str, str], basket: SandboxServer) -> Iterator[Start]:
-    """Start processes of the site's, of this test's own."""
+    """Start processes of the site for this test."""
     with ExitStack() as stack:
 
         def start(*kinds: type[SiteProcess], **environment: str) -> list[SiteProcess]:
@@ -101,7 +101,7 @@ def start(site: dict[str, str], basket: SandboxServer) -> Iterator[Start]:
 
 @pytest.fixture
 def web(start: Start) -> Web:
-    """The site over HTTP, which remembers nothing of a test before."""
+    """The site over HTTP, in a fresh process."""
     (web,) = start(Web)
     assert isinstance(web, Web)
     return web
@@ -115,20 +115,20 @@ def worker(start: Start) -> SiteProcess:
 
 @pytest.fixture
 def site_with_a_past(basket: SandboxServer, worker: SiteProcess) -> None:
-    """People who get their newsletter, and people who don't; nothing happens any more."""
+    """A site with members who get their newsletter and members who do not; its worker has ended."""
     past.happen(basket)
     worker.stop()
 
 
 @pytest.fixture
 def admin(basket: SandboxServer) -> User:
-    """Somebody who may do everything."""
+    """An admin with all permissions."""
     return User.objects.create_superuser("admin", "admin@example.com")
 
 
 @pytest.fixture
 def context(browser: Browser, web: Web) -> Iterator[BrowserContext]:
-    """A browser's window of a person who has never been here."""
+    """A browser window without cookies."""
     context = browser.new_context(
         base_url=web.url, locale="en-US", viewport={"width": 1280, "height": 900}
     )
@@ -139,7 +139,7 @@ def context(browser: Browser, web: Web) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def watch(context: BrowserContext, web: Web) -> Iterator[Watch]:
-    """Fails the test for whatever goes wrong on its pages unseen."""
+    """Fails the test for any error in its pages, also those that it does not look for."""
     watch = Watch(context, web.url)
     yield watch
     assert not watch.complaints, "\n".join(watch.complaints)
@@ -147,13 +147,13 @@ def watch(context: BrowserContext, web: Web) -> Iterator[Watch]:
 
 @pytest.fixture
 def page(context: BrowserContext, watch: Watch) -> Page:
-    """A page of somebody who is not logged in."""
+    """A page without a log-in."""
     return context.new_page()
 
 
 @pytest.fixture
 def admin_page(page: Page, context: BrowserContext, admin: User, web: Web) -> Page:
-    """A page of the admin's. How one logs in is a test of its own."""
+    """A page of the logged-in admin. Logging in has a test of its own."""
     session = Client()
     session.force_login(admin)
     name = site_settings.SESSION_COOKIE_NAME

@@ -6,17 +6,17 @@ from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import Page
 
-#: How many pages there may be: more are no kinds, but an endless supply of one kind.
+#: The highest number of pages: more of them would mean that pages of one kind differ without end.
 MOST = 60
 
 
 def pages_within(page: Page, start: str, part: str) -> Iterator[str]:
     """
-    Go to each kind of page that links lead to, and say where the page is now.
+    Go to each kind of page that links lead to, and yield the page's present address.
 
-    Numbers in a path, and what it is asked for, make no other kind. Downloads are left out.
+    Numbers in a path and the query make no difference in kind. Downloads are left out.
 
-    :param part: how the paths of the pages begin whose links are followed.
+    :param part: the beginning of the paths of pages whose links are followed.
     """
     waiting, seen = [urljoin(page.url, start)], set[str]()
     while waiting:
@@ -35,12 +35,12 @@ def pages_within(page: Page, start: str, part: str) -> Iterator[str]:
 
 
 def kind(url: str) -> str:
-    """What all pages of its kind have in common."""
+    """Return the part of the address that pages of one kind share."""
     return re.sub(r"\d+", "N", urlsplit(url).path)
 
 
 def is_page(link: str, here: str, part: str) -> bool:
-    """Whether it leads to a page of this part of the site."""
+    """Whether the link leads to a page of this part of the site."""
     parts = urlsplit(link)
     return (
         parts.netloc == urlsplit(here).netloc

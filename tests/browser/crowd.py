@@ -1,4 +1,4 @@
-"""Members by the thousand, as a site has them that has just taken up the app."""
+"""Thousands of members, as on a site that has just adopted the app."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,7 +8,7 @@ from django.db import transaction
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import UserProfile
 
-#: How a member's country follows from their number.
+#: The countries, which members have in turn by their number.
 COUNTRIES = ("BR", "DE", "IN")
 
 
@@ -16,9 +16,9 @@ def crowd(
     count: int, *, is_vouched: Callable[[int], bool] = lambda number: False
 ) -> list[UserProfile]:
     """
-    Members with numbers from 0 on, of whom the ledger knows nothing yet.
+    Create members with numbers from 0 on, which the ledger does not know yet.
 
-    :param is_vouched: whether the member with this number is, by hand, without a vouch.
+    :param is_vouched: tells whether the member with this number is marked as vouched.
     """
     with transaction.atomic():
         users = User.objects.bulk_create(
@@ -36,15 +36,15 @@ def crowd(
 
 
 def address(number: int) -> str:
-    """The address of the member with this number."""
+    """Return the address of the member with this number."""
     return f"member-{number:05}@example.com"
 
 
 def holders(basket: SandboxServer, newsletter: str) -> set[str]:
-    """The addresses that get a newsletter, as Basket has it."""
+    """Return the addresses with a newsletter at Basket."""
     return {email for email, person in basket.people.items() if newsletter in person.newsletters}
 
 
 def addresses(numbers: Iterable[int]) -> set[str]:
-    """The addresses of the members with these numbers."""
+    """Return the addresses of the members with these numbers."""
     return {address(number) for number in numbers}

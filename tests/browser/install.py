@@ -1,4 +1,4 @@
-"""Installs the browser, and the servers of the site that it visits, where they are missing."""
+"""Installs the browser and the servers of its site, if they are missing."""
 
 from tests.browser.chromium import CHROMIUM
 from tests.services.packages import POSTGRESQL, REDIS, provide

@@ -1,4 +1,4 @@
-"""What an admin does on the admin's pages, in the words of who does it."""
+"""The steps of an admin on the admin's pages, in the admin's words."""
 
 from collections.abc import Callable
 from re import Pattern
@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from project.people.models import UserProfile
 from tests.services.processes import wait_until
 
-#: Seconds that something may take which a worker has to do first.
+#: Seconds to wait for a worker.
 PATIENCE = 60.0
 
 
@@ -23,13 +23,13 @@ def open_member(page: Page, email: str) -> None:
 
 
 def choose_action(page: Page, action: str) -> None:
-    """Run an action on what is ticked in a list."""
+    """Run an action on the ticked rows of a list."""
     page.get_by_label("Action:").select_option(action)
     page.get_by_role("button", name="Go").or_(page.get_by_role("button", name="Run")).click()
 
 
 def select_all(page: Page, count: int) -> None:
-    """Tick all members of the list that is shown, across all of its pages."""
+    """Tick all members of the present list, across all of its pages."""
     page.get_by_label("Select all objects on this page for an action").check()
     if count > 100:
         page.get_by_text(f"Select all {count} profiles").click()
@@ -47,24 +47,24 @@ def order_for_all(page: Page, count: int, newsletter: str, *, query: str = "") -
 
 
 def choice(page: Page, newsletter: str) -> Locator:
-    """The box of a newsletter on the page that asks which."""
+    """Return the box of a newsletter on the page that asks for the newsletters."""
     return page.get_by_role("row").filter(has_text=newsletter).get_by_role("checkbox")
 
 
 def number(page: Page, name: str) -> Locator:
-    """A number on a bulk request's page."""
+    """Return a number on a bulk request's page."""
     return page.locator(f"[data-basket-number={name}]")
 
 
 def row(page: Page, heading: str | Pattern[str]) -> Locator:
-    """The row of a table that begins with this."""
+    """Return the row of a table with this heading."""
     return page.get_by_role("row").filter(
         has=page.get_by_role("rowheader", name=heading, exact=True)
     )
 
 
 def reload_until(page: Page, is_shown: Callable[[], bool], what: str) -> None:
-    """Load the page again and again until it shows something."""
+    """Reload the page until it shows the expected text."""
 
     def shown_now() -> bool:
         page.reload()
@@ -74,7 +74,7 @@ def reload_until(page: Page, is_shown: Callable[[], bool], what: str) -> None:
 
 
 def turn_switch(page: Page) -> None:
-    """Turn the switch the other way, by the overview's link."""
+    """Turn the switch on or off, by the overview's link."""
     page.goto("/admin/mozillians_basket/status/")
     page.get_by_role("link", name="Turn the switch o").click()
     page.get_by_label("Active").click()

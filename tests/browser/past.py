@@ -1,4 +1,4 @@
-"""A site with a past: members who get their newsletter, and members who don't."""
+"""A site with a past: members who get their newsletter, and members who do not."""
 
 from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.rules.rows import State
@@ -10,18 +10,18 @@ from tests.services.processes import wait_until
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 
-#: The numbers of the members who get nothing, by the reason.
+#: The numbers of the members without a newsletter, by the reason.
 REFUSED, FAILING, OPTED_OUT = 1, 2, 3
 
-#: How many members there are in all.
+#: The number of all members.
 MEMBERS = 12
 
 
 def happen(basket: SandboxServer) -> None:
     """
-    Let a worker carry a site of vouched members to Basket.
+    Let a worker sync a site of vouched members.
 
-    It returns with three members without their newsletter; the faults at Basket stay.
+    Afterwards three members are without their newsletter; the faults at Basket stay.
     """
     crowd(MEMBERS, is_vouched=lambda number: True)
     basket.put_person(address(OPTED_OUT), optout=True)
@@ -36,7 +36,7 @@ def happen(basket: SandboxServer) -> None:
 
 
 def are_noticed() -> bool:
-    """Whether the ledger knows of all three, and that the others have their newsletter."""
+    """Whether the ledger knows all three, and the newsletters of the others."""
     subscribed = Subscription.objects.filter(state=State.SUBSCRIBED)
     failing = Contact.objects.filter(failing_since__isnull=False)
     return (

@@ -15,7 +15,7 @@ FOLDER = ROOT / "var" / "test-browser"
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say with the failure where the picture is."""
+    """Add the picture's path to the report of a failure."""
     report = yield
     page = getattr(item, "funcargs", {}).get("page")
     if report.failed and report.when == "call" and isinstance(page, Page):
@@ -24,7 +24,7 @@ def pytest_runtest_makereport(
 
 
 def taken(page: Page, file: Path) -> str:
-    """Take it; where the page was and where the picture is, or why there is none."""
+    """Take a picture; return the addresses of page and picture, or the reason why there is none."""
     try:
         page.screenshot(path=file, full_page=True)
     except Error as error:

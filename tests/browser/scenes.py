@@ -1,4 +1,4 @@
-"""What the pictures of the docs show: each page in a state that says something."""
+"""The scenes of the pictures in the docs: each page in a telling state."""
 
 import random
 from collections.abc import Iterator
@@ -33,13 +33,13 @@ from tests.browser.past import NDA, PHONE
 from tests.services.processes import wait_until
 from tests.services.site import unsettled
 
-#: How many members there are besides those of the demo data.
+#: The number of members besides those of the demo data.
 MANY = 1800
 
-#: Whose address Basket does not accept, for whom Basket fails, who opted out.
+#: Members with an address that Basket refuses, with a failing lookup, and with an opt-out.
 INVALID, FAILING, OPTED_OUT = (6, 30), (14,), (18, 24, 42)
 
-#: Who is refused only in the bulk request.
+#: Members with a refusal in the bulk request only.
 REFUSED_LATER = (48, 54)
 
 
@@ -52,14 +52,14 @@ def prepare() -> None:
 
 
 class Scenes:
-    """The scenes, in an order in which each one finds what the one before has left."""
+    """The scenes, in an order in which each one starts from the state after the one before."""
 
     def __init__(self, page: Page, basket: SandboxServer) -> None:
         self.page = page
         self.basket = basket
 
     def play(self) -> Iterator[tuple[str, bool]]:
-        """Say when the page is as a picture is to show it: its name, and whether all of it."""
+        """Yield at each picture: its name, and whether it shows the full page."""
         self.live()
         yield from self.members()
         self.log_in()
@@ -69,7 +69,7 @@ class Scenes:
         yield from self.brake()
 
     def live(self) -> None:
-        """Members get their newsletter, but for some."""
+        """Let all members but some get their newsletter."""
         for who in OPTED_OUT:
             self.basket.put_person(address(who), optout=True)
         for who in INVALID:
@@ -89,7 +89,7 @@ class Scenes:
         remember_weeks()
 
     def members(self) -> Iterator[tuple[str, bool]]:
-        """A member's newsletters, and the group's page as its manager sees it."""
+        """A member's newsletters, and the group's page for its manager."""
         self.sign_in(username_of(1))
         self.page.goto("/newsletters/")
         self.page.get_by_role("button", name="Unsubscribe from Mozilla phone").click()
@@ -118,7 +118,7 @@ class Scenes:
         self.page.get_by_role("button", name="Sign out").click()
 
     def sign_in(self, username: str) -> None:
-        """As one of the demo data's members."""
+        """Sign in as one of the demo data's members."""
         self.page.goto("/sign-in/")
         self.page.get_by_label("Username").fill(username)
         self.page.get_by_label("Password").fill(PASSWORD)
@@ -126,14 +126,14 @@ class Scenes:
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def log_in(self) -> None:
-        """As the demo data's admin."""
+        """Log in as the demo data's admin."""
         self.page.goto("/admin/")
         self.page.get_by_label("Username").fill(ADMIN)
         self.page.get_by_label("Password").fill(ADMIN)
         self.page.get_by_role("button", name="Log in").click()
 
     def bulk_request(self) -> Iterator[tuple[str, bool]]:
-        """Everyone who is vouched in one country."""
+        """A bulk request for all vouched members of one country."""
         for who in REFUSED_LATER:
             self.basket.fail("subscribe", status=400, code=2, email=address(who))
         meant = UserProfile.objects.filter(is_vouched=True, country=COUNTRIES[0])
@@ -161,7 +161,7 @@ class Scenes:
         yield "bulk-failures", False
 
     def somebody(self) -> Iterator[tuple[str, bool]]:
-        """A member who gets nothing, and what Basket says of them."""
+        """A member without newsletters, and Basket's answer about them."""
         open_member(self.page, address(INVALID[0]))
         self.page.get_by_role("button", name="Ask Basket").click()
         expect(self.page.get_by_text("What Basket says now")).to_be_visible()
@@ -177,7 +177,7 @@ class Scenes:
         yield "history", False
 
     def brake(self) -> Iterator[tuple[str, bool]]:
-        """Many would lose their newsletter at once."""
+        """A brake: many members would lose their newsletter at once."""
         UserProfile.objects.filter(country=COUNTRIES[1]).update(is_vouched=False)
         reconcile.apply()
         self.page.goto("/admin/mozillians_basket/status/removals/")
@@ -185,7 +185,7 @@ class Scenes:
 
 
 def remember_weeks() -> None:
-    """Events of the last thirty days, more in the daytime, with a bad day among them."""
+    """Create events of the last thirty days: more in the daytime, and one bad day."""
     chance = random.Random(1)
     now = timezone.now()
     well = Contact.objects.filter(failing_since__isnull=True)

@@ -17,7 +17,7 @@ FOLDER = ROOT / "docs" / "images"
 
 
 def main() -> int:
-    """Start everything, live through some weeks in a minute, and take the pictures."""
+    """Start all processes, play the scenes, and take the pictures."""
     with ExitStack() as stack:
         servers = stack.enter_context(Servers())
         basket = stack.enter_context(SandboxServer())
@@ -30,7 +30,7 @@ def main() -> int:
             "BASKET_OPEN_NEWSLETTERS": "mozilla-foundation",
             **HASTE,
         }
-        # Demo data are for development only, so this process is one of it.
+        # Demo data are for development only, so this process uses the development settings.
         os.environ.update(site, DJANGO_SETTINGS_MODULE="project.settings.dev", DEBUG="1")
         os.environ["PROJECT_VAR"] = str(servers.postgres.folder)
 
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def open_page(browser: Browser, url: str) -> Page:
-    """A page 1280 pixels wide, in English and in the light theme, without the list of models."""
+    """Open a page 1280 pixels wide, in English, in the light theme, without the list of models."""
     context = browser.new_context(
         base_url=url,
         locale="en-US",

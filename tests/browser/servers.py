@@ -1,4 +1,4 @@
-"""The servers of the site that the browser visits, and the site as a process."""
+"""The servers of the site in the browser tests, and the site as a process."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ from typing import Self
 from tests.services.servers import PostgreSQL, Redis
 from tests.services.worker import SiteProcess
 
-#: What a worker and its site are told, so that nothing takes longer than a test can wait.
+#: Settings for the worker and its site, so that nothing takes longer than a test can wait.
 HASTE = {
     "BASKET_TIMEOUT": "2",
     "BASKET_LEASE_SECONDS": "12",
@@ -20,7 +20,7 @@ HASTE = {
 
 
 class Servers(ExitStack):
-    """A database and a broker of this run's own; as a plugin of pytest, found by its type."""
+    """A database and a broker of this run's own; a plugin of pytest, found by its type."""
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -30,7 +30,7 @@ class Servers(ExitStack):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What tells the site of them; and see ``chromium()`` for the last one."""
+        """The site's settings for these servers; ``chromium()`` explains the last one."""
         return {
             "DATABASE_URL": self.postgres.url,
             "BROKER_URL": self.redis.url,
@@ -42,7 +42,7 @@ class Web(SiteProcess):
     """The site over HTTP, at a free port."""
 
     def environment(self) -> Mapping[str, str]:
-        """A deployment's, but for HTTPS, which a private process on loopback has no use for."""
+        """Return a deployment's environment, but without HTTPS, which is not needed on loopback."""
         return {
             **super().environment(),
             "DJANGO_SETTINGS_MODULE": "project.settings.dev",
@@ -51,15 +51,15 @@ class Web(SiteProcess):
         }
 
     def command(self) -> list[str]:
-        """By waitress."""
+        """Return the command of waitress."""
         return [sys.executable, "-m", "project.demo.serve"]
 
     def is_ready(self) -> bool:
-        """Whether it has said where it is."""
+        """Whether its address is in the log."""
         return bool(self.url)
 
     @property
     def url(self) -> str:
-        """Where it is, with nothing behind the port."""
+        """The address of the site, with nothing after the port."""
         found = re.search(r"ready at (http://\S+)", self.log)
         return found[1] if found else ""

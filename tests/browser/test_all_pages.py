@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 APP = "/admin/mozillians_basket/"
 
-#: The app's tables that are shown.
+#: The app's tables with pages of their own.
 LISTS = ("bulkrequest", "contact", "event", "failingcontact", "status")
 
 

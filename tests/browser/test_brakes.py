@@ -1,4 +1,4 @@
-"""The questions that only an admin can answer: removals held back, and losses at Basket."""
+"""The questions to admins: removals held back, and losses at Basket."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -18,7 +18,7 @@ from tests.services.worker import Beat, Worker
 
 pytestmark = pytest.mark.browser
 
-#: How many removals an hour need no approval, by default.
+#: The default number of removals an hour without approval.
 FLOOR = 50
 
 #: More members than that.
@@ -27,7 +27,7 @@ MANY = 80
 
 @pytest.fixture
 def many_subscribed(basket: SandboxServer, start: Start) -> set[str]:
-    """Vouched members who get their newsletter, as a lookup has shown; they are verified on."""
+    """Vouched members whose newsletter a lookup has shown; verification goes on."""
     crowd(MANY, is_vouched=lambda number: True)
     start(Worker, Beat, BASKET_VERIFY_EVERY="1")
     reconcile.apply()
@@ -39,7 +39,7 @@ def many_subscribed(basket: SandboxServer, start: Start) -> set[str]:
 
 
 def question(page: Page) -> Locator:
-    """The question about the newsletter, with its number, examples and form."""
+    """Return the question about the newsletter, with its number, examples and form."""
     return page.get_by_role("region", name=PHONE, exact=True)
 
 

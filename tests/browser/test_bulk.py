@@ -1,4 +1,4 @@
-"""Bulk requests, from the list of members to what Basket holds in the end."""
+"""Bulk requests, from the list of members to Basket's contents at the end."""
 
 import re
 from pathlib import Path

@@ -32,7 +32,7 @@ with chromium() as browser:
 
 @pytest.fixture
 def guest(context: BrowserContext, web: Web) -> Page:
-    """A page of the site's whose complaints fail no test."""
+    """A page of the site whose errors do not fail the test."""
     page = context.new_page()
     page.goto("/admin/login/")
     return page

@@ -1,4 +1,4 @@
-"""The history: searched, filtered, and followed to the member."""
+"""The history: search, filters, and the link to the member."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""Logging in, as the first thing that an admin does."""
+"""Logging in, the first step of an admin."""
 
 import re
 

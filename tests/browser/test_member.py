@@ -1,4 +1,4 @@
-"""A member's newsletters on the member's page: why they get what they get, and what can be done."""
+"""A member's newsletters on the member's page: the reasons, and the possible actions."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""A member's and a group manager's story on the site, with what Basket holds after each act."""
+"""A member's and a group manager's story on the site, with Basket's contents after each act."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def open_page(browser: Browser, running: Web) -> Iterator[Open]:
 
 
 def person(username: str, email: str = "", *, vouched: bool = False) -> UserProfile:
-    """A member who can sign in."""
+    """Create a member who can sign in."""
     password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", 1000)
     user = User.objects.create(
         username=username, email=email or f"{username}@example.com", password=password
@@ -96,7 +96,7 @@ def wait_for(basket: SandboxServer, email: str, *newsletters: str) -> None:
 
 
 def newsletter(page: Page, title: str) -> "Newsletter":
-    """One newsletter on the member's own page."""
+    """Return one newsletter on the member's own page."""
     return Newsletter(page, title)
 
 
@@ -108,7 +108,7 @@ class Newsletter:
         self._item = page.get_by_role("listitem").filter(has=heading)
 
     def says(self, text: str) -> None:
-        """Wait for it to say this, without loading the page again."""
+        """Wait for a text of it, without a reload of the page."""
         expect(self._item).to_contain_text(text, timeout=PATIENCE * 1000)
 
     def press(self, button: str) -> None:
@@ -117,7 +117,7 @@ class Newsletter:
 
 
 def told(page: Page, text: str) -> None:
-    """Have the page say what was done, where a screen reader's focus is."""
+    """Assert that the page confirms the action where a screen reader's focus is."""
     status = page.get_by_role("status")
     expect(status).to_contain_text(text)
     expect(status).to_be_focused()
@@ -135,7 +135,7 @@ def test_a_members_story(open_page: Open, running: Web, basket: SandboxServer, n
     assert_accessible(page)
     wait_for(basket, OLD)
 
-    # Somebody vouches for them.
+    # Another member vouches for them.
     voucher = open_page("voucher")
     voucher.get_by_role("link", name="Members").click()
     assert_accessible(voucher)
@@ -167,7 +167,7 @@ def test_a_members_story(open_page: Open, running: Web, basket: SandboxServer, n
     wait_for(basket, NEW, PHONE)
     wait_for(basket, OLD)
 
-    # They opt out, by the keyboard, and see it become true without loading the page again.
+    # They opt out, by the keyboard, and see the result without a reload of the page.
     page.get_by_role("link", name="Newsletters", exact=True).click()
     newsletter(page, "Mozilla phone").says("You get it.")
     tab_to(page, page.get_by_role("button", name="Unsubscribe from Mozilla phone"))
@@ -176,7 +176,7 @@ def test_a_members_story(open_page: Open, running: Web, basket: SandboxServer, n
     wait_for(basket, NEW)
     newsletter(page, "Mozilla phone").says("You do not get it. You opted out on")
 
-    # They come back, and choose one that is open to all.
+    # They come back, and choose a newsletter that is open to all.
     newsletter(page, "Mozilla phone").press("Subscribe")
     told(page, "You chose Mozilla phone.")
     wait_for(basket, NEW, PHONE)
@@ -185,7 +185,7 @@ def test_a_members_story(open_page: Open, running: Web, basket: SandboxServer, n
     wait_for(basket, NEW, PHONE, OPEN)
     newsletter(page, "Mozilla Foundation").says("You get it.")
 
-    # Basket writes to them.
+    # Basket mails them the link to their subscriptions.
     page.get_by_role("button", name="Send me the link").click()
     told(page, f"Basket is sending a link to {NEW}.")
     assert [(each.kind, each.email) for each in basket.messages] == [("recover", NEW)]

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def admin(basket: object) -> User:
-    """Somebody who may look at what this app shows, and at nothing else."""
+    """An admin who may view the app's tables, and nothing else."""
     user = User.objects.create_user("onlooker", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(

@@ -1,4 +1,4 @@
-"""The list of problems: found, understood, tried again or put aside."""
+"""The list of problems: find, understand, retry or dismiss."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""Tasks of an admin who has never seen these pages, done by what the pages offer."""
+"""Tasks of an admin who has never seen these pages, solved with the texts on the pages."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -77,7 +77,7 @@ def test_stop_everything_start_again_and_repair_what_failed(
 
     turn_switch(admin_page)
     basket.latency = 0
-    admin_page.wait_for_timeout(2000)  # calls that were under way end
+    admin_page.wait_for_timeout(2000)  # calls under way end
     basket.clear_requests()
     admin_page.goto(bulk)
     expect(admin_page.get_by_text("BASKET_SWITCH_ENABLED is off")).to_be_visible()

@@ -1,22 +1,22 @@
-"""Notices what goes wrong in a page behind the back of a test that only looks at it."""
+"""Notices errors in a page that the test itself would not notice."""
 
 import re
 from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, WebError
 
-#: What a browser says of a request that it gave up itself, as its page was left.
+#: The browser's message about a request that it gave up, because its page was left.
 GIVEN_UP = "net::ERR_ABORTED"
 
-#: What a browser asks for by itself, whatever the page.
+#: A request that a browser makes by itself on any page.
 UNASKED = "/favicon.ico"
 
 
 class Watch:
     """
-    Collects console errors, script errors, requests that fail and requests to other hosts.
+    Collects console errors, script errors, failed requests and requests to other hosts.
 
-    :param url: the site's, with nothing behind the port.
+    :param url: the site's address, with nothing after the port.
     """
 
     def __init__(self, context: BrowserContext, url: str) -> None:
@@ -30,12 +30,12 @@ class Watch:
         context.on("response", self._on_response)
 
     def expect(self, pattern: str) -> None:
-        """Let pass what this regular expression is found in; it has to come up at least once."""
+        """Accept errors that match this regular expression; at least one must come."""
         self._expected.append(pattern)
 
     @property
     def complaints(self) -> list[str]:
-        """What went wrong unexpectedly, and what was expected and did not; one line each."""
+        """Unexpected errors, and expected ones that did not come; one line each."""
         return [
             *(
                 line

@@ -1,4 +1,4 @@
-"""A server for the answers that a sandbox Basket does not give."""
+"""A server for answers that a sandbox Basket does not give."""
 
 import threading
 import time
@@ -25,10 +25,10 @@ class Received:
 
 
 class Server(ThreadingHTTPServer):
-    """Gives one and the same answer to everything, and keeps what it is sent."""
+    """Gives the same answer to every request, and keeps the requests."""
 
     daemon_threads = True
-    request_queue_size = 100  # or a connection would wait for a second to be tried again
+    request_queue_size = 100  # or a connection would wait for a second before the next try
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -39,7 +39,7 @@ class Server(ThreadingHTTPServer):
         self.seconds = 0.0
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that did not wait for the answer."""
+        """Ignore clients that did not wait for the answer."""
 
     @property
     def url(self) -> str:
@@ -71,12 +71,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = answer  # noqa: N815 - the names that the library looks for
 
     def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def server(settings: Any, switch_on: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server that the app takes for Basket, with the switch on."""
+    """A server in place of Basket, with the switch on."""
     for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with Server() as server:

@@ -1,4 +1,4 @@
-"""The breaker: an outage stops everybody but single probes, costs nobody, and ends by itself."""
+"""The breaker: an outage stops all calls but probes, harms no contact, and ends by itself."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -59,7 +59,7 @@ def note_settled(contact_id: int) -> None:
 
 
 def let_probe() -> None:
-    """Let the time for the next probe come."""
+    """End the wait until the next probe."""
     Status.objects.update(next_probe_at=timezone.now() - timedelta(seconds=1))
 
 

@@ -1,4 +1,4 @@
-"""Basket over real HTTP: the results of its answers, and no trace of a person in errors."""
+"""Calls to Basket over real HTTP: results for its answers, and errors without personal data."""
 
 import logging
 import time

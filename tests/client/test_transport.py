@@ -1,4 +1,4 @@
-"""Calls one by one and side by side, and the errors that stop the calls of a share."""
+"""Calls one by one and in parallel, and the errors that stop the calls of a share."""
 
 import gzip
 import os
@@ -50,9 +50,9 @@ def kinds(results: Iterable[object]) -> set[type]:
 @contextmanager
 def switch_row_turned_off_once(condition: Callable[[], object]) -> Iterator[list[float]]:
     """
-    Turn the switch's row off before it is next read, once the condition is true.
+    Turn the switch's row off before its next reading, once the condition is true.
 
-    Waffle's cache does not notice. The list that is returned says when it was done.
+    Waffle's cache does not notice. The returned list gets the time of the change.
     """
     done: list[float] = []
 
@@ -363,7 +363,7 @@ def test_no_call_starts_later_than_a_tenth_of_a_second_after_the_switch_was_turn
 
 
 def test_calls_wait_while_the_switch_cannot_be_read(server: Server) -> None:
-    """A database that takes a while to answer may be about to say that the switch is off."""
+    """A database that answers late may be about to say that the switch is off."""
     server.seconds = 0.02
     reads: list[float] = []
 
@@ -501,7 +501,7 @@ PROGRAM = """
 
 
 def run(program: str, url: str, before: str = "") -> list[str]:
-    """Run a program in a process of its own; return what it prints."""
+    """Run a program in a process of its own; return its output."""
     code = textwrap.dedent(before) + textwrap.dedent(PROGRAM) + textwrap.dedent(program)
     ended = subprocess.run(
         [sys.executable, "-c", code, url],

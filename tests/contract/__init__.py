@@ -1,1 +1,1 @@
-"""What every Basket answers, the sandbox or a real one, over plain HTTP."""
+"""The answers of every Basket, the sandbox or a real one, over plain HTTP."""

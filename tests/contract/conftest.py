@@ -40,7 +40,7 @@ def basket(contract_target: Target) -> Target:
 
 @pytest.fixture
 def maintained(basket: Target) -> Iterator[Target]:
-    """Offer a Basket in maintenance: a sandbox, or the one said to be in maintenance."""
+    """Offer a Basket in maintenance: a sandbox, or the one that is in it already."""
     if basket.sandbox:
         basket.sandbox.maintenance = True
         yield basket
@@ -53,7 +53,7 @@ def maintained(basket: Target) -> Iterator[Target]:
 
 @pytest.fixture
 def read_only(basket: Target) -> Iterator[Target]:
-    """Offer a Basket in read-only maintenance: a sandbox, or the one said to be in it."""
+    """Offer a Basket in read-only maintenance: a sandbox, or the one that is in it already."""
     if basket.sandbox:
         basket.sandbox.read_only_maintenance = True
         yield basket

@@ -12,12 +12,12 @@ import requests
 from mozillians_basket.sandbox.testing import SandboxServer
 
 PATIENCE = 10.0
-"""Seconds that a queued change may take to be seen."""
+"""Seconds until a queued change must be visible."""
 
 
 @dataclass
 class Person:
-    """Somebody who was subscribed for one test."""
+    """A person who was subscribed for one test."""
 
     email: str
     token: str
@@ -85,14 +85,14 @@ class Target:
         return self.post("/news/subscribe/", data, headers=self.authorized)
 
     def person(self, *newsletters: str, **fields: str) -> Person:
-        """Subscribe somebody new to these newsletters."""
+        """Subscribe a new person to these newsletters."""
         email = new_address()
         answer = self.subscribe(email, ",".join(newsletters) or self.single, **fields)
         assert answer.status_code == 200, answer.text
         return Person(email, answer.json()["token"])
 
     def lookup(self, email: str) -> dict[str, Any]:
-        """Return all that Basket says of an address."""
+        """Return all fields of an address at Basket."""
         answer = self.get("/api/v1/users/lookup/", params={"email": email}, headers=self.authorized)
         found: dict[str, Any] = answer.json()
         return found
@@ -102,12 +102,12 @@ class Target:
 
 
 def new_address(local: str = "contract") -> str:
-    """Return an address that nobody used before."""
+    """Return an address that was not used before."""
     return f"{local}-{uuid.uuid4().hex[:12]}@example.com"
 
 
 def eventually(is_so: Callable[[], bool]) -> bool:
-    """Wait until it is so: unsubscribing and subscribing without sync are only queued."""
+    """Wait until the condition holds: unsubscribes and subscribes without sync are only queued."""
     end = time.monotonic() + PATIENCE
     while not is_so():
         if time.monotonic() > end:
@@ -117,7 +117,7 @@ def eventually(is_so: Callable[[], bool]) -> bool:
 
 
 def code(answer: requests.Response) -> int | None:
-    """Return Basket's code, None on success; fails if the body has not Basket's form."""
+    """Return Basket's code, None on success; fail if the body does not have Basket's form."""
     body = answer.json()
     if body["status"] == "ok":
         assert "code" not in body

@@ -1,4 +1,4 @@
-"""The same through basket-client, which sites use."""
+"""The same answers through basket-client, which sites use."""
 
 import uuid
 

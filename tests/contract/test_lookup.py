@@ -1,4 +1,4 @@
-"""Looking people up, on the specified path and on the one that basket-client calls."""
+"""Lookups of people, on the specified path and on basket-client's path."""
 
 import uuid
 from datetime import datetime
@@ -251,7 +251,7 @@ def test_other_methods(basket: Target, method: str) -> None:
     v1 = basket.call(method, V1, params={"token": "x"})
     legacy = basket.call(method, LEGACY, params={"token": "x"})
 
-    # The old path is open to any method, but not exempt from Django's check for forgeries.
+    # The old path accepts any method, but Django's check for forgeries applies.
     assert (v1.status_code, legacy.status_code) == (405, 403)
     assert is_page(v1)
     assert is_page(legacy)

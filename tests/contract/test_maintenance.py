@@ -1,4 +1,4 @@
-"""What a Basket answers in maintenance, and in read-only maintenance."""
+"""The answers of a Basket in maintenance, and in read-only maintenance."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Confirming an address and getting back to one's subscriptions."""
+"""Confirming an address, and recovering the link to one's subscriptions."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""What ``POST /news/subscribe/`` accepts, how often, and what comes of it."""
+"""The calls that ``POST /news/subscribe/`` accepts, their rate limit, and their effects."""
 
 import uuid
 

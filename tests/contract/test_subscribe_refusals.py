@@ -1,4 +1,4 @@
-"""What ``POST /news/subscribe/`` refuses, in the order in which Basket checks."""
+"""The calls that ``POST /news/subscribe/`` refuses, in the order of Basket's checks."""
 
 import uuid
 

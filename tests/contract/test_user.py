@@ -1,4 +1,4 @@
-"""``/news/user/<token>/``: what one gets, shown and set."""
+"""``/news/user/<token>/``: a person's newsletters, shown and set."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Starts a program of the repository and finds every process that came of it."""
+"""Starts a program of the repository and finds every process that descends from it."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ needs_proc = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Found:
-    """A running process that came of the program."""
+    """A running process that descends from the program."""
 
     pid: int
     parent: int
@@ -30,7 +30,7 @@ class Found:
 
 
 class Program:
-    """A program in a session of its own. All that it starts inherits a mark to be found by."""
+    """A program in a session of its own. Its descendants inherit a mark in the environment."""
 
     def __init__(self, module: str, var: Path, **environment: str) -> None:
         self.mark = f"TEST_PROGRAM={uuid.uuid4()}"
@@ -60,14 +60,14 @@ class Program:
         os.killpg(self.process.pid, number)
 
     def end(self, timeout: float = 70) -> int:
-        """Wait for the end; return the status."""
+        """Wait for the end; return the exit status."""
         rest, _ = self.process.communicate(timeout=timeout)
         self.said += rest
         return self.process.returncode
 
     @property
     def running(self) -> list[Found]:
-        """What runs now, the program itself included."""
+        """The running processes, including the program itself."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -78,7 +78,7 @@ class Program:
         return found
 
     def clear_up(self) -> None:
-        """End whatever is left, so that a test that fails leaves nothing behind either."""
+        """Kill all remaining processes, so that a failed test leaves none."""
         for found in self.running:
             with suppress(ProcessLookupError):
                 os.kill(found.pid, signal.SIGKILL)
@@ -88,7 +88,7 @@ class Program:
 
 @contextmanager
 def program(module: str, var: Path, **environment: str) -> Iterator[Program]:
-    """Run a program for the length of a block."""
+    """Run a program during the block."""
     started = Program(module, var, **environment)
     try:
         yield started

@@ -1,4 +1,4 @@
-"""The site's development settings, but for a policy that forgets who is only pending."""
+"""The site's development settings with a wrong policy, which includes pending members."""
 
 from project.settings.dev import *  # noqa: F403
 

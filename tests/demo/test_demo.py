@@ -1,4 +1,4 @@
-"""The demo as a program: its verdict, and that nothing is left of it."""
+"""The demo as a program: its verdict, and no leftovers."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Child processes end with the one that started them."""
+"""Child processes end with the process that started them."""
 
 import os
 import signal
@@ -23,14 +23,14 @@ STUBBORN = (
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
-    """Ended after the test in any case."""
+    """Child processes; they end after the test in any case."""
     started = Processes(tmp_path, Signals())
     yield started
     started.stop()
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there and no zombie, which only its parent can clear away."""
+    """Whether a process exists and is no zombie, which only its parent can clear away."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

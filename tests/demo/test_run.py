@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def people_at(sandbox: int) -> dict[str, Any]:
-    """Everybody at the sandbox Basket, by address; nobody while it is not there yet."""
+    """Return all people at the sandbox Basket by address; none while it has not started."""
     basket = Steering(f"http://127.0.0.1:{sandbox}", "sandbox")
     try:
         people = basket.ask("GET", "people")["people"]

@@ -1,4 +1,4 @@
-"""What the demo compares, and how it shows it."""
+"""The comparison in the demo, and its output."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A group's page: the way into it, step by step, and what Basket holds at each."""
+"""A group's page: the way into it, step by step, and Basket's contents at each step."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def member(basket: SandboxServer, commit: Commit) -> UserProfile:
 
 @pytest.fixture
 def manager() -> Client:
-    """A manager of groups, who is no member of this one."""
+    """A manager of groups, who is not a member of this one."""
     profile = UserProfileFactory.create()
     profile.user.user_permissions.add(Permission.objects.get(codename="change_membership"))
     return signed_in(profile)

@@ -1,4 +1,4 @@
-"""The same stories as the rules' own, told on the tables: only Basket and the clock stand in."""
+"""The stories of the rules, told on the tables: only Basket and the clock are replaced."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -37,11 +37,11 @@ ALL_TABLES = (
 
 
 class Killed(BaseException):
-    """The worker is killed: nothing in the app can catch that."""
+    """The worker is killed: no code of the app can catch it."""
 
 
 class Site(BasketSite):
-    """A site whose members are those of the story that is being told."""
+    """A site with the members of the present story."""
 
     email = "user__email"
     policies = tuple(Policy(name, None) for name in POLICIES)  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ class Site(BasketSite):
 
 
 class TablesWorld(World):
-    """Drives the core's transactions where ``World`` drives the rules on rows in memory."""
+    """Drives the core's transactions, while ``World`` drives the rules on rows in memory."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.numbers: dict[str, int] = {}
@@ -197,7 +197,7 @@ class TablesWorld(World):
 
 
 class _Named:
-    """A member with the name that the story knows them by; it reads and writes the row."""
+    """A member with their name in the story; it reads and writes the row."""
 
     def __init__(self, row: Member, key: str) -> None:
         self.__dict__.update(row.__dict__, row=row, key=key)
@@ -205,13 +205,13 @@ class _Named:
 
 @pytest.fixture
 def tables(db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[..., TablesWorld]:
-    """Make worlds on the tables, whose Basket and clock are the story's."""
+    """Create worlds on the tables, with the story's Basket and clock."""
     install(monkeypatch, settings)
     return TablesWorld
 
 
 def install(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Put the story's clock and Basket in place of the real ones."""
+    """Replace the real clock and Basket by the story's."""
     settings.BASKET_SITE = "tests.ledger.tables.Site"
     settings.BASKET_NEWSLETTERS = ["extra"]
     settings.BASKET_REMOVAL_GRACE_SECONDS = 3600
@@ -257,7 +257,7 @@ def _unsubscribe(token: str, newsletters: Iterable[str]) -> None:
 
 
 def _result(answer: Any) -> Any:
-    """Raise what the client would raise of a failure."""
+    """Raise the client's error for a failure."""
     match answer:
         case Answer(kind=Kind.REFUSED):
             raise BasketRefused(int(answer.code))

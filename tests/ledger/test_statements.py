@@ -1,4 +1,4 @@
-"""How many statements changes take: few for one, and hardly more for a full share."""
+"""The number of statements for changes: small for one, and hardly more for a full share."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ from tests.factories import UserProfileFactory, VouchFactory
 FEW, MANY = 2, 15
 
 #: Statements of the worker from a commit until all is settled, for one vouch and for a full
-#: share of vouches. A full share takes one more claim, and SQLite more statements for many rows.
+#: share of vouches. A full share needs one more claim, and SQLite more statements for many rows.
 ALONE, FULL = 48, 52
 
 
@@ -41,7 +41,7 @@ def statements(action: Callable[[], Any], *, only_of_tasks: bool = False) -> int
 
 
 def vouch(number: int) -> None:
-    """Vouch for so many new members; nothing is drained yet."""
+    """Vouch for this number of new members; their touches are not drained yet."""
     for _ in range(number):
         VouchFactory.create()
 

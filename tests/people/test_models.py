@@ -1,4 +1,4 @@
-"""How profiles and vouches call themselves."""
+"""The texts of profiles and vouches."""
 
 import pytest
 

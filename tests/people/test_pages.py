@@ -1,4 +1,4 @@
-"""The members' pages: who may do what, and what Basket holds afterwards."""
+"""The members' pages: access to them, and Basket's contents afterwards."""
 
 import re
 from typing import Any
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 PHONE = "mozilla-phone"
 PASSWORD = "a long password"
 
-#: The pages that take one to sign in.
+#: The pages that send visitors to the sign-in.
 PRIVATE = ("profile", "address", "delete-account", "members", "mozillians_basket:newsletters")
 
 
@@ -32,7 +32,7 @@ def _nobody_has_done_much() -> None:
 
 @pytest.fixture
 def member(client: Client) -> UserProfile:
-    """A vouched member who is signed in. Nobody is at Basket."""
+    """A vouched member who is signed in. Basket is empty."""
     profile = VouchFactory.create().vouchee
     client.force_login(profile.user)
     return profile

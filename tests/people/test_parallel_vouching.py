@@ -30,7 +30,7 @@ def test_two_last_vouches_that_go_at_once_leave_nobody_vouched() -> None:
         with transaction.atomic():
             first.delete()
             other = threads.submit(delete, second)
-            time.sleep(0.5)  # the other request gets as far as it can
+            time.sleep(0.5)  # the other request runs until it has to wait
         other.result()
 
     assert not UserProfile.objects.get(pk=profile.pk).is_vouched

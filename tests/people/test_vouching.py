@@ -1,4 +1,4 @@
-"""``is_vouched`` follows from the vouches, by whatever way they come and go."""
+"""``is_vouched`` follows from the vouches, on every way of creating and deleting them."""
 
 import pytest
 from django.core import serializers

@@ -1,4 +1,4 @@
-"""The filesystem broker loses nothing and breaks nothing when many use it at once."""
+"""The filesystem broker loses nothing and breaks nothing with many users at once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

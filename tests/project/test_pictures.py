@@ -1,4 +1,4 @@
-"""The docs show the pictures that there are."""
+"""The docs show exactly the existing pictures."""
 
 import re
 from pathlib import Path

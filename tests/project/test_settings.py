@@ -1,4 +1,4 @@
-"""The environment decides the settings, and these decide how processes start."""
+"""The environment decides the settings, and the settings decide how processes start."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from project.settings.base import database
 
 
 def python(code: str, *, settings_module: str, **environment: str) -> str:
-    """Run ``code`` as a process of the site would start, and return all that it says."""
+    """Run ``code`` as a process of the site would start, and return all of its output."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import django; django.setup(); {code}"],
         cwd=settings.BASE_DIR,

@@ -1,4 +1,4 @@
-"""The wheel holds the whole app and nothing of the site that uses it."""
+"""The wheel contains the whole app and nothing of the site that uses it."""
 
 import subprocess
 import sys

@@ -14,13 +14,13 @@ RATE_LIMITED = Answer(Kind.NOT_DONE, code="429", wait=timedelta(minutes=5))
 
 
 class Fault(Enum):
-    """What happens to the next write call."""
+    """The effect on the next write call."""
 
     NONE = auto()
     LOST_BEFORE = auto()
-    """No answer, and nothing was done."""
+    """No answer, and the call was not carried out."""
     LOST_AFTER = auto()
-    """No answer, although it was done."""
+    """No answer, although the call was carried out."""
 
 
 @dataclass
@@ -42,10 +42,10 @@ class FakeBasket:
         self.lost: list[Record] = []
         self.queue: list[tuple[datetime, Callable[[], object]]] = []
         self.unsubscribe_delays = [timedelta(seconds=1)]
-        """When each copy of the next unsubscribe is carried out; two make it a double."""
+        """The delay of each copy of the next unsubscribe; two delays carry it out twice."""
         self.fault = Fault.NONE
         self.fault_lasts = False
-        """Whether each write call meets the fault from now on, and not the next one alone."""
+        """Whether the fault strikes all write calls from now on, and not the next one alone."""
         self.read_only = False
         self.out_of_reach = False
         self.refused: set[str] = set()
@@ -61,7 +61,7 @@ class FakeBasket:
         self.tokens = (f"token-{number}" for number in itertools.count(1))
 
     def work(self) -> None:
-        """Carry out what is due in the queue; nothing during read-only maintenance."""
+        """Carry out the due calls in the queue; none during read-only maintenance."""
         if self.read_only:
             return
         due = [job for job in self.queue if job[0] <= self.clock()]
@@ -77,11 +77,11 @@ class FakeBasket:
         return next((person for person in self.people if person.token == token), None)
 
     def has(self, email: str) -> set[str]:
-        """Name the newsletters that an address gets."""
+        """Return the newsletters of an address."""
         person = self.find(email)
         return set() if person is None or person.optout else set(person.newsletters)
 
-    # What the app calls.
+    # Calls of the app.
 
     def look_up(self, email: str) -> Person | Answer | None:
         self.work()
@@ -170,7 +170,7 @@ class FakeBasket:
         if person is not None:
             person.newsletters -= newsletters
 
-    # What people and operators do there.
+    # Actions of people and operators there.
 
     def own_subscribe(self, email: str, *newsletters: str) -> None:
         self._subscribe(email, frozenset(newsletters))
@@ -198,7 +198,7 @@ class FakeBasket:
         self.people = [person for person in self.people if person not in lost]
 
     def restore_people(self) -> None:
-        """Bring lost people back as they were, but for those whom Basket has made again."""
+        """Bring lost people back as they were, except those that Basket has created again."""
         self.people += [person for person in self.lost if self.find(person.email) is None]
         self.lost.clear()
 

@@ -1,4 +1,4 @@
-"""The world that the stories play in."""
+"""The world of the stories."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +17,6 @@ def world() -> World:
 
 @pytest.fixture
 def crowd(world: World) -> Callable[[int], list[str]]:
-    """Give so many vouched members their newsletter, seen by a lookup two hours ago."""
+    """Give this number of vouched members their newsletter, seen by a lookup two hours ago."""
 
     return partial(crowd_of, world)

@@ -235,7 +235,7 @@ class Story(RuleBasedStateMachine):
         if not contact_key(mailbox):
             return
         person = self.basket.find(mailbox)
-        if person and person.optout:  # perhaps no lookup ever shows that they turned all off
+        if person and person.optout:  # perhaps no lookup ever shows this opt-out
             for name in NEWSLETTERS:
                 self._take_back(contact_key(mailbox), name)
         self.basket.own_subscribe(mailbox, newsletter)
@@ -323,7 +323,7 @@ class Story(RuleBasedStateMachine):
         for name in NEWSLETTERS:
             self._forget_opt_outs(name)
         if everything:
-            for person in self.basket.people:  # too few have it to tell that from opt-outs
+            for person in self.basket.people:  # too few people have it to tell that from opt-outs
                 if EXTRA in person.newsletters:
                     self._really(person.email, EXTRA)
             self.basket.lose_people()
@@ -340,7 +340,7 @@ class Story(RuleBasedStateMachine):
                 for name in person.newsletters - then.newsletters:
                     self._really(person.email, name)  # a loss too small to tell from opt-outs
             self.basket.people, self.backup = self.backup, None
-            self.clean.clear()  # whoever is in the backup may count as somebody who came back
+            self.clean.clear()  # people in the backup may count as returned
             self.marked.clear()
             self.leaving.clear()
             self.foreign = {
@@ -402,7 +402,7 @@ class Story(RuleBasedStateMachine):
             self._recover()
             self.check_settled()
 
-    # What must always hold.
+    # Invariants.
 
     @invariant()
     def no_opt_out_is_invented(self) -> None:

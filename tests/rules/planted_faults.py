@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass(frozen=True)
 class Fault:
-    """A text of a module of the rules, and what it is replaced by."""
+    """A text of a module of the rules, and its wrong replacement."""
 
     name: str
     module: str
@@ -225,7 +225,7 @@ def examples_until_found() -> int:
         run_state_machine_as_test(
             Counted, settings=settings(SUITE, phases=[Phase.generate], database=None)
         )
-    except Exception:  # noqa: BLE001 - whatever way the fault shows
+    except Exception:  # noqa: BLE001 - any error shows the fault
         return count
     return 0
 
@@ -261,7 +261,7 @@ def try_out(fault: Fault) -> tuple[int, int]:
 
 
 def main() -> int:
-    """Print for each fault how it was found; 1 if one was not."""
+    """Print how each fault was found; return 1 if one was not."""
     missed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for fault, (examples, tests) in zip(FAULTS, pool.map(try_out, FAULTS), strict=True):

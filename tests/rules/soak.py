@@ -14,12 +14,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.rules.machine import Story
 from tests.rules.test_machine import SUITE
 
-#: Stories between two looks at the clock; each is longer than those of the suite.
+#: Stories between two looks at the clock; each is longer than the stories of the suite.
 BATCH, STEPS = 200, 80
 
 
 def main() -> None:
-    """Play stories until the time is over; one that fails ends the run."""
+    """Play stories until the time is over; a failing story ends the run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=2)
     end, played = time.monotonic() + 60 * parser.parse_args().minutes, 0

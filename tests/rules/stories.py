@@ -1,4 +1,4 @@
-"""What the stories share."""
+"""Helpers for the stories."""
 
 from mozillians_basket.rules.rows import State
 from tests.rules.world import PHONE, World
@@ -8,7 +8,7 @@ BEN = "ben@example.com"
 
 
 def joined(world: World, *members: tuple[str, ...]) -> None:
-    """Have members with their newsletters at Basket, seen there by a lookup."""
+    """Create members with their newsletters at Basket, seen there by a lookup."""
     for key, email, *newsletters in members:
         world.join(key, email, *newsletters)
     look(world)
@@ -33,7 +33,7 @@ def look(world: World, *emails: str) -> None:
 
 
 def opt_outs(world: World) -> int:
-    """Count the opt-outs of mailboxes that the ledger has."""
+    """Count the opt-outs of mailboxes in the ledger."""
     return sum(row.state == State.OPTED_OUT for row in world.rows.subscriptions.values())
 
 

@@ -1,4 +1,4 @@
-"""Addresses: one mailbox is one contact, and what happens when members move."""
+"""Addresses: one mailbox is one contact, and members can move between them."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The brake: policies remove no more than so many within an hour without approval."""
+"""The brake: policies remove only a limited number within an hour without approval."""
 
 from collections.abc import Callable
 

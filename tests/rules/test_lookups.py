@@ -1,4 +1,4 @@
-"""What a lookup means: each row of the table, in its order, and the sentences about it."""
+"""The meaning of a lookup: each row of the table, in its order, and the sentences about it."""
 
 import itertools
 from datetime import datetime, timedelta
@@ -62,7 +62,7 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=True, **SEEN), OPTED_OUT, None, Meaning.OPTED_OUT),
         (table(wanted=False), OPTED_OUT, None, Meaning.OPTED_OUT),
         (table(wanted=True, despite=True), OPTED_OUT, None, Meaning.LACKING),
-        # opted out and a lookup has seen it, no subscribe of ours open; subscribed
+        # opted out and a lookup has seen it, no subscribe of ours under way; subscribed
         (table(wanted=True, **LEFT), SHOWN, None, Meaning.CAME_BACK),
         (table(wanted=False, vetoed=True, **GONE), SHOWN, None, Meaning.CAME_BACK),
         (table(wanted=True, requested_at=ago(5), **LEFT), SHOWN, None, Meaning.UNWANTED),
@@ -92,7 +92,7 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=False, **UNSEEN_FOR_A_DAY), None, None, Meaning.ABSENT),
         (table(wanted=True, **UNSEEN_FOR_A_DAY), None, None, Meaning.LACKING),
         (table(wanted=True, **UNSEEN_FOR_A_DAY), WITHOUT, None, Meaning.MISSING),
-        # confirmed; nobody under the address, but the token lives
+        # confirmed; nobody under the address, but the token is known
         (table(wanted=True, **SEEN), None, ELSEWHERE, Meaning.RENAMED),
         # confirmed; the person, without the newsletter
         (table(wanted=True, **SEEN), WITHOUT, None, Meaning.MISSING),
@@ -107,7 +107,7 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=True), None, None, Meaning.LACKING),
         (table(wanted=True, **GONE), WITHOUT, None, Meaning.LACKING),
         (table(wanted=True, state=State.REFUSED), None, None, Meaning.ABSENT),
-        # nothing is wanted and nothing is there
+        # not wanted and not there
         (table(wanted=False), None, None, Meaning.ABSENT),
         (table(wanted=True, **LEFT), WITHOUT, None, Meaning.ABSENT),
     ],

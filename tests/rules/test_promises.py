@@ -1,4 +1,4 @@
-"""What must always hold: decisions, opt-outs, the switch, and that nothing is lost."""
+"""The promises: decisions and opt-outs count, the switch stops calls, and nothing is lost."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What holds of each function, whatever the rows are."""
+"""Properties of each function, for any rows."""
 
 import copy
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ kinds = st.sampled_from(Kind)
 
 @st.composite
 def ledgers(draw: st.DrawFn) -> Rows:
-    """Draw a small ledger; its rows need not be ones that a story leads to."""
+    """Draw a small ledger; its rows may be ones that no story leads to."""
     rows = Rows(Settings(newsletters=frozenset(NAMES)), START, Decision, Subscription, Move)
     for number in range(1, draw(st.integers(2, 4))):
         contact = Contact(number, f"c{number}@example.com", f"c{number}@example.com")
@@ -111,7 +111,7 @@ def standings(draw: st.DrawFn, rows: Rows) -> list[Standing]:
 
 
 def dump(rows: Rows) -> dict[str, Any]:
-    """Spread rows out, to compare them."""
+    """Return the rows as plain values, to compare them."""
     names = ("members", "contacts", "decisions", "subscriptions", "moves", "questions")
     return {name: copy.deepcopy(getattr(rows, name)) for name in names}
 
@@ -239,7 +239,7 @@ def test_answers_change_only_what_the_call_named(
     made_again = kind is Kind.DONE and subscribe and rows.contacts[1].token not in {"", "token"}
     for key, row in rows.subscriptions.items():
         if key[0] != 1 or key[1] not in names:
-            # Of a person whom the call made again, a lost newsletter was never seen.
+            # If the call created the person again, a lost newsletter counts as never seen.
             lost = key[0] == 1 and row.state == State.LOST and made_again
             assert after.subscriptions[key] == (replace(row, seen_at=None) if lost else row)
     for name in names:

@@ -1,4 +1,4 @@
-"""The control sample: opt-outs and losses are told apart, at every size."""
+"""The control sample tells opt-outs from losses, at every size."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A site, a ledger in memory and a Basket, driven by the rules as a worker will drive them."""
+"""A site, a ledger in memory and a Basket, driven by the rules as a worker drives them."""
 
 import itertools
 from collections.abc import Sequence
@@ -207,7 +207,7 @@ class World:
         } | {m.id for m in unknown if m.held_back_at}
 
     def reconcile(self, *, approved: frozenset[tuple[int, str]] = frozenset()) -> None:
-        """Compare every member with the ledger, also those that no touch named."""
+        """Compare every member with the ledger, also members without a touch."""
         self.drain(approved=approved)
         keys = {*self.site, *(m.key for m in self.rows.members.values() if m.key)}
         self.evaluate([self.standing(key) for key in sorted(keys)], approved=approved)
@@ -255,7 +255,7 @@ class World:
         self.rows = sample.answer_question(self.rows, question, lost=lost)
 
     def retry(self) -> None:
-        """Try everything again, as an admin may."""
+        """Retry all contacts, as an admin may."""
         self.rows = evaluate.retry(self.rows, [*self.rows.contacts])
 
     # The worker.
@@ -268,7 +268,7 @@ class World:
         ]
 
     def verify(self, *emails: str) -> None:
-        """Have contacts looked up again, only to see whether Basket still agrees."""
+        """Have contacts looked up again, only to verify that Basket still agrees."""
         for row in self.rows.subscriptions.values():
             contact = self.rows.contacts[row.contact_id]
             if emails and contact.key not in map(contact_key, emails):
@@ -341,7 +341,7 @@ class World:
         return [i for i in ids if i not in replies or replies[i][1].wait is None]
 
     def between_steps(self) -> None:
-        """Let a moment pass; a test changes something between two steps by replacing this."""
+        """Let a moment pass; a test replaces this method to change something between two steps."""
         self.wait(milliseconds=50)
 
     def _moment(self, step: str, *, after: bool = False) -> None:
@@ -350,7 +350,7 @@ class World:
             raise Crash
 
     def conclude(self) -> None:
-        """Run the control sample of every newsletter, once what it asks for is looked up."""
+        """Run the control sample of every newsletter, and make its contacts due for a lookup."""
         names = {row.newsletter for row in self.rows.subscriptions.values() if row.missing_at}
         names |= {question.newsletter for question in self.rows.questions if not question.closed_at}
         for name in sorted(names):
@@ -359,7 +359,7 @@ class World:
                 touch(self.rows.contacts[contact_id], self.now)
 
     def run(self, seconds: float = 0) -> None:
-        """Let the worker work for so long: whatever is due, when it is due."""
+        """Let the worker work for this time: on each contact when it is due."""
         end = self.now + timedelta(seconds=seconds)
         self.drain()
         while True:
@@ -394,7 +394,7 @@ class World:
         self.basket.work()
 
     def settle(self) -> None:
-        """Let the worker work for days, and verification pass over everything."""
+        """Let the worker work for days, with a verification of all contacts."""
         for _ in range(3):
             self.run(seconds=2 * 86400)
             self.verify()

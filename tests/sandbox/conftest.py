@@ -1,4 +1,4 @@
-"""A caller of the sandbox Basket, as any HTTP client would be, also of its admin."""
+"""A caller of the sandbox Basket and of its admin, like any HTTP client."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def caller(basket_sandbox: SandboxServer) -> Iterator[Caller]:
 
 @pytest.fixture
 def admin(caller: Caller) -> Caller:
-    """Somebody who has logged in."""
+    """A caller who has logged in to the admin."""
     login = "/admin/login/?next=/admin/"
     data = {"username": "admin", "password": caller.sandbox.api_key, **proof(caller, login)}
     assert "Site administration" in caller.post(login, data).text
@@ -53,7 +53,7 @@ def proof(caller: Caller, path: str) -> dict[str, str]:
 
 
 def set_fault(admin: Caller, **fields: str) -> None:
-    """Set a fault on its page."""
+    """Set a fault on the admin's page."""
     path = "/admin/basket_sandbox/fault/add/"
     usual = {"status": "500", "seconds": "0", "spread": "fixed", "share": "1", "seed": "0"}
     assert admin.post(path, {**usual, **fields, **proof(admin, path)}).url.endswith("/fault/")

@@ -1,4 +1,4 @@
-"""Calls and connections are counted, by all processes and without a journal too."""
+"""Calls and connections are counted in all processes, and without a journal too."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +9,7 @@ from tests.sandbox.conftest import Caller
 
 
 def look_up(server: SandboxServer, times: int) -> None:
-    """Look somebody up so many times, over one connection."""
+    """Look a person up this number of times, over one connection."""
     with requests.Session() as session:
         for _ in range(times):
             session.get(

@@ -1,4 +1,4 @@
-"""Faults strike as they were set, and are used up."""
+"""Faults strike as they were set, for the number of requests they were set for."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

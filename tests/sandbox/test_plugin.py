@@ -16,7 +16,7 @@ ONLY_IT = ["-p", "no:django", "-p", "no:randomly", "-p", "mozillians_basket.sand
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
-    """Let the suite of the adopter import what is tested here."""
+    """Let the adopter's suite import this repository."""
     monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
 
 

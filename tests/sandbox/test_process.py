@@ -1,4 +1,4 @@
-"""The sandbox as a process: how it starts, what it says, how it ends."""
+"""The sandbox as a process: its start, its output, its end."""
 
 import os
 import resource
@@ -31,7 +31,7 @@ def is_alive(url: str) -> bool:
 
 
 def seconds_of_work() -> float:
-    """Return the time that children have computed: other than the clock's, it is theirs alone."""
+    """Return the CPU seconds of child processes: unlike elapsed time, nothing else adds to it."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -46,7 +46,7 @@ class Start(Protocol):
 
 @pytest.fixture
 def started() -> Iterator[Start]:
-    """Start commands that end with the test, whatever comes of it."""
+    """Start commands that end with the test, also if it fails."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(command: list[str], **environment: str) -> tuple[subprocess.Popen[str], str]:

@@ -1,4 +1,4 @@
-"""What the sandbox remembers is never older than a change that was answered."""
+"""The sandbox never answers with rows that are older than an answered change."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ def test_a_fault_is_there_and_gone_at_once_also_under_load(caller: Caller) -> No
 
 
 class Interrupted(Remembered[int]):
-    """Something changes at the worst moment: just before a reading is kept."""
+    """A change at the worst moment: just before a reading is kept."""
 
     changing: threading.Thread | None = None
 

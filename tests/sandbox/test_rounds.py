@@ -1,4 +1,4 @@
-"""A request of one test leaves nothing behind for the next one."""
+"""A request of one test has no effect on the next test."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from mozillians_basket.sandbox.rounds import Rounds
 from tests.sandbox.conftest import Caller
 
 SLOW = 20.0
-"""Seconds that nobody in these tests waits for."""
+"""A number of seconds that no test really waits."""
 
 
 @contextmanager
 def straggling(caller: Caller) -> Iterator[Future[requests.Response]]:
-    """Let somebody be subscribed by a request that is still under way."""
+    """Subscribe a person by a request that is still under way in the block."""
     with ThreadPoolExecutor(1) as pool:
         slow = Caller(caller.sandbox)
         under_way = pool.submit(slow.subscribe, "late@example.com", "mozilla-phone")

@@ -1,4 +1,4 @@
-"""What the specification says and the real server no longer does: the sandbox keeps it."""
+"""Parts of the specification that the real server no longer follows: the sandbox does."""
 
 import pytest
 

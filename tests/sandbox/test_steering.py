@@ -1,4 +1,4 @@
-"""What a test arranges in the sandbox, and what it is told."""
+"""Tests arrange people in the sandbox and read its records."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""When the store of contacts behind Basket is in trouble, Basket answers as the real one."""
+"""With its store of contacts in trouble, the sandbox answers as the real Basket."""
 
 import uuid
 

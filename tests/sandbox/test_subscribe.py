@@ -1,4 +1,4 @@
-"""``POST /news/subscribe/`` answers and stores what the real Basket does."""
+"""``POST /news/subscribe/`` answers and stores the same as the real Basket."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,1 +1,1 @@
-"""Tests on the servers that a site runs in production. ``make test-services`` starts them."""
+"""Tests on the servers of a site in production. ``make test-services`` starts them."""

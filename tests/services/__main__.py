@@ -8,10 +8,10 @@ import pytest
 
 from tests.services.servers import PostgreSQL, Running
 
-#: Where the tests with the mark ``services`` are.
+#: The folders of the tests with the mark ``services``.
 MARKED = ("tests/services", "tests/client")
 
-#: What runs on SQLite in ``make test`` and must hold on PostgreSQL too.
+#: Tests that run on SQLite in ``make test`` and must pass on PostgreSQL too.
 ALSO_ON_POSTGRESQL = (
     "tests/app",
     "tests/groups",
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     """
     Return pytest's exit code.
 
-    With arguments, only tests marked ``services`` are run: all, or those of the files named.
+    With arguments, only tests marked ``services`` run: all, or those of the named files.
     """
     files = [] if any(each.startswith("tests/") for each in arguments) else [*MARKED]
     with PostgreSQL() as postgres:

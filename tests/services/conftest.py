@@ -1,4 +1,4 @@
-"""Servers, the site's processes on them, and a Basket, for each test anew or emptied."""
+"""Servers, the site's processes on them, and a Basket, new or emptied for each test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,14 +25,14 @@ StartBeat = Callable[[], Beat]
 
 
 class StartWorker(Protocol):
-    """Start a worker, with these arguments besides those that all have."""
+    """Start a worker, with these arguments in addition to the usual ones."""
 
     def __call__(self, *arguments: str, wait: bool = True) -> Worker: ...
 
 
 @pytest.fixture(scope="session")
 def postgres(pytestconfig: pytest.Config) -> PostgreSQL:
-    """The PostgreSQL server that the tests' database is on."""
+    """The PostgreSQL server with the tests' database."""
     for plugin in pytestconfig.pluginmanager.get_plugins():
         if isinstance(plugin, Running):
             return plugin.postgres
@@ -77,20 +77,20 @@ def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def forget_connections() -> None:
-    """Let the app's next message open a connection of its own."""
+    """Make the app's next message open a new connection."""
     pools.reset()
     app._after_fork()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
 def switch_on(transactional_db: None) -> None:
-    """The switch is on, for all processes."""
+    """Turn the switch on, for all processes."""
     Switch.objects.create(name=SWITCH, active=True)
 
 
 @pytest.fixture
 def basket(basket_sandbox: SandboxServer, settings: Any, switch_on: None) -> SandboxServer:
-    """A Basket in which nothing has happened yet, with the switch on."""
+    """An empty Basket, with the switch on."""
     settings.BASKET_URL = basket_sandbox.url
     settings.BASKET_API_KEY = basket_sandbox.api_key
     return basket_sandbox
@@ -115,7 +115,7 @@ def site(postgres: PostgreSQL, broker: Broker, basket: SandboxServer) -> dict[st
 
 @pytest.fixture
 def start_worker(site: dict[str, str]) -> Iterator[StartWorker]:
-    """Start a worker, and wait until it is ready if not told otherwise."""
+    """Start a worker, and wait until it is ready unless told otherwise."""
     with ExitStack() as stack:
 
         def start(*arguments: str, wait: bool = True) -> Worker:
@@ -138,7 +138,7 @@ def worker(start_worker: StartWorker) -> Worker:
 
 @pytest.fixture
 def start_beat(site: dict[str, str]) -> Iterator[StartBeat]:
-    """Start the sweeper's clock."""
+    """Start beat, which sends the sweeper's messages."""
     with ExitStack() as stack:
 
         def start() -> Beat:

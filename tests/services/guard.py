@@ -1,8 +1,8 @@
 """
-Ends what a test run started and could not end itself, because it was killed.
+Ends the processes of a test run that was killed and could not end them itself.
 
-Reads from its input which process groups and folders are the run's. When the
-input ends, the run has ended: what is left of it by then goes.
+Reads the run's process groups and folders from its input. When the input ends,
+the run has ended: the guard kills and deletes what is left of them.
 """
 
 import os
@@ -17,7 +17,7 @@ PATIENCE = 5.0
 
 
 def main() -> None:
-    """Keep the lists until the input ends, then clear up."""
+    """Keep the lists until the input ends, then clean up."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     groups: dict[int, int] = {}
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def end(groups: dict[int, int]) -> None:
-    """Send each group its signal, and SIGKILL to what is left of it a while later."""
+    """Send each group its signal, and SIGKILL to remaining processes a while later."""
     for group, number in groups.items():
         with suppress(OSError):
             os.killpg(group, number)

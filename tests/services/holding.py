@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-#: The longest that a call is held, in seconds.
+#: The longest time to hold a call, in seconds.
 LONGEST_HOLD = 60.0
 
 #: Headers that a proxy does not pass on.
@@ -18,24 +18,24 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length",
 
 
 class Moment(Enum):
-    """When a call is held."""
+    """The moment at which to hold a call."""
 
     BEFORE = auto()
-    """Basket has not got it, and never will."""
+    """Basket has not received the call, and never will."""
 
     APPLIED = auto()
-    """Basket has applied it, and its answer is on the way."""
+    """Basket has applied the call, and its answer is held."""
 
     ANSWERED = auto()
-    """The answer has left: it is not held at all."""
+    """The answer has left: the call is not held at all."""
 
 
 Choice = Callable[[str, str], Moment | None]
-"""From the name of a call and an address to the moment; ``None`` for calls that just pass."""
+"""A function from a call's name and address to the moment; ``None`` for calls to pass on."""
 
 
 class HoldingProxy:
-    """Passes calls on to a Basket, and holds those that it is told to hold."""
+    """Passes calls on to a Basket, and holds chosen ones."""
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
@@ -46,21 +46,21 @@ class HoldingProxy:
         self._choose: Choice = lambda _call, _email: None
         self._released = threading.Event()
         self.struck: set[tuple[str, str]] = set()
-        """The calls that had a moment, and came to it: name and address."""
+        """The calls with a moment that reached it: name and address."""
 
     @property
     def url(self) -> str:
-        """As BASKET_URL."""
+        """The value for BASKET_URL."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def hold(self, choose: Choice) -> None:
-        """Hold from now on what ``choose`` says, until ``release()``."""
+        """Hold the calls that ``choose`` selects, until ``release()``."""
         self.struck = set()
         self._released = threading.Event()
         self._choose = choose
 
     def release(self) -> None:
-        """Drop what is held, and hold nothing more."""
+        """Drop the held calls, and hold no more."""
         self._choose = lambda _call, _email: None
         self._released.set()
 
@@ -81,7 +81,7 @@ class HoldingProxy:
     def passed(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes] | None:
-        """Pass a request on; ``None`` if it was held, and whoever asked is gone."""
+        """Pass a request on; return ``None`` if it was held, and its sender is dead."""
         call, email = self._about(path, body)
         moment, released = self._choose(call, email), self._released
         if moment is Moment.BEFORE:
@@ -108,7 +108,7 @@ class HoldingProxy:
             self.struck.add((call, email))
 
     def _about(self, path: str, body: bytes) -> tuple[str, str]:
-        """Name the call, and the address that it is about."""
+        """Return the name of the call, and the address that it is about."""
         parts = urlsplit(path)
         fields = parse_qs(parts.query) | parse_qs(body.decode())
         call = next((each for each in CALLS if f"/{each}/" in parts.path), "")
@@ -117,7 +117,7 @@ class HoldingProxy:
         return call, email
 
     def _learn(self, email: str, answer: bytes) -> None:
-        """Note whose token an answer shows: an unsubscribe names nothing else."""
+        """Remember the address of the token in an answer: an unsubscribe names only the token."""
         found: Any = json.loads(answer) if answer.startswith(b"{") else {}
         if found.get("token"):
             self._tokens[found["token"]] = found.get("email") or email
@@ -155,12 +155,12 @@ def _handler(proxy: HoldingProxy) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
-            except OSError:  # whoever asked was killed
+            except OSError:  # the sender was killed
                 self.close_connection = True
 
         do_POST = do_GET  # noqa: N815 - http.server's name
 
         def log_message(self, *arguments: Any) -> None:
-            """Say nothing: paths hold addresses and tokens."""
+            """Log nothing: paths hold addresses and tokens."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""Installs the servers that the tests need, where they are missing."""
+"""Installs the servers that the tests need, if they are missing."""
 
 from tests.services.packages import POSTGRESQL, RABBITMQ, REDIS, provide
 

@@ -1,4 +1,4 @@
-"""Stops a chain at an exact moment, so that a test can end its worker right there."""
+"""Stops a chain at an exact moment, so that a test can kill its worker there."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,27 +9,27 @@ from mozillians_basket.models import Contact, Event
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.services.processes import wait_until
 
-#: From a change of the site's to a chain that has stopped at the moment, for as long as it is held.
+#: Makes a change on the site, and holds the chain at the moment during the block.
 Moment = Callable[[SandboxServer, Callable[[], object]], AbstractContextManager[None]]
 
-#: Seconds that a chain may take to get to its moment.
+#: Seconds until a chain must reach its moment.
 PATIENCE = 20.0
 
 
 def has_struck(basket: SandboxServer, fault: int) -> bool:
-    """Whether the request for which a fault was set has arrived."""
+    """Whether the request with the fault has arrived."""
     return all(each["id"] != fault or each["remaining"] == 0 for each in basket.faults)
 
 
 def waiting_for_locks() -> int:
-    """How many sessions of the database wait for a lock of somebody else's."""
+    """Return the number of database sessions that wait for a lock of another one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return int(cursor.fetchone()[0])
 
 
 def unanswered(call: str) -> Moment:
-    """The call was made, but Basket has not applied it: all steps before it are written down."""
+    """The call was made, but Basket has not applied it. All steps before it are saved."""
 
     @contextmanager
     def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
@@ -42,7 +42,7 @@ def unanswered(call: str) -> Moment:
 
 
 def unwritten(call: str) -> Moment:
-    """Basket has answered the call, and the worker has not written that down."""
+    """Basket has answered the call, and the worker has not saved the answer."""
 
     @contextmanager
     def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
@@ -58,7 +58,7 @@ def unwritten(call: str) -> Moment:
 
 
 def half_written(call: str) -> Moment:
-    """Basket has answered the call; of the transaction that writes that down, half is done."""
+    """Basket has answered the call; the transaction that saves the answer is half done."""
 
     @contextmanager
     def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:

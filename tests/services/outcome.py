@@ -1,4 +1,4 @@
-"""What must be so after every fault: Basket holds what is wanted, and nothing is stuck."""
+"""The state after every fault: Basket holds exactly what is wanted, and nothing is stuck."""
 
 from collections.abc import Iterable, Mapping
 from itertools import product
@@ -11,13 +11,13 @@ from tests.services.site import settle, unsettled
 
 
 def stuck() -> list[str]:
-    """What would wait for ever, one line each: what is unsettled or parked; empty when nothing."""
+    """List unsettled rows and parked contacts, one line each; empty when there are none."""
     parked = Contact.objects.filter(parked=True)
     return [*unsettled(), *(f"parked: {contact} ({contact.problem})" for contact in parked)]
 
 
 def opt_outs() -> set[tuple[str, str]]:
-    """The opt-outs in the ledger: of mailboxes, and of members by their address."""
+    """Return the opt-outs in the ledger: of mailboxes, and of members by their address."""
     mailboxes = Subscription.objects.filter(state=State.OPTED_OUT)
     marked = Decision.objects.filter(opted_out_at__isnull=False)
     off = Member.objects.filter(opted_out_at__isnull=False)
@@ -36,9 +36,9 @@ def assert_all_is_well(
     timeout: float = 60.0,
 ) -> None:
     """
-    Wait until nothing is to be done, then compare everything that Basket holds with this.
+    Wait until no work is left, then compare all of Basket's contents with the expected ones.
 
-    :param expected: newsletters by address; nobody else may have any.
+    :param expected: newsletters by address; no other address may have any.
     :param opted_out: the only opt-outs that may be recorded, as address and newsletter.
     """
     settle(timeout)

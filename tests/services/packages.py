@@ -1,4 +1,4 @@
-"""Installs Debian's packages of what the tests run, where they are missing."""
+"""Installs Debian's packages of the programs that the tests run, if they are missing."""
 
 import os
 import shutil
@@ -11,22 +11,22 @@ from pathlib import Path
 
 from tests.services.servers import MissingProgram, PostgreSQL, program
 
-#: Debian's packages by name: a program that each brings, and what finds it.
+#: Debian's packages by name: a program of each, and the function that finds it.
 Packages = Mapping[str, tuple[str, Callable[[str], str]]]
 
 POSTGRESQL: Packages = {"postgresql": ("initdb", PostgreSQL.program)}
 REDIS: Packages = {"redis-server": ("redis-server", program)}
 RABBITMQ: Packages = {"rabbitmq-server": ("rabbitmq-server", program)}
 
-#: What these packages would have the system start by itself.
+#: Services of these packages that the system would start by itself.
 UNITS = ("postgresql", "redis-server", "rabbitmq-server", "epmd.socket", "epmd.service")
 
-#: Asked by Debian's packages before they start a service; 101 is no.
+#: Debian's packages ask this script before they start a service; 101 means no.
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def missing(packages: Packages) -> list[str]:
-    """Those whose programs are not there."""
+    """Return the packages whose programs are missing."""
     names = []
     for package, (name, find) in packages.items():
         try:
@@ -37,7 +37,7 @@ def missing(packages: Packages) -> list[str]:
 
 
 def rights() -> list[str] | None:
-    """What to put before a command that only root may run; None when this user may run none."""
+    """Return the words before a command that needs root; None if this user may not run any."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")
@@ -48,7 +48,7 @@ def rights() -> list[str] | None:
 
 @contextmanager
 def no_service_starts(as_root: list[str]) -> Iterator[None]:
-    """Packages that are installed meanwhile start nothing. A policy that is there stays."""
+    """Keep installed packages from starting services in the block; an existing policy stays."""
     if POLICY.exists():
         yield
         return
@@ -63,7 +63,7 @@ def no_service_starts(as_root: list[str]) -> Iterator[None]:
 
 
 def install(packages: list[str], as_root: list[str]) -> None:
-    """Install packages by apt-get; none of them runs, now or after the next start."""
+    """Install packages by apt-get; no service of them starts, now or at the next boot."""
     before = enabled()
     apt_get = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
     with no_service_starts(as_root):
@@ -77,7 +77,7 @@ def install(packages: list[str], as_root: list[str]) -> None:
 
 
 def enabled() -> set[str]:
-    """Those of the units above that the system starts by itself."""
+    """Return the units above that the system starts by itself."""
     if shutil.which("systemctl") is None:
         return set()
     asked = [["systemctl", "is-enabled", "--quiet", unit] for unit in UNITS]
@@ -86,9 +86,9 @@ def enabled() -> set[str]:
 
 def provide(packages: Packages) -> None:
     """
-    Install those that are missing.
+    Install the packages that are missing.
 
-    :raises SystemExit: where that may not be done, with what to install.
+    :raises SystemExit: if this user may not install, with the names of the packages.
     """
     names = missing(packages)
     if not names:

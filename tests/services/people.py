@@ -1,4 +1,4 @@
-"""People whose changes are made on the site, and who know what Basket should hold for them."""
+"""People whose changes are made on the site, with the newsletters that Basket should have."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ PHONE, NDA = "mozilla-phone", "mozillians-nda"
 
 @dataclass
 class Somebody:
-    """A member: what the site says about them, and what an admin ordered since."""
+    """A member, with their state on the site and an admin's orders since its last change."""
 
     email: str
     vouched: bool = False
@@ -24,7 +24,7 @@ class Somebody:
 
     @property
     def wanted(self) -> set[str]:
-        """What should be at their address: an order counts until the policy's outcome changes."""
+        """The newsletters at their address: an order counts until the policy's outcome changes."""
         entitled = {PHONE: self.vouched, NDA: self.joined}
         return {name for name, meets in (entitled | self.ordered).items() if meets}
 
@@ -35,7 +35,7 @@ class Somebody:
         return self.profile.pk
 
     def arrive(self) -> None:
-        """Make their account."""
+        """Create their account."""
         self.profile = UserProfileFactory.create(user__email=self.email)
         if self.vouched:
             Vouch.objects.create(vouchee=self.profile)
@@ -85,7 +85,7 @@ class Somebody:
 
 
 def wanted(people: Iterable[Somebody]) -> dict[str, set[str]]:
-    """What Basket should hold of ours, by address, of those who have an account."""
+    """Return the site's newsletters that Basket should have, by address, of all with an account."""
     found: dict[str, set[str]] = defaultdict(set)
     for person in people:
         if person.profile is not None:

@@ -1,4 +1,4 @@
-"""Processes that a test run starts, can hurt, and ends, however the run itself ends."""
+"""Processes that a test run starts, can kill, and ends, also if the run itself is killed."""
 
 import atexit
 import os
@@ -19,7 +19,7 @@ from tests.services import guard
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens at."""
+    """Return a port of loopback that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -29,8 +29,8 @@ def wait_until(condition: Callable[[], Any], *, timeout: float, what: str) -> No
     """
     Return as soon as the condition holds.
 
-    :raises TimeoutError: when it does not within ``timeout`` seconds; ``what`` says what was
-        waited for.
+    :raises TimeoutError: when it takes longer than ``timeout`` seconds; ``what`` names the
+        expected event.
     """
     deadline = time.monotonic() + timeout
     while not condition():
@@ -40,7 +40,7 @@ def wait_until(condition: Callable[[], Any], *, timeout: float, what: str) -> No
 
 
 def commands(text: str) -> list[str]:
-    """What is known of the processes with a text in command line, environment or folder."""
+    """Return the data of processes with a text in command line, environment or folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -54,13 +54,13 @@ def commands(text: str) -> list[str]:
 
 
 class Guard:
-    """The process that clears up if this one is killed. Started with the first report to it."""
+    """The process that cleans up if this one is killed. It starts with the first report."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
     def tell(self, *words: object) -> None:
-        """Report a group or a folder that is this run's, or is no more."""
+        """Report a new group or folder of this run, or the end of one."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", guard.__file__],
@@ -73,7 +73,7 @@ class Guard:
         print(*words, file=self._process.stdin, flush=True)
 
     def dismiss(self) -> None:
-        """Let it end what is left, and wait for that."""
+        """Let the guard end what is left, and wait for it."""
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin is not None
@@ -91,11 +91,11 @@ class Process:
     Use it as a context manager, or call ``start()`` and ``stop()``.
     """
 
-    #: What asks the program to end in good order.
+    #: The signal that asks the program to end properly.
     polite = signal.SIGTERM
-    #: What ends its whole group when the test run was killed.
+    #: The signal that ends its whole group after the test run was killed.
     last_word = signal.SIGKILL
-    #: Seconds to wait until it is ready.
+    #: Seconds until it must be ready.
     start_timeout = 60.0
 
     def __init__(self) -> None:
@@ -105,15 +105,15 @@ class Process:
         atexit.register(self.stop)
 
     def command(self) -> list[str]:
-        """The program and its arguments."""
+        """Return the program and its arguments."""
         raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
-        """What its environment holds besides this process's."""
+        """Return the variables of its environment in addition to this process's."""
         return {}
 
     def account(self) -> dict[str, Any]:
-        """Whom it runs as: arguments of ``subprocess.Popen``."""
+        """Return the user to run it as: arguments of ``subprocess.Popen``."""
         return {}
 
     def is_ready(self) -> bool:
@@ -122,18 +122,18 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process that was started, which leads its group."""
+        """The id of the started process, which leads its group."""
         assert self._process is not None
         return self._process.pid
 
     def start(self) -> Self:
-        """Start it and wait until it is ready."""
+        """Start the program and wait until it is ready."""
         self.launch()
         self.wait_ready()
         return self
 
     def launch(self) -> None:
-        """Start it and do not wait."""
+        """Start the program and do not wait."""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
@@ -148,9 +148,9 @@ class Process:
 
     def wait_ready(self) -> None:
         """
-        Wait until it is ready.
+        Wait until the program is ready.
 
-        :raises RuntimeError: when it ends instead, with what it said.
+        :raises RuntimeError: when it ends instead, with its output.
         """
 
         def ready_or_gone() -> bool:
@@ -165,12 +165,12 @@ class Process:
 
     @property
     def log_file(self) -> Path:
-        """Where all that it says goes."""
+        """The file with all of its output."""
         return self.folder / "log"
 
     @property
     def log(self) -> str:
-        """All that it said."""
+        """All of its output."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     @property
@@ -179,7 +179,7 @@ class Process:
         return self._process is not None and self._process.poll() is None
 
     def terminate(self, timeout: float = 30.0) -> None:
-        """Ask it to end in good order, and wait for that."""
+        """Ask the program to end properly, and wait for that."""
         process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(self.polite)
@@ -187,7 +187,7 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """End it and all of its group at once, and wait until they are gone."""
+        """Kill the program and all of its group, and wait until they are gone."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -199,20 +199,20 @@ class Process:
         GUARD.tell("ended", process.pid)
 
     def pause(self) -> None:
-        """Let it hang: it keeps its connections, takes new ones, and answers none."""
+        """Let the program hang: it keeps its connections, accepts new ones, and answers none."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after ``pause()``."""
+        """Let the program continue after ``pause()``."""
         self._signal(signal.SIGCONT)
 
     def restart(self) -> None:
-        """End it in good order and start it again with the same port and data."""
+        """End the program properly and start it again with the same port and data."""
         self.terminate()
         self.start()
 
     def stop(self) -> None:
-        """End it for good; what it wrote goes too. Harmless when that was done."""
+        """End the program for good and delete its folder. May be called again."""
         atexit.unregister(self.stop)
         if self.is_running and self.last_word != signal.SIGKILL:
             self._signal(self.last_word)

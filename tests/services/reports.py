@@ -1,4 +1,4 @@
-"""Shows with a failed test what the site's processes said."""
+"""Adds the output of the site's processes to a failed test's report."""
 
 from collections.abc import Generator
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.services.worker import SiteProcess
 
-#: The running test's.
+#: The processes of the running test.
 PROCESSES: list[SiteProcess] = []
 
 
@@ -14,7 +14,7 @@ PROCESSES: list[SiteProcess] = []
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add to a failure what they said last."""
+    """Add the last output of the processes to the report of a failure."""
     report = yield
     if report.failed:
         for process in PROCESSES:

@@ -23,13 +23,13 @@ class MissingProgram(Exception):
 
 
 def version(path: Path) -> list[int]:
-    """The numbers in a path, to tell the higher version by."""
+    """Return the numbers in a path, to compare versions."""
     return [int(number) for number in re.findall(r"\d+", str(path))]
 
 
 def program(name: str, *folders: str) -> str:
     """
-    Where a program is: in one of these folders, the highest version first, or in PATH.
+    Find a program: in one of these folders, the highest version first, or in PATH.
 
     :raises MissingProgram: when it is in none.
     """
@@ -43,10 +43,10 @@ def program(name: str, *folders: str) -> str:
 
 
 class PostgreSQL(Process):
-    """A PostgreSQL server. Started by root it runs as the user ``postgres``, as it refuses root."""
+    """A PostgreSQL server. Root starts it as the user ``postgres``, as the server refuses root."""
 
     polite = signal.SIGINT  # ends the sessions; SIGTERM waits for them
-    last_word = signal.SIGQUIT  # its sessions are no part of its group; this one reaches them
+    last_word = signal.SIGQUIT  # its sessions are not in its group; this signal reaches them
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,20 +55,20 @@ class PostgreSQL(Process):
 
     @staticmethod
     def program(name: str) -> str:
-        """Where one of PostgreSQL's programs is."""
+        """Return the path of one of PostgreSQL's programs."""
         return program(name, "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 
     @property
     def url(self) -> str:
-        """As DATABASE_URL; tests run in its database ``test_site``."""
+        """The value for DATABASE_URL; tests run in its database ``test_site``."""
         return self.database_url("site")
 
     def database_url(self, name: str) -> str:
-        """The URL of one of its databases."""
+        """Return the URL of one of its databases."""
         return f"postgres://postgres:{self._password}@127.0.0.1:{self.port}/{name}"
 
     def command(self) -> list[str]:
-        """The server, on loopback only."""
+        """Return the command of the server, on loopback only."""
         return [
             *(self.program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)),
             *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
@@ -76,20 +76,20 @@ class PostgreSQL(Process):
         ]
 
     def account(self) -> dict[str, Any]:
-        """``postgres`` instead of root, with no more rights than that user has."""
+        """Return ``postgres`` instead of root, with only that user's rights."""
         if os.geteuid() != 0:
             return {}
         user = pwd.getpwnam("postgres")
         return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
     def launch(self) -> None:
-        """Start it and do not wait; make its data folder first if there is none."""
+        """Start the server and do not wait; create its data folder first if there is none."""
         if not (self.folder / "data").exists():
             self._create()
         super().launch()
 
     def is_ready(self) -> bool:
-        """Whether it takes connections."""
+        """Whether it accepts connections."""
         asked = [self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(asked, check=False).returncode == 0
 
@@ -128,11 +128,11 @@ class Redis(Process):
 
     @property
     def url(self) -> str:
-        """As BROKER_URL."""
+        """The value for BROKER_URL."""
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
-        """The server; its settings are in a file, as others may read arguments."""
+        """Return the command; the settings are in a file, as other users may read arguments."""
         settings = self.folder / "redis.conf"
         settings.touch(mode=0o600)
         settings.write_text(
@@ -146,7 +146,7 @@ class Redis(Process):
         return self._ask("ping") == "PONG"
 
     def clear(self) -> None:
-        """Forget all messages and queues."""
+        """Delete all messages and queues."""
         self._ask("flushall")
 
     def _ask(self, *words: str) -> str:
@@ -160,14 +160,14 @@ class Redis(Process):
 
 
 class PortMapper(Process):
-    """Erlang's port mapper. In the foreground, as the one that a node starts outlives it."""
+    """Erlang's port mapper, in the foreground: a mapper that a node starts outlives the node."""
 
     def __init__(self) -> None:
         super().__init__()
         self.port = free_port()
 
     def command(self) -> list[str]:
-        """The daemon, not as a daemon."""
+        """Return the command of the mapper, without its option to run in the background."""
         return [program("epmd"), "-port", str(self.port), "-address", "127.0.0.1"]
 
     def is_ready(self) -> bool:
@@ -177,7 +177,7 @@ class PortMapper(Process):
 
 
 class RabbitMQ(Process):
-    """A RabbitMQ server; durable messages outlast its restarts."""
+    """A RabbitMQ server; durable messages survive its restarts."""
 
     start_timeout = 120.0
 
@@ -189,15 +189,15 @@ class RabbitMQ(Process):
 
     @property
     def url(self) -> str:
-        """As BROKER_URL."""
+        """The value for BROKER_URL."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
     def command(self) -> list[str]:
-        """The server itself: the script in PATH would make itself another user's."""
+        """Return the command of the server itself: the script in PATH would change the user."""
         return [program("rabbitmq-server", "/usr/lib/rabbitmq/bin")]
 
     def environment(self) -> Mapping[str, str]:
-        """A node that has nothing in common with one that the system runs."""
+        """Return the environment of a node that shares nothing with the system's own one."""
         empty = self.folder / "enabled_plugins"
         empty.write_text("[].\n")
         return {
@@ -220,24 +220,24 @@ class RabbitMQ(Process):
         }
 
     def launch(self) -> None:
-        """Start it and do not wait; its port mapper first."""
+        """Start the port mapper and the server, and do not wait."""
         if not self._mapper.is_running:
             self._mapper.start()
         super().launch()
 
     def is_ready(self) -> bool:
-        """Whether it takes connections."""
+        """Whether it accepts connections."""
         with suppress(OSError, amqp.AMQPError), self._connection():
             return True
         return False
 
     def clear(self) -> None:
-        """Forget all messages of Celery's queue, and the queue."""
+        """Delete Celery's queue with all of its messages."""
         with self._connection() as connection:
             connection.channel().queue_delete("celery")
 
     def stop(self) -> None:
-        """End it and its port mapper for good; what they wrote goes too."""
+        """End the server and its port mapper for good, and delete their folders."""
         super().stop()
         self._mapper.stop()
 
@@ -250,6 +250,6 @@ Broker = Redis | RabbitMQ
 
 @dataclass(frozen=True)
 class Running:
-    """What was started before Django could be set up; a pytest plugin, to be found by its type."""
+    """Servers that started before Django was set up; a pytest plugin, found by its type."""
 
     postgres: PostgreSQL

@@ -1,4 +1,4 @@
-"""What tests need to know of the site's state while its processes work on it."""
+"""The site's state while its processes work on it, for the tests."""
 
 import time
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from tests.factories import UserProfileFactory
 
 def unsettled(*, but_for_calls_in_a_queue: bool = False) -> list[str]:
     """
-    What is still to be done, now or later, one line each; empty when nothing is.
+    List the work that is left, for now or later, one line each; empty when there is none.
 
-    :param but_for_calls_in_a_queue: leave out what is only looked at again for a day, as
-        Basket may have a subscribe in its queue that nobody saw carried out.
+    :param but_for_calls_in_a_queue: leave out contacts that only wait for another lookup: for a
+        day, Basket may have a subscribe in its queue that no lookup has shown.
     """
     contacts = Contact.objects.filter(Q(touched_at__isnull=False) | ~Q(lease=""))
     moves = Move.objects.all()
@@ -40,9 +40,9 @@ def unsettled(*, but_for_calls_in_a_queue: bool = False) -> list[str]:
 
 def settle(timeout: float = 60.0, *, but_for_calls_in_a_queue: bool = False) -> None:
     """
-    Wait until the site's processes have nothing left to do, whatever dies meanwhile.
+    Wait until the site's processes have no work left, also if servers die during the wait.
 
-    :raises TimeoutError: when that takes longer, with what is left.
+    :raises TimeoutError: when that takes longer, with the remaining work.
     """
     deadline = time.monotonic() + timeout
     left = ["the database does not answer"]
@@ -58,7 +58,7 @@ def settle(timeout: float = 60.0, *, but_for_calls_in_a_queue: bool = False) -> 
 
 
 def let_a_day_pass() -> None:
-    """Date back all that the ledger knows by a day and an hour."""
+    """Date back all times in the ledger by a day and an hour."""
     day = timedelta(days=1, hours=1)
     for model in (Member, Decision, Contact, Subscription, Move):
         moments = [
@@ -72,7 +72,7 @@ def eventually(condition: Callable[[], object], timeout: float = 30.0) -> None:
     """
     Wait until a condition holds.
 
-    :raises TimeoutError: when it does not in time.
+    :raises TimeoutError: when it takes longer than ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
     while not condition():
@@ -82,33 +82,33 @@ def eventually(condition: Callable[[], object], timeout: float = 30.0) -> None:
 
 
 def member() -> UserProfile:
-    """A new member."""
+    """Create a member."""
     return members(1)[0]
 
 
 def members(count: int) -> list[UserProfile]:
     """
-    New members, made in one transaction, as a request makes them.
+    Create members in one transaction, as a request does.
 
-    A worker that meets one half made takes them for somebody from before its time, and asks
-    Basket what they have.
+    A worker that sees a half-created member takes them for one from before its time, and looks
+    them up in Basket.
     """
     with transaction.atomic():
         return UserProfileFactory.create_batch(count)
 
 
 def vouch(profile: UserProfile) -> Vouch:
-    """Have the member vouched for by nobody in particular."""
+    """Create a vouch for the member, without a voucher."""
     return Vouch.objects.create(vouchee=profile)
 
 
 def newsletters_of(basket: SandboxServer, who: UserProfile | str) -> set[str]:
-    """What Basket holds for an address, or for a member's present one."""
+    """Return the newsletters that Basket has for an address, or for a member's present one."""
     person = basket.person(who if isinstance(who, str) else who.user.email)
     return set() if person is None else set(person.newsletters)
 
 
 def calls_about(basket: SandboxServer, profile: UserProfile) -> list[str]:
-    """The requests that Basket was sent about the member's present address."""
+    """Return the requests to Basket about the member's present address."""
     email = profile.user.email
     return [request.endpoint for request in basket.requests if request.email == email]

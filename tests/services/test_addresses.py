@@ -1,4 +1,4 @@
-"""Mailboxes that are moved, handed over, shared and spelled in two ways, on real processes."""
+"""Mailboxes that are left, handed over, shared and spelled in two ways, on real processes."""
 
 import time
 
@@ -27,7 +27,7 @@ ASCII, UNICODE = "ana@xn--mller-kva.example", "ana@müller.example"
 
 
 def arrived(email: str, *, vouched: bool = False, joined: bool = False) -> Somebody:
-    """Somebody whom the ledger knows."""
+    """Create a person whom the ledger knows."""
     person = Somebody(email, vouched, joined)
     person.arrive()
     settle()
@@ -35,7 +35,7 @@ def arrived(email: str, *, vouched: bool = False, joined: bool = False) -> Someb
 
 
 def opts_out_at_basket(basket: SandboxServer, email: str, newsletter: str) -> None:
-    """Let the person at an address opt out, and a lookup find it."""
+    """Let the person at an address opt out, and a lookup find the opt-out."""
     verification.verify(None)
     settle()
     basket.put_person(email, remove=[newsletter])

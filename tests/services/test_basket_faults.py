@@ -1,4 +1,4 @@
-"""Basket fails in each of its ways: in the end it holds what is wanted, and nobody opted out."""
+"""Basket fails in each of its ways: its contents are right in the end, and nobody opted out."""
 
 import json
 import time

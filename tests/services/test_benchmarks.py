@@ -1,4 +1,4 @@
-"""The benchmark measures all sites, and no figure counts of a run that went wrong."""
+"""The benchmark measures all sites, and figures of a failed run do not count."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +14,7 @@ from benchmarks.results import Findings
 
 pytestmark = pytest.mark.services
 
-#: Rows that take a few seconds each in their quick form.
+#: Rows that take only a few seconds in their quick form.
 CHEAP = ("reconcile", "bulk-request", "memory", "history")
 MEMBERS = 6
 

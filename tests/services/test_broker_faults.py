@@ -1,4 +1,4 @@
-"""The broker dies, hangs, loses messages, or delivers them twice: changes arrive all the same."""
+"""The broker dies, hangs, loses messages, or delivers them twice: all changes still arrive."""
 
 import time
 
@@ -34,7 +34,7 @@ def test_a_vouch_while_the_broker_is_down_is_saved_at_once_and_sent_when_it_is_b
     took = time.monotonic() - began
     touched = Touch.objects.count()
     broker.start()
-    # A worker that had messages of a Redis which is gone may end; a supervisor starts the next.
+    # A worker with messages of a Redis that is gone may end; a supervisor starts the next one.
     start_worker()
     settle()
 
@@ -48,7 +48,7 @@ def test_a_broker_that_hangs_holds_no_request(
 ) -> None:
     first, second, third = members(3)
     settle()
-    vouch(first)  # so that there is a connection, which goes on to look sound
+    vouch(first)  # so that there is a connection, which still looks sound later
     settle()
     broker.pause()
 
@@ -80,7 +80,7 @@ def test_a_broker_that_goes_down_mid_run_delays_what_was_under_way(
     before = len(basket.people)
 
     broker.restart()
-    # A worker that had messages of a Redis which is gone may end; a supervisor starts the next.
+    # A worker with messages of a Redis that is gone may end; a supervisor starts the next one.
     start_worker()
     settle(120)
 
@@ -101,9 +101,9 @@ def test_the_sweeper_goes_on_after_the_broker_was_away(
 
     broker.kill()
     broker.start()
-    # A worker that had messages of a Redis which is gone may end; a supervisor starts the next.
+    # A worker with messages of a Redis that is gone may end; a supervisor starts the next one.
     start_worker()
-    monkeypatch.setattr(dispatch, "LIMIT", 0)  # this process sends nothing more
+    monkeypatch.setattr(dispatch, "LIMIT", 0)  # from here on, this process sends nothing
     vouch(profile)
     settle()
 
@@ -138,7 +138,7 @@ def test_a_message_that_comes_twice_subscribes_once(
 
     for _ in range(3):
         dispatch.send(dispatch.SYNC_TOUCHED, oldest)
-        dispatch.flush(10)  # or they were joined
+        dispatch.flush(10)  # otherwise the messages would be joined
     start_worker()
     start_worker()
     settle()

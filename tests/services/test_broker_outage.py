@@ -1,4 +1,4 @@
-"""The broker dies in the middle of chains and comes back empty: they begin again."""
+"""The broker dies in the middle of chains and returns empty: the chains begin again."""
 
 import time
 
@@ -39,7 +39,7 @@ def test_a_broker_that_is_gone_between_two_steps_and_comes_back_empty_costs_time
     time.sleep(2)
     between = set(basket.people)
     broker.start()
-    # A worker that had messages of a Redis which is gone may end; a supervisor starts the next.
+    # A worker with messages of a Redis that is gone may end; a supervisor starts the next one.
     start_worker()
 
     assert between == {OLD}

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away and comes back, and transactions collide or are rolled back."""
+"""PostgreSQL goes away and returns, and transactions collide or are rolled back."""
 
 import pytest
 from django.db import connection, transaction
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
 
 def deadlocks() -> int:
-    """How many deadlocks the server has found in this database."""
+    """Return the number of deadlocks that the server has found in this database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
         return int(cursor.fetchone()[0])

@@ -1,8 +1,8 @@
 """
 Workers are killed at every call of every kind of change, and a second change follows at once.
 
-All cases of one call are in one share: their calls are under way together, each
-at its moment, when the kill comes.
+All cases of one call are in one share: when the kill comes, all of their calls
+are under way, each at its moment.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,17 +49,17 @@ class Case:
 
     @property
     def who(self) -> Somebody:
-        """The one who changes."""
+        """The person whose change is interrupted."""
         return self.people[0]
 
     def mailbox(self, letter: str) -> str:
-        """One of the case's addresses."""
+        """Return one of the case's addresses."""
         email = f"{self.name.replace(' ', '-')}.{letter}@example.com"
         self.mailboxes.add(email)
         return email
 
     def add(self, letter: str, *, vouched: bool = False, joined: bool = False) -> Somebody:
-        """Somebody more; who has no account yet."""
+        """Add a person who has no account yet."""
         person = Somebody(self.mailbox(letter), vouched, joined)
         self.people.append(person)
         return person
@@ -115,7 +115,7 @@ VOUCHED, JOINED, BOTH = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of change: who is there before, which calls it leads to, what can follow."""
+    """A kind of change: the people before it, the calls for it, and the changes after it."""
 
     calls: set[str]
     before: list[tuple[str, dict[str, bool]]]
@@ -163,7 +163,7 @@ KINDS = {
 
 
 def cases(call: str) -> list[Case]:
-    """All cells in which a worker dies at this call."""
+    """Return all cells in which a worker dies at this call."""
     found = []
     for name, kind in KINDS.items():
         seconds = (SECOND | kind.second).items() if call in kind.calls else ()
@@ -197,7 +197,7 @@ def site(site: dict[str, str], proxy: HoldingProxy, settings: Any) -> dict[str, 
 
 
 def populate(found: list[Case], basket: SandboxServer) -> None:
-    """Make the accounts; all mailboxes have a newsletter that is none of this site's."""
+    """Create the accounts; all mailboxes have a newsletter that is not this site's."""
     for case in found:
         for letter in "abcz":
             basket.put_person(case.mailbox(letter), newsletters=[FOREIGN])
@@ -208,7 +208,7 @@ def populate(found: list[Case], basket: SandboxServer) -> None:
 
 
 def differences(found: list[Case], basket: SandboxServer) -> list[str]:
-    """What Basket holds and should not, or should and does not, one line each."""
+    """List addresses whose newsletters at Basket are missing or wrong, one line each."""
     lines = []
     held = {email: set(person.newsletters) for email, person in basket.people.items()}
     for case in found:
@@ -267,6 +267,6 @@ def test_a_kill_at_any_call_and_a_second_change_end_as_the_site_says(
 
 
 def all_struck(found: list[Case], proxy: HoldingProxy) -> bool:
-    """Whether each case has come to its call."""
+    """Whether each case has reached its call."""
     struck = {email for _call, email in proxy.struck}
     return all(case.mailboxes & struck for case in found)

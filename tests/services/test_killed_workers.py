@@ -1,4 +1,4 @@
-"""A worker dies at an exact moment of a chain: another one ends it as it should end."""
+"""A worker dies at an exact moment of a chain: another worker finishes the chain correctly."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,7 +40,7 @@ MOMENTS = [
 
 
 def member(email: str = OLD) -> UserProfile:
-    """A vouched member of the NDA group."""
+    """Create a vouched member of the NDA group."""
     profile = UserProfileFactory.create(user__email=email)
     VouchFactory.create(vouchee=profile, voucher=None)
     MembershipFactory.create(profile=profile, group=GroupFactory.create(slug="nda"))
@@ -112,7 +112,7 @@ def test_a_member_may_be_deleted_after_a_worker_was_killed_between_the_two_halve
 
 
 class Died(Exception):
-    """Stands for the end of the process that served a request."""
+    """Stands for the end of a process during a request."""
 
 
 def die() -> None:
@@ -127,7 +127,7 @@ def test_a_vouch_is_not_lost_when_the_request_s_process_dies_right_after_the_com
     settle()
 
     with suppress(Died), transaction.atomic():
-        transaction.on_commit(die)  # before whatever else was to follow the commit
+        transaction.on_commit(die)  # before anything else after the commit
         VouchFactory.create(vouchee=profile, voucher=None)
     saved = profile.vouches_received.exists()
 

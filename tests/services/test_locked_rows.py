@@ -1,4 +1,4 @@
-"""What the ledger reads on PostgreSQL when it had to wait for rows that somebody changed."""
+"""A step on PostgreSQL reads the newest rows after it waited for another transaction's lock."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,7 +31,7 @@ Elsewhere = Callable[[Callable[[], Result]], "Future[Result]"]
 
 @pytest.fixture
 def elsewhere() -> Iterator[Elsewhere[Result]]:
-    """Do something in another thread, with a connection of its own."""
+    """Run a function in another thread, with a connection of its own."""
     with ThreadPoolExecutor() as pool:
 
         def begin(work: Callable[[], Result]) -> "Future[Result]":
@@ -48,7 +48,7 @@ def elsewhere() -> Iterator[Elsewhere[Result]]:
 
 @pytest.fixture
 def lease(broker: Broker, basket: SandboxServer) -> str:
-    """Of a member who was looked up and is to be subscribed, while no worker runs."""
+    """The lease of a looked-up member who should be subscribed, while no worker runs."""
     vouch(member())
     touches.drain()
     lease = sync.look_up().lease
@@ -57,12 +57,12 @@ def lease(broker: Broker, basket: SandboxServer) -> str:
 
 
 def wait_for_locks() -> None:
-    """Until somebody waits for a row."""
+    """Wait until a transaction waits for a row."""
     wait_until(waiting_for_locks, timeout=20, what="somebody who waits")
 
 
 def subscribes(basket: SandboxServer) -> int:
-    """How many subscribe calls Basket got."""
+    """Return the number of subscribe calls at Basket."""
     return [request.endpoint for request in basket.requests].count("subscribe")
 
 
@@ -70,7 +70,7 @@ def test_a_step_reads_what_was_committed_while_it_waited(
     lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
 ) -> None:
     with transaction.atomic():
-        list(Member.objects.select_for_update())  # as all do who write decisions
+        list(Member.objects.select_for_update())  # as all writers of decisions do
         list(Contact.objects.select_for_update())
         Decision.objects.update(wanted=False)
         step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))

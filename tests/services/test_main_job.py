@@ -1,4 +1,4 @@
-"""The main job, by a worker of its own: from a change of the site's to what Basket holds."""
+"""The main job with a worker of its own, from a change on the site to Basket's contents."""
 
 import pytest
 

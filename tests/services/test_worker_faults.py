@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped, or more than one: each change is carried out, and once."""
+"""Several workers, or workers that are killed or stopped: each change is made, and only once."""
 
 import time
 from collections import Counter

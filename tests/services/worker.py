@@ -20,7 +20,7 @@ class SiteProcess(Process):
         self._environment = environment
 
     def environment(self) -> Mapping[str, str]:
-        """The servers that it was given, and a folder of its own for what it writes."""
+        """Return the servers it was given, and a folder of its own for its files."""
         return {
             "DJANGO_SETTINGS_MODULE": "project.settings.prod",
             "SECRET_KEY": "only-for-tests",
@@ -31,36 +31,36 @@ class SiteProcess(Process):
         }
 
     def celery(self, *arguments: str) -> list[str]:
-        """A command of the site's Celery app."""
+        """Return a command of the site's Celery app."""
         return [sys.executable, "-m", "celery", "--workdir", str(ROOT), "-A", "project", *arguments]
 
 
 class Worker(SiteProcess):
-    """A worker of two processes, Celery's default pool, if it is not told otherwise."""
+    """A worker of two processes with Celery's default pool, unless the arguments say otherwise."""
 
     def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
         super().__init__(environment)
         self._arguments = arguments or ("--concurrency", "2")
 
     def command(self) -> list[str]:
-        """As docs/deploy.md says."""
+        """Return the command in docs/deploy.md."""
         return self.celery(
             *("worker", "--hostname", f"{self.folder.name}@localhost"),
             *(*self._arguments, "--without-gossip", "--without-mingle"),
         )
 
     def is_ready(self) -> bool:
-        """Whether it takes messages."""
+        """Whether it accepts messages."""
         return " ready." in self.log
 
     @property
     def children(self) -> list[int]:
-        """The processes of its pool."""
+        """The ids of its pool's processes."""
         file = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [int(pid) for pid in file.read_text().split()]
 
     def kill_pool(self) -> None:
-        """End the processes of its pool at once; the worker itself goes on with new ones."""
+        """Kill the processes of its pool; the worker itself continues with new ones."""
         for pid in self.children:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -70,9 +70,9 @@ class Beat(SiteProcess):
     """Beat, which sends the sweeper's messages."""
 
     def command(self) -> list[str]:
-        """As docs/deploy.md says."""
+        """Return the command in docs/deploy.md."""
         return self.celery("beat", "--pidfile=")
 
     def is_ready(self) -> bool:
-        """Whether it has begun."""
+        """Whether it has started."""
         return "beat: Starting..." in self.log

@@ -1,1 +1,1 @@
-"""Minutes of random changes, faults and kills, and a count of what went wrong. ``make soak``."""
+"""Minutes of random changes, faults and kills, and a count of the errors. ``make soak``."""

@@ -13,14 +13,14 @@ import psycopg
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.services.servers import PostgreSQL, Redis
 
-#: Seconds that everything may take to settle after the last change.
+#: Seconds until everything must be settled after the last change.
 PATIENCE = 420.0
 #: Changes a second.
 RATE = 20.0
 
 
 def main() -> int:
-    """Start the servers and the site's processes, run, and stop all of it."""
+    """Start the servers and the site's processes, run, and stop all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def number_of_calls(database: Path) -> int:
-    """How many requests the sandbox Basket has received: it keeps only the last ones."""
+    """Return the number of requests to the sandbox Basket, which keeps only the last ones."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         (table,) = connection.execute(
             "SELECT name FROM sqlite_master WHERE type='table' AND name LIKE '%receivedrequest'"

@@ -20,17 +20,17 @@ from project.groups.models import Group, Membership
 from project.people.models import UserProfile, Vouch
 from tests.soak.model import FOREIGN, NDA, OURS, PHONE, Mailbox, Member, opt_out_at_basket
 
-#: Basket answers four equal subscribes of one person in five minutes, so nobody gets many more.
+#: Basket answers only four equal subscribes of a person in five minutes, so changes are limited.
 CHANGES_EACH = 5
 
-#: How many opt-outs of a newsletter may be unnoticed at once: three could be a loss.
+#: The number of unnoticed opt-outs of a newsletter at a time: three could look like a loss.
 UNNOTICED = 2
 
 Condition = Callable[[], bool]
 
 
 class Changes:
-    """Makes one change after the other, of a few thousand members, as the seed has it."""
+    """Makes one random change after the other, of a few thousand members; the seed decides."""
 
     def __init__(self, basket: SandboxServer, chance: random.Random, members: int) -> None:
         self._basket = basket
@@ -40,10 +40,10 @@ class Changes:
         self.made: Counter[str] = Counter()
         self.mailboxes: list[Mailbox] = []
         self.frozen: dict[Mailbox, Condition] = {}
-        """Mailboxes that nobody may change until the ledger has noticed something."""
+        """Mailboxes that must not change until the ledger has noticed something."""
         self._unnoticed: Counter[str] = Counter()
         self.surprises: list[str] = []
-        """Orders that were answered otherwise than they should be."""
+        """Orders with a wrong answer."""
         self.members = [self._arrive(self._mailbox()) for _ in range(members)]
         for mailbox in self.mailboxes[::7]:
             basket.put_person(mailbox.key, newsletters=[FOREIGN])
@@ -73,7 +73,7 @@ class Changes:
         }
 
     def one(self) -> bool:
-        """Make one change; return whether any was possible."""
+        """Make one change; return whether one was possible."""
         kinds, weights = list(self._kinds), list(self._kinds.values())
         for _ in range(50):
             member = self._chance.choice(self.members)
@@ -89,7 +89,7 @@ class Changes:
         return False
 
     def look(self) -> None:
-        """Let go of what the ledger has noticed, and let it look at what it has not."""
+        """Release the mailboxes that the ledger has noticed, and have the others looked up."""
         for mailbox, noticed in list(self.frozen.items()):
             if noticed():
                 del self.frozen[mailbox]
@@ -130,7 +130,7 @@ class Changes:
         return True
 
     def join_or_leave_unseen(self, member: Member) -> bool:
-        """No signal is sent; only the reconciler can find it."""
+        """Send no signal; only the reconciler can find the change."""
         if not self._is_drained(member, NDA):
             return False
         status = self._other_status(member)
@@ -146,7 +146,7 @@ class Changes:
         return self._move(member, self._mailbox())
 
     def move_unseen(self, member: Member) -> bool:
-        """No signal is sent; only the reconciler can find it."""
+        """Send no signal; only the reconciler can find the change."""
         if not self._is_placed(member):
             return False
         target = self._mailbox()
@@ -171,7 +171,7 @@ class Changes:
         return self._move(member, None)
 
     def roll_back(self, member: Member) -> bool:
-        """A transaction that is rolled back after its signals ran."""
+        """Roll a transaction back after its signals ran."""
         with transaction.atomic():
             Vouch.objects.create(vouchee_id=member.profile_id)
             transaction.set_rollback(True)
@@ -295,7 +295,7 @@ class Changes:
         self._freeze(mailbox, seen.exists)
         return True
 
-    # What may be done when.
+    # Conditions of changes.
 
     def _is_free(self, member: Member) -> bool:
         if member.mailbox in self.frozen or member.changes >= CHANGES_EACH:
@@ -303,14 +303,14 @@ class Changes:
         return member.mailbox is None or member.mailbox.changes < 2 * CHANGES_EACH
 
     def _is_placed(self, member: Member) -> bool:
-        """Whether the ledger knows where they are: it could not tell of an unseen step."""
+        """Whether the ledger knows their address: it cannot notice a step that no signal showed."""
         known = Known.objects.filter(site_member=member.profile_id).first()
         key = member.mailbox.key if member.mailbox else None
         home = known.contact.key if known and known.contact else None
         return known is not None and home == key
 
     def _is_drained(self, member: Member, newsletter: str) -> bool:
-        """Whether the policy's outcome is known: two changes at once are none."""
+        """Whether the ledger knows the policy's outcome: two changes at once would cancel out."""
         if member.wanted[newsletter] == member.entitled[newsletter]:
             return True
         known = Decision.objects.filter(
@@ -338,7 +338,7 @@ class Changes:
         self._freeze(mailbox, done.exists)
 
     def _is_back(self, mailbox: Mailbox) -> None:
-        """Somebody who had turned everything off lacks what is none of this site's, too."""
+        """Note a return: a person who had turned everything off lost other newsletters, too."""
         mailbox.is_known = mailbox.is_known and not mailbox.everything_off
         mailbox.everything_off = False
 
@@ -369,7 +369,7 @@ class Changes:
         return self._basket.person(mailbox.key) is not None
 
     def _certain(self, member: Member) -> list[str]:
-        """What their mailbox has for certain: only that can be opted out of."""
+        """Return the newsletters that their mailbox surely has: only these can be opted out of."""
         mailbox = member.mailbox
         if mailbox is None or mailbox.renamed_to or mailbox.everything_off:
             return []
@@ -385,7 +385,7 @@ class Changes:
         person = self._basket.person(mailbox.key)
         return sorted(held) if person and held <= set(person.newsletters) else []
 
-    # How it is done.
+    # Helpers.
 
     def _mailbox(self) -> Mailbox:
         self._number += 1

@@ -1,4 +1,4 @@
-"""What goes wrong meanwhile: workers are killed, Basket fails, the switch is turned."""
+"""The faults during a run: workers are killed, Basket fails, the switch is turned."""
 
 import random
 import time
@@ -28,12 +28,12 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "rate_limit", "share": 0.1},
 )
 CALLS = ("", "lookup", "subscribe", "unsubscribe")
-#: Kinds that concern all calls, or the queue.
+#: Kinds that strike all calls, or the queue.
 OF_ALL = {"maintenance", "read_only_maintenance", "late", "doubled"}
 
 
 class Chaos:
-    """Keeps two workers, and hurts them and Basket, as the seed has it."""
+    """Keeps two workers, kills them and lets Basket fail; the seed decides."""
 
     def __init__(
         self, basket: SandboxServer, chance: random.Random, site: Mapping[str, str]
@@ -55,7 +55,7 @@ class Chaos:
             worker.wait_ready()
 
     def go_on(self) -> None:
-        """Do what is due by now."""
+        """Do the faults and repairs that are due now."""
         now = time.monotonic()
         if self._heal_at and now > self._heal_at:
             self.heal()
@@ -70,7 +70,7 @@ class Chaos:
             self._next["switch"] = now + (2 if off else self._chance.uniform(15, 25))
 
     def end(self) -> None:
-        """Let everything be well again."""
+        """End all faults."""
         self.heal()
         self.workers_on()
 
@@ -87,7 +87,7 @@ class Chaos:
             worker.stop()
 
     def heal(self) -> None:
-        """End the faults, but no loss: what was lost comes back when the run says so."""
+        """End the faults, but not a loss: the run restores it later."""
         for fault in self._faults:
             self._basket.heal(fault)
         self._faults, self._heal_at = [], 0.0

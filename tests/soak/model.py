@@ -1,4 +1,4 @@
-"""What Basket should hold, by plain reasoning: no policy, no ledger, no database."""
+"""The contents that Basket should have, by plain reasoning: no policy, no ledger, no database."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ FOREIGN = "app-dev"
 
 
 class Mark:
-    """One opt-out; whoever took it along has the same one."""
+    """One opt-out; members who took it along share it."""
 
 
 @dataclass(eq=False)
@@ -24,22 +24,22 @@ class Mailbox:
     everything_off: bool = False
     renamed_to: str = ""
     renamed_with: set[str] = field(default_factory=set)
-    """What its owner took along to another address at Basket, and may keep there."""
+    """Newsletters that its owner took along to another address at Basket, and may keep there."""
 
     is_known: bool = False
-    """Whether Basket had the person before: with a newsletter that is none of this site's."""
+    """Whether Basket knew the person before, with a newsletter that is not this site's."""
 
     changes: int = 0
 
     @property
     def wanted(self) -> set[str]:
-        """What Basket should have there."""
+        """The newsletters that Basket should have there."""
         if self.renamed_to:
             return set()
         return {name for member in self.members for name in member.wishes} - set(self.opted_out)
 
     def note_change(self) -> None:
-        """Count a change; what nobody there wishes leaves the owner's new address too."""
+        """Count a change; the owner's new address loses newsletters that no member here wants."""
         self.changes += 1
         wishes = {name for member in self.members for name in member.wishes}
         self.renamed_with &= wishes
@@ -47,7 +47,7 @@ class Mailbox:
 
 @dataclass(eq=False)
 class Member:
-    """One member, as whoever made all the changes knows them."""
+    """One member, with all changes that were made to them."""
 
     profile_id: int
     user_id: int
@@ -62,15 +62,15 @@ class Member:
 
     @property
     def wishes(self) -> set[str]:
-        """What they want and have not opted out of."""
+        """The newsletters that they want and have not opted out of."""
         return {name for name in OURS if self.wanted[name] and name not in self.marks}
 
     def entitle(self, newsletter: str, *, entitled: bool) -> None:
-        """Let a policy's outcome change."""
+        """Change a policy's outcome."""
         self.entitled[newsletter] = self.wanted[newsletter] = entitled
 
     def place(self, mailbox: Mailbox | None) -> None:
-        """Go to another mailbox, or to none; the opt-outs of the one that is left go along."""
+        """Move to another mailbox, or to none, and take the opt-outs of the old one along."""
         if self.mailbox is not None and self.mailbox is not mailbox:
             self.mailbox.members.remove(self)
             for name, mark in self.mailbox.opted_out.items():
@@ -81,7 +81,7 @@ class Member:
         self.mailbox = mailbox
 
     def delete(self) -> None:
-        """Go for good; opt-outs stay with the mailbox, unless somebody there wants it."""
+        """Delete the member; opt-outs stay with the mailbox unless others there want it."""
         mailbox, self.deleted = self.mailbox, True
         if mailbox is not None:
             mailbox.members.remove(self)
@@ -91,7 +91,7 @@ class Member:
             mailbox.note_change()
 
     def opt_in(self, newsletter: str) -> None:
-        """End their opt-out and the mailbox's, with all that came of that one."""
+        """End their opt-out and the mailbox's, with all opt-outs that came from the mailbox's."""
         self.marks.pop(newsletter, None)
         self.wanted[newsletter] = True
         if self.mailbox is not None:
@@ -112,25 +112,25 @@ def opt_out_at_basket(mailbox: Mailbox, newsletters: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How Basket and ledger differ from what they should have, one line for each difference."""
+    """The differences of Basket and ledger from the model, one line for each."""
 
     lost: list[str]
-    """Wanted, and not held."""
+    """Newsletters that are wanted and missing."""
 
     wrong: list[str]
-    """Held, and not wanted."""
+    """Newsletters that are there and not wanted."""
 
     overridden: list[str]
-    """Held against an opt-out."""
+    """Newsletters that are there despite an opt-out."""
 
     invented: list[str]
     """Opt-outs in the ledger that nobody made."""
 
     left_behind: list[str]
-    """What of mailboxes without members is still in the ledger."""
+    """Mailboxes without members that are still in the ledger."""
 
     foreign: list[str]
-    """Newsletters of others that were touched."""
+    """Changes to newsletters that are not this site's."""
 
     @property
     def lines(self) -> list[str]:
@@ -144,10 +144,10 @@ def judge(
     ledger: Mapping[str, Iterable[str]],
 ) -> Verdict:
     """
-    Compare.
+    Compare Basket and the ledger with the model.
 
-    :param held: newsletters by address, of everybody whom Basket knows.
-    :param ledger: opt-outs by mailbox, of all contacts of the ledger.
+    :param held: newsletters by address, of all people in Basket.
+    :param ledger: opt-outs by mailbox, of all contacts in the ledger.
     """
     verdict = Verdict([], [], [], [], [], [])
     left = defaultdict(set, {email.lower(): set(names) for email, names in held.items()})

@@ -26,15 +26,15 @@ from tests.soak.model import NDA, OURS, PHONE, judge
 #: Seconds between two runs of the reconciler.
 RECONCILE_EVERY = 5.0
 
-#: Seconds that a loss lasts until the backup is restored.
+#: Seconds from a loss until the restored backup.
 LOSS = 6.0
 
-#: Seconds that may pass before a loss until no call is under way.
+#: The longest wait for the end of all calls before a loss, in seconds.
 LOSS_WAITS = 300.0
 
 
 class Run:
-    """Needs a database that is empty, and Django set up on it."""
+    """One run. It needs an empty database, and Django set up on it."""
 
     def __init__(
         self, basket: SandboxServer, site: Mapping[str, str], chance: random.Random, members: int
@@ -56,7 +56,7 @@ class Run:
         self._reconciled = self._looked = 0.0
 
     def go(self, seconds: float, rate: float) -> None:
-        """Change and hurt for so many seconds, with so many changes a second, and two losses."""
+        """Make changes and faults for some seconds, at a rate per second, with two losses."""
         losses = [seconds / 3, seconds * 2 / 3]
         began = time.monotonic()
         number = 0
@@ -65,7 +65,7 @@ class Run:
             if losses and now > began + losses[0]:
                 losses.pop(0)
                 self._lose_and_restore()
-                number = int((time.monotonic() - began) * rate)  # none of these is made up for
+                number = int((time.monotonic() - began) * rate)  # missed changes are not made later
             elif now < began + number / rate:
                 time.sleep(0.01)
             elif self._changes.one():
@@ -74,7 +74,7 @@ class Run:
                 time.sleep(0.1)
 
     def settle(self, patience: float) -> None:
-        """Let everything be well, and wait until nothing is left to do."""
+        """End all faults, and wait until no work is left."""
         self._chaos.end()
         began = time.monotonic()
         self._wait(patience, notices=True)
@@ -93,7 +93,7 @@ class Run:
         self._settled_in = time.monotonic() - began
 
     def report(self, calls: int) -> int:
-        """Print what was done and what came of it; return the exit code."""
+        """Print the changes, the faults and the result; return the exit code."""
         held = {email: person.newsletters for email, person in self._basket.people.items()}
         verdict = judge(self._changes.mailboxes, held, opt_outs())
         changes = self._changes.made.total()
@@ -121,10 +121,10 @@ class Run:
 
     def _lose_and_restore(self) -> None:
         """
-        Let Basket lose people or subscriptions, and have them restored from a backup.
+        Let Basket lose people or subscriptions, and restore them from a backup.
 
-        Nobody changes anything meanwhile, as a backup undoes it. Admins wait. Nothing may be in
-        Basket's queue either: the backup would undo that, and it would look like an opt-out.
+        Nobody makes changes in between, as the backup would undo them. Admins wait. Basket's queue
+        must be empty too: the backup would undo its calls, and that would look like an opt-out.
         """
         self._chaos.heal()
         self._chaos.workers_on()
@@ -155,7 +155,7 @@ class Run:
             time.sleep(0.05)
 
     def _wait(self, patience: float, *, notices: bool = False) -> bool:
-        """Wait until nothing is to be done; false if it takes too long."""
+        """Wait until no work is left; return False if it takes too long."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             busy = unsettled(but_for_calls_in_a_queue=True)
@@ -166,7 +166,7 @@ class Run:
         return False
 
     def _go_on(self, *, calm: bool = False) -> None:
-        """Do what is due by now, besides the changes."""
+        """Do the work that is due now, besides the changes."""
         now = time.monotonic()
         if not calm:
             self._chaos.go_on()
@@ -179,7 +179,7 @@ class Run:
             reconcile.apply()
 
     def _look(self) -> None:
-        """Note how long the change that has waited longest has waited."""
+        """Note the longest wait of a change so far."""
         due = Contact.objects.filter(
             touched_at__isnull=False, not_before=None, priority=Contact.Priority.CHANGE
         )
@@ -197,7 +197,7 @@ def _questions() -> "QuerySet[Approval]":
 
 
 def opt_outs() -> dict[str, set[str]]:
-    """The opt-outs that the ledger has, by mailbox, of all its contacts: members' too."""
+    """Return the opt-outs in the ledger by mailbox, of all its contacts and their members."""
     found: dict[str, set[str]] = {
         key: set() for key in Contact.objects.values_list("key", flat=True)
     }

@@ -1,4 +1,4 @@
-"""Basket says ok and stores nothing for a blocked domain: a problem, not tried for ever."""
+"""Basket answers ok and stores nothing for a blocked domain: a problem, with limited attempts."""
 
 from mozillians_basket import tasks
 from tests.app.steps import held, settle_everything, subscription_of

@@ -1,4 +1,4 @@
-"""The chain of a share: the steps that it needs, and what changes between them."""
+"""The chain of a share: its steps, and changes between them."""
 
 import pytest
 

@@ -24,8 +24,8 @@ from tests.factories import GroupFactory, MembershipFactory, VouchFactory
 
 MOVED = "moved@example.com"
 THIRD = "third@example.com"
-#: How many steps the sync of a move has, and how many transactions after the claim: one for the
-#: lookups, then before and after each call.
+#: The steps in the sync of a move, and the transactions after the claim: one for the lookups,
+#: then one before and one after each call.
 STEPS, TRANSACTIONS = 3, 5
 AT_TRANSACTION = [pytest.param(n, id=f"transaction {n}") for n in range(TRANSACTIONS)]
 UP_TO = [pytest.param(number, id=f"{number} steps") for number in range(STEPS + 1)]

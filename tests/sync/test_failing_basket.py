@@ -1,4 +1,4 @@
-"""Basket fails at one step of a sync or at all of them: all of it is carried later."""
+"""Basket fails at one step of a sync or at all of them: the rest is carried out later."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ FAULTS = [
 
 @pytest.fixture
 def to_move(basket, vouched):
-    """A vouched member who changes address and joins the NDA group, in one transaction."""
+    """Let a vouched member change address and join the NDA group, in one transaction."""
 
     def change():
         MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))

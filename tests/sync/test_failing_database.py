@@ -1,4 +1,4 @@
-"""A database that is away for a moment: what other code asked for is not lost with it."""
+"""A database that is away for a moment: orders of other code are not lost."""
 
 import pytest
 from django.db import OperationalError, connection
@@ -12,7 +12,7 @@ OLD, NEW = "old@example.com", "new@example.com"
 
 @pytest.fixture
 def away_once():
-    """The next INSERT of a contact finds no database."""
+    """Let the next INSERT of a contact fail."""
     left = [OperationalError("server closed the connection")]
 
     def execute(call, sql, params, many, context):

@@ -42,7 +42,7 @@ class Country(Site):
 
 
 class Failing(Site):
-    """A method and an expression that fail for members without a number for a name."""
+    """A method and an expression that fail for members whose name is not a number."""
 
     def lang(self, member):
         return {"1": "de"}[member.full_name]
@@ -60,7 +60,7 @@ def use(settings):
 
 @pytest.fixture
 def subscribed(basket, commit):
-    """Subscribe a new member; return what Basket has of them."""
+    """Subscribe a new member; return Basket's fields of them."""
 
     def subscribe(**values):
         profile = UserProfileFactory(**values)

@@ -1,4 +1,4 @@
-"""Claims of contacts whose worker died, and the number of shares at once."""
+"""Claims of a dead worker's contacts, and the number of shares at once."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def abandon(**columns: Any) -> None:
-    """Let the worker that has these contacts die, and its lease end."""
+    """Let the worker with these contacts die, and its lease end."""
     past = timezone.now() - timedelta(seconds=1)
     Contact.objects.update(leased_until=past, **columns)
 

@@ -159,7 +159,7 @@ def test_member_who_leaves_takes_nothing_from_one_who_passed_through(basket, vou
         leaver = UserProfileFactory()
     address = leaver.user.email
     change_address(leaver, "leaver-moved@example.com")
-    drain_everything()  # so that the leaver is due first, but not carried yet
+    drain_everything()  # so that the leaver is due first, but not synced yet
     basket.fail("subscribe", kind="drop", times=1)
     with commit():
         change_address(vouched, address)

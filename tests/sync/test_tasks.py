@@ -242,7 +242,7 @@ def test_history_says_what_happened_without_addresses(basket, django_capture_on_
 def test_a_switch_that_waffle_s_cache_shows_as_on_is_off_when_its_row_says_so(
     basket, settings, django_capture_on_commit_callbacks
 ):
-    settings.WAFFLE_CACHE_NAME = "default"  # a cache that nobody tells of an update()
+    settings.WAFFLE_CACHE_NAME = "default"  # a cache that does not notice an update()
     waffle.switch_is_active(SWITCH)
     Switch.objects.filter(name=SWITCH).update(active=False)
 

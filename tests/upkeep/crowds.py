@@ -18,7 +18,7 @@ PHONE, NDA = "mozilla-phone", "mozillians-nda"
 
 
 def on_site(size: int, newsletter: str) -> list[int]:
-    """Make members of the site who meet the policy of a newsletter, unseen by signals."""
+    """Create members of the site who meet the policy of a newsletter, without signals."""
     users = [User(username=f"crowd{n}", email=f"crowd{n}@example.com") for n in range(size)]
     profiles = [
         UserProfile(user=user, is_vouched=newsletter == PHONE)
@@ -87,7 +87,7 @@ def in_ledger(keys: Iterable[int], newsletter: str) -> list[str]:
 
 
 def multiplied(size: int) -> None:
-    """Copy the contacts and subscriptions until there are so many, confirmed long before."""
+    """Copy the contacts and subscriptions up to this number, confirmed long before."""
     number = Contact.objects.count()
     confirmed_at = timezone.now() - timedelta(days=800)
     while number < size:
@@ -118,5 +118,5 @@ def at_basket(basket: SandboxServer, emails: Iterable[str], newsletter: str) -> 
 
 
 def subscribed(size: int, newsletter: str = PHONE) -> list[str]:
-    """Make members of site and ledger who have a newsletter; return their addresses."""
+    """Create members of site and ledger who have a newsletter; return their addresses."""
     return in_ledger(on_site(size, newsletter), newsletter)

@@ -1,4 +1,4 @@
-"""Answers of admins are carried out: once, completely, and no further than they were asked for."""
+"""Answers of admins are carried out once, completely, and only for what the question named."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +63,7 @@ def holders(basket: SandboxServer, newsletter: str = PHONE) -> set[str]:
 
 
 def answered(answer: Answer, actor: User | None = None) -> Approval:
-    """Answer the open question as it is now."""
+    """Answer the open question."""
     approval = Approval.objects.get(closed_at=None)
     assert approvals.answer(approval, answer, actor)
     return approval
@@ -253,7 +253,7 @@ def test_answer_must_fit_the_question(basket: SandboxServer) -> None:
 
 
 def in_group(size: int) -> list[str]:
-    """Make members of the group who have their newsletter; return their addresses."""
+    """Create members of the group who have their newsletter; return their addresses."""
     memberships = MembershipFactory.create_batch(size, group=GroupFactory.create(slug="nda"))
     sweep(2)
     assert Subscription.objects.filter(newsletter=NDA, confirmed_at__isnull=False).count() == size
@@ -261,7 +261,7 @@ def in_group(size: int) -> list[str]:
 
 
 def leave(emails: list[str]) -> None:
-    """Take members out of the group by a change that no signal sees."""
+    """Take members out of the group without a signal."""
     Membership.objects.filter(profile__user__email__in=emails).delete()
     tasks.reconcile()
 

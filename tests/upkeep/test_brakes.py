@@ -27,7 +27,7 @@ from tests.factories import MembershipFactory, UserProfileFactory
 from tests.upkeep.crowds import NDA, PHONE, at_basket, subscribed
 from tests.upkeep.test_verification import sweep
 
-#: By default so many of 300 subscriptions may go within an hour, and of 1,500.
+#: The default numbers of subscriptions out of 300, and out of 1,500, that may go in an hour.
 FLOOR, TENTH = 50, 150
 
 
@@ -114,7 +114,7 @@ def holders(basket: SandboxServer) -> set[str]:
 
 
 def drain() -> None:
-    """Work all touches off without a call to Basket."""
+    """Drain all touches without a call to Basket."""
     touches.drain_all()
 
 

@@ -1,4 +1,4 @@
-"""The doctor says in plain words what is wrong, without keys and addresses."""
+"""The doctor reports problems in plain words, without keys and addresses."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Harm = Callable[[Any, SandboxServer], None]
 
 
 def doctor(*options: str) -> tuple[Any, str]:
-    """Run the command; return its exit code and what it printed."""
+    """Run the command; return its exit code and its output."""
     out = StringIO()
     try:
         call_command("basket_doctor", *options, stdout=out)
@@ -37,7 +37,7 @@ def doctor(*options: str) -> tuple[Any, str]:
 
 @pytest.fixture
 def well(basket: SandboxServer) -> SandboxServer:
-    """A site on which all is well."""
+    """A site without problems."""
     tasks.sweep()
     reconcile.apply()
     Status.objects.update(member_model="people.UserProfile", database="default")

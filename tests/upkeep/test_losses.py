@@ -135,7 +135,7 @@ def test_changes_during_a_loss_of_newsletters_conclude_nothing(
     Subscription.objects.filter(missing_at__isnull=False).update(
         missing_at=timezone.now() - timedelta(hours=2)
     )
-    for _ in range(3):  # long after that the people whom our calls made again are there
+    for _ in range(3):  # long after our calls created those people again
         verify()
 
     assert opt_outs() == 0
@@ -147,7 +147,7 @@ def test_changes_during_a_loss_of_newsletters_conclude_nothing(
 def test_loss_of_30_percent_raises_the_question_with_999_of_1000(size: int) -> None:
     settings = Settings(newsletters=frozenset({PHONE}))
     lost, looked_up = round(size * 0.3), min(settings.sample_size, size - 1)
-    others = size - 1  # one that was lost has been found: the sample is taken of the others
+    others = size - 1  # one lost subscription has been found: the sample is taken of the others
     missed = 0.0
     for gone in range(looked_up + 1):
         found = Sample(timezone.now(), (), looked_up + 1, gone + 1)

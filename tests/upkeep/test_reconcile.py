@@ -1,4 +1,4 @@
-"""Changes that no signal saw reach Basket; mass removals wait for an admin."""
+"""Changes without a signal reach Basket; mass removals wait for an admin."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 
 
 def settle() -> None:
-    """Let the workers do all work that is due, and work that comes due later."""
+    """Let the workers do all work that is due, now or later."""
     for _ in range(10):
         Contact.objects.update(not_before=None)
         tasks.sweep()
@@ -51,7 +51,7 @@ def settle() -> None:
 
 
 def command(*options: str) -> tuple[Any, str]:
-    """Run the command; return its exit code and what it printed."""
+    """Run the command; return its exit code and its output."""
     out = StringIO()
     try:
         call_command("basket_reconcile", *options, stdout=out, stderr=out)
@@ -71,7 +71,7 @@ def held(basket: SandboxServer) -> dict[str, set[str]]:
 
 @contextmanager
 def unseen() -> Iterator[None]:
-    """Change the site without anything noticing: the touches are lost."""
+    """Change the site unnoticed: the touches are deleted."""
     yield
     Touch.objects.all().delete()
 
@@ -287,7 +287,7 @@ def test_comparing_takes_few_queries_however_many_members_there_are(
 
 @pytest.fixture
 def many_vouched(basket: SandboxServer, commit: Commit, settings: Any) -> list[str]:
-    """More vouched members than the brake lets be removed within an hour."""
+    """More vouched members than the brake allows to be removed within an hour."""
     settings.BASKET_BRAKE_FLOOR = 2
     with commit():
         vouches = VouchFactory.create_batch(4)
@@ -563,7 +563,7 @@ def test_newsletter_that_nobody_decided_on_is_left_alone(
 
 
 def ask_about_loss(vouched: UserProfile) -> Approval:
-    """Have a lookup miss what Basket had, and admins asked about it."""
+    """Let a lookup miss a subscription, and ask admins about it."""
     now = timezone.now()
     rows = Subscription.objects.filter(newsletter="mozilla-phone", confirmed_at__isnull=False)
     rows.filter(contact__members__site_member=vouched).update(missing_at=now)
@@ -624,7 +624,7 @@ def test_verify_has_settled_contacts_looked_up(basket: SandboxServer, vouched: U
 
 
 def contacts_in_all_states() -> list[int]:
-    """Make settled contacts with one member each, in all combinations that matter."""
+    """Create settled contacts with one member each, in all combinations that matter."""
     now, newsletter = timezone.now(), "mozilla-phone"
     wishes = [
         None,

@@ -137,7 +137,7 @@ def test_run_deletes_a_limited_number_and_the_next_goes_on(
 
 @pytest.fixture
 def noon(time_machine: Any) -> None:
-    """Half an hour after noon, on a clock that stands still."""
+    """Stop the clock at half an hour after noon."""
     time_machine.move_to(NOON + timedelta(minutes=30), tick=False)
 
 
@@ -168,7 +168,7 @@ def test_counting_again_changes_nothing() -> None:
     happened(NOON - timedelta(minutes=10), number=2)
     tasks.count_events()
     first = counted()
-    Status.objects.update(counted_to=NOON - timedelta(hours=3))  # as if a worker was killed
+    Status.objects.update(counted_to=NOON - timedelta(hours=3))  # as after a killed worker
 
     tasks.count_events()
 
@@ -228,7 +228,7 @@ def test_page_counts_what_is_not_in_the_hourly_counts_yet() -> None:
 @pytest.mark.usefixtures("noon")
 def test_days_are_those_of_the_current_time_zone(settings: Any) -> None:
     settings.TIME_ZONE = "America/Los_Angeles"
-    happened(NOON - timedelta(hours=6))  # the evening of the day before, but in UTC
+    happened(NOON - timedelta(hours=6))  # the day before, but not in UTC
     happened(NOON - timedelta(hours=4))
     tasks.count_events()
     happened(NOON + timedelta(minutes=5))

@@ -29,12 +29,12 @@ from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory,
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.get_default_timezone())
 
-#: The sweeper runs every 5 seconds: this often within the two minutes that a person waits.
+#: The sweeps within the two minutes that a person waits, as the sweeper runs every 5 seconds.
 SWEEPS = 24
 
 
 def vouched(size: int) -> list[str]:
-    """Make vouched members whose newsletter a lookup has seen; return their addresses."""
+    """Create vouched members whose newsletter a lookup has seen; return their addresses."""
     vouches = VouchFactory.create_batch(size, voucher=UserProfileFactory.create())
     sweep(2)
     verify()
@@ -50,13 +50,13 @@ def sweep(times: int = SWEEPS) -> None:
 
 
 def verify() -> None:
-    """Look everybody up, and let the worker conclude."""
+    """Look up all members, and let the worker conclude."""
     verification.verify(None)
     sweep(4)
 
 
 def look_up(*emails: str) -> None:
-    """Have contacts looked up as after a change."""
+    """Make contacts due for a lookup, as after a change."""
     Contact.objects.filter(key__in=emails).update(touched_at=timezone.now(), not_before=None)
 
 
@@ -351,12 +351,12 @@ def test_contact_that_is_due_or_parked_is_not_touched_again(basket: SandboxServe
     assert Contact.objects.get(key=emails[0]).touched_at == NOW
 
 
-# The rules stand in Python and in SQL; both must say the same about any rows.
+# The rules are written in Python and in SQL; both must agree for any rows.
 
 
 @pytest.fixture
 def noon(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is noon."""
+    """Stop the clock at noon."""
     monkeypatch.setattr(timezone, "now", lambda: NOW)
 
 
@@ -431,7 +431,7 @@ def written(rows: Rows) -> dict[str, Any]:
 def test_sample_and_conclusion_are_the_same_in_sql(noon: None, seed: int) -> None:
     make_rows(seed)
     before = all_rows()
-    for asked in before.questions:  # a worker that died may have left something to open again
+    for asked in before.questions:  # a dead worker may have left a question to open again
         before = sample.reopen(before, asked)
     expected, look_up_first = sample.conclude(before, PHONE)
     for pk in look_up_first:

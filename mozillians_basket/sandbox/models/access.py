@@ -1,4 +1,4 @@
-"""Who may call the sandbox Basket, and which addresses it turns away."""
+"""The keys of callers, and the domains whose addresses are not stored."""
 
 import secrets
 
@@ -27,7 +27,7 @@ class ApiKey(models.Model):
 
 
 class BlockedDomain(models.Model):
-    """Addresses that end in this text are answered "ok", and nothing happens."""
+    """A domain. Addresses that end in it are answered "ok", and not stored."""
 
     domain = models.CharField(max_length=255, unique=True)
 

@@ -1,4 +1,4 @@
-"""The people whom the sandbox Basket knows, and what they get."""
+"""The people in the sandbox Basket, and their subscriptions."""
 
 import uuid
 from typing import Any
@@ -9,7 +9,7 @@ from mozillians_basket.sandbox.models.catalogue import Newsletter
 
 
 class Person(models.Model):
-    """One contact. Its address is found whatever its case and kept as last written."""
+    """One contact. Its address is found in upper or lower case, and kept as last written."""
 
     email = models.CharField(max_length=254)
     email_key = models.CharField(max_length=254, unique=True, editable=False)
@@ -42,7 +42,7 @@ class Person(models.Model):
 
 
 class Subscription(models.Model):
-    """A person gets a newsletter."""
+    """A person's subscription to a newsletter."""
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="subscriptions")
     newsletter = models.ForeignKey(

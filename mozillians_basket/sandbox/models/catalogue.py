@@ -41,7 +41,7 @@ class Newsletter(models.Model):
 
     @property
     def language_list(self) -> list[str]:
-        """The language codes, none when there are none."""
+        """The language codes; an empty list if there are none."""
         return [code for code in self.languages.split(",") if code]
 
 

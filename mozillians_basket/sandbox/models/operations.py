@@ -1,4 +1,4 @@
-"""What the sandbox Basket keeps about its own working: faults, requests, counters."""
+"""The sandbox Basket's records of its own working: faults, requests, counters."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,7 +12,7 @@ class Fault(models.Model):
     """Something that goes wrong on purpose, for some or all requests."""
 
     class Kind(models.TextChoices):
-        """What goes wrong."""
+        """The kinds of faults."""
 
         ANSWER = "answer", "answer this status and code instead"
         DELAY = "delay", "wait, then go on as usual"
@@ -37,14 +37,14 @@ class Fault(models.Model):
         STORE_READ_ONLY = "store_read_only", "the store of contacts fails on writing"
 
     class Spread(models.TextChoices):
-        """How delays are distributed around ``seconds``."""
+        """The distribution of delays around ``seconds``."""
 
         FIXED = "fixed", "always the same"
         UNIFORM = "uniform", "anything from nothing to twice as long"
         EXPONENTIAL = "exponential", "mostly shorter, sometimes much longer"
 
     class Endpoint(models.TextChoices):
-        """The endpoints that requests are told apart by."""
+        """The endpoints that a fault can be limited to."""
 
         CONFIRM = "confirm", "confirm"
         UNSUBSCRIBE_REASON = "custom-unsub-reason", "custom-unsub-reason"
@@ -57,7 +57,7 @@ class Fault(models.Model):
         USER_META = "user-meta", "user-meta"
 
     LOSSES = {Kind.PEOPLE_VANISH, Kind.SUBSCRIPTIONS_VANISH}
-    """The kinds that strike what Basket holds, once, and no request."""
+    """The kinds that strike once, at the stored people and subscriptions, and strike no request."""
 
     kind = models.CharField(max_length=32, choices=Kind.choices, default=Kind.ANSWER)
     endpoint = models.CharField(
@@ -149,7 +149,7 @@ class SentMessage(models.Model):
     """A message that was sent to somebody."""
 
     class Kind(models.TextChoices):
-        """What the message is for."""
+        """The purpose of the message."""
 
         CONFIRM = "confirm", "asks to confirm the address"
         WELCOME = "welcome", "welcomes to newsletters"
@@ -170,7 +170,7 @@ class SentMessage(models.Model):
 
 
 class RateCount(models.Model):
-    """How often a call was made in the current period."""
+    """The number of equal calls in the current period."""
 
     key = models.CharField(max_length=64, unique=True)
     started = models.FloatField()
@@ -184,8 +184,8 @@ class HeldCall(models.Model):
     """
     A change that was accepted and is carried out later.
 
-    It waits for its time or for the end of the fault that holds it back, whichever is first,
-    and in any case for the end of maintenance.
+    It waits for its time or for the end of the fault that holds it back, whichever is first.
+    In any case it waits for the end of maintenance.
     """
 
     received = models.DateTimeField(auto_now_add=True)

@@ -9,5 +9,5 @@ def create_nda(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("groups", "0001_initial")]
 
-    # Nothing on the way back: the group may have members by then.
+    # Nothing to do backwards: the group may have members by then.
     operations = [migrations.RunPython(create_nda, migrations.RunPython.noop)]

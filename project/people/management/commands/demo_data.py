@@ -1,4 +1,4 @@
-"""``manage.py demo_data``: members to look at, and an admin, for a developer's own database."""
+"""``manage.py demo_data``: sample members and an admin, for a developer's own database."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ PASSWORD = "member"  # noqa: S105 - for a database that nobody else can reach
 
 MEMBERS = 30
 
-#: The numbers of those who are not vouched.
+#: The numbers of the members who are not vouched.
 UNVOUCHED = frozenset({15, 16, 21, 26, 28, 29, 30})
 
-#: How far some of them have come into the NDA group, by number.
+#: The status of some members in the NDA group, by number.
 NDA = {
     **dict.fromkeys(range(1, 6), Membership.Status.MEMBER),
     6: Membership.Status.PENDING,
@@ -33,7 +33,7 @@ NDA = {
     15: Membership.Status.MEMBER,
 }
 
-#: How a member's country follows from their number.
+#: The countries, which members have in turn by their number.
 COUNTRIES = ("BR", "DE", "IN")
 
 #: Two members with one mailbox, and one whose domain is blocked at the sandbox Basket.
@@ -53,7 +53,7 @@ def address_of(number: int) -> str:
 
 
 class Command(BaseCommand):
-    """Adds what is missing. What is there stays as it is, so it can be run again and again."""
+    """Adds what is missing and changes nothing else, so it can run many times."""
 
     help = "Adds demo members and an admin with known passwords; for development only."
 
