@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
 from django.db import DatabaseError, connections, router
-from django.db.models import Model
+from django.db.models import Aggregate, F, Model, Subquery
 from waffle.utils import get_setting
 
 from mozillians_basket.conf import conf
@@ -105,9 +105,10 @@ def _check_paths(site: BasketSite) -> Messages:
             f"{conf.SITE}.email = {site.email!r} leads nowhere: {problem}",
             f"Give the path from {conf.MEMBER_MODEL} to the address, for example 'user__email'.",
         )
-    elif isinstance(site.email, str) and any(
+    elif any(
         field.one_to_many or field.many_to_many
-        for field in site_path(site.member_model, site.email)
+        for path in _paths_in(site.email)
+        for field in site_path(site.member_model, path)
     ):
         yield error(
             105,
@@ -126,6 +127,15 @@ def _check_paths(site: BasketSite) -> Messages:
                 f"Name one of {', '.join(FIELDS)}, and give the path from {conf.MEMBER_MODEL} "
                 "to its value, for example 'country', an expression, or a method of the site.",
             )
+
+
+def _paths_in(value: Any) -> Iterator[str]:
+    """List the paths in an expression that join tables; a subquery or an aggregate is one value."""
+    if isinstance(value, str | F):
+        yield str(getattr(value, "name", value))
+    elif not isinstance(value, Subquery | Aggregate):
+        for source in getattr(value, "get_source_expressions", list)():
+            yield from _paths_in(source)
 
 
 def _query_problem(model: type[Model], path: Any) -> str:

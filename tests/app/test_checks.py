@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models import Exists, Min, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Lower, Now
 from waffle.testutils import override_switch
 
@@ -44,6 +44,14 @@ class WrongEmail(Sound):
 
 class ManyEmails(Sound):
     email = "vouches_received__reason"
+
+
+class ManyEmailsInAnExpression(Sound):
+    email = Lower("vouches_received__reason")
+
+
+class FirstOfManyEmails(Sound):
+    email = Min("vouches_received__reason")
 
 
 class ChosenEmail(Sound):
@@ -150,6 +158,8 @@ def test_checks_can_be_registered(settings: Any) -> None:
         ("Sound", []),
         ("WrongEmail", ["E104"]),
         ("ManyEmails", ["E105"]),
+        ("ManyEmailsInAnExpression", ["E105"]),
+        ("FirstOfManyEmails", []),
         ("ChosenEmail", []),
         ("Timed", ["W101"]),
         ("Subqueried", ["W101"]),
