@@ -355,7 +355,9 @@ class Changes:
         def condition() -> bool:
             contact = Contact.objects.filter(key=mailbox.key).first()
             keys = [member.profile_id for member in mailbox.members]
-            if contact is None or contact.touched_at or contact.lease:
+            if contact is None:  # not there yet, or erased, as nobody is there
+                return not keys
+            if contact.touched_at or contact.lease:
                 return False
             if Touch.objects.filter(member__in=keys).exists():
                 return False
