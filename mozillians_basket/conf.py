@@ -98,7 +98,7 @@ class Settings:
 
     @property
     def CONCURRENCY(self) -> int:
-        """How many calls to Basket a process makes side by side; read at its first calls."""
+        """The number of calls that a process makes side by side; read at its first calls."""
         return int(getattr(settings, "BASKET_CONCURRENCY", 20))
 
     @property
@@ -115,18 +115,18 @@ class Settings:
 
     @property
     def MAX_IN_FLIGHT(self) -> int:
-        """How many contacts may be under way at once, when the sweeper starts shares."""
+        """The number of contacts that may be under way when the sweeper starts shares."""
         return int(getattr(settings, "BASKET_MAX_IN_FLIGHT", 500))
 
     @property
     def MAX_PER_SECOND(self) -> float | None:
-        """How many contacts a second workers claim, on average; ``None`` for no limit."""
+        """The contacts a second that workers claim, on average; ``None`` for no limit."""
         value = getattr(settings, "BASKET_MAX_PER_SECOND", None)
         return None if value is None else float(value)
 
     @property
     def DRAIN_SIZE(self) -> int:
-        """How many touches, or members of a bulk request, one transaction works through."""
+        """The number of touches, or members of a bulk request, in one transaction."""
         return int(getattr(settings, "BASKET_DRAIN_SIZE", 200))
 
     @property
@@ -150,7 +150,7 @@ class Settings:
 
     @property
     def BREAKER_FAILURES(self) -> int:
-        """How many failures in a row, of any contacts, stop all calls but single probes."""
+        """The failures in a row, of any contacts, that stop all calls but single probes."""
         return int(getattr(settings, "BASKET_BREAKER_FAILURES", 5))
 
     @property
@@ -165,17 +165,17 @@ class Settings:
 
     @property
     def BRAKE_FLOOR(self) -> int:
-        """How many removals an hour need no approval, however few subscriptions there are."""
+        """The removals an hour that need no approval, however few subscriptions there are."""
         return int(getattr(settings, "BASKET_BRAKE_FLOOR", 50))
 
     @property
     def BRAKE_RATIO(self) -> float:
-        """Which part of a newsletter policies may remove within an hour without approval."""
+        """The part of a newsletter that policies may remove within an hour without approval."""
         return float(getattr(settings, "BASKET_BRAKE_RATIO", 0.1))
 
     @property
     def SHARE_SIZE(self) -> int:
-        """How many contacts a worker syncs together, at most; a multiple of the concurrency."""
+        """The most contacts that a worker syncs together; a multiple of the concurrency."""
         return int(getattr(settings, "BASKET_SHARE_SIZE", 60))
 
     @property
@@ -189,12 +189,12 @@ class Settings:
 
     @property
     def VERIFY_PER_MINUTE(self) -> int:
-        """How many contacts each verification looks up; beat starts one a minute."""
+        """The number of contacts that each verification looks up; beat starts one a minute."""
         return int(getattr(settings, "BASKET_VERIFY_PER_MINUTE", 60))
 
     @property
     def HISTORY_DAYS(self) -> int | None:
-        """How many days the history reaches back; ``None`` keeps all of it."""
+        """The number of days that the history reaches back; ``None`` keeps all of it."""
         value = getattr(settings, "BASKET_HISTORY_DAYS", 730)
         return None if value is None else int(value)
 

@@ -33,7 +33,7 @@ BROKER_PAUSE = 10.0
 #: Shortest time in seconds from one sending to the next; messages that come between are joined.
 GATHER = 0.02
 
-#: How many messages may wait for the thread; more are dropped, and the sweeper finds the work.
+#: The messages that may wait for the thread; more are dropped, and the sweeper finds the work.
 LIMIT = 1000
 
 #: Seconds for which a process that ends waits for its last messages to be sent.
@@ -109,7 +109,7 @@ def flush(timeout: float) -> bool:
 def _on_commit(callback: Callable[[], None]) -> None:
     # The errors of an eager task are the caller's: Django would log them and go on.
     robust = not app_or_default().conf.task_always_eager
-    # Where the caller commits by hand, Django cannot say when; the sweeper finds the work.
+    # Django cannot say when a caller commits by hand; the sweeper finds the work.
     with suppress(TransactionManagementError):
         transaction.on_commit(callback, using=alias(), robust=robust)
 

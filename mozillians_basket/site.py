@@ -41,7 +41,7 @@ class Policy:
     """The newsletter's slug in Basket."""
 
     entitled: Q
-    """Which members should get it, as a condition on the member model."""
+    """The members who should get it, as a condition on the member model."""
 
     label: Any = ""
     """These members in words, for admins: "members of the NDA group"."""

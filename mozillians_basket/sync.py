@@ -31,7 +31,7 @@ from mozillians_basket.rules.rows import Rows
 from mozillians_basket.site import get_site
 
 Results = Mapping[int, Any]
-"""For each contact, the result of its call: a value, or a ``BasketError``."""
+"""The result of each contact's call: a value, or a ``BasketError``."""
 
 
 class Step(StrEnum):

@@ -77,10 +77,10 @@ class NewslettersView(LoginRequiredMixin, TemplateView):
     template_name = "mozillians_basket/newsletters.html"
 
     choices_per_hour = 30
-    """How many times an hour a user may subscribe or unsubscribe."""
+    """The number of times an hour that a user may subscribe or unsubscribe."""
 
     messages_per_hour = 3
-    """How many times an hour a user may have Basket send its link."""
+    """The number of times an hour that a user may have Basket send its link."""
 
     def get_member(self) -> Model | None:
         """

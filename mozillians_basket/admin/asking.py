@@ -31,7 +31,7 @@ class Answer:
 
     @property
     def others(self) -> int:
-        """How many newsletters they have that are none of this site's."""
+        """The number of their newsletters that are not this site's."""
         return len(self.person.newsletters - get_site().newsletters) if self.person else 0
 
     def has(self, newsletter: str) -> bool:

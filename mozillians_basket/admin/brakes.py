@@ -37,7 +37,7 @@ SALT = "mozillians_basket.answer"
 #: Seconds for which a page may lie open before it is answered.
 OPEN_FOR = 3600
 
-#: How many members are shown as examples.
+#: The number of members that are shown as examples.
 EXAMPLES = 5
 
 Answer, Kind = Approval.Answer, Approval.Kind

@@ -36,7 +36,7 @@ from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.models import BulkItem, BulkRequest, Event
 
-#: Why a request was cancelled though no admin wanted it, by the outcome that the history notes.
+#: Reasons for a cancellation that no admin ordered, by the outcome in the history.
 REASONS = {
     "unknown newsletter": gettext_lazy("One of its newsletters is not this site's any more."),
 }
@@ -59,7 +59,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         return may_change_newsletters(request) or super().has_view_permission(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """As above, for the admin's index."""
+        """Return the same for the admin's index."""
         return may_change_newsletters(request) or super().has_module_permission(request)
 
     def get_urls(self) -> list[URLPattern]:

@@ -10,7 +10,7 @@ GAP = 40
 LEFT = 4
 FOOT = 22
 
-#: How much a word takes: one that begins nearer to the edge would reach over it.
+#: The width of a word: one that begins nearer to the edge would reach over it.
 ROOM = 80
 
 #: At most so many words below the bars, so that they do not run into each other.

@@ -31,7 +31,7 @@ from mozillians_basket.models import Contact, Decision, Event, Member, Move, Sta
 from mozillians_basket.rules.rows import Rows, State, held
 from mozillians_basket.site import Standing, get_site
 
-#: How many events are shown; the history has all.
+#: The number of events that are shown; the history has all.
 EVENTS = 20
 
 

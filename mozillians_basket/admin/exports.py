@@ -14,7 +14,7 @@ from mozillians_basket.admin.plain_words import code_of
 from mozillians_basket.models import Approval, BulkItem, BulkRequest, Member
 from mozillians_basket.upkeep import approvals
 
-#: How many members are read at once.
+#: The number of members that are read at once.
 CHUNK = 2000
 
 Rows = list[tuple[Any, ...]]

@@ -25,7 +25,7 @@ class Failure:
 
     member: str
     url: str
-    """Of the member's page; empty for admins who may not view it."""
+    """The URL of the member's page; empty for admins who may not view it."""
 
     address: str
     words: str

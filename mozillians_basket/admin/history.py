@@ -89,7 +89,7 @@ class EventAdmin(BasketPages):
             row.basket_result = results.get(row.task_id, "")
 
     def _results(self, request: HttpRequest, task_ids: set[str]) -> dict[str, str]:
-        """For each task the page of its result, where django-celery-results has one to show."""
+        """Return the page of each task's result, if django-celery-results has one to show."""
         if not task_ids or not apps.is_installed("django_celery_results"):
             return {}
         model = apps.get_model("django_celery_results", "TaskResult")

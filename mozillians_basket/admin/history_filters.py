@@ -15,7 +15,7 @@ from mozillians_basket.admin.outcomes import WORDS
 from mozillians_basket.models import BulkRequest, Event
 from mozillians_basket.site import get_site
 
-#: How many actors and bulk requests are offered; others are reached by a link from their rows.
+#: The number of actors and bulk requests on offer; links from their rows lead to others.
 OFFERED = 20
 
 Choices = list[tuple[str, Any]]

@@ -19,7 +19,7 @@ else:
 #: Rows are counted, and pages offered, up to here.
 COUNTED = 10_000
 
-#: How many rows are looked through at once for a value that no index leads to.
+#: The rows that are looked through at once for a value that no index leads to.
 LOOKED_THROUGH = 20_000
 
 
@@ -33,7 +33,7 @@ class CappedPaginator(AnyPaginator):
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are, or ``COUNTED``."""
+        """Return the number of rows, or ``COUNTED``."""
         return min(self._found, COUNTED)
 
     def page(self, number: int | str) -> Any:

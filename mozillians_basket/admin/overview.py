@@ -19,7 +19,7 @@ from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Approval, BulkRequest, Contact, Event, FailingContact
 from mozillians_basket.upkeep import doctor, statistics
 
-#: How many open bulk requests the overview names.
+#: The number of open bulk requests that the overview names.
 OPEN_REQUESTS = 10
 
 
@@ -71,7 +71,7 @@ class StatusAdmin(BrakePages):
         return HttpResponseRedirect(self._url(self.model, "changelist"))
 
     def _switch_url(self, request: HttpRequest) -> str:
-        """Where this admin can turn the switch, if they may."""
+        """Return the page on which this admin can turn the switch, if they may."""
         model = get_waffle_switch_model()
         page = admin_of(self.admin_site, model)
         if page is None:

@@ -11,7 +11,7 @@ from mozillians_basket.models import Decision, Member, Subscription
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
 
-#: How many members one query counts; SQLite takes 32,766 parameters.
+#: The members that one query counts; SQLite takes 32,766 parameters.
 CHUNK = 10_000
 
 

@@ -13,7 +13,7 @@ from mozillians_basket.admin.people import member_admin
 from mozillians_basket.models import Contact, Member
 from mozillians_basket.site import get_site
 
-#: How many members a search leads to.
+#: The number of members that a search leads to.
 MOST = 100
 
 

@@ -48,7 +48,7 @@ NOTICE_EVERY = timedelta(hours=24)
 #: Seconds after which the catalogue is asked again for the newsletters that it lacked.
 CATALOGUE_EVERY = 300
 
-#: How many failures of an outage are kept, to be taken back.
+#: The number of failures of an outage that are kept, so that they can be taken back.
 FAILURES_KEPT = 100
 
 

@@ -28,7 +28,7 @@ from mozillians_basket.rules.rows import Rows, State, held, missing
 from mozillians_basket.site import get_site
 
 Results = dict[Any, dict[str, Result]]
-"""For each member, by the site's key, the result of an order by newsletter."""
+"""The results of an order: by the site's key of the member, and by newsletter."""
 
 
 def order(

@@ -15,7 +15,7 @@ from mozillians_basket.models import Contact, Event, Move, Problem, Status, Subs
 #: Problems after which a contact is claimed alone: it may be what broke its share.
 ALONE = (Problem.UNEXPECTED, Problem.WORKER_DIED)
 
-#: For how many seconds the pace may be used up at once: until the next sweep.
+#: The seconds of the pace that may be used up at once: until the next sweep.
 BURST = 5.0
 
 

@@ -30,7 +30,7 @@ from mozillians_basket.rules.evaluate import suppression_hash
 from mozillians_basket.rules.rows import Question, Rows, Settings
 from mozillians_basket.site import get_site
 
-#: How long a closed question still counts for subscriptions confirmed while it was open.
+#: The time for which a closed question counts for subscriptions confirmed while it was open.
 REMEMBERED = timedelta(days=30)
 
 

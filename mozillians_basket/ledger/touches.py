@@ -46,10 +46,10 @@ from mozillians_basket.site import get_site
 
 logger = logging.getLogger("mozillians_basket")
 
-#: How many members a question shows as examples.
+#: The number of members that a question shows as examples.
 EXAMPLES = 20
 
-#: How many causes a question keeps: those of most removals.
+#: The number of causes that a question keeps: those of most removals.
 CAUSES = 10
 
 

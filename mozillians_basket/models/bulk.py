@@ -20,7 +20,7 @@ class BulkRequest(models.Model):
         UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
 
     class State(models.TextChoices):
-        """How far the request is."""
+        """The states of a request."""
 
         DRAFT = "draft", _("not confirmed")
         RUNNING = "running", _("running")
@@ -75,7 +75,7 @@ class BulkItem(models.Model):
     """A member in a bulk request whose order was begun."""
 
     class State(models.TextChoices):
-        """How far the order for this member is."""
+        """The states of the order for one member."""
 
         PENDING = "pending", _("pending")
         DONE = "done", _("done")
@@ -83,7 +83,7 @@ class BulkItem(models.Model):
         SKIPPED = "skipped", _("skipped")
 
     class Reason(models.TextChoices):
-        """Why an order was skipped, failed or waits, besides the problems of contacts."""
+        """The reasons of skipped, failed and waiting orders, besides the problems of contacts."""
 
         NO_MEMBER = "no such member", _("no such member")
         NO_ADDRESS = "no address", _("no address")

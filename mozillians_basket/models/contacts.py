@@ -31,7 +31,7 @@ class MomentsField(models.JSONField):
 
 
 class Problem(models.TextChoices):
-    """Why a contact waits or is parked; where Basket refused it, its error code stands instead."""
+    """The reasons for which a contact waits or is parked, besides the error codes of refusals."""
 
     UNAVAILABLE = "unavailable", _("Basket is out of reach or fails")
     RATE_LIMIT = "rate limit", _("Basket's rate limit")
@@ -48,7 +48,7 @@ class Contact(Row):
     """
 
     class Priority(models.IntegerChoices):
-        """Which contacts go first among those that are due."""
+        """The order of the contacts that are due."""
 
         CHANGE = 0, _("change")
         BULK = 1, _("bulk request")

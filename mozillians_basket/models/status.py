@@ -19,7 +19,7 @@ class Status(models.Model):
     """
 
     class Reason(models.TextChoices):
-        """Why the breaker is open."""
+        """The reasons for which the breaker is open."""
 
         UNAVAILABLE = "unavailable", _("Basket is out of reach or fails")
         MISCONFIGURED = "misconfigured", _("Basket refuses this site")

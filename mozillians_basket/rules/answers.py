@@ -183,7 +183,7 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
             _rename(rows, contact, lookup, lookup.by_token)
             meanings = {}
         for name, meant in meanings.items():
-            # Of most contacts nothing is known about most newsletters, and needs to be.
+            # Most contacts need no row for most newsletters.
             if meant != Meaning.ABSENT or rows.knows(contact, name):
                 _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
         contact.looked_up_at = lookup.began_at

@@ -35,7 +35,7 @@ class Brake:
 
 
 def lately(removals: Mapping[str, int], now: datetime) -> dict[str, int]:
-    """Of the removals by minute, return those that still add up."""
+    """Return the removals by minute that still count."""
     oldest = (now - WINDOW).timestamp() // 60
     return {minute: number for minute, number in removals.items() if int(minute) >= oldest}
 

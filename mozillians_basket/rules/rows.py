@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class DecidedBy(StrEnum):
-    """Where a decision comes from; a row without it only carries an opt-out."""
+    """The origins of a decision; a row without one only carries an opt-out."""
 
     POLICY = "policy"
     ADMIN = "admin"
@@ -53,10 +53,10 @@ class Settings:
     """The newsletters of this site: nothing else is ever added or removed."""
 
     removal_grace: timedelta = timedelta(hours=1)
-    """How long after an unsubscribe Basket may still carry it out."""
+    """The time after an unsubscribe in which Basket may still carry it out."""
 
     queue_time: timedelta = timedelta(days=1)
-    """How long Basket may keep a subscribe in its queue, as in read-only maintenance."""
+    """The time for which Basket may keep a subscribe in its queue, as in read-only maintenance."""
 
     recheck: timedelta = timedelta(minutes=1)
     """The shortest time after which an open call is looked at again."""
@@ -67,7 +67,7 @@ class Settings:
     brake_ratio: float = 0.1
     brake_floor: int = 50
     reopened: timedelta = timedelta(days=1)
-    """How far back inferred opt-outs are reopened together with a question."""
+    """The time before a question in which inferred opt-outs are reopened with it."""
 
 
 @dataclass

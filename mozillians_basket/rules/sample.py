@@ -28,7 +28,7 @@ from mozillians_basket.rules.rows import (
 )
 from mozillians_basket.rules.vetoes import end_mailbox_veto, opt_out_mailbox
 
-#: How long a subscription that was lost with its person can be the first of a mass loss.
+#: The time for which a subscription lost with its person can be the first of a mass loss.
 RECENT = timedelta(hours=1)
 
 #: The sample is taken around this number of missing ones: those that were found first.
@@ -46,7 +46,7 @@ class Sample:
     """Contacts that must be looked up before anything is concluded."""
 
     looked_up: int
-    """How many were looked up since then, the missing ones included."""
+    """The number of contacts looked up since then, the missing ones included."""
 
     missing: int
 
@@ -60,7 +60,7 @@ class Verdict(Enum):
 
 
 class Ending(StrEnum):
-    """How a question ends."""
+    """The ways in which a question ends."""
 
     OPTED_OUT = "opted out"
     LOST = "lost"
@@ -98,7 +98,7 @@ def sample(rows: Rows, newsletter: str) -> Sample | None:
 def nearest(
     others: Iterable[tuple[int, datetime]], moments: Sequence[datetime], size: int
 ) -> list[int]:
-    """Of some contacts, each with the time of its subscription, name those nearest in time."""
+    """Name the contacts that were subscribed nearest in time to some moments."""
     distances = [(min(abs(moment - at) for moment in moments), pk) for pk, at in others]
     return [pk for _distance, pk in sorted(distances)[:size]]
 

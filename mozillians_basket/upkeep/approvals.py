@@ -56,7 +56,7 @@ CARRY_OUT = "mozillians_basket.tasks.carry_out_answer"
 #: The answers that an admin may give to each kind of question.
 ANSWERS = {Kind.LOSS: (Answer.OPTED_OUT, Answer.LOST), Kind.BRAKE: (Answer.REMOVE,)}
 
-#: What an admin can do about a question without the admin's pages.
+#: The commands that answer a question without the admin's pages.
 COMMANDS = {
     Kind.BRAKE: (
         "The page of the question is linked from the overview in the admin. "
@@ -69,7 +69,7 @@ COMMANDS = {
     ),
 }
 
-#: How many contacts or members are changed in one transaction.
+#: The number of contacts or members that are changed in one transaction.
 BATCH = 200
 
 

@@ -29,7 +29,7 @@ logger = logging.getLogger("mozillians_basket")
 #: An address that nobody has, to try the key with.
 NOBODY = "basket-doctor@example.com"
 
-#: What the check for deployment advises.
+#: The advice of the check for deployment.
 HINT = "manage.py basket_doctor examines this, and all else that a change needs."
 
 #: Work that has waited longer than this is a sign that something is stuck.
@@ -37,7 +37,7 @@ LONG_WAIT = timedelta(minutes=10)
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """The levels of a finding."""
 
     OK = "ok"
     WARNING = "warning"

@@ -31,7 +31,7 @@ from mozillians_basket.rules.plan import plan, stays
 from mozillians_basket.rules.rows import Rows, State, held, touch
 from mozillians_basket.site import Standing, get_site
 
-#: How many members are compared by one query.
+#: The number of members that one query compares.
 CHUNK = 2000
 
 CONTEXT = Context(cause="reconcile")
@@ -77,10 +77,10 @@ class Report:
     """The number of members or contacts by kind; a member can be of several kinds."""
 
     by_newsletter: dict[str, dict[str, int]] = field(default_factory=dict)
-    """For each newsletter how many members gain it, and how many subscriptions would be lost."""
+    """The numbers by newsletter: members who gain it, and subscriptions that would be lost."""
 
     applied: int = 0
-    """How many members were evaluated, and contacts made due."""
+    """The number of members that were evaluated, and of contacts made due."""
 
     brakes: list[HeldBack] = field(default_factory=list)
 

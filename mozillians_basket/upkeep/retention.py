@@ -13,7 +13,7 @@ from django.utils import timezone
 from mozillians_basket.conf import conf
 from mozillians_basket.models import BulkItem, BulkRequest, Event, HourlyCount, Status, alias
 
-#: How many rows one statement deletes, so that none holds its locks for long.
+#: The number of rows that one statement deletes, so that none holds its locks for long.
 CHUNK = 1000
 
 #: The most rows that one run deletes; the next one goes on.
@@ -21,17 +21,17 @@ RUN = 1_000_000
 
 HOUR = timedelta(hours=1)
 
-#: How long an hour is kept open for transactions that began in it.
+#: The time for which an hour is kept open for transactions that began in it.
 GRACE = timedelta(minutes=5)
 
-#: How much is counted in one query, and written in one transaction.
+#: The period that one query counts and one transaction writes.
 STRETCH = timedelta(days=1)
 
 #: The longest time before now whose events are counted directly for a page.
 UNCOUNTED = timedelta(hours=26)
 
 Numbers = dict[datetime, Counter[str]]
-"""For each hour or day the number of events by kind."""
+"""The number of events by kind, of each hour or day."""
 
 
 def horizon(days: int | None = None) -> datetime | None:

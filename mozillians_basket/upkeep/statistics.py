@@ -21,7 +21,7 @@ MANY = 10_000
 #: Seconds for which the counts over all subscriptions are shown again.
 FRESH = 60
 
-#: How far back inferred opt-outs are counted.
+#: The period for which inferred opt-outs are counted.
 LATELY = timedelta(days=1)
 
 #: Subscriptions that Basket has: confirmed by a call or a lookup, and not missing there.

@@ -37,7 +37,7 @@ from mozillians_basket.upkeep.approvals import (
     unseen,
 )
 
-#: How many contacts one verification goes through, at most, to find those that need it.
+#: The most contacts that one verification goes through, to find those that need it.
 SCAN = 1000
 
 CONTROL_SAMPLE = Context(cause="control sample")

@@ -9,7 +9,7 @@ from mozillians_basket.api import erase
 
 
 class Command(BaseCommand):
-    """For data-protection requests: the public function ``erase`` on the command line."""
+    """The public function ``erase`` on the command line, for data-protection requests."""
 
     help = (
         "Takes this site's newsletters away from an address that no member has, and then erases "

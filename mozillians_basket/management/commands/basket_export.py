@@ -10,7 +10,7 @@ from mozillians_basket.api import export
 
 
 class Command(BaseCommand):
-    """For data-protection requests: the public function ``export`` on the command line."""
+    """The public function ``export`` on the command line, for data-protection requests."""
 
     help = (
         "Prints everything that the app stores about a member, as JSON: give it to nobody else. "
