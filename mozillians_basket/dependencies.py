@@ -180,19 +180,21 @@ class _Finder:
         """Add fields that follow each other, from the member model on."""
         here, back = self._model, ""
         for field in fields:
+            # A member and their parents' rows have one key. Other rows need the step down.
+            down = _down(here, field.model, back) if back else ""
             if isinstance(field, ForeignObjectRel):
                 forward: Any = field.remote_field
                 if forward.many_to_many:
-                    self._link(forward, forward.m2m_reverse_field_name(), back)
-                here, back = forward.model, _joined(forward.name, back)
+                    self._link(forward, forward.m2m_reverse_field_name(), down)
+                here, back = forward.model, _joined(forward.name, down)
                 self._field(here, back, here._meta.pk if forward.many_to_many else forward)
             elif isinstance(field, ManyToManyField):
-                self._link(field, field.m2m_field_name(), back)
-                here, back = field.related_model, self._way_back(where, field, back)
+                self._link(field, field.m2m_field_name(), down)
+                here, back = field.related_model, self._way_back(where, field, down)
                 self._field(here, back, here._meta.pk)  # its deletion takes the rows along
             elif isinstance(field, ForeignKey):
                 self._field(here, back, field)
-                here, back = field.related_model, self._way_back(where, field, back)
+                here, back = field.related_model, self._way_back(where, field, down)
                 if field.remote_field.on_delete not in NOT_CHANGED_BY_DELETION:
                     self._field(here, back, here._meta.pk)
             elif isinstance(field, Field) and field.concrete:
@@ -218,11 +220,7 @@ class _Finder:
             self.own.add(field.name)
         for parent in here._meta.get_parent_list():
             if issubclass(parent, field.model) and field.model is not here:
-                steps, child = back, here
-                while child is not parent:
-                    link: Any = child._meta.get_ancestor_link(parent)
-                    steps, child = _joined(link.related_query_name(), steps), link.related_model
-                self.fields[parent._meta.label, steps].add(field.name)
+                self.fields[parent._meta.label, _down(here, parent, back)].add(field.name)
 
     def _link(self, field: Any, near: str, path: str) -> None:
         """Add a many-to-many relation; the rows of a model of the site's are watched too."""
@@ -245,6 +243,16 @@ class _Finder:
                 if first in names:
                     far = names[1 - names.index(first)]
                     self.links.append(Link(through, first, far, rest))
+
+
+def _down(child: Any, parent: type[Model], back: str) -> str:
+    """Extend a way back by the steps from the table of a model's parent down to its own."""
+    while child is not parent:
+        link: Any = child._meta.get_ancestor_link(parent)
+        if link is None:  # a proxy has the table of the model itself
+            break
+        back, child = _joined(link.related_query_name(), back), link.related_model
+    return back
 
 
 def _joined(step: str, back: str) -> str:

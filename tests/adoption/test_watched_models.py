@@ -23,8 +23,22 @@ class Club(models.Model):
     name = models.CharField(max_length=20)
 
 
-class Home(models.Model):
+class City(models.Model):
+    name = models.CharField(max_length=20)
+
+
+class Place(models.Model):
     clubs = models.ManyToManyField(Club)
+    city = models.ForeignKey(City, null=True, on_delete=models.SET_NULL)
+
+
+class Home(Place):
+    street = models.CharField(max_length=20, blank=True)
+
+
+class Flag(models.Model):
+    name = models.CharField(max_length=20)
+    place = models.ForeignKey(Place, on_delete=models.CASCADE)
 
 
 class Team(models.Model):
@@ -86,6 +100,8 @@ class Community(BasketSite):
         Policy("company", Q(company__name="acme")),
         Policy("any-group", Q(groups__isnull=False)),
         Policy("club", Q(home__clubs__name="chess")),
+        Policy("city", Q(home__city__name="Rome")),
+        Policy("flag", Q(home__flag__name="blue")),
         Policy("level", Q(level__gt=F("company__minimum"))),
     )
 """
@@ -100,7 +116,7 @@ CHANGES = """
 import json
 from django.contrib.auth.models import Group
 from members.models import (
-    Club, Company, Guild, Home, Medal, Member, Person, Seat, Staff, Team, Veteran
+    City, Club, Company, Flag, Guild, Home, Medal, Member, Person, Place, Seat, Staff, Team, Veteran
 )
 from community.basket import Community
 from mozillians_basket import dispatch
@@ -170,9 +186,19 @@ check("seat by set()", lambda: ben.guilds.set([smiths]))
 check("guild deleted", lambda: smiths.delete())
 home, chess = Home.objects.create(), Club.objects.create(name="chess")
 check("home", lambda: saved(Member.objects.get(pk=ben.pk), home=home))
+rome = City.objects.create(name="Rome")
+check("city of a home", lambda: saved(Home.objects.get(), city=rome))
+check("city renamed", lambda: saved(rome, name="Oslo"))
+check("city renamed back", lambda: saved(rome, name="Rome"))
+check("city of a place", lambda: saved(Place.objects.get(), city=None))
+flag = Flag(name="blue", place=Place.objects.get())
+check("flag at a place", lambda: flag.save())
+check("flag renamed", lambda: saved(flag, name="red"))
+check("flag renamed back", lambda: saved(flag, name="blue"))
+check("flag deleted", lambda: flag.delete())
 check("club added to a home", lambda: home.clubs.add(chess))
-check("club cleared", lambda: chess.home_set.clear())
-check("home added to a club", lambda: chess.home_set.add(home))
+check("club cleared", lambda: chess.place_set.clear())
+check("home added to a club", lambda: chess.place_set.add(home))
 check("club deleted", lambda: chess.delete())
 check("company renamed", lambda: saved(acme, name="other"))
 check("company's minimum", lambda: saved(acme, minimum=5))
