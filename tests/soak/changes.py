@@ -14,7 +14,7 @@ from mozillians_basket.ledger import decisions
 from mozillians_basket.models import Contact, Decision, Move, Subscription, Touch
 from mozillians_basket.models import Member as Known
 from mozillians_basket.rules.evaluate import Result
-from mozillians_basket.rules.rows import State, unseen
+from mozillians_basket.rules.rows import DecidedBy, State, unseen
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.groups.models import Group, Membership
 from project.people.models import UserProfile, Vouch
@@ -310,12 +310,17 @@ class Changes:
         return known is not None and home == key
 
     def _is_drained(self, member: Member, newsletter: str) -> bool:
-        """Whether the ledger knows the policy's outcome: two changes at once would cancel out."""
-        if member.wanted[newsletter] == member.entitled[newsletter]:
-            return True
+        """
+        Return whether the ledger knows the policy's outcome.
+
+        Two changes at once cancel out, and would not end an order that was made before.
+        """
         known = Decision.objects.filter(
             member__site_member=member.profile_id, newsletter=newsletter
         ).first()
+        ordered = known is not None and known.decided_by in {DecidedBy.ADMIN, DecidedBy.MEMBER}
+        if member.wanted[newsletter] == member.entitled[newsletter] and not ordered:
+            return True
         return bool(known and known.entitled) == member.entitled[newsletter]
 
     def _may_arrive(self, mailbox: Mailbox | None) -> bool:
@@ -361,6 +366,15 @@ class Changes:
                 return False
             if Touch.objects.filter(member__in=keys).exists():
                 return False
+            known = Decision.objects.filter(member__site_member__in=keys, entitled=True)
+            entitled = {
+                (member.profile_id, name)
+                for member in mailbox.members
+                for name in OURS
+                if member.entitled[name]
+            }
+            if set(known.values_list("member__site_member", "newsletter")) != entitled:
+                return False  # a change that no signal saw
             there = Known.objects.filter(contact=contact).values_list("site_member", flat=True)
             moving = Move.objects.filter(source=contact) | Move.objects.filter(target=contact)
             return set(there) == set(keys) and not moving.exists()
