@@ -413,9 +413,11 @@ def check_tables(
     """
     Compare this process with what the app's tables say: for ``check --database``.
 
-    Before the first ``migrate`` there is nothing to compare with.
+    Before the first ``migrate`` there is nothing to compare with. With a wrong description
+    of the site, ``check_site`` says so.
     """
-    if alias() not in (databases or ()):
+    wrong = any(message.is_serious() for message in check_site(None))
+    if wrong or alias() not in (databases or ()):
         return
     try:
         status = Status.objects.using(alias()).filter(pk=1).first()
