@@ -144,7 +144,9 @@ def apply(newsletters: Collection[str] | None = None, progress: Progress | None 
 
     The brake holds back mass removals here too. Members that it holds back already
     are left alone while the question is open. After an interrupted run the next one
-    goes on.
+    goes on. A run that evaluates many members, such as a site's first one, leaves
+    unsettled contacts to the next run: PostgreSQL's statistics do not know so many new
+    rows at once, and its plan would take quadratic time.
 
     :param newsletters: as for :func:`find`; a member who differs is evaluated as a whole.
     """
@@ -163,9 +165,10 @@ def apply(newsletters: Collection[str] | None = None, progress: Progress | None 
         done += compared
         if progress is not None:
             progress(done, max(done, total))
-    unsettled = _look_for_unsettled(apply=True)
-    report.found[Kind.UNSETTLED] += unsettled
-    report.applied += unsettled
+    if report.applied < CHUNK:
+        unsettled = _look_for_unsettled(apply=True)
+        report.found[Kind.UNSETTLED] += unsettled
+        report.applied += unsettled
     report.brakes = _held_back({})
     if newsletters is None:
         Status.note("reconciled_at")

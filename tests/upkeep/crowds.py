@@ -83,11 +83,11 @@ def in_ledger(keys: Iterable[int], newsletter: str) -> list[str]:
         ],
         batch_size=5000,
     )
-    _analyze()
+    analyze()
     return emails
 
 
-def _analyze() -> None:
+def analyze() -> None:
     """Let PostgreSQL know the sizes of the tables, as autovacuum does on a site."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -117,7 +117,7 @@ def multiplied(size: int) -> None:
         rows = Subscription.objects.order_by("pk")
         rows.filter(pk__gte=rows[number].pk).update(confirmed_at=confirmed_at)
         number *= 2
-    _analyze()
+    analyze()
 
 
 def at_basket(basket: SandboxServer, emails: Iterable[str], newsletter: str) -> None:

@@ -37,6 +37,7 @@ from project.groups.models import Group, Membership
 from project.people.models import UserProfile, Vouch
 from tests.brokers import Commit
 from tests.factories import GroupFactory, UserProfileFactory, VouchFactory
+from tests.upkeep.crowds import analyze
 
 pytestmark = pytest.mark.django_db
 
@@ -548,6 +549,23 @@ def test_contact_that_is_settled_for_a_reason_is_left_alone(
     assert not Contact.objects.filter(touched_at__isnull=False).exists()
 
 
+def test_run_that_evaluates_many_members_leaves_settled_contacts_to_the_next_one(
+    vouched: UserProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lack(
+        Subscription.objects.get(contact__members__site_member=vouched, newsletter="mozilla-phone")
+    )
+    monkeypatch.setattr(reconcile, "CHUNK", 3)
+    with unseen():
+        VouchFactory.create_batch(3)
+
+    first, second = reconcile.apply(), reconcile.apply()
+
+    assert first.applied >= 3
+    assert first.found[Kind.UNSETTLED] == 0
+    assert (second.applied, second.found[Kind.UNSETTLED]) == (1, 1)
+
+
 def test_newsletter_that_nobody_decided_on_is_left_alone(
     basket: SandboxServer, vouched: UserProfile
 ) -> None:
@@ -665,6 +683,7 @@ def contacts_in_all_states() -> list[int]:
 def test_contacts_are_touched_exactly_where_the_rules_say_so(settings: Any) -> None:
     settings.BASKET_DRAIN_SIZE = 1000
     ids = contacts_in_all_states()
+    analyze()
     with transaction.atomic():
         rows = read(ids)
     expected = set()
