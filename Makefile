@@ -30,7 +30,7 @@ run: $(READY) ## the site, the sandbox Basket and the worker, until Ctrl-C
 	$(RUN) -m project.run
 
 test: $(READY) ## the whole test suite; ARGS="-k vouch" for a part of it
-	$(RUN) -m pytest -n 2 $(ARGS)
+	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-services: $(BENCH_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
 	$(RUN) -m tests.services.install

@@ -36,7 +36,16 @@ def main(arguments: list[str]) -> int:
         )
         if result or arguments:
             return result
-        again = [sys.executable, "-m", "pytest", "-n", "2", *ALSO_ON_POSTGRESQL]
+        again = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n",
+            "2",
+            "--dist",
+            "worksteal",
+            *ALSO_ON_POSTGRESQL,
+        ]
         return subprocess.run(again, check=False).returncode
 
 
