@@ -109,7 +109,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     wanted = rows.wanted(contact, newsletter)
     despite = rows.despite_opt_outs(contact, newsletter)
     vetoed = any(rows.veto(member, newsletter) for member in rows.at(contact))
-    if found and found.optout and not despite:
+    if found and found.optout and (not despite or _still(rows, row, lookup.began_at)):
         return Meaning.OPTED_OUT
     if person and newsletter in person.newsletters and not person.optout:
         if _came_back(rows, contact, newsletter):
@@ -155,6 +155,11 @@ def _came_back(rows: Rows, contact: Contact, newsletter: str) -> bool:
     if row.state == State.OPTED_OUT:
         vetoes.append(row.opted_out_at or contact.looked_up_at)
     return any(after(contact.looked_up_at, veto) for veto in vetoes)
+
+
+def _still(rows: Rows, row: Subscription, now: datetime) -> bool:
+    """Whether an opt-out stands although an order's subscribe cannot be in Basket's queue now."""
+    return unseen(row) and now - row.confirmed_at >= rows.settings.queue_time
 
 
 def _struck(rows: Rows, row: Subscription, now: datetime) -> bool:
@@ -333,7 +338,12 @@ def _adopt(rows: Rows, contact: Contact) -> None:
 
 
 def _end_orders(rows: Rows, contact: Contact, newsletter: str) -> None:
-    """Clear ``despite_opt_out`` once Basket has confirmed; a later opt-out counts again."""
+    """
+    Clear ``despite_opt_out`` once a lookup shows the newsletter; a later opt-out counts again.
+
+    The answer to the call is not enough: while the call is in Basket's queue, lookups
+    show the opt-out that it ends.
+    """
     for member in rows.at(contact):
         if rows.decision(member, newsletter).despite_opt_out:
             rows.decide(member, newsletter, despite_opt_out=False)
@@ -397,7 +407,6 @@ def end_subscribe(
                 contact.renamed_at = None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
                 row.state, row.error_code, row.opted_out_at = State.SUBSCRIBED, "", None
-                _end_orders(rows, contact, row.newsletter)
             elif answer.kind == Kind.REFUSED:
                 row.state, row.error_code = State.REFUSED, answer.code
     return rows

@@ -1,5 +1,6 @@
 """The meaning of a lookup: each row of the table, in its order, and the sentences about it."""
 
+import copy
 import itertools
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,6 +63,8 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=True, **SEEN), OPTED_OUT, None, Meaning.OPTED_OUT),
         (table(wanted=False), OPTED_OUT, None, Meaning.OPTED_OUT),
         (table(wanted=True, despite=True), OPTED_OUT, None, Meaning.LACKING),
+        (table(wanted=True, despite=True, **UNSEEN), OPTED_OUT, None, Meaning.QUEUED),
+        (table(wanted=True, despite=True, **UNSEEN_FOR_A_DAY), OPTED_OUT, None, Meaning.OPTED_OUT),
         # opted out and a lookup has seen it, no subscribe of ours under way; subscribed
         (table(wanted=True, **LEFT), SHOWN, None, Meaning.CAME_BACK),
         (table(wanted=False, vetoed=True, **GONE), SHOWN, None, Meaning.CAME_BACK),
@@ -171,6 +174,25 @@ def test_opt_out_after_an_order_despite_opt_outs_counts_again(world: World) -> N
 
     assert world.basket.has(ANA) == set()
     assert not world.decision("ana", PHONE).despite_opt_out
+
+
+def test_order_despite_an_opt_out_stands_while_its_call_is_in_the_queue(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.opt_out_of_all(ANA)
+    look(world)
+    world.order("ana", PHONE, despite_opt_out=True)
+    before = copy.deepcopy(world.basket.people)
+    world.run(30)
+    after, world.basket.people = world.basket.people, before  # Basket has only queued the call
+
+    world.verify()
+    world.run(30)
+    world.basket.people = after
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert not world.decision("ana", PHONE).despite_opt_out
+    assert world.subscription(ANA, PHONE).state == State.SUBSCRIBED
 
 
 def test_person_who_comes_back_wants_it_again(world: World) -> None:

@@ -144,7 +144,10 @@ class Run:
         while time.monotonic() < deadline:
             verification.verify(None)
             self._wait(60)
-            lost = Subscription.objects.filter(Q(state=State.LOST) | Q(missing_at__isnull=False))
+            reopened = Q(state=State.SUBSCRIBED, opted_out_at__isnull=False)  # to be judged again
+            lost = Subscription.objects.filter(
+                Q(state=State.LOST) | Q(missing_at__isnull=False) | reopened
+            )
             if not lost.exclude(state=State.OPTED_OUT).exists() and not _questions().exists():
                 return
 
