@@ -814,7 +814,7 @@ class Migration(migrations.Migration):
                     "despite_opt_out",
                     models.BooleanField(
                         default=False,
-                        help_text="The order overrides opt-outs until Basket has confirmed it.",
+                        help_text="The order overrides opt-outs until a lookup shows that it was carried out.",
                         verbose_name="despite opt-out",
                     ),
                 ),

@@ -154,7 +154,7 @@ class Decision(Row):
     despite_opt_out = models.BooleanField(
         _("despite opt-out"),
         default=False,
-        help_text=_("The order overrides opt-outs until Basket has confirmed it."),
+        help_text=_("The order overrides opt-outs until a lookup shows that it was carried out."),
     )
     held_back_at = models.DateTimeField(
         _("held back"),

@@ -270,8 +270,8 @@ def order(
     """
     Decide as an admin orders, for members whose touches were drained before.
 
-    ``despite_opt_out`` ends the opt-outs of these newsletters and lasts until
-    Basket has confirmed. Returns the rows, and a result by member and newsletter.
+    ``despite_opt_out`` ends the opt-outs of these newsletters and lasts until a
+    lookup shows them. Returns the rows, and a result by member and newsletter.
     """
     rows, results, despite = rows.copy(), {}, subscribe and despite_opt_out
     for member in [rows.members[member_id] for member_id in member_ids]:
