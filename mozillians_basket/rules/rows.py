@@ -197,8 +197,11 @@ class Rows:
         """
         List the questions that were open when a subscription was confirmed.
 
-        The wrong Basket may have confirmed it, unless it was seen since they closed.
+        The wrong Basket may have confirmed it, of whatever newsletter, unless it was seen
+        since they closed. An opt-out that was reopened was confirmed by no Basket then.
         """
+        if row.opted_out_at is not None:
+            return []
         return [
             question
             for question in self.questions

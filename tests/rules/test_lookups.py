@@ -491,6 +491,21 @@ def test_lookup_from_before_the_end_of_a_loss_concludes_nothing_and_is_repeated(
     assert (contact.touched_at is not None) == outdated
 
 
+def test_opt_out_that_one_question_reopened_is_not_confirmed_during_another_one() -> None:
+    reopened = dict.fromkeys(("confirmed_at", "seen_at", "missing_at", "opted_out_at"), ago(1))
+    world = table(wanted=True, state=State.SUBSCRIBED, **reopened)
+    world.rows.questions = [
+        Question(NDA, ago(2), 5, closed_at=ago(0.5)),
+        Question(PHONE, ago(0.4), 5),
+    ]
+    world.basket.own_subscribe(ANA, FOREIGN)
+
+    look(world)
+
+    assert world.basket.has(ANA) == {FOREIGN}
+    assert world.subscription(ANA, PHONE).missing_at == ago(1)
+
+
 @pytest.mark.parametrize("word", ["order", "opt in", "retry"])
 def test_lost_newsletter_is_subscribed_again_on_request(world: World, word: str) -> None:
     joined(world, ("ana", ANA, PHONE))
