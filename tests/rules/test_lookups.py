@@ -503,7 +503,6 @@ def test_opt_out_that_one_question_reopened_is_not_confirmed_during_another_one(
     look(world)
 
     assert world.basket.has(ANA) == {FOREIGN}
-    assert world.subscription(ANA, PHONE).missing_at == ago(1)
 
 
 @pytest.mark.parametrize("word", ["order", "opt in", "retry"])
