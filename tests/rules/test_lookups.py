@@ -492,7 +492,9 @@ def test_lookup_from_before_the_end_of_a_loss_concludes_nothing_and_is_repeated(
 
 
 def test_opt_out_that_one_question_reopened_is_not_confirmed_during_another_one() -> None:
-    reopened = dict.fromkeys(("confirmed_at", "seen_at", "missing_at", "opted_out_at"), ago(1))
+    reopened: Columns = dict.fromkeys(
+        ("confirmed_at", "seen_at", "missing_at", "opted_out_at"), ago(1)
+    )
     world = table(wanted=True, state=State.SUBSCRIBED, **reopened)
     world.rows.questions = [
         Question(NDA, ago(2), 5, closed_at=ago(0.5)),
