@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from celery import current_app
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Info
 from django.core.checks import Warning as Caution
 from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
 from django.db import DatabaseError, connections, router
@@ -57,6 +57,11 @@ def error(number: int, text: str, hint: str) -> CheckMessage:
 def caution(number: int, text: str, hint: str) -> CheckMessage:
     """Make a warning of this app, ``mozillians_basket.W101`` and so on."""
     return Caution(text, hint=hint, id=f"mozillians_basket.W{number}")
+
+
+def note(number: int, text: str, hint: str) -> CheckMessage:
+    """Make a note of this app, ``mozillians_basket.I301`` and so on: it fails no build."""
+    return Info(text, hint=hint, id=f"mozillians_basket.I{number}")
 
 
 def check_site(app_configs: Any, **kwargs: Any) -> Messages:

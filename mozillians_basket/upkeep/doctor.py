@@ -164,10 +164,14 @@ def examine_basket() -> Iterator[Finding]:
 def check_basket(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     """Ask Basket for its catalogue, for ``check --deploy``; not while the switch is off."""
     try:
-        found = list(examine_basket())
-    except DatabaseError:
-        found = [warning("basket", "Not asked, as the switch cannot be read.")]
-    for each in found:
+        may_ask = switch_is_on()
+    except DatabaseError:  # as before the first migrate
+        may_ask = False
+    if not may_ask:
+        text = "Basket was not asked for its newsletters: the switch is off, or cannot be read."
+        yield checks.note(301, text, HINT)
+        return
+    for each in examine_basket():
         if each.level is Level.FAILURE:
             yield checks.error(305, f"{each.subject}: {each.text}", HINT)
         elif each.level is Level.WARNING:

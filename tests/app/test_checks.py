@@ -28,6 +28,9 @@ from mozillians_basket.site import BasketSite, Policy, Trigger
 PACKAGE = Path(checks.__file__).parent
 DOCS = PACKAGE.parent / "docs"
 
+#: The letters of the ids, by the function that makes the message.
+KINDS = {"error": "E", "caution": "W", "note": "I"}
+
 Check = Callable[[Any], Iterable[CheckMessage]]
 
 
@@ -297,16 +300,16 @@ def test_newsletters_are_looked_for_in_the_catalogue_before_a_deployment(
     if switch:
         assert "(mozillians_basket.E305) newsletter: Basket does not know mozilla-phones" in told
     else:
-        assert "(mozillians_basket.W301) basket: Not asked, as the switch is off." in told
+        assert "(mozillians_basket.I301) Basket was not asked for its newsletters" in told
         assert basket.requests == []
 
 
 def test_each_check_is_in_the_reference() -> None:
     source = "".join((PACKAGE / name).read_text() for name in ("checks.py", "upkeep/doctor.py"))
-    made = re.findall(r"\b(error|caution)\(\s*(?:#.*\s*)?(\d+),", source)
-    listed = re.findall(r"^\| `([EW]\d+)` \|", (DOCS / "settings.md").read_text(), re.MULTILINE)
+    made = re.findall(r"\b(error|caution|note)\(\s*(?:#.*\s*)?(\d+),", source)
+    listed = re.findall(r"^\| `([EWI]\d+)` \|", (DOCS / "settings.md").read_text(), re.MULTILINE)
 
-    assert sorted(listed) == sorted({f"{'EW'[kind == 'caution']}{number}" for kind, number in made})
+    assert sorted(listed) == sorted({f"{KINDS[kind]}{number}" for kind, number in made})
 
 
 @pytest.mark.parametrize(
