@@ -109,7 +109,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     wanted = rows.wanted(contact, newsletter)
     despite = rows.despite_opt_outs(contact, newsletter)
     vetoed = any(rows.veto(member, newsletter) for member in rows.at(contact))
-    if found and found.optout and (not despite or _still(rows, row, lookup.began_at)):
+    if found and found.optout and not despite:
         return Meaning.OPTED_OUT
     if person and newsletter in person.newsletters and not person.optout:
         if _came_back(rows, contact, newsletter):
@@ -157,11 +157,6 @@ def _came_back(rows: Rows, contact: Contact, newsletter: str) -> bool:
     return any(after(contact.looked_up_at, veto) for veto in vetoes)
 
 
-def _still(rows: Rows, row: Subscription, now: datetime) -> bool:
-    """Whether an opt-out stands although an order's subscribe cannot be in Basket's queue now."""
-    return unseen(row) and now - row.confirmed_at >= rows.settings.queue_time
-
-
 def _struck(rows: Rows, row: Subscription, now: datetime) -> bool:
     """Whether our last unsubscribe may have been carried out late, after a newer subscribe."""
     until = row.removed_at + rows.settings.removal_grace
@@ -181,6 +176,10 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
                 row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
             contact.renamed_at = None
         names = sorted(rows.settings.newsletters)
+        for name in names:
+            row = rows.subscription(contact, name)
+            if unseen(row) and lookup.began_at - row.confirmed_at >= rows.settings.queue_time:
+                _end_orders(rows, contact, name, row.confirmed_at)
         meanings = {name: meaning(rows, contact, name, lookup) for name in names}
         if Meaning.OPTED_OUT in meanings.values():
             opt_out_of_all(rows, contact, lookup.began_at)
@@ -211,7 +210,7 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
             row.state, row.error_code = State.SUBSCRIBED, ""
             _show(row, at)
             _outlive_removal(rows, row, at)
-            _end_orders(rows, contact, row.newsletter)
+            _end_orders(rows, contact, row.newsletter, at)
         case Meaning.UNWANTED | Meaning.LEFT_ALONE:
             _show(row, at)
         case Meaning.REMOVED:
@@ -337,15 +336,17 @@ def _adopt(rows: Rows, contact: Contact) -> None:
                     rows.decide(member, name, **choice)
 
 
-def _end_orders(rows: Rows, contact: Contact, newsletter: str) -> None:
+def _end_orders(rows: Rows, contact: Contact, newsletter: str, at: datetime) -> None:
     """
-    Clear ``despite_opt_out`` once a lookup shows the newsletter; a later opt-out counts again.
+    Clear ``despite_opt_out`` of orders that were carried out ``at`` a moment or before.
 
-    The answer to the call is not enough: while the call is in Basket's queue, lookups
-    show the opt-out that it ends.
+    An opt-out that a lookup finds afterwards counts again. The answer to the call alone
+    does not end an order: while the call is in Basket's queue, lookups show the opt-out
+    that it ends. Once it can be there no more, it does.
     """
     for member in rows.at(contact):
-        if rows.decision(member, newsletter).despite_opt_out:
+        decision = rows.decision(member, newsletter)
+        if decision.despite_opt_out and after(at, decision.decided_at):
             rows.decide(member, newsletter, despite_opt_out=False)
 
 

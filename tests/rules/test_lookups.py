@@ -64,7 +64,6 @@ PENDING: Columns = {"removal_pending": True, "removed_at": ago(9), **SEEN}
         (table(wanted=False), OPTED_OUT, None, Meaning.OPTED_OUT),
         (table(wanted=True, despite=True), OPTED_OUT, None, Meaning.LACKING),
         (table(wanted=True, despite=True, **UNSEEN), OPTED_OUT, None, Meaning.QUEUED),
-        (table(wanted=True, despite=True, **UNSEEN_FOR_A_DAY), OPTED_OUT, None, Meaning.OPTED_OUT),
         # opted out and a lookup has seen it, no subscribe of ours under way; subscribed
         (table(wanted=True, **LEFT), SHOWN, None, Meaning.CAME_BACK),
         (table(wanted=False, vetoed=True, **GONE), SHOWN, None, Meaning.CAME_BACK),
@@ -173,6 +172,31 @@ def test_opt_out_after_an_order_despite_opt_outs_counts_again(world: World) -> N
     world.settle()
 
     assert world.basket.has(ANA) == set()
+    assert not world.decision("ana", PHONE).despite_opt_out
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_opt_out_before_any_lookup_showed_what_an_order_despite_opt_outs_did_stands(
+    world: World, everything: bool
+) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    look(world)
+    world.order("ana", PHONE, despite_opt_out=True)
+    world.run(10)
+    assert world.basket.has(ANA) == {PHONE}
+
+    if everything:
+        world.basket.opt_out_of_all(ANA)
+    else:
+        world.basket.own_unsubscribe(ANA, PHONE)
+    for _ in range(30):
+        world.wait(hours=2)
+        look(world)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.subscription(ANA, PHONE).state == State.OPTED_OUT
     assert not world.decision("ana", PHONE).despite_opt_out
 
 
