@@ -7,7 +7,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from project.groups.models import Membership
+from project.groups.models import Group, Membership
 from project.people.models import UserProfile
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,15 @@ def test_a_second_time_adds_nothing_and_undoes_nothing(settings: Any) -> None:
     assert UserProfile.objects.count() == 32
     changed.refresh_from_db()
     assert not changed.is_vouched
+
+
+def test_a_deleted_nda_group_is_made_again(settings: Any) -> None:
+    settings.DEBUG = True
+    Group.objects.filter(slug="nda").delete()
+
+    call_command("demo_data", verbosity=0)
+
+    assert Group.objects.get(slug="nda").memberships.exists()
 
 
 def test_outside_development_it_refuses(settings: Any) -> None:

@@ -97,9 +97,8 @@ class Command(BaseCommand):
             if number not in UNVOUCHED:
                 Vouch.objects.create(voucher=founder, vouchee=profile, reason="Demo data")
             if number in NDA:
-                Membership.objects.create(
-                    profile=profile, group=Group.objects.get(slug="nda"), status=NDA[number]
-                )
+                group, _ = Group.objects.get_or_create(slug="nda", defaults={"name": "NDA"})
+                Membership.objects.create(profile=profile, group=group, status=NDA[number])
             return True
 
     def _add_manager(self, founder: UserProfile, password: str) -> bool:
