@@ -44,8 +44,9 @@ screenshots: $(BROWSER_READY) ## take the pictures of the docs again
 	$(RUN) -m tests.browser.install
 	$(RUN) -m tests.browser.screenshots
 
-planted-faults: $(READY) ## how soon the state machine of the rules finds faults that are planted in them
+planted-faults: $(READY) ## plant faults in the rules, and where brakes and losses are written; show what finds them
 	$(RUN) -m tests.rules.planted_faults
+	$(RUN) -m tests.upkeep.planted_faults
 
 soak-rules: $(READY) ## new stories for the state machine of the rules: MINUTES=2
 	$(RUN) -m tests.rules.soak --minutes $(MINUTES)

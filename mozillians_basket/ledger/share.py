@@ -124,21 +124,28 @@ def read(
     Lock contacts, in the order of their keys, and read all that bears on them and on the members.
 
     A transaction that moves a member locks the contacts at both ends, so rows that
-    are read after the locks do not change.
+    are read after the locks do not change. A move that was committed during the wait
+    for a lock shows contacts that must be locked too, out of order for once.
 
     :param moving: false if no contact was at an end of a move just before.
     """
     using, rows = alias(), empty_rows(status)
     movers = {member.pk for member in members}
-    wanted = {*contact_ids, *(m.contact_id for m in members if m.contact_id is not None)}
-    if moving and (moves := _moves(wanted, movers)):
-        wanted |= _ends(moves)  # their other ends, and the moves that these wait for
-        wanted |= _ends(_moves(wanted, {move.member_id for move in moves}))
-    contacts = Contact.objects.using(using).filter(pk__in=wanted).order_by("pk")
-    rows.contacts = {row.pk: row for row in contacts.select_for_update(no_key=True)}
+    own = {*contact_ids, *(m.contact_id for m in members if m.contact_id is not None)}
+    wanted, found = own, []
+    if moving and (found := _moves(own, movers)):
+        wanted = own | _ends(found)  # their other ends, and the moves that these wait for
+        wanted |= _ends(_moves(wanted, {move.member_id for move in found}))
+    locked: set[int] = set()
+    while missing := wanted - locked:
+        contacts = Contact.objects.using(using).filter(pk__in=missing).order_by("pk")
+        rows.contacts |= {row.pk: row for row in contacts.select_for_update(no_key=True)}
+        locked |= missing
+        found = _moves(locked, movers)
+        theirs = [m for m in found if m.member_id in movers or own & {m.source_id, m.target_id}]
+        wanted = locked | _ends(theirs)
 
-    moves = _moves(wanted, movers)
-    rows.moves = [move for move in moves if _ends([move]) <= rows.contacts.keys()]
+    rows.moves = [move for move in found if _ends([move]) <= rows.contacts.keys()]
     movers |= {move.member_id for move in rows.moves}
     there = Member.objects.using(using).filter(Q(contact__in=wanted) | Q(pk__in=movers))
     rows.members = {row.pk: row for row in there}

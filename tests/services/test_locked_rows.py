@@ -14,10 +14,11 @@ from mozillians_basket.models import Contact, Decision, Event, Member, Subscript
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import Vouch
+from tests.factories import MembershipFactory
 from tests.services.moments import waiting_for_locks
 from tests.services.processes import wait_until
 from tests.services.servers import Broker
-from tests.services.site import member, vouch
+from tests.services.site import member, newsletters_of, vouch
 
 pytestmark = [
     pytest.mark.services,
@@ -161,3 +162,27 @@ def test_a_drain_that_another_one_overtook_sees_what_that_one_saw(
         touches.drain()
 
     assert Decision.objects.get(newsletter="mozilla-phone").wanted
+
+
+def test_a_share_that_waited_for_an_arrival_waits_for_the_address_that_it_came_from(
+    broker: Broker, basket: SandboxServer, elsewhere: Elsewhere[object]
+) -> None:
+    mover, other = member(), member()
+    MembershipFactory.create(profile=mover, group__slug="nda")
+    touches.drain()
+    while (outcome := sync.look_up()).lease:
+        sync.make_calls(sync.Step.SUBSCRIBE, outcome.lease, last=True)
+    basket.opt_out(mover.user.email, "mozillians-nda")  # no lookup has seen it
+    vouch(other)
+    touches.drain()
+    lease = sync.look_up().lease
+
+    with transaction.atomic():
+        mover.user.email = other.user.email
+        mover.user.save()
+        touches.drain()
+        step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
+        wait_for_locks()
+    step.result(20)
+
+    assert newsletters_of(basket, other) == {"mozilla-phone"}

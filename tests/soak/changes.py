@@ -220,7 +220,8 @@ class Changes:
         if mailbox is not None:
             vetoed = vetoed or bool(mailbox.renamed_to) or name in mailbox.opted_out
         found = decisions.order([member.profile_id], [name], subscribe=True)
-        if (found[member.profile_id][name] == Result.REFUSED) != vetoed:
+        refused = found[member.profile_id][name] == Result.REFUSED
+        if refused != vetoed and not (vetoed and self._asked_again(mailbox, name)):
             self.surprises.append(f"order for {member.profile_id}: {found}, not {vetoed}")
         if not vetoed:
             member.wanted[name] = True
@@ -296,6 +297,12 @@ class Changes:
         return True
 
     # Conditions of changes.
+
+    def _asked_again(self, mailbox: Mailbox | None, name: str) -> bool:
+        """Whether a question about a loss has reopened a mailbox's opt-out."""
+        rows = Subscription.objects.filter(newsletter=name, opted_out_at__isnull=False)
+        rows = rows.exclude(state=State.OPTED_OUT)
+        return mailbox is not None and rows.filter(contact__key=mailbox.key).exists()
 
     def _is_free(self, member: Member) -> bool:
         if member.mailbox in self.frozen or member.changes >= CHANGES_EACH:
