@@ -16,7 +16,6 @@ from mozillians_basket.ledger import decisions, history, touches
 from mozillians_basket.ledger.share import Context, locked_members, read, write
 from mozillians_basket.ledger.touches import Drained, drained_members, locked_touches
 from mozillians_basket.models import (
-    Approval,
     BulkItem,
     BulkRequest,
     Contact,
@@ -294,9 +293,6 @@ def _close_stranded() -> None:
         site_member=OuterRef("member"), contact__touched_at__isnull=False, contact__parked=False
     )
     pending = BulkItem.objects.using(alias()).filter(state=BulkItem.State.PENDING)
-    open_questions = Approval.objects.using(alias()).filter(closed_at=None)
-    if open_questions.filter(kind=Approval.Kind.LOSS).exists():
-        pending = pending.exclude(reason=BulkItem.Reason.ASKED)
     stranded = pending.filter(~Exists(under_way)).values_list("member", flat=True)
     keys = set(stranded[: conf.DRAIN_SIZE])
     if not keys:

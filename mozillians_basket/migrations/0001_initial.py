@@ -1270,14 +1270,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="contact",
             index=models.Index(
-                condition=models.Q(("leased_until__isnull", False)),
-                fields=["leased_until"],
-                name="basket_contact_leased",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(
                 condition=models.Q(("lease", ""), _negated=True),
                 fields=["lease"],
                 name="basket_contact_lease",

@@ -155,11 +155,6 @@ class Contact(Row):
                 name="basket_contact_due",
                 condition=Q(touched_at__isnull=False, parked=False),
             ),
-            models.Index(
-                fields=["leased_until"],
-                name="basket_contact_leased",
-                condition=Q(leased_until__isnull=False),
-            ),
             models.Index(fields=["lease"], name="basket_contact_lease", condition=~Q(lease="")),
             models.Index(
                 fields=["failing_since"],

@@ -78,7 +78,7 @@ def queue() -> Queue:
     return Queue(
         touches=touches.values("pk")[: MANY + 1].count(),
         oldest_touch=touches.order_by("pk").values_list("created_at", flat=True).first(),
-        under_way=contacts.filter(leased_until__gt=now).count(),
+        under_way=due_contacts.leased(now).count(),
         parked=contacts.filter(failing_since__isnull=False, parked=True).count(),
         refused=refused.count(),
         **due,

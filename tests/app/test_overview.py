@@ -140,7 +140,7 @@ def test_queue_is_counted_by_the_reason_for_waiting(admin_client, db):
 
     failing = {"problem": "unavailable", "failing_since": now}
     contact(**due)
-    contact(**due, leased_until=now + hour)
+    contact(**due, lease="share-1", leased_until=now + hour)
     contact(**due, not_before=now + hour, attempts=1, **failing)
     contact(**due, not_before=now + hour)
     contact(**due, parked=True, **failing)

@@ -202,7 +202,7 @@ FAULTS = (
         "Q(state__in=[State.LOST, State.OPTED_OUT])",
         "Q(state__in=[State.LOST])",
         "test_verification",
-        "came_back or the_same_in_sql",
+        "came_back",
     ),
     Fault(
         "a bulk request is done before the answer",
@@ -211,14 +211,6 @@ FAULTS = (
         "            pass\n",
         "test_losses",
         "bulk_request_waits",
-    ),
-    Fault(
-        "members who wait for an answer count as stranded",
-        BULK,
-        "        pending = pending.exclude(reason=BulkItem.Reason.ASKED)\n",
-        "        pass\n",
-        "test_losses",
-        "bulk_request_waits or hold_no_other",
     ),
 )
 

@@ -20,7 +20,7 @@ from mozillians_basket.rules.sample import Sample, Verdict, verdict
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import verification
 from project.people.models import UserProfile
-from tests.factories import GroupFactory, MembershipFactory
+from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory
 from tests.upkeep.crowds import NDA, PHONE, at_basket, in_ledger, multiplied, subscribed
 from tests.upkeep.test_verification import (
     look_up,
@@ -298,6 +298,28 @@ def test_members_who_wait_for_an_answer_hold_no_other_bulk_order_up(
     goes.refresh_from_db()
     assert goes.state == BulkRequest.State.FINISHED
     assert len(holders(basket, NDA)) == len(keys)
+
+
+def test_members_who_wait_for_an_answer_do_not_hide_an_order_whose_member_was_deleted(
+    basket: SandboxServer, settings: Any
+) -> None:
+    settings.BASKET_DRAIN_SIZE = 20
+    emails = vouched(60)
+    lose(basket, "newsletter", emails)
+    verify()
+    keys = list(UserProfile.objects.values_list("pk", flat=True))
+    bulk.confirm(bulk.draft(BulkRequest.Action.SUBSCRIBE, keys, actor=None), [PHONE])
+    sweep(6)
+    deleted = UserProfileFactory.create()
+    request = bulk.draft(BulkRequest.Action.SUBSCRIBE, [deleted.pk], actor=None)
+    bulk.confirm(request, [NDA])
+    assert bulk.advance()
+
+    deleted.delete()
+    sweep(6)
+
+    item = BulkItem.objects.get(request=request)
+    assert (item.state, item.reason) == (State_.SKIPPED, BulkItem.Reason.NO_MEMBER)
 
 
 def test_order_made_during_a_loss_is_carried_out_after_the_answer_that_they_opted_out(

@@ -340,6 +340,30 @@ def test_person_who_came_back_is_noticed(basket: SandboxServer) -> None:
     assert opt_outs() == 0
 
 
+def test_person_who_came_back_is_noticed_by_members_who_arrived_after_the_opt_out(
+    basket: SandboxServer,
+) -> None:
+    emails = vouched(5)
+    leaver = UserProfile.objects.get(user__email=emails[0])
+    basket.put_person(emails[0], remove=[PHONE])
+    verify()
+    arrived = UserProfileFactory.create(user__email=emails[0])
+    leaver.user.email = "new@example.com"
+    leaver.user.save()
+    verify()
+    assert not Decision.objects.filter(
+        member__contact__key=emails[0], opted_out_at__isnull=False
+    ).exists()
+
+    basket.put_person(emails[0], newsletters=[PHONE])
+    verify()
+
+    row = Subscription.objects.get(contact__key=emails[0], newsletter=PHONE)
+    decision = Decision.objects.get(member__site_member=arrived.pk, newsletter=PHONE)
+    assert row.state == State.SUBSCRIBED
+    assert (decision.wanted, decision.decided_by) == (True, DecidedBy.MEMBER)
+
+
 def test_contact_that_is_due_or_parked_is_not_touched_again(basket: SandboxServer) -> None:
     emails = vouched(3)
     Contact.objects.filter(key=emails[0]).update(touched_at=NOW)
