@@ -14,6 +14,7 @@ from mozillians_basket.rules.rows import (
     Subscription,
     after,
     held,
+    lost_at_a_cleared,
     touch,
     unseen,
 )
@@ -236,7 +237,10 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
         case Meaning.ABSENT:
             row.requested_at = None
             _gone(row)
-    if contact.clear and row.state == State.LOST:
+    # A Basket that shows nobody may be the wrong one, or be restored within the day.
+    if lost_at_a_cleared(contact, row) and not (
+        rows.question(row.newsletter) or at - row.missing_at < rows.settings.queue_time
+    ):
         row.state, row.missing_at = State.UNSUBSCRIBED, None
         _gone(row)
 

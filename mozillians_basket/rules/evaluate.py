@@ -235,10 +235,18 @@ def _leave(rows: Rows, member: Member, contact: Contact) -> None:
 
 
 def _touch(rows: Rows, member: Member) -> None:
-    """Make a member's contact and the sources of their moves due."""
+    """
+    Make a member's contact and the sources of their moves due.
+
+    A contact that was parked after too many failures is tried again; one that Basket refuses
+    stays parked.
+    """
     for contact_id in [member.contact_id, *(move.source_id for move in rows.moves_of(member))]:
         if contact_id is not None:
-            touch(rows.contacts[contact_id], rows.now)
+            contact = rows.contacts[contact_id]
+            if contact.parked and contact.attempts:
+                _unpark(contact)
+            touch(contact, rows.now)
 
 
 def _concerns_basket(rows: Rows, member: Member) -> bool:

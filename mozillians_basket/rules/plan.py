@@ -13,6 +13,7 @@ from mozillians_basket.rules.rows import (
     Subscription,
     after,
     held,
+    lost_at_a_cleared,
     missing,
     touch,
     unseen,
@@ -140,7 +141,9 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
     for name in rows.settings.newsletters:
         row = rows.subscription(contact, name)
         suspect = unseen(row) and (ordered or after(contact.looked_up_at, row.confirmed_at))
-        if missing(row) or (row.missing_at and rows.question(name)):
+        if lost_at_a_cleared(contact, row):
+            looks.append(_growing(rows, row.missing_at, row.missing_at + rows.settings.queue_time))
+        elif missing(row) or (row.missing_at and rows.question(name)):
             looks.append(_growing(rows, row.missing_at))
         elif row.requested_at or suspect:
             since = queued_since(row)
@@ -217,7 +220,7 @@ def _lasting_problem(rows: Rows, contact: Contact) -> str:
     """Name what Basket refused or lost: it stays until the address changes or an admin asks."""
     for name in sorted(rows.settings.newsletters):
         row = rows.subscription(contact, name)
-        if row.state == State.LOST:
+        if row.state == State.LOST and not contact.clear:
             return str(State.LOST)
         if row.state == State.REFUSED:
             return str(row.error_code)
@@ -245,6 +248,8 @@ def _at_rest(rows: Rows, contact: Contact, newsletter: str) -> bool:
     """Whether Basket has a newsletter or not as it should, with no call and no question open."""
     row = rows.subscription(contact, newsletter)
     if row.requested_at or row.removal_pending or unseen(row) or missing(row):
+        return False
+    if lost_at_a_cleared(contact, row):
         return False
     return not held(row) or stays(rows, contact, newsletter)
 

@@ -264,6 +264,11 @@ def missing(row: Subscription) -> bool:
     return held(row) and row.missing_at is not None
 
 
+def lost_at_a_cleared(contact: Contact, row: Subscription) -> bool:
+    """Whether nobody was at Basket at an address whose last member has gone: looked up again."""
+    return bool(contact.clear and row.state == State.LOST)
+
+
 def touch(contact: Contact, now: datetime) -> None:
     """Make a contact due; one that waits after a failure goes on waiting."""
     contact.touched_at = now

@@ -26,9 +26,12 @@ def opt_out_mailbox(
     row.confirmed_at = row.seen_at = None
     row.removal_pending, row.missing_at = False, at if inferred else None
     for member in rows.concerned(contact):
-        decision = rows.decisions.get((member.id, newsletter))
-        if decision and not decision.despite_opt_out:
-            decision.opted_out_at = decision.opted_out_at or row.opted_out_at
+        decision = rows.decision(member, newsletter)
+        # A member there without a decision takes the opt-out along when they leave.
+        known = (member.id, newsletter) in rows.decisions or member.contact_id != contact.id
+        if known and not decision.despite_opt_out:
+            at_first = decision.opted_out_at or row.opted_out_at
+            rows.decide(member, newsletter, opted_out_at=at_first)
 
 
 def opt_out_of_all(rows: Rows, contact: Contact, at: datetime) -> None:

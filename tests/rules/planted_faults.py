@@ -63,6 +63,18 @@ FAULTS = (
         "",
     ),
     Fault(
+        "an opt-out that is found after the move does not reach the member who moved",
+        "vetoes",
+        "or member.contact_id != contact.id",
+        "",
+    ),
+    Fault(
+        "an address that was left during a loss is forgotten",
+        "answers",
+        "rows.question(row.newsletter) or at - row.missing_at < rows.settings.queue_time",
+        "False",
+    ),
+    Fault(
         "a deleted member's opt-outs do not stay with the mailbox",
         "evaluate",
         "        leave_behind(rows, member, contact)\n",

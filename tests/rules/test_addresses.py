@@ -6,7 +6,7 @@ import pytest
 
 from mozillians_basket.rules.evaluate import contact_key, suppression_hash
 from mozillians_basket.rules.rows import State
-from tests.rules.stories import ANA, BEN, NEW, THIRD, calls, joined, look, opt_outs
+from tests.rules.stories import ANA, BEN, NEW, THIRD, calls, crowd_of, joined, look, opt_outs
 from tests.rules.world import EXTRA, FOREIGN, NDA, PHONE, SECRET, World
 
 
@@ -310,6 +310,23 @@ def test_opt_out_made_just_before_the_move_is_found_first(world: World) -> None:
     assert world.basket.has(NEW) == set()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_opt_out_goes_along_with_a_mate_who_had_not_decided_on_it(
+    world: World, *, known: bool
+) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    if known:
+        look(world)
+
+    world.change_email("ben", NEW)
+    world.settle()
+    world.entitle("ben", PHONE)
+    world.settle()
+
+    assert world.basket.has(NEW) == set()
+
+
 def test_target_waits_while_the_source_cannot_be_looked_up(world: World) -> None:
     joined(world, ("ana", ANA, PHONE))
     world.change_email("ana", NEW)
@@ -391,6 +408,36 @@ def test_clearing_ends_when_somebody_arrives(world: World) -> None:
     world.settle()
 
     assert world.basket.has(ANA) == {PHONE, EXTRA}
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "emptied"])
+def test_address_that_was_left_during_a_loss_is_cleared_after_it(world: World, how: str) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    crowd_of(world, 5)
+    world.basket.lose_people()
+    if how == "deleted":
+        world.delete("ana")
+    else:
+        world.change_email("ana", NEW if how == "moved" else "")
+    world.run(3600)
+    assert world.rows.questions
+
+    world.basket.restore_people()
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+
+
+def test_address_that_was_left_is_erased_a_day_after_its_person_was_gone(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.lose_people(ANA)
+    world.delete("ana")
+
+    world.run(12 * 3600)
+    assert [contact.problem for contact in world.rows.contacts.values()] == [""]
+    world.run(13 * 3600)
+
+    assert not world.rows.contacts
 
 
 def test_mailbox_that_opted_out_leaves_a_suppression(world: World) -> None:

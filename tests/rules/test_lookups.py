@@ -637,6 +637,11 @@ def test_refused_lookup_parks_the_contact(world: World) -> None:
     assert world.contact(ANA).problem == "2"
     assert len(world.basket.calls) == 1
 
+    world.entitle("ana", NDA)
+    world.settle()
+
+    assert len(world.basket.calls) == 1
+
 
 def test_contact_that_fails_too_often_is_parked(world: World) -> None:
     world.basket.out_of_reach = True
@@ -646,6 +651,22 @@ def test_contact_that_fails_too_often_is_parked(world: World) -> None:
 
     assert world.contact(ANA).parked
     assert world.contact(ANA).attempts == world.rows.settings.max_attempts
+
+
+@pytest.mark.parametrize("change", ["policy", "opt-out"])
+def test_parked_contact_is_woken_by_a_change(world: World, change: str) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.entitle("ana", NDA)
+    world.drain()
+    world.contact(ANA).parked, world.contact(ANA).attempts = True, 10
+
+    if change == "policy":
+        world.entitle("ana", PHONE, entitled=False)
+    else:
+        world.opt_out("ana", PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == {NDA}
 
 
 def test_paused_newsletter_waits_while_the_others_go_on(world: World) -> None:
