@@ -278,9 +278,9 @@ def _gone(row: Subscription) -> None:
     row.removal_pending = False
     if row.state != State.LOST:
         row.confirmed_at = row.seen_at = None
+        row.decided = row.decided and row.requested_at is not None
     if row.state in {State.UNKNOWN, State.SUBSCRIBED}:
         row.state, row.opted_out_at = State.UNSUBSCRIBED, None
-    row.decided = row.decided and row.requested_at is not None
 
 
 def _come_back(rows: Rows, contact: Contact, row: Subscription) -> None:

@@ -428,6 +428,25 @@ def test_address_that_was_left_during_a_loss_is_cleared_after_it(world: World, h
     assert world.basket.has(ANA) == set()
 
 
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_shared_address_that_was_left_during_a_loss_is_unsubscribed_after_it(
+    world: World, how: str
+) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA))
+    crowd_of(world, 5)
+    world.basket.lose_people()
+    if how == "deleted":
+        world.delete("ana")
+    else:
+        world.change_email("ana", NEW)
+    world.run(3600)
+
+    world.basket.restore_people()
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+
+
 def test_address_that_was_left_is_erased_a_day_after_its_person_was_gone(world: World) -> None:
     joined(world, ("ana", ANA, PHONE))
     world.basket.lose_people(ANA)
