@@ -26,6 +26,7 @@ from mozillians_basket.models import (
 )
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result
+from mozillians_basket.rules.rows import Rows
 from mozillians_basket.site import get_site
 
 Action, State = BulkRequest.Action, BulkRequest.State
@@ -216,21 +217,25 @@ def _ordered(request: BulkRequest, keys: list[Any]) -> list[BulkItem]:
     drained = drained_members(waiting, keys, context=context)
     later = {touch.member_id for touch in waiting if touch.created_at > request.created_at}
     members = {key: drained.after.members.get(drained.ids.get(key, 0)) for key in keys}
-    alike: dict[frozenset[str], list[int]] = defaultdict(list)
+    alike: dict[tuple[frozenset[str], bool], list[int]] = defaultdict(list)
     for key, member in members.items():
         if member is not None:
             changed_since = not later.isdisjoint({key, None})
             newer = _newer(request, drained, member, changed_since=changed_since)
-            alike[frozenset(request.newsletters) - newer].append(member.pk)
-    alike.pop(frozenset(), None)
+            names = frozenset(request.newsletters) - newer
+            left = frozenset(_opted_out_since(request, drained.after, member))
+            alike[names - left, request.despite_opt_out].append(member.pk)
+            alike[names & left, False].append(member.pk)
     after, results = drained.after, defaultdict(list)
-    for names, ids in alike.items():
+    for (names, despite), ids in alike.items():
+        if not names:
+            continue
         after, outcomes = evaluate.order(
             after,
             ids,
             names,
             subscribe=request.action == Action.SUBSCRIBE,
-            despite_opt_out=request.despite_opt_out,
+            despite_opt_out=despite,
         )
         for (pk, name), result in outcomes.items():
             results[pk].append(result)
@@ -252,6 +257,18 @@ def _newer(
     rows = drained.after if changed_since else drained.before
     moments = {name: rows.decision(member, name).decided_at for name in request.newsletters}
     return {name for name, moment in moments.items() if moment and moment > request.created_at}
+
+
+def _opted_out_since(request: BulkRequest, rows: Rows, member: Member) -> set[str]:
+    """Name the newsletters that the member or the mailbox opted out of since the request."""
+    found = set()
+    for name in request.newsletters:
+        moments = [rows.veto(member, name)]
+        if contact := rows.home(member):
+            moments += [rows.subscription(contact, name).opted_out_at, contact.renamed_at]
+        if any(moment and moment > request.created_at for moment in moments):
+            found.add(name)
+    return found
 
 
 def _failed(request: BulkRequest, keys: list[Any]) -> list[BulkItem]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mozillians_basket.rules.rows import Member, Rows, Settings, held
+from mozillians_basket.rules.rows import Member, Rows, Settings
 
 #: Within what time removals by policies add up.
 WINDOW = timedelta(hours=1)
@@ -53,8 +53,9 @@ def would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> bo
     """
     Whether Basket has a newsletter because this member, and nobody else there, wants it.
 
-    When the last member goes, the contact is cleared, also of newsletters that
-    nobody decided on.
+    Basket may have what it had before a loss, and what a member of an address that
+    was never looked up wants. When the last member goes, the contact is cleared,
+    also of newsletters that nobody decided on.
     """
     contact = rows.home(member)
     if contact is None:
@@ -67,4 +68,5 @@ def would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> bo
         return False
     places = [contact, *(rows.contacts[move.source_id] for move in rows.moves_of(member))]
     there = [rows.subscription(place, newsletter) for place in places]
-    return any((held(row) and not row.removal_pending) or row.requested_at for row in there)
+    had = any((row.confirmed_at and not row.removal_pending) or row.requested_at for row in there)
+    return had or (contact.looked_up_at is None and rows.wishes(member, newsletter))

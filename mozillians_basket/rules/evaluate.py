@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 
 import idna
 
@@ -98,11 +99,13 @@ def evaluate(
     is not applied: the member keeps row and decision, both marked ``held_back_at``;
     the rest of the change goes on. Removals in ``approved`` (member, newsletter)
     pass the brake; a decision made since they were held back stays.
+    Deletions come last, so their opt-outs stay with mailboxes as if nobody had arrived since.
     """
     rows, spent = rows.copy(), Counter[str]()
     removed: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
     held_back: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
-    for standing in standings:
+    arrived: set[int] = set()
+    for standing in sorted(standings, key=attrgetter("deleted")):
         member = rows.members[standing.member_id]
         goes = standing.deleted or standing.contact_id is None
         flips = ended(rows, member, standing.entitled)
@@ -121,13 +124,14 @@ def evaluate(
                 _leave(rows, member, contact)
             if standing.deleted:
                 last = (member.contact_id, *standing.passed)[-1]
-                leave_behind(rows, member, rows.contacts[last])
+                leave_behind(rows, member, rows.contacts[last], arrived)
         elif standing.deleted:
-            _delete(rows, member, standing.passed)
+            _delete(rows, member, standing.passed, arrived)
         if not standing.deleted:
             changed = _follow_policies(rows, member, standing.entitled, kept, approved)
-            if not (kept and goes):
-                changed |= _place(rows, member, standing)
+            if not (kept and goes) and _place(rows, member, standing):
+                arrived.add(member.id)
+                changed = True
             if changed and _concerns_basket(rows, member):
                 _touch(rows, member)
         spent.update(losses & counted - kept)
@@ -209,7 +213,9 @@ def _forget_absence(rows: Rows, member: Member, contact: Contact) -> None:
             row.state = State.UNKNOWN
 
 
-def _delete(rows: Rows, member: Member, passed: Iterable[int]) -> None:
+def _delete(
+    rows: Rows, member: Member, passed: Iterable[int] = (), arrived: Collection[int] = ()
+) -> None:
     """Delete a member; their opt-outs stay with the mailbox, and what they decided leaves it."""
     sources = [move.source_id for move in rows.moves_of(member)]
     places = [*sources, member.contact_id, *passed]
@@ -218,7 +224,7 @@ def _delete(rows: Rows, member: Member, passed: Iterable[int]) -> None:
     for contact in left:
         _leave(rows, member, contact)
     for contact in left if places[-1] is None else [rows.contacts[places[-1]]]:
-        leave_behind(rows, member, contact)
+        leave_behind(rows, member, contact, arrived)
     rows.remove(member)
 
 
@@ -331,7 +337,7 @@ def erase(rows: Rows, contact_id: int) -> Rows:
     rows = rows.copy()
     contact = rows.contacts[contact_id]
     for member in list(rows.at(contact)):
-        _delete(rows, member, ())
+        _delete(rows, member)
     contact.clear = True
     _unpark(contact)
     touch(contact, rows.now)

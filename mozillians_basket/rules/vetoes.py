@@ -1,5 +1,6 @@
 """Opt-outs: vetoes beside what is wanted, of a mailbox and of its members."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from mozillians_basket.rules.rows import Contact, Member, Rows, State, Subscription, unseen
@@ -83,11 +84,17 @@ def take_along(rows: Rows, member: Member, contact: Contact) -> None:
             rows.decide(member, name, opted_out_at=rows.veto(member, name) or row.opted_out_at)
 
 
-def leave_behind(rows: Rows, member: Member, contact: Contact) -> None:
-    """Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it."""
+def leave_behind(
+    rows: Rows, member: Member, contact: Contact, arrived: Collection[int] = ()
+) -> None:
+    """
+    Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it.
+
+    Members who have just ``arrived`` do not count: that may be the same person.
+    """
+    others = [other for other in rows.at(contact) if other.id not in {member.id, *arrived}]
     for name in rows.settings.newsletters:
         veto, despite = rows.veto(member, name), rows.decision(member, name).despite_opt_out
-        others = [other for other in rows.at(contact) if other.id != member.id]
         kept = any(rows.wants(other, contact, name) for other in others)
         if veto and not despite and not kept:
             mark(rows.record(contact, name), veto)

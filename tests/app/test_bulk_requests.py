@@ -2,8 +2,9 @@
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
-from mozillians_basket import bulk, tasks
+from mozillians_basket import api, bulk, sync, tasks
 from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.ledger import decisions
 from mozillians_basket.models import BulkItem, BulkRequest, Contact, Decision, Event
@@ -368,3 +369,28 @@ def test_changes_on_the_site_go_before_bulk_requests(basket):
 
     assert contact_of(profile).priority == Contact.Priority.BULK
     assert contact_of(vouched).priority == Contact.Priority.CHANGE
+
+
+def opt_out_on_the_site(basket, profile):
+    api.opt_out(profile, [PHONE])
+
+
+def turn_everything_off_at_basket(basket, profile):
+    basket.opt_out(profile.user.email)
+    Contact.objects.update(touched_at=timezone.now(), not_before=None)
+    sync.look_up()
+
+
+@pytest.mark.parametrize("opt_out", [opt_out_on_the_site, turn_everything_off_at_basket])
+def test_opt_out_made_after_the_confirmation_stands_against_a_request_despite_opt_outs(
+    basket, opt_out
+):
+    profile = VouchFactory.create().vouchee
+    settle_everything()
+    request = ordered([profile], despite_opt_out=True)
+
+    opt_out(basket, profile)
+    settle_everything()
+
+    assert held(basket, profile.user.email) == {profile.user.email: set()}
+    assert states(request) == [("skipped", "opted out")]

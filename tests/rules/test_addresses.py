@@ -198,6 +198,22 @@ def test_opt_outs_of_a_deleted_member_stay_with_the_mailbox(world: World) -> Non
     assert world.basket.has(ANA) == set()
 
 
+@pytest.mark.parametrize("older", ["ana", "ben"])
+def test_opt_outs_of_a_deleted_account_stand_against_the_account_it_was_merged_into(
+    world: World, older: str
+) -> None:
+    members = [("ana", ANA, PHONE), ("ben", BEN, PHONE)]
+    joined(world, *(members if older == "ana" else reversed(members)))
+    world.opt_out("ana", PHONE)
+    world.settle()
+
+    world.delete("ana")
+    world.change_email("ben", ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+
+
 def test_opt_outs_of_a_deleted_member_end_if_somebody_else_there_wants_it(world: World) -> None:
     joined(world, ("ana", ANA, PHONE), ("ben", ANA, PHONE))
     world.opt_out("ana", PHONE)

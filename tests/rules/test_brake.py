@@ -54,6 +54,38 @@ def test_removals_beyond_the_limit_are_held_back(world: World, crowd: Crowd, cau
     assert all(world.rows.decision(member, PHONE).wanted for member in held_back)
 
 
+def test_removals_are_held_back_while_basket_seems_empty(world: World, crowd: Crowd) -> None:
+    emails = crowd(80)
+    world.basket.lose_people()
+    world.verify()
+    world.run(3600)
+
+    for number in range(80):
+        world.entitle(f"crowd{number}", PHONE, entitled=False)
+    world.run(3600)
+    world.basket.restore_people()
+    world.settle()
+
+    assert still_there(world, emails) == 30
+
+
+def test_removals_are_held_back_where_basket_was_not_asked_yet(world: World) -> None:
+    emails = [f"crowd{number}@example.com" for number in range(80)]
+    world.basket.out_of_reach = True
+    for number, email in enumerate(emails):
+        world.basket.own_subscribe(email, PHONE)
+        world.join(f"crowd{number}", email, PHONE)
+    world.run(10)
+
+    for number in range(80):
+        world.entitle(f"crowd{number}", PHONE, entitled=False)
+    world.run(10)
+    world.basket.out_of_reach = False
+    world.settle()
+
+    assert still_there(world, emails) == 30
+
+
 def test_held_back_members_go_once_they_are_approved(world: World, crowd: Crowd) -> None:
     emails = crowd(60)
     for number in range(60):
