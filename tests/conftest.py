@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
@@ -17,6 +19,12 @@ from tests.brokers import broker, commit
 from tests.factories import VouchFactory
 
 __all__ = ["broker", "commit"]
+
+# No test fails because the machine is busy.
+hypothesis_settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from mozillians_basket.rules.plan import RATE_LIMIT_CALLS, queued_since, stays
+from mozillians_basket.rules.plan import RATE_LIMIT_CALLS, queued_since, stays, waits
 from mozillians_basket.rules.rows import (
     Contact,
     DecidedBy,
@@ -350,7 +350,9 @@ def _end_orders(rows: Rows, contact: Contact, newsletter: str, at: datetime) -> 
     """
     for member in rows.at(contact):
         decision = rows.decision(member, newsletter)
-        if decision.despite_opt_out and after(at, decision.decided_at):
+        # An opt-out at an address that they came from would be found later, and is older.
+        is_over = after(at, decision.decided_at) and not waits(rows, member, contact, newsletter)
+        if decision.despite_opt_out and is_over:
             rows.decide(member, newsletter, despite_opt_out=False)
 
 

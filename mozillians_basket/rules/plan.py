@@ -50,7 +50,7 @@ def plan(rows: Rows, contact_id: int) -> Plan:
         row = rows.subscription(contact, name)
         askers = [m for m in rows.at(contact) if rows.wants(m, contact, name)]
         if rows.moves:
-            askers = [member for member in askers if not _waits(rows, member, contact, name)]
+            askers = [member for member in askers if not waits(rows, member, contact, name)]
         blocked = row.state in {State.REFUSED, State.LOST} or row.missing_at
         if askers and not (held(row) or blocked or limited):
             subscribe.add(name)
@@ -67,7 +67,7 @@ def plan(rows: Rows, contact_id: int) -> Plan:
     )
 
 
-def _waits(rows: Rows, member: Member, contact: Contact, newsletter: str) -> bool:
+def waits(rows: Rows, member: Member, contact: Contact, newsletter: str) -> bool:
     """
     Whether a member's wish waits for the contact that they came from.
 
@@ -90,8 +90,7 @@ def _removable(rows: Rows, contact: Contact, newsletter: str) -> bool:
     shown = after(row.seen_at, contact.looked_up_at) or after(
         row.confirmed_at, contact.looked_up_at
     )
-    refused = row.error_code and not row.removal_pending
-    if not (held(row) and shown) or refused:
+    if not (held(row) and shown) or _removal_refused(row):
         return False
     moves = rows.moves_from(contact)
     if stays(rows, contact, newsletter) or not all(_arrived(rows, m, newsletter) for m in moves):
@@ -100,6 +99,11 @@ def _removable(rows: Rows, contact: Contact, newsletter: str) -> bool:
         return True
     so_far = row.removed_at - min(contact.touched_at or rows.now, row.removed_at)
     return bool(rows.now - row.removed_at >= max(rows.settings.removal_grace, so_far))
+
+
+def _removal_refused(row: Subscription) -> bool:
+    """Whether Basket has refused to remove what it has."""
+    return held(row) and bool(row.error_code) and not row.removal_pending
 
 
 def stays(rows: Rows, contact: Contact, newsletter: str) -> bool:
@@ -222,7 +226,7 @@ def _lasting_problem(rows: Rows, contact: Contact) -> str:
         row = rows.subscription(contact, name)
         if row.state == State.LOST and not contact.clear:
             return str(State.LOST)
-        if row.state == State.REFUSED:
+        if row.state == State.REFUSED or _removal_refused(row):
             return str(row.error_code)
     return ""
 

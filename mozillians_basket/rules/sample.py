@@ -14,7 +14,6 @@ from enum import Enum, StrEnum, auto
 
 from mozillians_basket.rules.rows import (
     Contact,
-    DecidedBy,
     Question,
     Rows,
     Settings,
@@ -215,8 +214,8 @@ def end_question(
     End a question for these contacts, or for all; the caller closes it afterwards.
 
     If Basket lost them, they are subscribed again where they are still wanted.
-    Subscriptions that were confirmed since the question began, or chosen since
-    they went missing, are subscribed again however it ends.
+    Subscriptions that were confirmed since the question began, or asked for despite
+    opt-outs since they went missing, are subscribed again however it ends.
     """
     rows = rows.copy()
     found = _missing_since(rows, question)
@@ -283,13 +282,15 @@ def _subscribe_again(rows: Rows, row: Subscription) -> None:
 
 
 def _is_owed(rows: Rows, row: Subscription, question: Question) -> bool:
-    """Whether it was confirmed since the question began, or chosen since it went missing."""
+    """
+    Whether it was confirmed since the question began, or asked for since it went missing.
+
+    An order that does not say "despite opt-outs" does not override what may be one.
+    """
     members = rows.at(rows.contacts[row.contact_id])
     decisions = [rows.decision(member, row.newsletter) for member in members]
     return after(row.confirmed_at, question.since) or any(
-        decision.wanted
-        and decision.decided_by in {DecidedBy.ADMIN, DecidedBy.MEMBER}
-        and after(decision.decided_at, row.missing_at)
+        decision.wanted and decision.despite_opt_out and after(decision.decided_at, row.missing_at)
         for decision in decisions
     )
 

@@ -41,7 +41,7 @@ FAULTS = (
     Fault(
         "the target of a move does not wait for its source",
         "plan",
-        "if not _waits(rows, member, contact, name)",
+        "if not waits(rows, member, contact, name)",
         "if True",
     ),
     Fault(

@@ -206,9 +206,11 @@ def test_opt_outs_of_a_deleted_account_stand_against_the_account_it_was_merged_i
     world.opt_out("ana", PHONE)
     world.settle()
 
-    merge = [lambda: world.delete("ana"), lambda: world.change_email("ben", ANA)]
-    for step in merge if first == "the deletion" else reversed(merge):
-        step()
+    if first == "the deletion":
+        world.delete("ana")
+    world.change_email("ben", ANA)
+    if first == "the move":
+        world.delete("ana")
     world.settle()
 
     assert world.basket.has(ANA) == set()
@@ -341,6 +343,25 @@ def test_opt_out_goes_along_with_a_mate_who_had_not_decided_on_it(
     world.settle()
 
     assert world.basket.has(NEW) == set()
+
+
+@pytest.mark.parametrize("there_already", [True, False])
+def test_opt_in_after_the_move_outlasts_the_opt_out_before_it(
+    world: World, *, there_already: bool
+) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    if there_already:
+        world.basket.own_subscribe(NEW, PHONE)
+    world.basket.own_unsubscribe(ANA, PHONE)
+    world.change_email("ana", NEW)
+    world.drain()
+    world.wait(seconds=60)
+
+    world.opt_in("ana", PHONE)
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE}
+    assert world.decision("ana", PHONE).opted_out_at is None
 
 
 def test_target_waits_while_the_source_cannot_be_looked_up(world: World) -> None:

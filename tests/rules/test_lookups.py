@@ -618,6 +618,7 @@ def test_refused_unsubscribe_of_a_mailbox_that_opted_out_keeps_the_opt_out(world
     world.basket.refused_unsubscribes.add(ANA)
     world.delete("ana")
     world.settle()
+    assert world.contact(ANA).problem
 
     world.basket.refused_unsubscribes.clear()
     world.join("ana again", ANA, PHONE)

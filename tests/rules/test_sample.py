@@ -269,14 +269,15 @@ def test_opt_out_that_a_question_reopened_is_restored_also_if_the_person_is_gone
     assert all(world.basket.has(email) == {PHONE} for email in emails)
 
 
-def test_order_made_while_the_question_was_open_is_carried_out_when_it_closes(
-    world: World, crowd: Crowd
+@pytest.mark.parametrize("despite", [True, False])
+def test_order_made_while_the_question_was_open_counts_if_it_overrides_opt_outs(
+    world: World, crowd: Crowd, *, despite: bool
 ) -> None:
     emails = crowd(40)
     world.basket.lose_newsletter(PHONE)
     look(world)
     world.wait(seconds=1)
-    world.order("crowd0", PHONE)
+    world.order("crowd0", PHONE, despite_opt_out=despite)
 
     for person in world.basket.people:
         if person.email != emails[0]:
@@ -284,7 +285,7 @@ def test_order_made_while_the_question_was_open_is_carried_out_when_it_closes(
     world.settle()
 
     assert world.rows.question(PHONE) is None
-    assert world.basket.has(emails[0]) == {PHONE}
+    assert world.basket.has(emails[0]) == ({PHONE} if despite else set())
 
 
 def test_order_confirmed_by_the_wrong_basket_is_subscribed_again(

@@ -322,23 +322,23 @@ def test_members_who_wait_for_an_answer_do_not_hide_an_order_whose_member_was_de
     assert (item.state, item.reason) == (State_.SKIPPED, BulkItem.Reason.NO_MEMBER)
 
 
-def test_order_made_during_a_loss_is_carried_out_after_the_answer_that_they_opted_out(
-    basket: SandboxServer, admin_user: User
+@pytest.mark.parametrize("despite", [True, False])
+def test_order_made_during_a_loss_overrides_the_answer_that_they_opted_out_if_it_says_so(
+    basket: SandboxServer, admin_user: User, *, despite: bool
 ) -> None:
     emails = vouched(60)
     lose(basket, "newsletter", emails)
     verify()
     member = UserProfile.objects.get(user__email=emails[0])
-    decisions.order([member.pk], [PHONE], subscribe=True)
+    decisions.order([member.pk], [PHONE], subscribe=True, despite_opt_out=despite)
     sweep(4)
-    assert holders(basket, PHONE) == set()
 
     call_command("basket_reconcile", verify=0, go=True, json=True)
     tasks.carry_out_answer.apply((Approval.objects.get().pk,))
     sweep(4)
 
-    assert holders(basket, PHONE) == {emails[0]}
-    assert opt_outs() == 59
+    assert holders(basket, PHONE) == ({emails[0]} if despite else set())
+    assert opt_outs() == (59 if despite else 60)
 
 
 def test_members_who_opted_out_are_verified_and_noticed_when_they_are_back(
