@@ -47,6 +47,14 @@ def test_no_key_is_needed_for_private_ones(basket: Target, path: str) -> None:
     assert basket.private in basket.get(path).json()["newsletters"]
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [(LEGACY, "application/json"), (V1, "application/json; charset=utf-8")],
+)
+def test_content_type(basket: Target, path: str, kind: str) -> None:
+    assert basket.get(path).headers["Content-Type"] == kind
+
+
 @both_paths
 def test_it_may_be_kept_for_five_minutes(basket: Target, path: str) -> None:
     assert "max-age=" in basket.get(path).headers["Cache-Control"]

@@ -47,6 +47,15 @@ def test_opting_out_takes_everything(basket: Target) -> None:
     assert basket.newsletters_of(person.email) == set()
 
 
+def test_transactional_message_is_refused(basket: Target) -> None:
+    person = basket.person(basket.single)
+
+    answer = basket.post(path(person.token), {"newsletters": "firefox-mobile-welcome"})
+
+    assert (answer.status_code, code(answer)) == (400, 9)
+    assert basket.newsletters_of(person.email) == {basket.single}
+
+
 def test_subscribing_again_ends_an_optout(basket: Target) -> None:
     person = basket.person(basket.single)
     basket.post(path(person.token), {"email": person.email, "optout": "Y"})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from mozillians_basket.sandbox.steering import Steering
+from mozillians_basket.sandbox.control_client import ControlClient
 from tests.demo.programs import needs_proc, program
 
 pytestmark = [needs_proc, pytest.mark.slow]
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 def people_at(sandbox: int) -> dict[str, Any]:
     """Return all people at the sandbox Basket by address; none while it has not started."""
-    basket = Steering(f"http://127.0.0.1:{sandbox}", "sandbox")
+    basket = ControlClient(f"http://127.0.0.1:{sandbox}", "sandbox")
     try:
         people = basket.ask("GET", "people")["people"]
     except OSError:

@@ -124,3 +124,18 @@ def test_every_newsletter_is_described(caller: Caller, path: str) -> None:
     assert described["mozillians-nda"]["private"] is True
     assert described["about-mozilla"]["active"] is False
     assert described["mozilla-foundation"]["languages"] == ["de", "en", "es", "fr", "pt-BR"]
+
+
+@pytest.mark.parametrize("path", [*LOOKUPS, f"/news/user/{TOKEN}/"])
+@pytest.mark.parametrize("broken", ["ada", "@example.com", "ada@example", "a@b@example.com"])
+def test_broken_address_cannot_be_masked(caller: Caller, path: str, broken: str) -> None:
+    caller.sandbox.put_person(EMAIL, token=TOKEN)
+    caller.post(f"/news/unsubscribe/{TOKEN}/", {"email": broken})
+
+    without_key = caller.get(path, params={"token": TOKEN})
+    with_key = caller.get(path, params={"token": TOKEN}, headers=caller.key)
+
+    assert without_key.status_code == 500
+    assert without_key.headers["Content-Type"].startswith("text/html")
+    assert broken not in without_key.text
+    assert with_key.json()["email"] == broken

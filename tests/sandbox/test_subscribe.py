@@ -138,3 +138,42 @@ def test_a_path_without_its_slash_redirects(caller: Caller) -> None:
     answer = caller.post("/news/subscribe", {"email": EMAIL}, allow_redirects=False)
 
     assert (answer.status_code, answer.headers["Location"]) == (301, "/news/subscribe/")
+
+
+def test_parallel_first_subscribes_can_race(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="race", seconds=0.5)
+    slugs = ["mozilla-phone", "app-dev", "mozilla-foundation"]
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda slug: Caller(caller.sandbox).subscribe(EMAIL, slug), slugs))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 500, 500]
+    failed = [answer for answer in answers if answer.status_code == 500]
+    assert {answer.headers["Content-Type"].partition(";")[0] for answer in failed} == {"text/html"}
+    (done,) = [slug for slug, answer in zip(slugs, answers, strict=True) if answer.ok]
+    assert caller.sandbox.people[EMAIL].newsletters == {done}
+
+
+def test_first_subscribe_without_sync_can_be_lost_in_a_race(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="race", seconds=0.5)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [
+            pool.submit(Caller(caller.sandbox).subscribe, EMAIL, slug, sync="N")
+            for slug in ("mozilla-phone", "app-dev")
+        ]
+        assert [answer.result().json() for answer in answers] == [{"status": "ok"}] * 2
+
+    assert len(caller.sandbox.people[EMAIL].newsletters) == 1
+
+
+def test_nothing_races_one_after_the_other_or_for_a_known_person(caller: Caller) -> None:
+    caller.sandbox.fail(kind="race", seconds=0.2)
+    caller.subscribe(EMAIL, "mozilla-phone")
+
+    with ThreadPoolExecutor(2) as pool:
+        slugs = ["app-dev", "mozilla-foundation"]
+        answers = list(pool.map(lambda slug: Caller(caller.sandbox).subscribe(EMAIL, slug), slugs))
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert caller.sandbox.people[EMAIL].newsletters == {"mozilla-phone", *slugs}

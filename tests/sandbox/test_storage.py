@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 
-from mozillians_basket.sandbox.remembered import Remembered
+from mozillians_basket.sandbox.storage import CachedRows
 from tests.sandbox.conftest import Caller
 
 
@@ -39,14 +39,14 @@ def test_a_fault_is_there_and_gone_at_once_also_under_load(caller: Caller) -> No
         assert {future.result() for future in load} <= {200, 503}
 
 
-class Interrupted(Remembered[int]):
+class Interrupted(CachedRows[int]):
     """A change at the worst moment: just before a reading is kept."""
 
     changing: threading.Thread | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "_kept" and value is not None and self.changing is None:
-            self.changing = threading.Thread(target=self.forget)
+        if name == "_cached" and value is not None and self.changing is None:
+            self.changing = threading.Thread(target=self.clear)
             self.changing.start()
             self.changing.join(0.2)
         super().__setattr__(name, value)
@@ -54,10 +54,10 @@ class Interrupted(Remembered[int]):
 
 def test_an_older_reading_is_not_kept_over_a_change() -> None:
     readings = iter([1, 2])
-    remembered = Interrupted(ContentType, lambda: next(readings))
+    cached = Interrupted(ContentType, lambda: next(readings))
 
-    assert remembered.now() == 1
-    assert remembered.changing is not None
-    remembered.changing.join()
+    assert cached.get() == 1
+    assert cached.changing is not None
+    cached.changing.join()
 
-    assert remembered.now() == 2
+    assert cached.get() == 2

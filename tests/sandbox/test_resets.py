@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from mozillians_basket.sandbox.rounds import Rounds
+from mozillians_basket.sandbox.resets import Resets
 from tests.sandbox.conftest import Caller
 
 SLOW = 20.0
@@ -56,23 +56,23 @@ def test_what_is_under_way_uses_up_no_fault_of_the_next_test(caller: Caller) -> 
     assert caller.subscribe("ada@example.com", "mozilla-phone").status_code == 503
 
 
-def test_a_request_belongs_to_the_round_in_which_it_was_received() -> None:
-    rounds = Rounds()
-    received_in = rounds.number
-    rounds.end()
+def test_request_belongs_before_the_reset_that_follows_its_arrival() -> None:
+    resets = Resets()
+    received_after = resets.count
+    resets.begin()
 
-    with rounds.request(received_in):
-        assert rounds.is_over()
-    with rounds.request():
-        assert not rounds.is_over()
+    with resets.request(received_after):
+        assert resets.is_outdated()
+    with resets.request():
+        assert not resets.is_outdated()
 
 
 def test_a_reset_waits_for_what_is_nearly_done() -> None:
-    rounds = Rounds()
+    resets = Resets()
     done = threading.Event()
 
     def work() -> None:
-        with rounds.request():
+        with resets.request():
             begun.set()
             time.sleep(0.2)
             done.set()
@@ -80,6 +80,6 @@ def test_a_reset_waits_for_what_is_nearly_done() -> None:
     begun = threading.Event()
     threading.Thread(target=work).start()
     begun.wait()
-    rounds.end()
+    resets.begin()
 
     assert done.is_set()

@@ -1,14 +1,26 @@
-"""Log-ins to the admin of a sandbox Basket that runs as a server of its own."""
+"""What only the sandbox Basket as a server of its own has: its paths and its administrator."""
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.urls import include, path
 from django.utils.crypto import constant_time_compare
 
-NAME = "admin"
+from mozillians_basket.sandbox import pages
+
+ADMINISTRATOR = "admin"
+
+urlpatterns = [
+    path("", pages.home),
+    path("healthz/", pages.healthz),
+    path("readiness/", pages.readiness),
+    path("", include("mozillians_basket.sandbox.urls")),
+    path("admin/", admin.site.urls),
+]
 
 
 class GivenPassword(ModelBackend):
@@ -27,9 +39,11 @@ class GivenPassword(ModelBackend):
     ) -> User | None:
         """Return the administrator, or None."""
         expected = str(getattr(settings, "BASKET_SANDBOX_ADMIN_PASSWORD", ""))
-        if username != NAME or not expected or not constant_time_compare(password or "", expected):
+        if username != ADMINISTRATOR or not expected:
             return None
-        admin, _ = User.objects.get_or_create(
-            username=NAME, defaults={"is_staff": True, "is_superuser": True}
+        if not constant_time_compare(password or "", expected):
+            return None
+        user, _ = User.objects.get_or_create(
+            username=ADMINISTRATOR, defaults={"is_staff": True, "is_superuser": True}
         )
-        return admin
+        return user

@@ -1,6 +1,24 @@
-"""The country codes that Basket knows (ISO 3166-1)."""
+"""The forms of tokens, countries and URLs. Needs nothing but Python."""
 
-CODES = """
+import re
+import uuid
+
+_HEX = "[0-9a-fA-F]"
+_HYPHENATED = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+_UUID = re.compile(
+    rf"{_HEX}{{32}}|{_HYPHENATED}|\{{{_HYPHENATED}\}}|urn:uuid:{_HYPHENATED}",
+)
+_HEX_AND_DASHES = re.compile(r"[0-9a-fA-F-]{36}")
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]*):(.*)", re.IGNORECASE | re.DOTALL)
+_AUTHORITY = re.compile(r"[/\\]*(?:[^/\\?#]*@)?([^/\\?#@]*)")
+_HOST = re.compile(
+    r"(?:\[[0-9a-f:.]+\]|[^\s:<>\[\]^|%\x00-\x1f\x7f]+)(?::[0-9]{0,5})?", re.IGNORECASE
+)
+_SCHEMES_WITH_HOST = {"ftp", "http", "https", "ws", "wss"}
+
+# ISO 3166-1: the codes of two and of three letters.
+_COUNTRIES = """
 ad:and ae:are af:afg ag:atg ai:aia al:alb am:arm ao:ago aq:ata ar:arg as:asm at:aut au:aus aw:abw
 ax:ala az:aze ba:bih bb:brb bd:bgd be:bel bf:bfa bg:bgr bh:bhr bi:bdi bj:ben bl:blm bm:bmu bn:brn
 bo:bol bq:bes br:bra bs:bhs bt:btn bv:bvt bw:bwa by:blr bz:blz ca:can cc:cck cd:cod cf:caf cg:cog
@@ -20,12 +38,34 @@ sx:sxm sy:syr sz:swz tc:tca td:tcd tf:atf tg:tgo th:tha tj:tjk tk:tkl tl:tls tm:
 tr:tur tt:tto tv:tuv tw:twn tz:tza ua:ukr ug:uga um:umi us:usa uy:ury uz:uzb va:vat vc:vct ve:ven
 vg:vgb vi:vir vn:vnm vu:vut wf:wlf ws:wsm ye:yem yt:myt za:zaf zm:zmb zw:zwe
 """
-SHORT = {pair[:2] for pair in CODES.split()}
-LONG = {pair[3:]: pair[:2] for pair in CODES.split()}
+COUNTRY_CODES = frozenset(pair[:2] for pair in _COUNTRIES.split())
+_BY_LONG_CODE = {pair[3:]: pair[:2] for pair in _COUNTRIES.split()}
 
 
-def short_code(country: str) -> str | None:
+def parse_token(text: str) -> uuid.UUID | None:
+    """Return the token in any form of a UUID, or None if it is none."""
+    return uuid.UUID(text) if _UUID.fullmatch(text) else None
+
+
+def looks_like_token(text: str) -> bool:
+    """Apply the first check of ``/news/subscribe/``: 36 hexadecimal digits and dashes, any case."""
+    return _HEX_AND_DASHES.fullmatch(text) is not None
+
+
+def country_code(country: str) -> str | None:
     """Return the two-letter code of a two- or three-letter code, or None if there is none."""
     code = country.strip().lower()
-    code = LONG.get(code, code)
-    return code if code in SHORT else None
+    code = _BY_LONG_CODE.get(code, code)
+    return code if code in COUNTRY_CODES else None
+
+
+def is_url(text: str) -> bool:
+    """Tell whether this is an absolute URL of any scheme; nothing is fetched."""
+    found = _URL.fullmatch(text.strip())
+    if found is None:
+        return False
+    scheme, rest = found.groups()
+    if scheme.lower() not in _SCHEMES_WITH_HOST:
+        return True
+    authority = _AUTHORITY.match(rest)
+    return authority is not None and _HOST.fullmatch(authority[1]) is not None

@@ -1,11 +1,158 @@
-"""The sandbox Basket's records of its own working: faults, requests, counters."""
+"""The sandbox Basket's tables."""
+
+import secrets
+import uuid
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from mozillians_basket.sandbox.models.catalogue import Newsletter
+
+def new_key() -> str:
+    """Return a new API key."""
+    return secrets.token_hex(16)
+
+
+class ApiKey(models.Model):
+    """A key that lets a caller do privileged things, such as looking up by address."""
+
+    name = models.CharField(max_length=256)
+    key = models.CharField(max_length=64, unique=True, default=new_key)
+    enabled = models.BooleanField(default=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "API key"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BlockedDomain(models.Model):
+    """A domain. Addresses that end in it are answered "ok", and not stored."""
+
+    domain = models.CharField(max_length=255, unique=True)
+
+    class Meta:
+        ordering = ["domain"]
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class Newsletter(models.Model):
+    """A newsletter, with the fields that ``/news/newsletters/`` shows."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=128)
+    description = models.CharField(max_length=256, blank=True)
+    show = models.BooleanField(default=False, help_text="Show it in lists, also to strangers.")
+    active = models.BooleanField(default=True, help_text="Offered to new subscribers.")
+    private = models.BooleanField(default=False, help_text="Subscribing needs an API key.")
+    indent = models.BooleanField(default=False)
+    vendor_id = models.CharField(max_length=128, blank=True)
+    welcome = models.CharField(max_length=64, blank=True)
+    languages = models.CharField(
+        max_length=200, blank=True, help_text="Language codes, separated by commas."
+    )
+    requires_double_optin = models.BooleanField(
+        default=False, help_text="Subscribers are asked to confirm their address."
+    )
+    order = models.IntegerField(default=0)
+    firefox_confirm = models.BooleanField(default=False)
+    is_mofo = models.BooleanField(default=False)
+    is_waitlist = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["order", "slug"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, without white space between the language codes."""
+        self.languages = "".join(self.languages.split())
+        super().save(*args, **kwargs)
+
+    @property
+    def language_list(self) -> list[str]:
+        """The language codes; an empty list if there are none."""
+        return [code for code in self.languages.split(",") if code]
+
+
+class NewsletterGroup(models.Model):
+    """A name that subscribes to several newsletters at once."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=128)
+    description = models.CharField(max_length=256, blank=True)
+    show = models.BooleanField(default=False)
+    active = models.BooleanField(default=True, help_text="Its slug is accepted when subscribing.")
+    newsletters = models.ManyToManyField(Newsletter, related_name="groups")
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Person(models.Model):
+    """One contact. Its address is found in upper or lower case, and kept as last written."""
+
+    email = models.CharField(max_length=254)
+    email_key = models.CharField(max_length=254, unique=True, editable=False)
+    token = models.UUIDField(unique=True, default=uuid.uuid4)
+    first_name = models.CharField(max_length=255, blank=True)
+    last_name = models.CharField(max_length=255, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    lang = models.CharField(max_length=16, blank=True, default="en")
+    format = models.CharField(max_length=1, default="H", choices=[("H", "HTML"), ("T", "text")])
+    source_url = models.CharField(max_length=1024, blank=True)
+    optin = models.BooleanField(default=False, help_text="The address is confirmed.")
+    optout = models.BooleanField(default=False, help_text="Opted out of everything.")
+    mofo_relevant = models.BooleanField(default=False)
+    reason = models.CharField(max_length=1000, blank=True, help_text="Why they unsubscribed.")
+    created_date = models.DateTimeField(auto_now_add=True)
+    last_modified_date = models.DateTimeField(auto_now=True)
+    newsletters = models.ManyToManyField(Newsletter, through="Subscription", related_name="people")
+
+    class Meta:
+        verbose_name_plural = "people"
+        ordering = ["email_key"]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, with the key by which the address is found."""
+        self.email_key = self.email.lower()
+        super().save(*args, **kwargs)
+
+
+class Subscription(models.Model):
+    """A person's subscription to a newsletter."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="subscriptions")
+    newsletter = models.ForeignKey(
+        Newsletter, on_delete=models.CASCADE, related_name="subscriptions"
+    )
+    source_url = models.CharField(max_length=1024, blank=True)
+    welcome_due = models.BooleanField(
+        default=False, help_text="To be welcomed once the address is confirmed."
+    )
+    created_date = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["person", "newsletter"], name="one_per_newsletter")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} gets {self.newsletter}"
 
 
 class Fault(models.Model):
@@ -35,6 +182,7 @@ class Fault(models.Model):
         STORE_REFUSES = "store_refuses", "the store of contacts refuses Basket"
         STORE_GONE = "store_gone", "the store of contacts is out of reach"
         STORE_READ_ONLY = "store_read_only", "the store of contacts fails on writing"
+        RACE = "race", "let parallel first subscribes of one person race"
 
     class Spread(models.TextChoices):
         """The distribution of delays around ``seconds``."""
