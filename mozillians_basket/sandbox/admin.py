@@ -86,11 +86,11 @@ class FaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ["kind", "endpoint"]
     fieldsets = [
         (None, {"fields": ["kind"]}),
-        ("Which requests it strikes", {"fields": ["endpoint", "email", "remaining"]}),
-        ("What a loss takes", {"fields": ["newsletter"]}),
-        ("Only some of them", {"fields": ["share", "seed"], "classes": ["collapse"]}),
-        ("What is answered", {"fields": ["status", "code", "desc", "retry_after"]}),
-        ("How long it takes", {"fields": ["seconds", "spread"]}),
+        ("Requests", {"fields": ["endpoint", "email", "remaining"]}),
+        ("Loss", {"fields": ["newsletter"]}),
+        ("A share of them", {"fields": ["share", "seed"], "classes": ["collapse"]}),
+        ("Answer", {"fields": ["status", "code", "desc", "retry_after"]}),
+        ("Duration", {"fields": ["seconds", "spread"]}),
     ]
 
     def has_change_permission(self, request: HttpRequest, obj: Fault | None = None) -> bool:

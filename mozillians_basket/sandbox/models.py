@@ -173,10 +173,10 @@ class Fault(models.Model):
         READ_ONLY_MAINTENANCE = "read_only_maintenance", "look people up, but only queue changes"
         LATE = "late", "carry out a queued change later"
         DOUBLED = "doubled", "carry out a queued change now, and later once more"
-        PEOPLE_VANISH = "people_vanish", "people vanish, until this is taken away"
+        PEOPLE_VANISH = "people_vanish", "people vanish, until this is removed"
         SUBSCRIPTIONS_VANISH = (
             "subscriptions_vanish",
-            "subscriptions vanish, until this is taken away",
+            "subscriptions vanish, until this is removed",
         )
         STORE_FAILS = "store_fails", "the store of contacts fails"
         STORE_REFUSES = "store_refuses", "the store of contacts refuses Basket"

@@ -219,7 +219,7 @@ class SandboxServer:
         """
         Carry out queued changes ``seconds`` late: every unsubscribe, and sync=N subscribes.
 
-        They are carried out at once when the fault is taken away. ``limits`` are those of
+        They are carried out at once when the fault is removed. ``limits`` are those of
         ``fail()``. Return the number of the fault, for ``heal()``.
         """
         return self.fail(endpoint, kind="late", seconds=seconds, **limits)
@@ -239,7 +239,7 @@ class SandboxServer:
         """
         Take one fault away, or all of them.
 
-        The changes that they held back are carried out, and losses are restored.
+        The changes that they kept are carried out, and losses are restored.
         """
         self._ask("DELETE", "faults", query={} if fault is None else {"id": str(fault)})
 

@@ -77,7 +77,7 @@ def test_the_page_for_people(basket: Target) -> None:
 
 
 @pytest.mark.parametrize("path", ["/news/debug-user/", "/news/nothing/", "/api/v1/users/"])
-def test_what_does_not_exist(basket: Target, path: str) -> None:
+def test_unknown_path(basket: Target, path: str) -> None:
     answer = basket.get(path)
 
     assert answer.status_code == 404

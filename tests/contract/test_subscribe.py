@@ -37,7 +37,7 @@ def test_refused_calls_do_not_count(basket: Target) -> None:
     assert basket.subscribe(email, basket.single).status_code == 200
 
 
-def test_sync_tells_the_token_and_who_is_new(basket: Target) -> None:
+def test_sync_answers_token_and_created(basket: Target) -> None:
     email = new_address()
 
     first = basket.subscribe(email, basket.single)
@@ -86,7 +86,7 @@ def test_the_last_of_several_fields_counts(basket: Target) -> None:
 
 
 @pytest.mark.parametrize("sync", ["", "N", "yes", "true", "1", " Y"])
-def test_what_does_not_ask_for_sync_gets_no_token(basket: Target, sync: str) -> None:
+def test_other_values_of_sync_get_no_token(basket: Target, sync: str) -> None:
     answer = basket.subscribe(new_address(), basket.single, sync=sync)
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

@@ -1,6 +1,7 @@
-"""The queue of changes can be late, and a change in it can be carried out twice."""
+"""Queued changes: late, carried out twice, or kept until maintenance ends."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -151,3 +152,70 @@ def test_faults_of_the_queue_on_the_page(admin: Caller, path: str, kind: str) ->
     admin.post(path, {"newsletters": "app-dev"})
 
     assert newsletters(admin) == ([] if kind == "doubled" else ["app-dev"])
+
+
+def test_lookup_is_refused_until_maintenance_ends(caller: Caller) -> None:
+    caller.sandbox.maintenance = True
+    answer = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
+    assert (answer.status_code, answer.json()["code"]) == (400, 15)
+
+    caller.sandbox.maintenance = False
+    answer = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
+    assert (answer.status_code, answer.json()["code"]) == (404, 3)
+
+
+def test_changes_of_read_only_maintenance_are_carried_out_in_order(caller: Caller) -> None:
+    person = caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True)
+    caller.sandbox.read_only_maintenance = True
+
+    changes = [
+        caller.post(f"/news/unsubscribe/{person.token}/", {"newsletters": "app-dev"}),
+        caller.subscribe(EMAIL, "app-dev"),
+        caller.subscribe(EMAIL, "mozilla-phone"),
+        caller.post(f"/news/unsubscribe/{person.token}/", {"newsletters": "mozilla-phone"}),
+    ]
+
+    assert {answer.status_code for answer in changes} == {200}
+    lookup = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
+    assert lookup.json()["newsletters"] == ["app-dev"]
+    assert caller.sandbox.messages == []
+    caller.sandbox.read_only_maintenance = False
+    assert caller.sandbox.people[EMAIL].newsletters == {"app-dev"}
+    assert [message.kind for message in caller.sandbox.messages] == ["welcome", "welcome"]
+
+
+def test_read_only_maintenance_over_the_control_endpoint(caller: Caller) -> None:
+    path = f"{caller.sandbox.url}/sandbox/faults/"
+    fault = {"kind": "read_only_maintenance", "email": EMAIL}
+    caller.session.post(path, json=fault, headers=caller.key)
+
+    answers = [caller.subscribe(email, "app-dev") for email in (EMAIL, "eve@example.com")]
+
+    assert [answer.json()["created"] for answer in answers] == [True, True]
+    assert set(caller.sandbox.people) == {"eve@example.com"}
+    caller.session.delete(path, headers=caller.key)
+    assert caller.sandbox.people[EMAIL].token == answers[0].json()["token"]
+
+
+def test_parallel_requests_carry_kept_changes_out_once_and_in_order(caller: Caller) -> None:
+    person = caller.sandbox.put_person(EMAIL)
+    path = f"/news/unsubscribe/{person.token}/"
+    caller.sandbox.read_only_maintenance = True
+    for number in range(20):
+        caller.subscribe(EMAIL, "app-dev" + "," * number)
+        caller.post(path, {"newsletters": "app-dev"})
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(Caller(caller.sandbox).get, "/news/newsletters/") for _ in range(24)]
+        caller.sandbox.read_only_maintenance = False
+        assert {call.result().status_code for call in calls} == {200}
+
+    assert caller.sandbox.people[EMAIL].newsletters == frozenset()
+    assert len(caller.sandbox.messages) == 20
+
+
+def test_maintenance_is_limited_to_an_endpoint(caller: Caller) -> None:
+    caller.sandbox.fail("lookup", kind="maintenance")
+
+    assert caller.get("/news/lookup-user/").json()["code"] == 15
+    assert caller.subscribe(EMAIL, "mozilla-phone").status_code == 200

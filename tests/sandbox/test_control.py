@@ -1,4 +1,4 @@
-"""Tests arrange people in the sandbox and read its records."""
+"""The control endpoints, and the client that tests use for them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.sandbox.conftest import Caller
 EMAIL = "ada@example.com"
 
 
-def test_a_person_is_changed_bit_by_bit(basket_sandbox: SandboxServer) -> None:
+def test_person_is_changed_in_several_calls(basket_sandbox: SandboxServer) -> None:
     first = basket_sandbox.put_person(EMAIL, newsletters={"app-dev", "mozilla-phone"}, lang="de")
     basket_sandbox.put_person(EMAIL, remove={"app-dev"}, add={"mozillians-nda"})
     basket_sandbox.put_person(EMAIL, new_email="eve@example.com", optout=True)
@@ -34,7 +34,7 @@ def test_renamed_person_keeps_the_token(caller: Caller) -> None:
     assert by_token.json()["newsletters"] == ["app-dev"]
 
 
-def test_person_leaves_one_newsletter(caller: Caller) -> None:
+def test_person_opts_out_of_one_newsletter(caller: Caller) -> None:
     caller.sandbox.put_person(EMAIL, newsletters={"app-dev", "mozilla-phone"})
 
     caller.sandbox.opt_out(EMAIL, "app-dev")
@@ -52,7 +52,7 @@ def test_person_opts_out_of_everything(caller: Caller) -> None:
     assert (found.json()["newsletters"], found.json()["optout"]) == ([], True)
 
 
-def test_unknown_person_neither_leaves_nor_is_renamed(basket_sandbox: SandboxServer) -> None:
+def test_unknown_person_neither_opts_out_nor_is_renamed(basket_sandbox: SandboxServer) -> None:
     with pytest.raises(ValueError, match="does not know"):
         basket_sandbox.opt_out(EMAIL)
     with pytest.raises(ValueError, match="does not know"):
@@ -61,7 +61,7 @@ def test_unknown_person_neither_leaves_nor_is_renamed(basket_sandbox: SandboxSer
     assert basket_sandbox.people == {}
 
 
-def test_nobody_is_renamed_to_an_address_in_use(basket_sandbox: SandboxServer) -> None:
+def test_person_is_not_renamed_to_an_address_in_use(basket_sandbox: SandboxServer) -> None:
     basket_sandbox.put_person(EMAIL)
     basket_sandbox.put_person("eve@example.com")
 
@@ -82,11 +82,11 @@ def test_person_is_renamed_over_the_control_endpoint(caller: Caller) -> None:
     assert set(caller.sandbox.people) == {"ada@example.org"}
 
 
-def test_nobody_is_none(basket_sandbox: SandboxServer) -> None:
+def test_unknown_person_is_none(basket_sandbox: SandboxServer) -> None:
     assert basket_sandbox.person(EMAIL) is None
 
 
-def test_people_and_requests_are_forgotten(caller: Caller) -> None:
+def test_people_and_requests_are_deleted(caller: Caller) -> None:
     caller.subscribe(EMAIL, "mozilla-phone")
 
     caller.sandbox.forget_people()
@@ -101,7 +101,7 @@ def test_people_and_requests_are_forgotten(caller: Caller) -> None:
     [{"newsletters": ["nope"]}, {"colour": "blue"}, {"token": "nope"}, {"lang": "x" * 20}],
     ids=["an unknown newsletter", "an unknown field", "a bad token", "too long"],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_fields_of_a_person_are_refused(
     basket_sandbox: SandboxServer, fields: dict[str, object]
 ) -> None:
     with pytest.raises(ValueError, match=r"\w"):
@@ -110,7 +110,7 @@ def test_what_makes_no_sense_is_refused(
     assert basket_sandbox.people == {}
 
 
-def test_newsletters_of_ones_own() -> None:
+def test_newsletters_are_loaded() -> None:
     with SandboxServer() as sandbox:
         sandbox.load_newsletters(
             {"our-news": {"title": "Ours", "requires_double_optin": True}},
@@ -127,6 +127,11 @@ def test_newsletters_of_ones_own() -> None:
     assert people[EMAIL].optin is False
 
 
-def test_a_sandbox_that_does_not_run_says_so() -> None:
+def test_sandbox_that_was_not_started_raises() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         SandboxServer().reset()
+
+
+def test_control_endpoints_need_the_key(caller: Caller) -> None:
+    assert caller.get("/sandbox/people/").status_code == 403
+    assert caller.get("/sandbox/people/", headers=caller.key).status_code == 200

@@ -61,7 +61,7 @@ print(json.dumps({
 """
 
 
-def test_it_lives_in_a_site(tmp_path: Path, root: Path) -> None:
+def test_sandbox_works_as_an_app_of_a_site(tmp_path: Path, root: Path) -> None:
     (tmp_path / "site_settings.py").write_text(SETTINGS)
     (tmp_path / "site_urls.py").write_text(URLS)
     environment = {

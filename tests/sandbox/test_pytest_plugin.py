@@ -23,14 +23,16 @@ def importable(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> 
 @pytest.mark.parametrize(
     ("isolation", "expected"), [("test", set()), ("session", {"ada@example.com"})]
 )
-def test_what_tests_share(pytester: pytest.Pytester, isolation: str, expected: set[str]) -> None:
+def test_isolation_is_by_test_or_session(
+    pytester: pytest.Pytester, isolation: str, expected: set[str]
+) -> None:
     pytester.makeini(f"[pytest]\nbasket_sandbox_isolation = {isolation}\n")
     pytester.makepyfile(SUITE.replace("{expected}", repr(expected)))
 
     pytester.runpytest_subprocess(*ONLY_IT).assert_outcomes(passed=2)
 
 
-def test_newsletters_of_the_adopter(pytester: pytest.Pytester) -> None:
+def test_newsletters_come_from_the_adopters_file(pytester: pytest.Pytester) -> None:
     pytester.makefile(".json", ours='{"newsletters": {"our-news": {"title": "Ours"}}}')
     pytester.makeini("[pytest]\nbasket_sandbox_newsletters = ours.json\n")
     pytester.makepyfile("""
@@ -42,7 +44,7 @@ def test_newsletters_of_the_adopter(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess(*ONLY_IT).assert_outcomes(passed=1)
 
 
-def test_nothing_starts_unless_asked_for(pytester: pytest.Pytester) -> None:
+def test_plugin_imports_no_django_by_itself(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import sys
 

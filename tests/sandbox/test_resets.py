@@ -1,4 +1,4 @@
-"""A request of one test has no effect on the next test."""
+"""No request has an effect beyond the next reset."""
 
 import threading
 import time
@@ -12,6 +12,7 @@ import requests
 from mozillians_basket.sandbox.resets import Resets
 from tests.sandbox.conftest import Caller
 
+EMAIL = "ada@example.com"
 SLOW = 20.0
 """A number of seconds that no test really waits."""
 
@@ -28,7 +29,7 @@ def straggling(caller: Caller) -> Iterator[Future[requests.Response]]:
 
 
 @pytest.mark.parametrize("kind", ["delay", "hang", "store_gone"])
-def test_a_reset_ends_what_is_under_way(caller: Caller, kind: str) -> None:
+def test_reset_leaves_requests_under_way_unanswered(caller: Caller, kind: str) -> None:
     caller.sandbox.fail("subscribe", kind=kind, seconds=SLOW)
     started = time.monotonic()
 
@@ -43,7 +44,7 @@ def test_a_reset_ends_what_is_under_way(caller: Caller, kind: str) -> None:
     assert caller.sandbox.messages == []
 
 
-def test_what_is_under_way_uses_up_no_fault_of_the_next_test(caller: Caller) -> None:
+def test_request_from_before_a_reset_uses_up_no_later_fault(caller: Caller) -> None:
     caller.sandbox.fail("subscribe", kind="delay", seconds=SLOW)
 
     with straggling(caller) as under_way:
@@ -56,7 +57,7 @@ def test_what_is_under_way_uses_up_no_fault_of_the_next_test(caller: Caller) -> 
     assert caller.subscribe("ada@example.com", "mozilla-phone").status_code == 503
 
 
-def test_request_belongs_before_the_reset_that_follows_its_arrival() -> None:
+def test_request_is_outdated_by_a_reset_after_its_arrival() -> None:
     resets = Resets()
     received_after = resets.count
     resets.begin()
@@ -67,7 +68,7 @@ def test_request_belongs_before_the_reset_that_follows_its_arrival() -> None:
         assert not resets.is_outdated()
 
 
-def test_a_reset_waits_for_what_is_nearly_done() -> None:
+def test_reset_waits_for_requests_that_are_nearly_done() -> None:
     resets = Resets()
     done = threading.Event()
 
@@ -83,3 +84,14 @@ def test_a_reset_waits_for_what_is_nearly_done() -> None:
     resets.begin()
 
     assert done.is_set()
+
+
+def test_reset_is_fast(caller: Caller) -> None:
+    caller.subscribe(EMAIL, "mozilla-phone")
+
+    started = time.monotonic()
+    caller.sandbox.reset()
+
+    assert time.monotonic() - started < 0.1
+    assert caller.sandbox.people == {}
+    assert caller.sandbox.requests == []

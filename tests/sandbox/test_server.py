@@ -71,7 +71,7 @@ def started() -> Iterator[Start]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_it_is_ready_soon_and_ends_cleanly(
+def test_server_is_ready_soon_and_ends_cleanly(
     started: Start, number: signal.Signals, processes: str
 ) -> None:
     before = seconds_of_work()
@@ -86,7 +86,7 @@ def test_it_is_ready_soon_and_ends_cleanly(
     assert seconds_of_work() - before < 3
 
 
-def test_it_ends_when_its_starter_is_killed(started: Start) -> None:
+def test_server_ends_with_the_process_that_started_it(started: Start) -> None:
     code = (
         "import time\n"
         "from mozillians_basket.sandbox.testing import SandboxServer\n"
@@ -104,7 +104,7 @@ def test_it_ends_when_its_starter_is_killed(started: Start) -> None:
         time.sleep(0.05)
 
 
-def test_the_answer_to_head_has_no_body(caller: Caller) -> None:
+def test_answer_to_head_has_no_body(caller: Caller) -> None:
     parts = urlsplit(caller.sandbox.url)
     request = b"HEAD /news/newsletters/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with socket.create_connection((str(parts.hostname), int(parts.port or 0))) as connection:
@@ -115,7 +115,7 @@ def test_the_answer_to_head_has_no_body(caller: Caller) -> None:
     assert received.endswith(b"\r\n\r\n")
 
 
-def test_a_hanging_request_does_not_keep_it_from_ending() -> None:
+def test_server_ends_despite_a_hanging_request() -> None:
     with SandboxServer() as sandbox:
         sandbox.fail("lookup", kind="hang", seconds=60)
         with pytest.raises(requests.ReadTimeout):
@@ -127,7 +127,7 @@ def test_a_hanging_request_does_not_keep_it_from_ending() -> None:
     assert time.monotonic() - before < 3
 
 
-def test_the_management_command_hands_over_whatever_the_site_is_set_to(started: Start) -> None:
+def test_management_command_ignores_the_sites_settings(started: Start) -> None:
     command = [sys.executable, "-m", "django", "basket_sandbox", "--port", "0", "--api-key", "k1"]
     settings = "project.settings.test"
     process, url = started(command, DJANGO_SETTINGS_MODULE=settings)
@@ -139,7 +139,7 @@ def test_the_management_command_hands_over_whatever_the_site_is_set_to(started: 
     assert answer.json() == {"people": []}
 
 
-def test_a_file_keeps_people_from_one_start_to_the_next(tmp_path: Path) -> None:
+def test_database_file_keeps_people(tmp_path: Path) -> None:
     database = str(tmp_path / "basket.sqlite3")
     with SandboxServer(database=database) as sandbox:
         Caller(sandbox).subscribe(EMAIL, "mozilla-phone")
@@ -161,12 +161,12 @@ def test_newsletters_come_from_a_file(tmp_path: Path) -> None:
     assert list(answer.json()["newsletters"]) == ["our-news"]
 
 
-def test_a_wrong_file_is_told_to_who_starts_it(tmp_path: Path) -> None:
+def test_missing_file_of_newsletters_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="No such file"):
         SandboxServer(newsletters=str(tmp_path / "missing.json")).start()
 
 
-def test_a_taken_port_is_told_in_one_line(caller: Caller) -> None:
+def test_port_in_use_is_reported_in_one_line(caller: Caller) -> None:
     port = str(urlsplit(caller.sandbox.url).port)
     command = [*COMMAND[:-1], port]
 
@@ -193,7 +193,7 @@ def test_nothing_secret_is_logged(started: Start) -> None:
         assert secret not in out + errors
 
 
-def test_over_plain_http_ssl_can_be_required(started: Start) -> None:
+def test_plain_http_is_refused_where_ssl_is_required(started: Start) -> None:
     header = {"BASKET_SANDBOX_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO"}
     process, url = started(COMMAND, BASKET_SANDBOX_REQUIRE_SSL="1", **header)
     data = {"email": EMAIL, "newsletters": "app-dev", "sync": "Y", "api_key": "dev-key"}
@@ -227,7 +227,7 @@ def test_over_plain_http_ssl_can_be_required(started: Start) -> None:
         ("localhost", {}, 404),
     ],
 )
-def test_whoever_listens_beyond_the_machine_requires_ssl(
+def test_ssl_is_required_beyond_this_machine(
     started: Start, host: str, setting: dict[str, str], status: int
 ) -> None:
     _, url = started([*COMMAND, "--host", host], **setting)

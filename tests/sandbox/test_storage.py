@@ -1,4 +1,4 @@
-"""The sandbox never answers with rows that are older than an answered change."""
+"""Cached rows are never older than an answered change."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from mozillians_basket.sandbox.storage import CachedRows
 from tests.sandbox.conftest import Caller
 
 
-def test_the_first_requests_of_all_know_the_key(caller: Caller) -> None:
+def test_first_requests_of_all_know_the_key(caller: Caller) -> None:
     caller.sandbox.put_person("ada@example.com")
 
     def lookup(_number: int) -> int:
@@ -25,7 +25,7 @@ def test_the_first_requests_of_all_know_the_key(caller: Caller) -> None:
         assert set(pool.map(lookup, range(200))) == {200}
 
 
-def test_a_fault_is_there_and_gone_at_once_also_under_load(caller: Caller) -> None:
+def test_fault_comes_and_goes_at_once_under_load(caller: Caller) -> None:
     def lookup(_number: int) -> int:
         return Caller(caller.sandbox).get("/news/newsletters/").status_code
 
@@ -52,7 +52,7 @@ class Interrupted(CachedRows[int]):
         super().__setattr__(name, value)
 
 
-def test_an_older_reading_is_not_kept_over_a_change() -> None:
+def test_rows_from_before_a_change_are_not_cached() -> None:
     readings = iter([1, 2])
     cached = Interrupted(ContentType, lambda: next(readings))
 
