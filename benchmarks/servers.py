@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from tests.services.processes import Process, free_port
+from project.processes import Process, free_port
 from tests.services.servers import PostgreSQL, Redis
 
 TICK = os.sysconf("SC_CLK_TCK")

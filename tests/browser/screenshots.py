@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page
 
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.demo.table import say
+from project.processes import ROOT, Beat, Web, Worker
 from tests.browser.chromium import chromium
-from tests.browser.servers import HASTE, Servers, Web
-from tests.services.worker import ROOT, Beat, Worker
+from tests.browser.servers import HASTE, Servers
 
 FOLDER = ROOT / "docs" / "images"
 

@@ -12,15 +12,11 @@ import pytest
 import requests
 
 from mozillians_basket.sandbox.control_client import ControlClient
-from tests.demo.programs import needs_proc, program
+from project.processes import free_port
+from tests.demo.programs import program
+from tests.running import needs_proc
 
 pytestmark = [needs_proc, pytest.mark.slow]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def people_at(sandbox: int) -> dict[str, Any]:

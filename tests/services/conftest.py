@@ -14,10 +14,10 @@ from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
+from project.processes import Beat, Worker
 from project.settings.brokers import transport_options
 from tests.services.reports import PROCESSES, pytest_runtest_makereport
 from tests.services.servers import Broker, PostgreSQL, RabbitMQ, Redis, Running
-from tests.services.worker import Beat, Worker
 
 __all__ = ["pytest_runtest_makereport"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import amqp
 
-from tests.services.processes import Process, free_port
+from project.processes import Process, free_port
 
 
 class MissingProgram(Exception):

@@ -1,8 +1,8 @@
 """
-Ends the processes of a test run that was killed and could not end them itself.
+Ends the processes of a program that was killed and could not end them itself.
 
-Reads the run's process groups and folders from its input. When the input ends,
-the run has ended: the guard kills and deletes what is left of them.
+Reads the program's process groups and folders from its input. When the input ends, the program
+has ended: the guard kills and deletes what is left of them.
 """
 
 import os
