@@ -4,7 +4,6 @@ import os
 import sys
 from contextlib import ExitStack
 
-import psycopg
 from playwright.sync_api import Browser, Page
 
 from mozillians_basket.sandbox.testing import SandboxServer
@@ -21,8 +20,7 @@ def main() -> int:
     with ExitStack() as stack:
         servers = stack.enter_context(Servers())
         basket = stack.enter_context(SandboxServer())
-        with psycopg.connect(servers.postgres.database_url("postgres"), autocommit=True) as root:
-            root.execute("CREATE DATABASE site")
+        servers.postgres.execute("CREATE DATABASE site")
         site = {
             **servers.environment,
             "BASKET_URL": basket.url,

@@ -3,16 +3,10 @@
 from contextlib import ExitStack
 from typing import Self
 
-from tests.services.servers import PostgreSQL, Redis
+from tests.services.servers import SHORT_WAITS, PostgreSQL, Redis
 
 #: Settings for the worker and its site, so that nothing takes longer than a test can wait.
-HASTE = {
-    "BASKET_TIMEOUT": "2",
-    "BASKET_LEASE_SECONDS": "12",
-    "BASKET_RECHECK_SECONDS": "1",
-    "BASKET_SWEEP_EVERY": "0.5",
-    "BASKET_WAIT_FACTOR": "0.05",
-}
+HASTE = {**SHORT_WAITS, "BASKET_LEASE_SECONDS": "12"}
 
 
 class Servers(ExitStack):
