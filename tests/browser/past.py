@@ -6,7 +6,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile
 from project.processes import wait_until
 from tests.browser.crowd import address, crowd, holders
-from tests.services.outcome import opt_outs
+from tests.services.site import opt_outs
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 

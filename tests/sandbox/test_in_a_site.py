@@ -32,13 +32,14 @@ django.setup()
 
 from django.core import mail
 from django.core.management import call_command
-from django.test import Client
+from django.db import DatabaseError, connection
+from django.test import Client, RequestFactory
 from django.test.utils import setup_test_environment
 
 setup_test_environment()
 call_command("migrate", verbosity=0)
 
-from mozillians_basket.sandbox import catalogue
+from mozillians_basket.sandbox import catalogue, pages
 from mozillians_basket.sandbox.models import ApiKey, Fault, Person
 
 catalogue.load()
@@ -50,11 +51,18 @@ secure = client.post("/news/subscribe/", data, secure=True)
 found = client.get("/api/v1/users/lookup/?email=ada@example.com", secure=True)
 Fault.objects.create(kind="drop", endpoint="newsletters")
 dropped = client.get("/news/newsletters/")
+
+def fail(*arguments):
+    raise DatabaseError("with a password")
+
+with connection.execute_wrapper(fail):
+    not_ready = pages.readiness(RequestFactory().get("/readiness/"))
 print(json.dumps({
     "plain": [plain.status_code, plain.json()["code"]],
     "secure": secure.status_code,
     "found": found.json()["newsletters"],
     "dropped": dropped.status_code,
+    "not ready": [not_ready.status_code, json.loads(not_ready.content)["databases"]],
     "mail": [message.to for message in mail.outbox],
     "link": str(Person.objects.get().token) in mail.outbox[0].body,
 }))
@@ -85,6 +93,7 @@ def test_sandbox_works_as_an_app_of_a_site(tmp_path: Path, root: Path) -> None:
         "secure": 200,
         "found": ["app-dev"],
         "dropped": 500,
+        "not ready": [500, [{"default": {"ok": False, "error": "DatabaseError"}}]],
         "mail": [["ada@example.com"]],
         "link": True,
     }
