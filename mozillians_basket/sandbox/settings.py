@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import django
 
-ENGINES = {
+_ENGINES = {
     "postgres": "django.db.backends.postgresql",
     "postgresql": "django.db.backends.postgresql",
     "mysql": "django.db.backends.mysql",
@@ -29,7 +29,7 @@ def database(place: str) -> dict[str, Any]:
         return _sqlite(place.removeprefix("sqlite://").removeprefix("/"))
     url = urlsplit(place)
     return {
-        "ENGINE": ENGINES[scheme],
+        "ENGINE": _ENGINES[scheme],
         "NAME": unquote(url.path.removeprefix("/")),
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),

@@ -1,12 +1,14 @@
 """The demo's own calls to the sandbox Basket, and the actions of people at Basket."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import requests
 
 from mozillians_basket.sandbox.control_client import ControlClient
-from project.demo.expectation import Holdings
+
+#: The newsletters of each person in Basket, by address.
+Holdings = Mapping[str, frozenset[str]]
 
 _TIMEOUT = 10
 
