@@ -124,6 +124,11 @@ def parse_slugs(newsletters: str | None) -> list[str]:
     return [name.strip() for name in (newsletters or "").split(",") if name.strip()]
 
 
+def without_messages(slugs: Collection[str]) -> list[str]:
+    """Return the names that are no transactional messages, which leave nothing stored."""
+    return [slug for slug in slugs if slug not in catalogue.TRANSACTIONAL_MESSAGES]
+
+
 def change(
     action: Action,
     fields: Mapping[str, str],
@@ -220,7 +225,7 @@ def _change(
 ) -> Outcome:
     slugs = parse_slugs(fields.get("newsletters"))
     if action is Action.SUBSCRIBE:
-        slugs = [slug for slug in slugs if slug not in catalogue.TRANSACTIONAL_MESSAGES]
+        slugs = without_messages(slugs)
         if not slugs:
             return Outcome()
     people = Person.objects.select_for_update()

@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -36,6 +36,7 @@ def readiness(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@cache_control(max_age=300)
 def newsletters(request: HttpRequest) -> HttpResponse:
     """List the newsletters that anybody may subscribe to."""
     offered = Newsletter.objects.filter(active=True, private=False)

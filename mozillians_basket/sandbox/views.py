@@ -70,7 +70,8 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if changes.in_maintenance(request):
         changes.keep(Action.SUBSCRIBE, fields, optin=optin, site=site)
         return answers.maintenance()
-    if changes.are_kept(request) and contacts.parse_slugs(fields["newsletters"]):
+    slugs = contacts.parse_slugs(fields["newsletters"])
+    if changes.are_kept(request) and contacts.without_messages(slugs):
         # Read-only maintenance answers as if the change were done.
         person = contacts.find(email=address)
         new_token = person.token if person else uuid.uuid4()

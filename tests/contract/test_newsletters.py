@@ -74,6 +74,7 @@ def test_the_page_for_people(basket: Target) -> None:
 
     assert answer.status_code == 200
     assert is_page(answer)
+    assert "max-age=" in answer.headers["Cache-Control"]
 
 
 @pytest.mark.parametrize("path", ["/news/debug-user/", "/news/nothing/", "/api/v1/users/"])
