@@ -12,7 +12,7 @@ import traceback
 from benchmarks import alone, bulk, large, profile
 from benchmarks.bench import APP, NAIVE, Bench, Pool
 from benchmarks.results import Findings, Results, machine, moment
-from tests.services.worker import ROOT
+from project.processes import ROOT
 
 ROWS = {
     "bulk": ("In bulk", bulk.run),

@@ -6,7 +6,7 @@ from benchmarks.bench import APP, BARE, NAIVE, Bench, Side, wait
 from benchmarks.bulk import DEFAULT
 from benchmarks.results import Findings
 from benchmarks.servers import WEB, WORKER
-from tests.services.processes import free_port
+from project.processes import free_port
 
 #: Kinds of requests, the broker's state, and the limit of the app's statements for each.
 REQUESTS = (

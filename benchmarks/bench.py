@@ -14,9 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from benchmarks.servers import WEB, WORKER, Broker, Database, Stub
-from tests.services import worker
-from tests.services.processes import GUARD
-from tests.services.worker import ROOT
+from project import processes
+from project.processes import GUARD, ROOT
 
 #: The last commit of the core that synced one contact at a time, in threads.
 EARLIER = "25b10c6"
@@ -59,7 +58,7 @@ class NotMeasured(Exception):
     """A figure could not be measured; the text says why."""
 
 
-class SideProcess(worker.SiteProcess):
+class SideProcess(processes.SiteProcess):
     """A process of one of the sites."""
 
     def __init__(self, side: Side, environment: Mapping[str, str], *arguments: str) -> None:
@@ -72,11 +71,11 @@ class SideProcess(worker.SiteProcess):
         return [*start, "-A", self._side.celery, *arguments]
 
 
-class Worker(SideProcess, worker.Worker):
+class Worker(SideProcess, processes.Worker):
     """A worker."""
 
 
-class Beat(SideProcess, worker.Beat):
+class Beat(SideProcess, processes.Beat):
     """Beat, which sends the sweeper's messages."""
 
 

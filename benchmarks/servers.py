@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from tests.services.processes import Process, free_port
+from project.processes import Process, free_port
 from tests.services.servers import PostgreSQL, Redis
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -51,14 +51,6 @@ class Database(PostgreSQL):
     def url_for(self, role: str, name: str) -> str:
         """Return the URL of a database for a role."""
         return self.database_url(name).replace("//postgres:", f"//{role}:")
-
-    def execute(self, statement: str, name: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run a statement as the superuser in one of the databases; return its rows."""
-        import psycopg  # only this command and the tests on real servers have it
-
-        with psycopg.connect(self.database_url(name), autocommit=True) as connection:
-            cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
 
     def create(self, template: str = "template1") -> str:
         """Create a database as a copy of another one; return its name."""

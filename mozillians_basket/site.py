@@ -19,8 +19,7 @@ from django.utils.module_loading import import_string
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.redaction import redacted
-from mozillians_basket.sandbox.countries import short_code
-from mozillians_basket.sandbox.sources import is_url
+from mozillians_basket.sandbox.formats import country_code, is_url
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -246,7 +245,7 @@ def usable(name: str, value: Any) -> str:
     text = "" if value is None else str(value).strip()
     match name:
         case "country":
-            return short_code(text) or ""
+            return country_code(text) or ""
         case "lang":
             return text if LANGUAGE.fullmatch(text) else ""
         case "format":

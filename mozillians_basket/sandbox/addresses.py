@@ -1,14 +1,42 @@
-"""Email addresses: their check, their normal form and their masked form."""
+"""Email addresses: their check, their normal form, their masked form, and misspelled domains."""
 
+from difflib import get_close_matches
 from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
-from mozillians_basket.sandbox import known
+from mozillians_basket.sandbox.answers import ServerFailure
+
+WELL_KNOWN = (
+    "aol.com",
+    "gmail.com",
+    "gmx.de",
+    "googlemail.com",
+    "hotmail.com",
+    "icloud.com",
+    "mozilla.com",
+    "mozilla.org",
+    "outlook.com",
+    "protonmail.com",
+    "yahoo.com",
+)
+SIMILAR_BUT_REAL = {
+    "email.com",
+    "gmx.at",
+    "gmx.ch",
+    "gmx.net",
+    "gmx.us",
+    "mail.com",
+    "protonmail.ch",
+    "ymail.com",
+}
+OTHER_COUNTRIES = tuple(f"{domain}." for domain in WELL_KNOWN)
+"""The beginnings of well-known domains in other countries, such as outlook.com.br."""
+SIMILARITY = 0.86
 
 
 @lru_cache(maxsize=4096)
-def normalised(address: str | None) -> str | None:
+def normalise(address: str | None) -> str | None:
     """
     Return the address as Basket stores it, or None if it is not valid.
 
@@ -24,7 +52,7 @@ def normalised(address: str | None) -> str | None:
     return found.ascii_email
 
 
-def normalised_unicode(address: str) -> str | None:
+def normalise_unicode(address: str) -> str | None:
     """Return the address with its domain in lower case, or None. Other scripts are allowed."""
     try:
         return validate_email(address, check_deliverability=False).normalized
@@ -32,24 +60,40 @@ def normalised_unicode(address: str) -> str | None:
         return None
 
 
-def in_ascii(address: str) -> str:
-    """Return a valid address as it is stored, or unchanged if it has no ASCII form."""
-    return normalised(address) or address
+def mask(address: str) -> str:
+    """
+    Hide an address from callers without a key: ``a***b@e*****e.com``.
+
+    :raises ServerFailure: if the address has another form, as one that an unsubscribe wrote.
+    """
+    local, at, host = address.partition("@")
+    domain, dot, top = host.rpartition(".")
+    if not (local and at and domain and dot) or "@" in host:
+        raise ServerFailure
+    return f"{_mask_word(local)}@{_mask_word(domain)}.{top}"
 
 
-def masked(address: str) -> str:
-    """Hide an address from callers without a key: ``a***b@e*****e.com``."""
-    local, _, host = address.rpartition("@")
-    domain, _, top = host.rpartition(".")
-    return f"{_masked_word(local)}@{_masked_word(domain)}.{top}"
-
-
-def _masked_word(word: str) -> str:
-    if not word:
-        return word
+def _mask_word(word: str) -> str:
     return word[0] + "*" * (len(word) - 2) + word[-1]
 
 
-def is_blocked(address: str) -> bool:
-    """Tell whether the address ends in a blocked domain."""
-    return any(address.endswith(domain) for domain in known.domains.now())
+def suggest(address: str) -> str | None:
+    """
+    Return the address that was probably meant, or None if this one looks right.
+
+    Only near misses of well-known domains count as misspelled, such as ``gmial.com``.
+    """
+    local, at, domain = address.strip().rpartition("@")
+    domain = domain.lower()
+    if not at or not local or domain in WELL_KNOWN or domain in SIMILAR_BUT_REAL:
+        return None
+    if domain.startswith(OTHER_COUNTRIES):
+        return None
+    similar = _well_known_domain(domain)
+    return f"{local}@{similar}" if similar else None
+
+
+@lru_cache(maxsize=4096)
+def _well_known_domain(domain: str) -> str | None:
+    found = get_close_matches(domain, WELL_KNOWN, n=1, cutoff=SIMILARITY)
+    return found[0] if found else None

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from mozillians_basket.sandbox import calls, faults
+from mozillians_basket.sandbox import changes, faults
 from mozillians_basket.sandbox.models import (
     ApiKey,
     BlockedDomain,
@@ -80,21 +80,21 @@ class BlockedDomainAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Fault)
 class FaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The page that sets faults and takes them away."""
+    """The page that sets faults and removes them."""
 
     list_display = ["__str__", "email", "status", "code", "seconds", "share", "remaining"]
     list_filter = ["kind", "endpoint"]
     fieldsets = [
         (None, {"fields": ["kind"]}),
-        ("Which requests it strikes", {"fields": ["endpoint", "email", "remaining"]}),
-        ("What a loss takes", {"fields": ["newsletter"]}),
-        ("Only some of them", {"fields": ["share", "seed"], "classes": ["collapse"]}),
-        ("What is answered", {"fields": ["status", "code", "desc", "retry_after"]}),
-        ("How long it takes", {"fields": ["seconds", "spread"]}),
+        ("Requests", {"fields": ["endpoint", "email", "remaining"]}),
+        ("Loss", {"fields": ["newsletter"]}),
+        ("A share of them", {"fields": ["share", "seed"], "classes": ["collapse"]}),
+        ("Answer", {"fields": ["status", "code", "desc", "retry_after"]}),
+        ("Duration", {"fields": ["seconds", "spread"]}),
     ]
 
     def has_change_permission(self, request: HttpRequest, obj: Fault | None = None) -> bool:
-        """Refuse to change a loss: it has struck, and can only be taken away."""
+        """Refuse to change a loss: it has struck, and can only be removed."""
         has_struck = obj is not None and obj.kind in Fault.LOSSES
         return not has_struck and super().has_change_permission(request, obj)
 
@@ -103,14 +103,14 @@ class FaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         faults.set_fault(obj)
 
     def delete_model(self, request: HttpRequest, obj: Fault) -> None:
-        """Take the fault away, and carry out the changes that it held back."""
-        faults.take_away([obj])
-        calls.catch_up()
+        """Remove the fault, and carry out the changes that it kept."""
+        faults.remove([obj])
+        changes.catch_up()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Fault]) -> None:
-        """Take the faults away, and carry out the changes that they held back."""
-        faults.take_away(queryset)
-        calls.catch_up()
+        """Remove the faults, and carry out the changes that they kept."""
+        faults.remove(queryset)
+        changes.catch_up()
 
 
 class RecordAdmin:

@@ -1,17 +1,38 @@
-"""The answers of the Newsletter API."""
+"""The answers of the Newsletter API, and the error codes in them."""
 
+from enum import IntEnum
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from mozillians_basket.sandbox.codes import Code
 
-USER_NOT_FOUND = "User not found"
-EMAIL_OR_TOKEN = "Must have valid token OR email for this request"  # noqa: S105
+class Code(IntEnum):
+    """Numbered as in basket-client's ``basket.errors``."""
+
+    NETWORK_FAILURE = 1
+    INVALID_EMAIL = 2
+    UNKNOWN_EMAIL = 3
+    UNKNOWN_TOKEN = 4
+    USAGE = 5
+    PROVIDER_REFUSES = 6
+    NOT_AUTHORIZED = 7
+    SSL_REQUIRED = 8
+    INVALID_NEWSLETTER = 9
+    INVALID_LANGUAGE = 10
+    EMAIL_NOT_CHANGED = 11
+    CHANGE_REQUEST_NOT_FOUND = 12
+    MOCK_FAILURE = 13
+    INVALID_TOKEN = 14
+    MAINTENANCE = 15
+    UNKNOWN = 99
+
+
+class ServerFailure(Exception):
+    """The real server fails on this call, with a page and status 500. Nothing is applied."""
 
 
 class Answer(JsonResponse):
-    """A JSON answer that remembers its code for the journal."""
+    """A JSON answer that keeps its code for the journal."""
 
     def __init__(self, data: dict[str, Any], status: int = 200) -> None:
         super().__init__(data, status=status)
@@ -41,17 +62,17 @@ def invalid_token() -> Answer:
 
 def unknown_email() -> Answer:
     """Answer that nobody has this address."""
-    return error(404, Code.UNKNOWN_EMAIL, USER_NOT_FOUND)
+    return error(404, Code.UNKNOWN_EMAIL, "User not found")
 
 
 def unknown_token() -> Answer:
     """Answer that nobody has this token."""
-    return error(404, Code.UNKNOWN_TOKEN, USER_NOT_FOUND)
+    return error(404, Code.UNKNOWN_TOKEN, "User not found")
 
 
 def email_or_token_required() -> Answer:
     """Answer that exactly one of address and token must be given."""
-    return error(400, Code.USAGE, EMAIL_OR_TOKEN)
+    return error(400, Code.USAGE, "Must have valid token OR email for this request")
 
 
 def key_required(for_what: str) -> Answer:
@@ -74,7 +95,7 @@ def maintenance() -> Answer:
     return error(400, Code.MAINTENANCE, "Basket is currently in maintenance mode")
 
 
-def backend_failure() -> Answer:
+def malformed_token() -> Answer:
     """Answer as when the store of contacts refuses a malformed token."""
     return error(400, Code.NETWORK_FAILURE, "the contact store did not accept the request")
 

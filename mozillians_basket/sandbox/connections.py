@@ -6,7 +6,7 @@ from typing import Any
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import WSGITask
 
-from mozillians_basket.sandbox.rounds import rounds
+from mozillians_basket.sandbox.resets import resets
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -14,9 +14,9 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Connection:
     """The connection on which a request came."""
 
-    def __init__(self, *, is_new: bool, received_in: int) -> None:
+    def __init__(self, *, is_new: bool, received_after: int) -> None:
         self.is_new = is_new
-        self.received_in = received_in
+        self.received_after = received_after
         self.is_dropped = False
 
     def drop(self) -> None:
@@ -32,22 +32,22 @@ class CountingTask(WSGITask):  # type: ignore[misc]
         environ: dict[str, Any] = super().get_environment()
         if "basket_sandbox.connection" not in environ:
             environ["basket_sandbox.connection"] = Connection(
-                is_new=not self.channel.is_used, received_in=self.channel.received_in
+                is_new=not self.channel.is_used, received_after=self.channel.received_after
             )
             self.channel.is_used = True
         return environ
 
 
 class SandboxChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows whether it has carried a request, and the round of the last one."""
+    """A connection that knows if it is used, and how many resets came before its last data."""
 
     task_class = CountingTask
     is_used = False
-    received_in = 0
+    received_after = 0
 
     def received(self, data: bytes) -> bool:
-        """Take the arrived data, and note the round: a thread may serve it much later."""
-        self.received_in = rounds.number
+        """Take the arrived data, and note the resets so far: a thread may serve it much later."""
+        self.received_after = resets.count
         taken: bool = super().received(data)
         return taken
 

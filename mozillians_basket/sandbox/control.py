@@ -1,4 +1,4 @@
-"""The endpoints under ``/sandbox/``: tests and demonstrations steer the sandbox by them."""
+"""The endpoints under ``/sandbox/``, by which tests and demonstrations control the sandbox."""
 
 import ipaddress
 import json
@@ -12,9 +12,8 @@ from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from mozillians_basket.sandbox import authorization, calls, catalogue, journal, profiles
-from mozillians_basket.sandbox.counts import counts as counters
-from mozillians_basket.sandbox.faults import set_fault, take_away
+from mozillians_basket.sandbox import access, catalogue, changes, contacts, journal
+from mozillians_basket.sandbox.faults import remove, set_fault
 from mozillians_basket.sandbox.models import (
     Fault,
     HeldCall,
@@ -25,7 +24,7 @@ from mozillians_basket.sandbox.models import (
     SentMessage,
     Subscription,
 )
-from mozillians_basket.sandbox.rounds import rounds
+from mozillians_basket.sandbox.resets import resets
 
 View = Callable[[HttpRequest, dict[str, Any]], Any]
 
@@ -50,12 +49,12 @@ def control(*methods: str) -> Callable[[View], Callable[[HttpRequest], HttpRespo
         @csrf_exempt
         @wraps(view)
         def answered(request: HttpRequest) -> HttpResponse:
-            if not _is_local(request) or not authorization.has_valid_key_v1(request):
+            if not _is_local(request) or not access.has_valid_key_v1(request):
                 return JsonResponse({"error": "only with a key and from this machine"}, status=403)
             if request.method not in methods:
                 return JsonResponse({"error": "method not allowed"}, status=405)
             try:
-                calls.catch_up()
+                changes.catch_up()
                 body = json.loads(request.body or b"{}")
                 return JsonResponse(view(request, body))
             except (ValidationError, ValueError, TypeError, KeyError) as error:
@@ -68,7 +67,7 @@ def control(*methods: str) -> Callable[[View], Callable[[HttpRequest], HttpRespo
 
 @control("GET", "POST", "DELETE")
 def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """List the faults, set one, or take away one (``?id=``) or all."""
+    """List the faults, set one, or remove one (``?id=``) or all."""
     if request.method == "POST":
         fault = Fault(**body)
         fault.full_clean()
@@ -78,8 +77,8 @@ def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
         chosen = Fault.objects.all()
         if "id" in request.GET:
             chosen = chosen.filter(pk=request.GET["id"])
-        take_away(chosen)
-        calls.catch_up()
+        remove(chosen)
+        changes.catch_up()
     return {"faults": [_fault(fault) for fault in Fault.objects.all()]}
 
 
@@ -98,7 +97,7 @@ def people(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 def _shown(person: Person) -> dict[str, Any]:
     """Describe a person as a lookup does, and add the source URL, which no lookup shows."""
-    return {**profiles.described(person, masked=False), "source_url": person.source_url}
+    return {**contacts.describe(person, masked=False), "source_url": person.source_url}
 
 
 @control("GET", "DELETE")
@@ -113,8 +112,8 @@ def requests(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 def counts(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers of requests per endpoint and of connections, or set them to zero."""
     if request.method == "DELETE":
-        counters.clear()
-    return {"counts": counters.now()}
+        journal.counters.clear()
+    return {"counts": journal.counters.get()}
 
 
 @control("GET", "DELETE")
@@ -142,13 +141,13 @@ def reset(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
     Waits for the requests that are under way, or leaves them unanswered.
     """
-    rounds.end()
+    resets.begin()
     with transaction.atomic():
         for model in (Subscription, Person, ReceivedRequest, SentMessage, HeldCall, RateCount):
             model.objects.all().delete()
         for fault in Fault.objects.all():
             fault.delete()
-    counters.clear()
+    journal.counters.clear()
     return {"status": "ok"}
 
 
@@ -172,8 +171,8 @@ def _put_person(body: dict[str, Any]) -> Person:
     wanted = set(current if slugs is None else slugs)
     wanted |= set(body.pop("add", ()))
     wanted -= set(body.pop("remove", ()))
-    known = {n.slug: n for n in Newsletter.objects.filter(slug__in=wanted)}
-    if missing := wanted - set(known):
+    found = {n.slug: n for n in Newsletter.objects.filter(slug__in=wanted)}
+    if missing := wanted - set(found):
         raise ValueError(f"no such newsletters: {', '.join(sorted(missing))}")
     person.email = body.pop("new_email", email)
     for name, value in body.items():
@@ -183,5 +182,5 @@ def _put_person(body: dict[str, Any]) -> Person:
     person.email_key = person.email.lower()
     person.full_clean(exclude=["email_key"])
     person.save()
-    person.newsletters.set(known.values())
+    person.newsletters.set(found.values())
     return person

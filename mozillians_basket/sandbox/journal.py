@@ -1,16 +1,54 @@
-"""The journal of received requests, without their secrets."""
+"""The journal of received requests, without their secrets, and counters of them."""
 
+import multiprocessing
 import re
 from typing import Any
 
 from django.http import HttpRequest
 
 from mozillians_basket.sandbox.conf import sandbox_settings
-from mozillians_basket.sandbox.counts import counts
-from mozillians_basket.sandbox.models import ReceivedRequest
+from mozillians_basket.sandbox.models import Fault, ReceivedRequest
 
+CONNECTIONS = "connections"
 TOKEN_IN_PATH = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 PRUNE_EVERY = 100
+
+
+class Counters:
+    """
+    Counters in memory that forked processes share, so that counting costs no query.
+
+    Unlike the journal, they count every request, also when no journal is kept.
+    """
+
+    def __init__(self) -> None:
+        self._names = [*Fault.Endpoint.values, CONNECTIONS]
+        self._numbers: Any = multiprocessing.Array("Q", len(self._names))
+
+    def add(self, endpoint: str, *, is_new_connection: bool) -> None:
+        """Count a request. Count its connection too, if this is the first request on it."""
+        with self._numbers.get_lock():
+            self._numbers[self._names.index(endpoint)] += 1
+            if is_new_connection:
+                self._numbers[self._names.index(CONNECTIONS)] += 1
+
+    def get(self) -> dict[str, int]:
+        """Return the numbers by name, without endpoints that nobody called."""
+        with self._numbers.get_lock():
+            numbers = list(self._numbers)
+        return {
+            name: number
+            for name, number in zip(self._names, numbers, strict=True)
+            if number or name == CONNECTIONS
+        }
+
+    def clear(self) -> None:
+        """Set all counters to zero."""
+        with self._numbers.get_lock():
+            self._numbers[:] = [0] * len(self._names)
+
+
+counters = Counters()
 
 
 def record(
@@ -24,7 +62,7 @@ def record(
 ) -> None:
     """Count a request, and write down its answer; ``status`` is None if there was no answer."""
     connection = request.META.get("basket_sandbox.connection")
-    counts.note(endpoint, is_new_connection=connection is not None and connection.is_new)
+    counters.add(endpoint, is_new_connection=connection is not None and connection.is_new)
     if not sandbox_settings.JOURNAL:
         return
     entry = ReceivedRequest.objects.create(

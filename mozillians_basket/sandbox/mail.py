@@ -18,19 +18,19 @@ logger = logging.getLogger(__name__)
 DEFAULT_LANGUAGE = "en"
 
 
-def ask_to_confirm(person: Person, site: str) -> None:
+def send_confirmation(person: Person, site: str) -> None:
     """Send the message with the link that confirms an address."""
     _send(SentMessage.Kind.CONFIRM, person, {"link": _link(site, "confirm", person)})
 
 
-def welcome(person: Person, newsletters: Collection[Newsletter], site: str) -> None:
+def send_welcome(person: Person, newsletters: Collection[Newsletter], site: str) -> None:
     """Welcome somebody to newsletters, if there are any."""
     if newsletters:
         link = _link(site, "existing", person)
         _send(SentMessage.Kind.WELCOME, person, {"link": link, "newsletters": newsletters})
 
 
-def lead_back(person: Person, site: str) -> None:
+def send_recovery(person: Person, site: str) -> None:
     """Send the message with the link to somebody's subscriptions."""
     _send(SentMessage.Kind.RECOVER, person, {"link": _link(site, "existing", person)})
 

@@ -127,9 +127,9 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from django.core.wsgi import get_wsgi_application
 
     from mozillians_basket.sandbox.connections import droppable
-    from mozillians_basket.sandbox.counts import counts
+    from mozillians_basket.sandbox.journal import counters
 
-    counts.clear()  # made here, before the processes that share it
+    counters.clear()  # made here, before the processes that share it
 
     application = droppable(StaticFilesHandler(get_wsgi_application()))
     place = f"http://{_in_url(options.host)}:{listener.getsockname()[1]}"
@@ -175,7 +175,7 @@ def _answer(application: Application, listener: socket.socket, threads: int) -> 
     from waitress.server import create_server
 
     from mozillians_basket.sandbox.connections import SandboxChannel
-    from mozillians_basket.sandbox.rounds import rounds
+    from mozillians_basket.sandbox.resets import resets
 
     server = create_server(
         application,
@@ -189,7 +189,7 @@ def _answer(application: Application, listener: socket.socket, threads: int) -> 
     try:
         server.asyncore.loop(timeout=1, map=server._map)  # noqa: SLF001
     finally:
-        rounds.stop()
+        resets.stop()
         server.task_dispatcher.shutdown(timeout=2)
 
 

@@ -1,11 +1,70 @@
 """Settings with which the sandbox Basket runs as a server of its own."""
 
+import logging
 import os
 import secrets
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import django
 
-from mozillians_basket.sandbox.databases import configured
+_ENGINES = {
+    "postgres": "django.db.backends.postgresql",
+    "postgresql": "django.db.backends.postgresql",
+    "mysql": "django.db.backends.mysql",
+    "oracle": "django.db.backends.oracle",
+}
+
+
+def database(place: str) -> dict[str, Any]:
+    """
+    Return Django's configuration for the path of an SQLite file or a database URL.
+
+    A URL has the form ``postgres://user:password@host:port/name?option=value``.
+    """
+    scheme, separator, _ = place.partition("://")
+    if not separator:
+        return _sqlite(place)
+    if scheme == "sqlite":
+        return _sqlite(place.removeprefix("sqlite://").removeprefix("/"))
+    url = urlsplit(place)
+    return {
+        "ENGINE": _ENGINES[scheme],
+        "NAME": unquote(url.path.removeprefix("/")),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": url.hostname or "",
+        "PORT": str(url.port or ""),
+        "OPTIONS": dict(parse_qsl(url.query)),
+        "CONN_MAX_AGE": None,
+    }
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path or ":memory:",
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # Writers wait for each other from the start of a transaction; readers never wait.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+        },
+    }
+
+
+class WithoutSecrets(logging.Filter):
+    """Reduces a log record about a request to its status: paths can hold tokens and addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Cut the record down, and let it through."""
+        if hasattr(record, "status_code"):
+            record.msg, record.args = "answered with status %s", (record.status_code,)
+        elif record.name.startswith("waitress"):
+            record.msg, record.args, record.exc_info = "a connection failed", (), None
+        return True
+
 
 DEBUG = False
 SECRET_KEY = os.environ.get("BASKET_SANDBOX_SECRET_KEY") or secrets.token_urlsafe(50)
@@ -15,7 +74,7 @@ ALLOWED_HOSTS = [
     "[::1]",
     *filter(None, os.environ.get("BASKET_SANDBOX_ALLOWED_HOSTS", "").split(",")),
 ]
-ROOT_URLCONF = "mozillians_basket.sandbox.standalone_urls"
+ROOT_URLCONF = "mozillians_basket.sandbox.standalone"
 INSTALLED_APPS = [
     "mozillians_basket.sandbox",
     "django.contrib.admin",
@@ -47,11 +106,11 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 AUTHENTICATION_BACKENDS = [
-    "mozillians_basket.sandbox.administrators.GivenPassword",
+    "mozillians_basket.sandbox.standalone.GivenPassword",
     "django.contrib.auth.backends.ModelBackend",
 ]
 BASKET_SANDBOX_ADMIN_PASSWORD = os.environ.get("BASKET_SANDBOX_ADMIN_PASSWORD", "")
-DATABASES = {"default": configured(os.environ.get("BASKET_SANDBOX_DATABASE", ":memory:"))}
+DATABASES = {"default": database(os.environ.get("BASKET_SANDBOX_DATABASE", ":memory:"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -75,7 +134,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "without_secrets": {"()": "mozillians_basket.sandbox.redaction.WithoutSecrets"},
+        "without_secrets": {"()": WithoutSecrets},
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "filters": ["without_secrets"]},

@@ -1,4 +1,4 @@
-"""Starts a sandbox Basket for tests, and steers it. Needs neither Django nor pytest."""
+"""Starts a sandbox Basket for tests, and controls it. Needs neither Django nor pytest."""
 
 import atexit
 import os
@@ -12,11 +12,14 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
-from mozillians_basket.sandbox import records
-from mozillians_basket.sandbox.records import SandboxMessage, SandboxPerson, SandboxRequest
-from mozillians_basket.sandbox.steering import Steering
+from mozillians_basket.sandbox.control_client import (
+    ControlClient,
+    SandboxMessage,
+    SandboxPerson,
+    SandboxRequest,
+)
 
-__all__ = ["SandboxMessage", "SandboxPerson", "SandboxProcess", "SandboxRequest", "SandboxServer"]
+__all__ = ["SandboxMessage", "SandboxPerson", "SandboxRequest", "SandboxServer"]
 
 READY = re.compile(r"ready at (http://\S+) with API key (\S+)")
 
@@ -57,7 +60,7 @@ class SandboxServer:
         self._start_timeout = start_timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
-        self._steering: Steering | None = None
+        self._control: ControlClient | None = None
         self.url = ""
         self.api_key = api_key
 
@@ -83,15 +86,15 @@ class SandboxServer:
             self.stop()
             raise RuntimeError(f"the sandbox Basket did not start: {line}")
         self.url = found[1]
-        self._steering = Steering(self.url, self.api_key)
+        self._control = ControlClient(self.url, self.api_key)
         return self
 
     def stop(self) -> None:
         """End the server. Does nothing if it has ended."""
         atexit.unregister(self.stop)
         process, self._process = self._process, None
-        if self._steering:
-            self._steering.close()
+        if self._control:
+            self._control.close()
         if process is None:
             return
         process.terminate()
@@ -127,12 +130,12 @@ class SandboxServer:
     def people(self) -> dict[str, SandboxPerson]:
         """All people in Basket, by address."""
         people = self._ask("GET", "people")["people"]
-        return {fields["email"]: records.person(fields) for fields in people}
+        return {fields["email"]: SandboxPerson.from_fields(fields) for fields in people}
 
     def person(self, email: str) -> SandboxPerson | None:
         """Return the person with this address, in upper or lower case, or None."""
         found = self._ask("GET", "people", query={"email": email})["people"]
-        return records.person(found[0]) if found else None
+        return SandboxPerson.from_fields(found[0]) if found else None
 
     def put_person(self, email: str, **fields: Any) -> SandboxPerson:
         """
@@ -144,7 +147,9 @@ class SandboxServer:
         for name in ("newsletters", "add", "remove"):
             if name in fields:
                 fields[name] = list(fields[name])
-        return records.person(self._ask("POST", "people", {"email": email, **fields})["person"])
+        return SandboxPerson.from_fields(
+            self._ask("POST", "people", {"email": email, **fields})["person"]
+        )
 
     def rename_person(self, email: str, new_email: str) -> SandboxPerson:
         """Change a person's address, as a person does at Basket: their token stays."""
@@ -163,7 +168,9 @@ class SandboxServer:
     @property
     def requests(self) -> list[SandboxRequest]:
         """The requests received so far, oldest first."""
-        return [records.request(entry) for entry in self._ask("GET", "requests")["requests"]]
+        return [
+            SandboxRequest.from_fields(entry) for entry in self._ask("GET", "requests")["requests"]
+        ]
 
     def clear_requests(self) -> None:
         """Delete the requests received so far."""
@@ -182,7 +189,7 @@ class SandboxServer:
     @property
     def messages(self) -> list[SandboxMessage]:
         """The mail sent so far, oldest first."""
-        return [records.message(entry) for entry in self._ask("GET", "messages")["messages"]]
+        return [SandboxMessage(**entry) for entry in self._ask("GET", "messages")["messages"]]
 
     def load_newsletters(self, newsletters: dict[str, Any], **more: Any) -> None:
         """
@@ -201,8 +208,9 @@ class SandboxServer:
         ``kind`` is ``answer`` (the default, with ``status`` and ``code``), ``delay``, ``hang``
         (both with ``seconds``), ``ignore``, ``drop``, ``malformed``, ``html``, ``rate_limit``
         (with ``retry_after``), ``maintenance`` or ``read_only_maintenance``; or, for changes that
-        Basket only queues, ``late`` or ``doubled`` (both with ``seconds``). ``email`` limits it to
-        addresses of a pattern, ``share`` and ``seed`` to some requests by chance.
+        Basket only queues, ``late`` or ``doubled`` (both with ``seconds``); or ``race``, for
+        parallel first subscribes of one person. ``email`` limits it to addresses of a pattern,
+        ``share`` and ``seed`` to some requests by chance.
         """
         body = {"endpoint": endpoint, "remaining": times, **fault}
         return int(self._ask("POST", "faults", body)["fault"]["id"])
@@ -211,7 +219,7 @@ class SandboxServer:
         """
         Carry out queued changes ``seconds`` late: every unsubscribe, and sync=N subscribes.
 
-        They are carried out at once when the fault is taken away. ``limits`` are those of
+        They are carried out at once when the fault is removed. ``limits`` are those of
         ``fail()``. Return the number of the fault, for ``heal()``.
         """
         return self.fail(endpoint, kind="late", seconds=seconds, **limits)
@@ -231,7 +239,7 @@ class SandboxServer:
         """
         Take one fault away, or all of them.
 
-        The changes that they held back are carried out, and losses are restored.
+        The changes that they kept are carried out, and losses are restored.
         """
         self._ask("DELETE", "faults", query={} if fault is None else {"id": str(fault)})
 
@@ -325,9 +333,9 @@ class SandboxServer:
     def _ask(
         self, method: str, what: str, body: Any = None, *, query: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        if self._steering is None:
+        if self._control is None:
             raise RuntimeError("the sandbox Basket is not running")
-        return self._steering.ask(method, what, body, query)
+        return self._control.ask(method, what, body, query)
 
     def _first_line(self, stream: IO[bytes]) -> str:
         lines: queue.Queue[bytes] = queue.Queue()
@@ -344,6 +352,3 @@ class SandboxServer:
             return ""
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace")
-
-
-SandboxProcess = SandboxServer

@@ -2,25 +2,30 @@
 
 from django.urls import path
 
-from mozillians_basket.sandbox import control, details, lookups, messages, news, pages
+from mozillians_basket.sandbox import control, openapi, pages, views
 
 app_name = "basket_sandbox"
 
+api = [
+    path("news/subscribe/", views.subscribe),
+    path("news/unsubscribe/<uuid:token>/", views.unsubscribe),
+    path("news/user/<uuid:token>/", views.user),
+    path("news/user-meta/<uuid:token>/", views.user_meta),
+    path("news/custom_unsub_reason/", views.custom_unsub_reason),
+    path("news/newsletters/", views.newsletters),
+    path("news/lookup-user/", views.lookup),
+    path("news/confirm/<uuid:token>/", views.confirm),
+    path("news/recover/", views.recover),
+    path("api/v1/news/newsletters/", views.newsletters_v1),
+    path("api/v1/users/lookup/", views.lookup_v1),
+    path("api/v1/users/confirm/<uuid:token>/", views.confirm_v1),
+    path("api/v1/users/recover/", views.recover_v1),
+]
+
 urlpatterns = [
+    *api,
+    path("openapi.json", openapi.show, {"api": api}),
     path("news/", pages.newsletters),
-    path("news/subscribe/", news.subscribe),
-    path("news/unsubscribe/<uuid:token>/", news.unsubscribe),
-    path("news/user/<uuid:token>/", news.user),
-    path("news/user-meta/<uuid:token>/", details.user_meta),
-    path("news/custom_unsub_reason/", details.custom_unsub_reason),
-    path("news/newsletters/", lookups.newsletters),
-    path("news/lookup-user/", lookups.lookup),
-    path("news/confirm/<uuid:token>/", messages.confirm),
-    path("news/recover/", messages.recover),
-    path("api/v1/news/newsletters/", lookups.newsletters_v1),
-    path("api/v1/users/lookup/", lookups.lookup_v1),
-    path("api/v1/users/confirm/<uuid:token>/", messages.confirm_v1),
-    path("api/v1/users/recover/", messages.recover_v1),
     path("newsletter/confirm/<uuid:token>/", pages.confirm, name="confirm"),
     path("newsletter/existing/<uuid:token>/", pages.existing, name="existing"),
     path("sandbox/people/", control.people),

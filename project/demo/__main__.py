@@ -9,10 +9,23 @@ import time
 from pathlib import Path
 
 from project.demo.basket import Basket
-from project.demo.processes import Child, Interrupted, Processes, ProcessFailed, Signals
 from project.demo.table import GREEN, RED, coloured, say
+from project.processes import (
+    GUARD,
+    ROOT,
+    SIGNALS,
+    Interrupted,
+    Process,
+    ProcessFailed,
+    Sandbox,
+    SiteProcess,
+    Web,
+    Worker,
+    stop_all,
+)
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
+#: Seconds that the processes have to end by themselves.
+PATIENCE = 8.0
 
 #: Settings that a developer may have set for their own site. The demo's site is another one.
 _OWN_SETTINGS = re.compile(
@@ -23,19 +36,22 @@ _OWN_SETTINGS = re.compile(
 def main() -> int:
     """Play the story in a folder of its own, and leave nothing behind."""
     began = time.monotonic()
-    signals = Signals().install()
-    var = Path(os.environ.get("PROJECT_VAR") or _ROOT / "var")
+    SIGNALS.install()
+    var = Path(os.environ.get("PROJECT_VAR") or ROOT / "var")
     var.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="demo-", dir=var, ignore_cleanup_errors=True) as folder:
-        processes = Processes(Path(folder), signals)
+        GUARD.tell("folder", folder)
+        tempfile.tempdir = folder  # for the folders of the processes
+        processes: list[Process] = []
         try:
             problem = _problem(Path(folder), processes)
         except Interrupted as interruption:
-            signals.ignore()
+            SIGNALS.ignore()
             say(f"\n{interruption}: ending all processes.")
             return interruption.exit_code
         finally:
-            processes.stop()
+            SIGNALS.ignore()
+            stop_all(processes, patience=PATIENCE)
     took = f"{time.monotonic() - began:.0f} s"
     say()
     if problem:
@@ -46,49 +62,52 @@ def main() -> int:
     return 0
 
 
-def _problem(folder: Path, processes: Processes) -> str:
+def _problem(folder: Path, processes: list[Process]) -> str:
     """Play the story; return the problem, or an empty text."""
     try:
         return _play(folder, processes)
     except ProcessFailed as failure:
         return str(failure)
     except Exception:
-        # The death of a child can show as any failure of its partners. A connection may
+        # The end of a process can show as any failure of its partners. A connection may
         # break a little earlier than the process counts as ended.
         for _ in range(20):
             try:
-                processes.check()
+                _check(processes)
             except ProcessFailed as failure:
                 return str(failure)
             time.sleep(0.1)
         raise
 
 
-def _play(folder: Path, processes: Processes) -> str:
+def _check(processes: list[Process]) -> None:
+    for process in processes:
+        process.check()
+
+
+def _play(folder: Path, processes: list[Process]) -> str:
     """Start all processes and play all acts; return the differences, or an empty text."""
     key = secrets.token_hex(16)  # never begins like an option
     environment = _environment(folder, key)
-    say("Starting Basket's sandbox, the site, and a worker with beat, at free ports of loopback.")
-    sandbox = processes.start(
-        "sandbox",
-        *("-m", "mozillians_basket.sandbox", "--port", "0", "--api-key", key),
-        environment=environment,
-    )
     os.environ.clear()
     os.environ.update(environment)
-    basket = Basket(processes.wait_for(sandbox, r"ready at (http://\S+)")[1], key)
+    say("Starting Basket's sandbox, the site, and a worker with beat, at free ports of loopback.")
+    sandbox = Sandbox(key)
+    processes.append(sandbox)
+    sandbox.start()
+    basket = Basket(sandbox.url, key)
     os.environ["BASKET_URL"] = basket.url
     password = _prepare_site()
-    site = processes.start("site", "-m", "project.demo.serve", environment=os.environ)
-    worker = processes.start(
-        "worker",
-        *("-m", "celery", "-A", "project", "worker", "--beat"),
-        *("--concurrency", "2", "--loglevel", "INFO"),
-        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        environment=os.environ,
+    site = Web(os.environ)
+    worker = Worker(
+        os.environ,
+        *("--beat", "--concurrency", "2", "--loglevel", "INFO", "--without-heartbeat"),
     )
-    site_url = processes.wait_for(site, r"ready at (http://\S+)")[1]
-    processes.wait_for(worker, r"ready\.")
+    processes += [site, worker]
+    for process in (site, worker):
+        process.launch()
+    for process in (site, worker):
+        process.wait_ready()
 
     from django.contrib.auth.models import User
 
@@ -96,15 +115,15 @@ def _play(folder: Path, processes: Processes) -> str:
     from project.demo.stage import ActFailed, Stage
     from project.demo.story import Story, turn_switch
 
-    admin = AdminSession(site_url)
+    admin = AdminSession(site.url)
     admin.log_in("admin", password)
     turn_switch(on=True)
-    stage = Stage(basket, processes.check)
+    stage = Stage(basket, lambda: _check(processes))
     try:
         Story(stage, admin, User.objects.get(username="admin")).play()
         stage.wait_until(stage.settled)
     except ActFailed as failure:
-        warnings = worker.complaints
+        warnings = worker.warnings
         return f"{failure}\nThe worker warned:\n{warnings}" if warnings else str(failure)
     held, wanted = basket.holdings, stage.expected.holdings
     differences = stage.expected.differences(held)
@@ -151,12 +170,12 @@ def _prepare_site() -> str:
     return password
 
 
-def _leaks(children: list[Child], key: str) -> list[str]:
+def _leaks(processes: list[SiteProcess], key: str) -> list[str]:
     """List the logs of the site and the worker that hold an address or the key."""
     return [
-        f"The log of the {child.name} holds an address or the key."
-        for child in children
-        if "@example.com" in child.said or key in child.said
+        f"The log of the process {process.name!r} holds an address or the key."
+        for process in processes
+        if "@example.com" in process.log or key in process.log
     ]
 
 

@@ -1,12 +1,14 @@
 """The demo's own calls to the sandbox Basket, and the actions of people at Basket."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import requests
 
-from mozillians_basket.sandbox.steering import Steering
-from project.demo.expectation import Holdings
+from mozillians_basket.sandbox.control_client import ControlClient
+
+#: The newsletters of each person in Basket, by address.
+Holdings = Mapping[str, frozenset[str]]
 
 _TIMEOUT = 10
 
@@ -17,24 +19,24 @@ class Basket:
     def __init__(self, url: str, api_key: str) -> None:
         self.url = url
         self.api_key = api_key
-        self._steering = Steering(url, api_key)
+        self._control = ControlClient(url, api_key)
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy between here and loopback
 
     @property
     def holdings(self) -> Holdings:
         """The newsletters of all people in Basket, by address."""
-        people = self._steering.ask("GET", "people")["people"]
+        people = self._control.ask("GET", "people")["people"]
         return {person["email"]: frozenset(person["newsletters"]) for person in people}
 
     @property
     def requests(self) -> int:
         """The number of requests to the Newsletter API since the last ``forget_requests()``."""
-        return len(self._steering.ask("GET", "requests")["requests"])
+        return len(self._control.ask("GET", "requests")["requests"])
 
     def forget_requests(self) -> None:
         """Begin to count requests from zero."""
-        self._steering.ask("DELETE", "requests")
+        self._control.ask("DELETE", "requests")
 
     def sign_up(self, email: str, newsletter: str) -> None:
         """Subscribe as a person does on a page of the newsletter's own."""

@@ -14,13 +14,13 @@ from waffle.models import Switch
 
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import Beat, SiteProcess, Web, Worker
 from tests.browser import past, pictures
 from tests.browser.chromium import chromium
-from tests.browser.servers import HASTE, Servers, Web
+from tests.browser.servers import HASTE, Servers
 from tests.browser.watch import Watch
 from tests.services import reports
 from tests.services.reports import PROCESSES
-from tests.services.worker import Beat, SiteProcess, Worker
 
 
 class Start(Protocol):

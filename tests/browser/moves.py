@@ -6,7 +6,7 @@ from re import Pattern
 from playwright.sync_api import Locator, Page, expect
 
 from project.people.models import UserProfile
-from tests.services.processes import wait_until
+from project.processes import wait_until
 
 #: Seconds to wait for a worker.
 PATIENCE = 60.0

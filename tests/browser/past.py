@@ -4,9 +4,9 @@ from mozillians_basket.models import Contact, Subscription
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile
+from project.processes import wait_until
 from tests.browser.crowd import address, crowd, holders
-from tests.services.outcome import opt_outs
-from tests.services.processes import wait_until
+from tests.services.site import opt_outs
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error, Page
 
-from tests.services.worker import ROOT
+from project.processes import ROOT
 
 FOLDER = ROOT / "var" / "test-browser"
 

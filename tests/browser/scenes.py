@@ -20,6 +20,7 @@ from project.people.management.commands.demo_data import (
     username_of,
 )
 from project.people.models import UserProfile
+from project.processes import wait_until
 from tests.browser.crowd import COUNTRIES, address, crowd
 from tests.browser.moves import (
     PATIENCE,
@@ -30,7 +31,6 @@ from tests.browser.moves import (
     select_all,
 )
 from tests.browser.past import NDA, PHONE
-from tests.services.processes import wait_until
 from tests.services.site import unsettled
 
 #: The number of members besides those of the demo data.

@@ -4,14 +4,13 @@ import os
 import sys
 from contextlib import ExitStack
 
-import psycopg
 from playwright.sync_api import Browser, Page
 
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.demo.table import say
+from project.processes import ROOT, Beat, Web, Worker
 from tests.browser.chromium import chromium
-from tests.browser.servers import HASTE, Servers, Web
-from tests.services.worker import ROOT, Beat, Worker
+from tests.browser.servers import HASTE, Servers
 
 FOLDER = ROOT / "docs" / "images"
 
@@ -21,8 +20,7 @@ def main() -> int:
     with ExitStack() as stack:
         servers = stack.enter_context(Servers())
         basket = stack.enter_context(SandboxServer())
-        with psycopg.connect(servers.postgres.database_url("postgres"), autocommit=True) as root:
-            root.execute("CREATE DATABASE site")
+        servers.postgres.execute("CREATE DATABASE site")
         site = {
             **servers.environment,
             "BASKET_URL": basket.url,

@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import Page
 from waffle.models import Switch
 
+from project.processes import Web
 from tests.browser.accessibility import barriers_by_theme
 from tests.browser.crawl import pages_within
-from tests.browser.servers import Web
 
 pytestmark = pytest.mark.browser
 

@@ -8,13 +8,12 @@ from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile
 from project.people.models import UserProfile
+from project.processes import Beat, Worker, wait_until
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.conftest import Start
 from tests.browser.crowd import addresses, crowd, holders
 from tests.browser.moves import PATIENCE
 from tests.browser.past import PHONE
-from tests.services.processes import wait_until
-from tests.services.worker import Beat, Worker
 
 pytestmark = pytest.mark.browser
 

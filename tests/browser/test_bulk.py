@@ -10,6 +10,7 @@ from waffle.models import Switch
 
 from mozillians_basket.models import BulkItem, BulkRequest
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import Beat, SiteProcess, Worker, wait_until
 from tests.browser import past
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.conftest import Start
@@ -24,8 +25,6 @@ from tests.browser.moves import (
     select_all,
 )
 from tests.browser.past import NDA, PHONE
-from tests.services.processes import wait_until
-from tests.services.worker import Beat, SiteProcess, Worker
 
 pytestmark = pytest.mark.browser
 

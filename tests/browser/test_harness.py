@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from project.processes import ROOT, Web, wait_until
 from tests.browser.accessibility import barriers, tab_to
-from tests.browser.servers import Web
 from tests.browser.watch import Watch
-from tests.services.processes import commands, wait_until
-from tests.services.worker import ROOT
+from tests.running import processes_with
 
 pytestmark = pytest.mark.browser
 
@@ -118,12 +117,12 @@ def test_a_run_that_is_cut_off_leaves_no_browser_behind(
     )
     assert run.stdout is not None
     assert run.stdout.readline() == "open\n"
-    before = commands(mark)
+    before = processes_with(mark)
 
     run.send_signal(how)
     run.wait()
     run.stdout.close()
 
-    assert any("chromium" in line for line in before)
-    wait_until(lambda: not commands(mark), timeout=20, what="the end of the browser")
+    assert any("chromium" in found.command for found in before)
+    wait_until(lambda: not processes_with(mark), timeout=20, what="the end of the browser")
     wait_until(lambda: not list(tmp_path.iterdir()), timeout=20, what="the end of its profile")

@@ -6,13 +6,12 @@ from waffle.models import Switch
 
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile
+from project.processes import SiteProcess, wait_until
 from tests.browser import past
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.crowd import address, crowd, holders
 from tests.browser.moves import PATIENCE, open_member, reload_until, row
 from tests.browser.past import NDA, PHONE
-from tests.services.processes import wait_until
-from tests.services.worker import SiteProcess
 
 pytestmark = pytest.mark.browser
 

@@ -6,12 +6,11 @@ from playwright.sync_api import Page, expect
 from mozillians_basket.models import Status
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile
+from project.processes import SiteProcess, wait_until
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.crowd import addresses, crowd, holders
 from tests.browser.moves import PATIENCE, reload_until, row, turn_switch
 from tests.browser.past import MEMBERS, PHONE
-from tests.services.processes import wait_until
-from tests.services.worker import SiteProcess
 
 pytestmark = pytest.mark.browser
 

@@ -12,15 +12,13 @@ from playwright.sync_api import Browser, Page, expect
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.groups.models import Group, Membership
 from project.people.models import UserProfile
+from project.processes import Beat, Web, Worker, wait_until
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.conftest import Start
 from tests.browser.moves import PATIENCE
 from tests.browser.past import NDA, PHONE
-from tests.browser.servers import Web
 from tests.browser.watch import Watch
 from tests.factories import UserProfileFactory, VouchFactory
-from tests.services.processes import wait_until
-from tests.services.worker import Beat, Worker
 
 pytestmark = pytest.mark.browser
 

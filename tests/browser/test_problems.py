@@ -4,13 +4,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import SiteProcess, wait_until
 from tests.browser import past
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.crowd import address, holders
 from tests.browser.moves import PATIENCE, choose_action, reload_until
 from tests.browser.past import PHONE
-from tests.services.processes import wait_until
-from tests.services.worker import SiteProcess
 
 pytestmark = pytest.mark.browser
 

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import SiteProcess, wait_until
 from tests.browser import past
 from tests.browser.crowd import COUNTRIES, address, addresses, crowd, holders
 from tests.browser.moves import (
@@ -17,8 +18,6 @@ from tests.browser.moves import (
     turn_switch,
 )
 from tests.browser.past import NDA, PHONE
-from tests.services.processes import wait_until
-from tests.services.worker import SiteProcess
 
 pytestmark = pytest.mark.browser
 

@@ -104,6 +104,15 @@ def test_read_only_subscribe_names_the_token_of_a_known_person(basket: Target) -
     assert eventually(lambda: basket.newsletters_of(person.email) == {basket.single, basket.double})
 
 
+def test_read_only_subscribe_to_a_message_names_no_token(read_only: Target) -> None:
+    answer = read_only.subscribe(new_address(), "firefox-mobile-welcome")
+
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ok", "token": None, "created": None},
+    )
+
+
 def test_read_only_unsubscribe_and_set_are_queued(read_only: Target) -> None:
     for verb in ("unsubscribe", "user"):
         answer = read_only.post(f"/news/{verb}/{uuid.uuid4()}/")

@@ -74,7 +74,7 @@ def test_the_fifth_confirmation_is_refused(basket: Target, prefix: str) -> None:
 
 @both_confirms
 @pytest.mark.parametrize("token", ["nope", "0" * 32, "0A1B2C3D-0000-4000-8000-00000000ABCD"])
-def test_confirming_what_is_no_token(basket: Target, prefix: str, token: str) -> None:
+def test_confirm_with_a_malformed_token(basket: Target, prefix: str, token: str) -> None:
     answer = basket.post(f"{prefix}{token}/")
 
     assert answer.status_code == 404
@@ -123,14 +123,14 @@ def test_recovering_a_bad_address(basket: Target, email: str | None) -> None:
         pytest.param(None, id="no body"),
     ],
 )
-def test_recovering_with_bad_json_fields(basket: Target, body: object) -> None:
+def test_recover_with_invalid_fields_in_json(basket: Target, body: object) -> None:
     answer = basket.post(RECOVER_V1) if body is None else basket.post(RECOVER_V1, json=body)
 
     assert (answer.status_code, code(answer)) == (422, 5)
 
 
 @pytest.mark.parametrize("form", ["urlencoded", "multipart"])
-def test_recovering_with_what_is_no_json(basket: Target, form: str) -> None:
+def test_recover_with_invalid_json(basket: Target, form: str) -> None:
     if form == "urlencoded":
         answer = basket.post(RECOVER_V1, {"email": new_address()})
     else:

@@ -47,6 +47,14 @@ def test_no_key_is_needed_for_private_ones(basket: Target, path: str) -> None:
     assert basket.private in basket.get(path).json()["newsletters"]
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [(LEGACY, "application/json"), (V1, "application/json; charset=utf-8")],
+)
+def test_content_type(basket: Target, path: str, kind: str) -> None:
+    assert basket.get(path).headers["Content-Type"] == kind
+
+
 @both_paths
 def test_it_may_be_kept_for_five_minutes(basket: Target, path: str) -> None:
     assert "max-age=" in basket.get(path).headers["Cache-Control"]
@@ -66,10 +74,11 @@ def test_the_page_for_people(basket: Target) -> None:
 
     assert answer.status_code == 200
     assert is_page(answer)
+    assert "max-age=" in answer.headers["Cache-Control"]
 
 
 @pytest.mark.parametrize("path", ["/news/debug-user/", "/news/nothing/", "/api/v1/users/"])
-def test_what_does_not_exist(basket: Target, path: str) -> None:
+def test_unknown_path(basket: Target, path: str) -> None:
     answer = basket.get(path)
 
     assert answer.status_code == 404

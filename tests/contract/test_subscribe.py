@@ -7,6 +7,7 @@ import pytest
 from tests.contract.target import Target, code, eventually, is_page, new_address
 
 PATH = "/news/subscribe/"
+MESSAGE = "firefox-mobile-welcome"
 
 
 def test_the_fifth_equal_call_is_refused(basket: Target) -> None:
@@ -36,7 +37,7 @@ def test_refused_calls_do_not_count(basket: Target) -> None:
     assert basket.subscribe(email, basket.single).status_code == 200
 
 
-def test_sync_tells_the_token_and_who_is_new(basket: Target) -> None:
+def test_sync_answers_token_and_created(basket: Target) -> None:
     email = new_address()
 
     first = basket.subscribe(email, basket.single)
@@ -85,7 +86,7 @@ def test_the_last_of_several_fields_counts(basket: Target) -> None:
 
 
 @pytest.mark.parametrize("sync", ["", "N", "yes", "true", "1", " Y"])
-def test_what_does_not_ask_for_sync_gets_no_token(basket: Target, sync: str) -> None:
+def test_other_values_of_sync_get_no_token(basket: Target, sync: str) -> None:
     answer = basket.subscribe(new_address(), basket.single, sync=sync)
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
@@ -119,6 +120,26 @@ def test_a_group_subscribes_to_its_members(basket: Target) -> None:
     assert (answer.status_code, code(answer)) == (200, None)
     assert basket.newsletters_of(email)
     assert basket.group not in basket.newsletters_of(email)
+
+
+def test_transactional_message_is_accepted_and_stores_nothing(basket: Target) -> None:
+    email = new_address()
+
+    synced = basket.subscribe(email, MESSAGE)
+    queued = basket.post(PATH, {"email": email, "newsletters": MESSAGE})
+
+    assert (synced.status_code, queued.status_code) == (200, 200)
+    assert synced.json() == {"status": "ok", "token": None, "created": None}
+    assert basket.lookup(email)["code"] == 3
+
+
+def test_transactional_message_among_newsletters(basket: Target) -> None:
+    email = new_address()
+
+    answer = basket.subscribe(email, f"{MESSAGE},{basket.single}")
+
+    assert answer.json()["created"] is True
+    assert basket.newsletters_of(email) == {basket.single}
 
 
 @pytest.mark.parametrize("lang", ["de", "pt-BR", "", "nonsense", "x", "tlh"])

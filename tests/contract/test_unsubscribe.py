@@ -19,7 +19,7 @@ def path(token: str) -> str:
     return f"/news/unsubscribe/{token}/"
 
 
-def test_only_what_is_named_goes(basket: Target) -> None:
+def test_named_newsletters_are_removed(basket: Target) -> None:
     person = basket.person(basket.single, basket.double)
 
     answer = basket.post(path(person.token), {"email": person.email, "newsletters": basket.double})
@@ -45,6 +45,15 @@ def test_opting_out_takes_everything(basket: Target) -> None:
     assert (answer.status_code, code(answer)) == (200, None)
     assert eventually(lambda: basket.lookup(person.email)["optout"] is True)
     assert basket.newsletters_of(person.email) == set()
+
+
+def test_transactional_message_is_refused(basket: Target) -> None:
+    person = basket.person(basket.single)
+
+    answer = basket.post(path(person.token), {"newsletters": "firefox-mobile-welcome"})
+
+    assert (answer.status_code, code(answer)) == (400, 9)
+    assert basket.newsletters_of(person.email) == {basket.single}
 
 
 def test_subscribing_again_ends_an_optout(basket: Target) -> None:
@@ -76,7 +85,7 @@ def test_naming_nothing_changes_nothing(basket: Target, fields: dict[str, str]) 
     assert basket.newsletters_of(person.email) == {basket.single}
 
 
-def test_what_one_does_not_get(basket: Target) -> None:
+def test_newsletter_that_the_person_does_not_get(basket: Target) -> None:
     person = basket.person(basket.single)
 
     answer = basket.post(path(person.token), {"newsletters": basket.double})
@@ -94,7 +103,7 @@ def test_a_private_newsletter_needs_no_key(basket: Target) -> None:
     assert eventually(lambda: basket.newsletters_of(person.email) == set())
 
 
-def test_a_token_that_nobody_has(basket: Target) -> None:
+def test_unknown_token(basket: Target) -> None:
     answer = basket.post(path(str(uuid.uuid4())), {"newsletters": basket.single})
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
@@ -111,7 +120,7 @@ def test_an_unknown_newsletter(basket: Target, pattern: str) -> None:
     assert basket.newsletters_of(person.email) == {basket.single}
 
 
-def test_a_group_is_not_known_here(basket: Target) -> None:
+def test_group_is_refused(basket: Target) -> None:
     if not basket.group:
         pytest.skip("no group is known")
 
@@ -139,7 +148,7 @@ def test_another_address_renames_the_person(basket: Target) -> None:
 
 
 @pytest.mark.parametrize("token", NOT_TOKENS)
-def test_what_is_no_token_is_a_page_that_does_not_exist(basket: Target, token: str) -> None:
+def test_malformed_token_is_not_found(basket: Target, token: str) -> None:
     answer = basket.post(path(token), {"newsletters": basket.single})
 
     assert answer.status_code == 404

@@ -43,7 +43,7 @@ def test_unknown(basket: Target) -> None:
 
 @pytest.mark.parametrize("token", ["nope", "0" * 32, "0A1B2C3D-0000-4000-8000-00000000ABCD"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_no_token(basket: Target, method: str, token: str) -> None:
+def test_malformed_token_is_not_found(basket: Target, method: str, token: str) -> None:
     answer = basket.call(method, path(token))
 
     assert answer.status_code == 404
@@ -122,7 +122,7 @@ def test_a_bad_address(basket: Target, email: str) -> None:
     assert (answer.status_code, code(answer)) == (400, 2)
 
 
-def test_a_token_that_nobody_has(basket: Target) -> None:
+def test_unknown_token(basket: Target) -> None:
     answer = basket.post(path(str(uuid.uuid4())), {"newsletters": basket.single})
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

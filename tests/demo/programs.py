@@ -7,26 +7,13 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"
-)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A running process that descends from the program."""
-
-    pid: int
-    parent: int
-    command: str
+from project.processes import ROOT
+from tests.running import Found, processes_with
 
 
 class Program:
@@ -68,14 +55,7 @@ class Program:
     @property
     def running(self) -> list[Found]:
         """The running processes, including the program itself."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if self.mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                    found.append(Found(int(folder.name), parent, command))
-        return found
+        return processes_with(self.mark)
 
     def clear_up(self) -> None:
         """Kill all remaining processes, so that a failed test leaves none."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.programs import needs_proc, program
+from tests.demo.programs import program
+from tests.running import needs_proc
 
 pytestmark = [needs_proc, pytest.mark.slow]
 

@@ -11,21 +11,17 @@ from typing import Any
 import pytest
 import requests
 
-from mozillians_basket.sandbox.steering import Steering
-from tests.demo.programs import needs_proc, program
+from mozillians_basket.sandbox.control_client import ControlClient
+from project.processes import free_port
+from tests.demo.programs import program
+from tests.running import needs_proc
 
 pytestmark = [needs_proc, pytest.mark.slow]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def people_at(sandbox: int) -> dict[str, Any]:
     """Return all people at the sandbox Basket by address; none while it has not started."""
-    basket = Steering(f"http://127.0.0.1:{sandbox}", "sandbox")
+    basket = ControlClient(f"http://127.0.0.1:{sandbox}", "sandbox")
     try:
         people = basket.ask("GET", "people")["people"]
     except OSError:

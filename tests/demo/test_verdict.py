@@ -2,7 +2,7 @@
 
 import pytest
 
-from project.demo.expectation import Expectation
+from project.demo.stage import Expectation
 from project.demo.table import table
 
 ONE, OTHER = "member-01@example.com", "member-02@example.com"

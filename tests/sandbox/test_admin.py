@@ -27,7 +27,7 @@ def test_every_list_opens(admin: Caller, page: str) -> None:
         assert EMAIL in answer.text
 
 
-def test_a_fault_is_set_on_its_page(admin: Caller) -> None:
+def test_fault_is_set_on_its_page(admin: Caller) -> None:
     set_fault(admin, kind="answer", endpoint="lookup", status="503")
 
     assert admin.get("/news/lookup-user/").status_code == 503
@@ -50,7 +50,7 @@ def test_person_is_renamed_on_their_page(admin: Caller) -> None:
     assert answer.status_code == 200
 
 
-def test_a_disabled_key_is_refused(admin: Caller) -> None:
+def test_disabled_key_is_refused(admin: Caller) -> None:
     path = "/admin/basket_sandbox/apikey/add/"
     admin.post(path, {"name": "old", "key": "old-key", **proof(admin, path)})
 
@@ -59,18 +59,18 @@ def test_a_disabled_key_is_refused(admin: Caller) -> None:
     assert admin.get("/news/lookup-user/", params=query).status_code == 401
 
 
-def test_records_are_not_written_by_hand(admin: Caller) -> None:
+def test_records_cannot_be_added(admin: Caller) -> None:
     assert admin.get("/admin/basket_sandbox/sentmessage/add/").status_code == 403
 
 
-def test_strangers_see_nothing(basket_sandbox: SandboxServer) -> None:
+def test_admin_needs_a_login(basket_sandbox: SandboxServer) -> None:
     answer = requests.get(f"{basket_sandbox.url}/admin/basket_sandbox/person/", timeout=5)
 
     assert "Log in" in answer.text
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
-def test_a_wrong_password_is_refused(caller: Caller, password: str) -> None:
+def test_wrong_password_is_refused(caller: Caller, password: str) -> None:
     login = "/admin/login/?next=/admin/"
 
     data = {"username": "admin", "password": password, **proof(caller, login)}

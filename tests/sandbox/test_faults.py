@@ -1,6 +1,7 @@
-"""Faults strike as they were set, for the number of requests they were set for."""
+"""Faults of requests and of the store of contacts."""
 
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,9 +10,10 @@ import requests
 from tests.sandbox.conftest import Caller
 
 EMAIL = "ada@example.com"
+LOOKUPS = ["/news/lookup-user/", "/api/v1/users/lookup/"]
 
 
-def test_the_next_requests_answer_what_was_asked_for(caller: Caller) -> None:
+def test_fault_strikes_the_given_number_of_requests(caller: Caller) -> None:
     caller.sandbox.fail("subscribe", status=503, code=1, times=2)
 
     answers = [caller.subscribe(EMAIL, slug) for slug in ("app-dev", "app-dev", "app-dev")]
@@ -20,7 +22,7 @@ def test_the_next_requests_answer_what_was_asked_for(caller: Caller) -> None:
     assert answers[0].json()["code"] == 1
 
 
-def test_a_fault_spares_other_endpoints_and_addresses(caller: Caller) -> None:
+def test_fault_spares_other_endpoints_and_addresses(caller: Caller) -> None:
     caller.sandbox.fail("lookup", status=500)
     caller.sandbox.fail("subscribe", status=500, email="*@example.org")
 
@@ -28,7 +30,7 @@ def test_a_fault_spares_other_endpoints_and_addresses(caller: Caller) -> None:
     assert caller.subscribe("ada@example.org", "app-dev").status_code == 500
 
 
-def test_answering_without_applying(caller: Caller) -> None:
+def test_ignored_change_is_answered_but_not_applied(caller: Caller) -> None:
     caller.sandbox.fail("subscribe", kind="ignore", times=1)
 
     answer = caller.subscribe(EMAIL, "mozilla-phone")
@@ -38,7 +40,7 @@ def test_answering_without_applying(caller: Caller) -> None:
     assert caller.sandbox.people == {}
 
 
-def test_applying_without_answering(caller: Caller) -> None:
+def test_dropped_change_is_applied_but_not_answered(caller: Caller) -> None:
     caller.sandbox.fail("subscribe", kind="drop", times=1)
 
     with pytest.raises(requests.ConnectionError):
@@ -48,7 +50,7 @@ def test_applying_without_answering(caller: Caller) -> None:
     assert caller.sandbox.requests[-1].status is None
 
 
-def test_latency_holds_every_answer_back(caller: Caller) -> None:
+def test_latency_delays_every_answer(caller: Caller) -> None:
     caller.sandbox.latency = 0.2
 
     started = time.monotonic()
@@ -58,7 +60,7 @@ def test_latency_holds_every_answer_back(caller: Caller) -> None:
     assert caller.sandbox.latency == 0.2
 
 
-def test_hanging_outlasts_a_patient_client(caller: Caller) -> None:
+def test_hanging_request_times_out(caller: Caller) -> None:
     caller.sandbox.fail("lookup", kind="hang", seconds=5)
 
     with pytest.raises(requests.ReadTimeout):
@@ -68,90 +70,7 @@ def test_hanging_outlasts_a_patient_client(caller: Caller) -> None:
     assert (request.endpoint, request.status) == ("lookup", None)
 
 
-def test_maintenance_and_its_end(caller: Caller) -> None:
-    caller.sandbox.maintenance = True
-    answer = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
-    assert (answer.status_code, answer.json()["code"]) == (400, 15)
-
-    caller.sandbox.maintenance = False
-    answer = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
-    assert (answer.status_code, answer.json()["code"]) == (404, 3)
-
-
-def test_read_only_maintenance_works_its_queue_off_in_order(caller: Caller) -> None:
-    person = caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True)
-    caller.sandbox.read_only_maintenance = True
-
-    changes = [
-        caller.post(f"/news/unsubscribe/{person.token}/", {"newsletters": "app-dev"}),
-        caller.subscribe(EMAIL, "app-dev"),
-        caller.subscribe(EMAIL, "mozilla-phone"),
-        caller.post(f"/news/unsubscribe/{person.token}/", {"newsletters": "mozilla-phone"}),
-    ]
-
-    assert {answer.status_code for answer in changes} == {200}
-    lookup = caller.get("/api/v1/users/lookup/", params={"email": EMAIL}, headers=caller.key)
-    assert lookup.json()["newsletters"] == ["app-dev"]
-    assert caller.sandbox.messages == []
-    caller.sandbox.read_only_maintenance = False
-    assert caller.sandbox.people[EMAIL].newsletters == {"app-dev"}
-    assert [message.kind for message in caller.sandbox.messages] == ["welcome", "welcome"]
-
-
-def test_read_only_maintenance_over_the_control_endpoint(caller: Caller) -> None:
-    path = f"{caller.sandbox.url}/sandbox/faults/"
-    fault = {"kind": "read_only_maintenance", "email": EMAIL}
-    caller.session.post(path, json=fault, headers=caller.key)
-
-    answers = [caller.subscribe(email, "app-dev") for email in (EMAIL, "eve@example.com")]
-
-    assert [answer.json()["created"] for answer in answers] == [True, True]
-    assert set(caller.sandbox.people) == {"eve@example.com"}
-    caller.session.delete(path, headers=caller.key)
-    assert caller.sandbox.people[EMAIL].token == answers[0].json()["token"]
-
-
-def test_parallel_requests_work_the_queue_off_once_and_in_order(caller: Caller) -> None:
-    person = caller.sandbox.put_person(EMAIL)
-    path = f"/news/unsubscribe/{person.token}/"
-    caller.sandbox.read_only_maintenance = True
-    for number in range(20):
-        caller.subscribe(EMAIL, "app-dev" + "," * number)
-        caller.post(path, {"newsletters": "app-dev"})
-
-    with ThreadPoolExecutor(8) as pool:
-        calls = [pool.submit(Caller(caller.sandbox).get, "/news/newsletters/") for _ in range(24)]
-        caller.sandbox.read_only_maintenance = False
-        assert {call.result().status_code for call in calls} == {200}
-
-    assert caller.sandbox.people[EMAIL].newsletters == frozenset()
-    assert len(caller.sandbox.messages) == 20
-
-
-def test_the_journal_tells_new_connections_from_kept_ones(caller: Caller) -> None:
-    caller.get("/news/newsletters/")
-    caller.get("/news/newsletters/")
-
-    assert [request.new_connection for request in caller.sandbox.requests] == [True, False]
-
-
-def test_a_reset_is_fast(caller: Caller) -> None:
-    caller.subscribe(EMAIL, "mozilla-phone")
-
-    started = time.monotonic()
-    caller.sandbox.reset()
-
-    assert time.monotonic() - started < 0.1
-    assert caller.sandbox.people == {}
-    assert caller.sandbox.requests == []
-
-
-def test_the_control_endpoints_need_the_key(caller: Caller) -> None:
-    assert caller.get("/sandbox/people/").status_code == 403
-    assert caller.get("/sandbox/people/", headers=caller.key).status_code == 200
-
-
-def test_broken_json_comes_after_the_change(caller: Caller) -> None:
+def test_malformed_answer_follows_the_change(caller: Caller) -> None:
     caller.sandbox.fail("subscribe", kind="malformed", times=1)
 
     answer = caller.subscribe(EMAIL, "mozilla-phone")
@@ -162,7 +81,7 @@ def test_broken_json_comes_after_the_change(caller: Caller) -> None:
     assert EMAIL in caller.sandbox.people
 
 
-def test_a_page_instead_of_json(caller: Caller) -> None:
+def test_html_page_instead_of_the_change(caller: Caller) -> None:
     caller.sandbox.fail("subscribe", kind="html", status=502)
 
     answer = caller.subscribe(EMAIL, "mozilla-phone")
@@ -173,7 +92,7 @@ def test_a_page_instead_of_json(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("retry_after", ["", "120"])
-def test_too_many_requests(caller: Caller, retry_after: str) -> None:
+def test_rate_limit_fault_answers_429(caller: Caller, retry_after: str) -> None:
     caller.sandbox.fail(kind="rate_limit", retry_after=retry_after)
 
     answer = caller.get("/news/lookup-user/")
@@ -182,7 +101,7 @@ def test_too_many_requests(caller: Caller, retry_after: str) -> None:
     assert answer.headers.get("Retry-After", "") == retry_after
 
 
-def test_a_share_of_requests_fails_the_same_way_each_time(caller: Caller) -> None:
+def test_seed_decides_which_share_of_requests_fails(caller: Caller) -> None:
     def statuses() -> list[int]:
         caller.sandbox.heal()
         caller.sandbox.fail("newsletters", status=500, share=0.5, seed=7)
@@ -194,7 +113,7 @@ def test_a_share_of_requests_fails_the_same_way_each_time(caller: Caller) -> Non
     assert 10 <= first.count(500) <= 30
 
 
-def test_latency_can_vary(caller: Caller) -> None:
+def test_latency_varies_with_its_spread(caller: Caller) -> None:
     caller.sandbox.fail(kind="delay", seconds=0.05, spread="exponential")
 
     answers = [caller.get("/news/newsletters/") for _ in range(12)]
@@ -203,7 +122,7 @@ def test_latency_can_vary(caller: Caller) -> None:
     assert max(times) > 2 * min(times)
 
 
-def test_a_pattern_of_addresses_is_applied_to_tokens_too(caller: Caller) -> None:
+def test_pattern_of_addresses_is_applied_to_tokens_too(caller: Caller) -> None:
     person = caller.sandbox.put_person(EMAIL)
     other = caller.sandbox.put_person("eve@example.com")
     caller.sandbox.fail(status=503, email="ada@*")
@@ -215,14 +134,7 @@ def test_a_pattern_of_addresses_is_applied_to_tokens_too(caller: Caller) -> None
     assert statuses == [503, 200]
 
 
-def test_maintenance_of_one_endpoint(caller: Caller) -> None:
-    caller.sandbox.fail("lookup", kind="maintenance")
-
-    assert caller.get("/news/lookup-user/").json()["code"] == 15
-    assert caller.subscribe(EMAIL, "mozilla-phone").status_code == 200
-
-
-def test_waiting_goes_with_another_fault(caller: Caller) -> None:
+def test_delay_goes_with_another_fault(caller: Caller) -> None:
     caller.sandbox.latency = 0.1
     caller.sandbox.fail("newsletters", status=500, times=1)
 
@@ -232,7 +144,7 @@ def test_waiting_goes_with_another_fault(caller: Caller) -> None:
     assert answer.elapsed.total_seconds() >= 0.1
 
 
-def test_a_fault_is_healed(caller: Caller) -> None:
+def test_fault_is_removed(caller: Caller) -> None:
     fault = caller.sandbox.fail("newsletters", status=500)
     caller.sandbox.fail("lookup", status=500)
 
@@ -246,32 +158,136 @@ def test_a_fault_is_healed(caller: Caller) -> None:
     "fault",
     [{"kind": "nonsense"}, {"share": 2}, {"status": 42}, {"endpoint": "nope"}, {"colour": "blue"}],
 )
-def test_a_fault_that_makes_no_sense_is_refused(caller: Caller, fault: dict[str, object]) -> None:
+def test_invalid_fault_is_refused(caller: Caller, fault: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         caller.sandbox.fail(**fault)  # type: ignore[arg-type]
 
     assert caller.sandbox.faults == []
 
 
-def test_the_journal_holds_no_secrets(caller: Caller) -> None:
-    person = caller.sandbox.put_person(EMAIL)
-    caller.get("/news/lookup-user/", params={"email": EMAIL, "api-key": "test-key"})
-    caller.post(f"/news/unsubscribe/{person.token}/", {"newsletters": "app-dev"})
+@pytest.mark.parametrize("path", LOOKUPS)
+def test_failing_store_is_answered_with_the_address_in_the_text(caller: Caller, path: str) -> None:
+    caller.sandbox.fail(kind="store_fails")
 
-    lookup, unsubscribe = caller.sandbox.requests
+    answer = caller.get(path, params={"email": EMAIL}, headers=caller.key)
 
-    assert (lookup.endpoint, lookup.path, lookup.email) == ("lookup", "/news/lookup-user/", EMAIL)
-    assert unsubscribe.path == "/news/unsubscribe/<token>/"
-    assert unsubscribe.newsletters == {"app-dev"}
-    assert person.token not in repr(unsubscribe)
+    assert (answer.status_code, answer.json()["code"]) == (400, 1)
+    assert EMAIL in answer.json()["desc"]
 
 
-def test_the_journal_takes_whatever_comes(caller: Caller) -> None:
-    path = "/news/subscribe/"
-    caller.session.request("FOR-EXAMPLE", caller.sandbox.url + path, timeout=5)
-    caller.post(path, {"email": "ada\0@example.com", "newsletters": "x" * 2000})
+@pytest.mark.parametrize("path", [*LOOKUPS, "/news/user/6f7b3a1e-0000-4000-8000-000000000000/"])
+def test_store_that_refuses_basket_is_answered_with_code_6(caller: Caller, path: str) -> None:
+    caller.sandbox.fail(kind="store_refuses")
 
-    odd, long = caller.sandbox.requests
-    assert (odd.method, odd.status) == ("FOR-EXAM", 405)
-    assert (long.email, long.status) == ("ada@example.com", 400)
-    assert {len(newsletter) for newsletter in long.newsletters} == {1024}
+    answer = caller.get(path, params={"email": EMAIL}, headers=caller.key)
+
+    assert (answer.status_code, answer.json()["code"]) == (500, 6)
+
+
+@pytest.mark.parametrize("path", LOOKUPS)
+def test_store_out_of_reach_delays_a_page_with_500(caller: Caller, path: str) -> None:
+    caller.sandbox.fail(kind="store_gone", seconds=0.2)
+
+    answer = caller.get(path, params={"email": EMAIL}, headers=caller.key)
+
+    assert answer.status_code == 500
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.elapsed.total_seconds() >= 0.2
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [("store_fails", 400, 1), ("store_refuses", 500, 6), ("store_read_only", 500, None)],
+)
+def test_subscribe_with_sync_fails_with_the_store(
+    caller: Caller, kind: str, status: int, code: int | None
+) -> None:
+    caller.sandbox.fail(kind=kind)
+
+    answer = caller.subscribe(EMAIL, "mozilla-phone")
+
+    assert answer.status_code == status
+    is_json = answer.headers["Content-Type"] == "application/json"
+    assert (answer.json()["code"] if is_json else None) == code
+
+
+@pytest.mark.parametrize("kind", ["store_fails", "store_read_only"])
+def test_queued_changes_are_carried_out_with_a_working_store(caller: Caller, kind: str) -> None:
+    person = caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=False)
+    fault = caller.sandbox.fail(kind=kind)
+
+    answers = [
+        caller.post(f"/news/unsubscribe/{person.token}/", {"newsletters": "app-dev"}),
+        caller.post(f"/news/confirm/{person.token}/"),
+        caller.post(f"/news/user-meta/{person.token}/", {"first_name": "Ada"}),
+        caller.post("/news/subscribe/", {"email": "eve@example.com", "newsletters": "app-dev"}),
+    ]
+    assert [answer.json() for answer in answers] == [{"status": "ok"}] * 4
+    assert caller.sandbox.people[EMAIL].newsletters == {"app-dev"}
+
+    caller.sandbox.heal(fault)
+
+    after = caller.sandbox.people
+    assert (after[EMAIL].newsletters, after[EMAIL].optin) == (frozenset(), True)
+    assert after[EMAIL].fields["first_name"] == "Ada"
+    assert after["eve@example.com"].newsletters == {"app-dev"}
+
+
+def test_lookup_works_while_the_store_is_read_only(caller: Caller) -> None:
+    caller.sandbox.put_person(EMAIL)
+    caller.sandbox.fail(kind="store_read_only")
+
+    answer = caller.get("/news/lookup-user/", params={"email": EMAIL}, headers=caller.key)
+
+    assert answer.status_code == 200
+
+
+def test_recover_and_subscribe_by_token_need_the_store(caller: Caller) -> None:
+    caller.sandbox.fail(kind="store_fails")
+    by_token = {"token": str(uuid.uuid4()), "newsletters": "app-dev"}
+
+    for answer in (
+        caller.post("/news/recover/", {"email": EMAIL}),
+        caller.post("/api/v1/users/recover/", json={"email": EMAIL}),
+        caller.post("/news/subscribe/", by_token),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (400, 1)
+
+
+def test_parallel_first_subscribes_can_race(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="race", seconds=0.5)
+    slugs = ["mozilla-phone", "app-dev", "mozilla-foundation"]
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda slug: Caller(caller.sandbox).subscribe(EMAIL, slug), slugs))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 500, 500]
+    failed = [answer for answer in answers if answer.status_code == 500]
+    assert {answer.headers["Content-Type"].partition(";")[0] for answer in failed} == {"text/html"}
+    (done,) = [slug for slug, answer in zip(slugs, answers, strict=True) if answer.ok]
+    assert caller.sandbox.people[EMAIL].newsletters == {done}
+
+
+def test_first_subscribe_without_sync_can_be_lost_in_a_race(caller: Caller) -> None:
+    caller.sandbox.fail("subscribe", kind="race", seconds=0.5)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [
+            pool.submit(Caller(caller.sandbox).subscribe, EMAIL, slug, sync="N")
+            for slug in ("mozilla-phone", "app-dev")
+        ]
+        assert [answer.result().json() for answer in answers] == [{"status": "ok"}] * 2
+
+    assert len(caller.sandbox.people[EMAIL].newsletters) == 1
+
+
+def test_calls_for_a_known_person_do_not_race(caller: Caller) -> None:
+    caller.sandbox.fail(kind="race", seconds=0.2)
+    caller.subscribe(EMAIL, "mozilla-phone")
+
+    with ThreadPoolExecutor(2) as pool:
+        slugs = ["app-dev", "mozilla-foundation"]
+        answers = list(pool.map(lambda slug: Caller(caller.sandbox).subscribe(EMAIL, slug), slugs))
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert caller.sandbox.people[EMAIL].newsletters == {"mozilla-phone", *slugs}

@@ -123,7 +123,7 @@ def test_several_losses_are_restored_newest_first(
     assert basket_sandbox.people == before
 
 
-def test_loss_strikes_no_request(caller: Caller, before: dict[str, SandboxPerson]) -> None:
+def test_requests_succeed_after_a_loss(caller: Caller, before: dict[str, SandboxPerson]) -> None:
     caller.sandbox.lose_people()
 
     assert caller.subscribe(ADA, "app-dev").status_code == 200
@@ -149,7 +149,7 @@ def test_reset_restores_nobody(basket_sandbox: SandboxServer) -> None:
         {"kind": "answer", "newsletter": "app-dev"},
     ],
 )
-def test_loss_that_makes_no_sense_is_refused(
+def test_invalid_loss_is_refused(
     basket_sandbox: SandboxServer, before: dict[str, SandboxPerson], fault: dict[str, str]
 ) -> None:
     with pytest.raises(ValueError, match=r"\w"):

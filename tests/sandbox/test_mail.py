@@ -16,7 +16,7 @@ def kinds(caller: Caller) -> list[str]:
     return [message.kind for message in caller.sandbox.messages]
 
 
-def test_double_optin_from_the_first_message_to_the_last(caller: Caller) -> None:
+def test_double_optin_by_the_links_in_messages(caller: Caller) -> None:
     caller.subscribe(EMAIL, "app-dev", lang="de")
     (asked,) = caller.sandbox.messages
     page = caller.session.get(asked.link, timeout=10)
@@ -34,7 +34,7 @@ def test_double_optin_from_the_first_message_to_the_last(caller: Caller) -> None
     assert "Developer newsletter" in caller.sandbox.messages[1].body
 
 
-def test_confirming_over_the_api_welcomes_once(caller: Caller) -> None:
+def test_person_is_welcomed_once(caller: Caller) -> None:
     token = caller.subscribe(EMAIL, "app-dev").json()["token"]
 
     for _ in range(2):
@@ -43,7 +43,7 @@ def test_confirming_over_the_api_welcomes_once(caller: Caller) -> None:
     assert kinds(caller) == ["confirm", "welcome"]
 
 
-def test_who_needs_no_confirmation_is_welcomed_at_once(caller: Caller) -> None:
+def test_welcome_comes_at_once_without_confirmation(caller: Caller) -> None:
     caller.subscribe(EMAIL, "mozilla-phone")
     caller.subscribe(EMAIL, "mozilla-phone,app-dev")
 
@@ -51,13 +51,13 @@ def test_who_needs_no_confirmation_is_welcomed_at_once(caller: Caller) -> None:
     assert "Mozilla phone" not in caller.sandbox.messages[1].body
 
 
-def test_optin_with_a_key_asks_nothing(caller: Caller) -> None:
+def test_optin_with_a_key_needs_no_confirmation(caller: Caller) -> None:
     caller.subscribe(EMAIL, "app-dev", optin="Y")
 
     assert kinds(caller) == ["welcome"]
 
 
-def test_no_welcome_on_request(caller: Caller) -> None:
+def test_trigger_welcome_suppresses_the_welcome(caller: Caller) -> None:
     caller.subscribe("eve@example.com", "mozilla-phone", trigger_welcome="N")
     token = caller.subscribe(EMAIL, "app-dev", trigger_welcome="N").json()["token"]
     caller.post(f"/news/confirm/{token}/")
@@ -65,14 +65,14 @@ def test_no_welcome_on_request(caller: Caller) -> None:
     assert kinds(caller) == ["confirm"]
 
 
-def test_asking_an_unconfirmed_person_again_sends_the_message_again(caller: Caller) -> None:
+def test_unconfirmed_person_who_subscribes_again_is_asked_again(caller: Caller) -> None:
     caller.subscribe(EMAIL, "app-dev")
     caller.subscribe(EMAIL, "app-dev")
 
     assert kinds(caller) == ["confirm", "confirm"]
 
 
-def test_what_is_not_applied_is_not_told(caller: Caller) -> None:
+def test_ignored_change_sends_no_message(caller: Caller) -> None:
     caller.sandbox.fail("subscribe", kind="ignore")
 
     caller.subscribe(EMAIL, "mozilla-phone")
@@ -81,7 +81,7 @@ def test_what_is_not_applied_is_not_told(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(("lang", "word"), [("fr", "abonnements"), ("ru", "subscriptions")])
-def test_recovery_leads_back_to_ones_newsletters(caller: Caller, lang: str, word: str) -> None:
+def test_recovery_message_links_to_the_newsletters(caller: Caller, lang: str, word: str) -> None:
     caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True, lang=lang)
 
     caller.post("/news/recover/", {"email": EMAIL})
@@ -92,7 +92,7 @@ def test_recovery_leads_back_to_ones_newsletters(caller: Caller, lang: str, word
     assert 'value="app-dev" checked' in page.text
 
 
-def test_ones_page_changes_what_one_gets(caller: Caller) -> None:
+def test_person_changes_their_newsletters_on_their_page(caller: Caller) -> None:
     person = caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True)
     page = f"/newsletter/existing/{person.token}/"
 
@@ -107,7 +107,7 @@ def test_ones_page_changes_what_one_gets(caller: Caller) -> None:
     assert (left.newsletters, left.optout) == (frozenset(), True)
 
 
-def test_messages_are_really_sent(tmp_path: Path) -> None:
+def test_message_is_sent_as_text_and_html(tmp_path: Path) -> None:
     with SandboxServer(mail=str(tmp_path)) as sandbox:
         Caller(sandbox).subscribe(EMAIL, "mozilla-phone", lang="de")
 
@@ -121,7 +121,7 @@ def test_messages_are_really_sent(tmp_path: Path) -> None:
     ]
 
 
-def test_who_wants_text_gets_text(tmp_path: Path) -> None:
+def test_message_is_text_if_the_person_prefers_it(tmp_path: Path) -> None:
     with SandboxServer(mail=str(tmp_path)) as sandbox:
         Caller(sandbox).subscribe(EMAIL, "mozilla-phone", format="T")
 

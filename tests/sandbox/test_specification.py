@@ -15,7 +15,7 @@ def known(caller: Caller, email: str = EMAIL) -> SandboxPerson:
 
 
 @pytest.mark.parametrize("path", ["/news/lookup-user/", "/news/user/{token}/"])
-def test_the_specified_paths_answer_the_specified_fields(caller: Caller, path: str) -> None:
+def test_answers_have_the_specified_fields(caller: Caller, path: str) -> None:
     caller.subscribe(EMAIL, "app-dev", format="text", country="de", lang="pt-BR")
     person = known(caller)
 
@@ -32,7 +32,7 @@ def test_the_specified_paths_answer_the_specified_fields(caller: Caller, path: s
 @pytest.mark.parametrize(
     ("written", "kept"), [("H", "H"), ("html", "H"), ("T", "T"), ("text", "T")]
 )
-def test_formats(caller: Caller, written: str, kept: str) -> None:
+def test_format_is_stored(caller: Caller, written: str, kept: str) -> None:
     caller.subscribe(EMAIL, "app-dev", format=written)
 
     assert known(caller).fields["format"] == kept
@@ -47,7 +47,7 @@ def test_formats(caller: Caller, written: str, kept: str) -> None:
         pytest.param("tlh", "en", id="none that is offered"),
     ],
 )
-def test_the_language_comes_from_the_browser_when_absent(
+def test_language_comes_from_the_browser_without_a_field(
     caller: Caller, header: str, kept: str
 ) -> None:
     data = {"email": EMAIL, "newsletters": "app-dev"}
@@ -57,7 +57,7 @@ def test_the_language_comes_from_the_browser_when_absent(
     assert known(caller).fields["lang"] == kept
 
 
-def test_a_misspelled_domain_is_refused_with_a_suggestion(caller: Caller) -> None:
+def test_misspelled_domain_is_refused_with_a_suggestion(caller: Caller) -> None:
     answer = caller.subscribe("ada@gmial.com", "app-dev")
 
     assert (answer.status_code, answer.json()["code"]) == (400, 2)
@@ -65,7 +65,7 @@ def test_a_misspelled_domain_is_refused_with_a_suggestion(caller: Caller) -> Non
     assert caller.sandbox.people == {}
 
 
-def test_a_bad_address_gets_a_suggestion_where_there_is_one(caller: Caller) -> None:
+def test_invalid_address_gets_a_suggestion_if_there_is_one(caller: Caller) -> None:
     with_one = caller.subscribe("a..da@gmial.com", "app-dev").json()
     without = caller.subscribe("ada", "app-dev").json()
 
@@ -83,11 +83,11 @@ def test_validated_accepts_a_misspelled_domain(caller: Caller) -> None:
     "domain",
     ["gmail.com", "gmx.net", "example.com", "yahoo.co.uk", "outlook.com.br", "protonmail.ch"],
 )
-def test_domains_that_look_right_are_accepted(caller: Caller, domain: str) -> None:
+def test_domain_that_looks_right_is_accepted(caller: Caller, domain: str) -> None:
     assert caller.subscribe(f"ada@{domain}", "app-dev").status_code == 200
 
 
-def test_setting_optin(caller: Caller) -> None:
+def test_optin_is_set_and_taken_back(caller: Caller) -> None:
     person = caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True)
     path = f"/news/user/{person.token}/"
 
@@ -98,7 +98,7 @@ def test_setting_optin(caller: Caller) -> None:
     assert known(caller).optin is True
 
 
-def test_a_change_that_the_store_would_not_take_is_lost_in_the_background(caller: Caller) -> None:
+def test_queued_change_is_lost_if_the_store_refuses_it(caller: Caller) -> None:
     person = caller.sandbox.put_person(EMAIL, newsletters=["app-dev"])
     caller.sandbox.put_person("eve@example.com")
     path = f"/news/unsubscribe/{person.token}/"
@@ -112,7 +112,7 @@ def test_a_change_that_the_store_would_not_take_is_lost_in_the_background(caller
 
 
 @pytest.mark.parametrize("source", ["nowhere", "www.example.com", "https://", "https://a b/"])
-def test_a_source_that_is_no_url_is_not_taken(caller: Caller, source: str) -> None:
+def test_invalid_source_url_is_refused(caller: Caller, source: str) -> None:
     refused = caller.subscribe(EMAIL, "app-dev", source_url=source)
     queued = caller.subscribe(EMAIL, "app-dev", source_url=source, sync="N")
 
@@ -126,17 +126,17 @@ def test_a_source_that_is_no_url_is_not_taken(caller: Caller, source: str) -> No
     "source",
     ["", "https://example.com", "http://[::1]:80/a?b#c", "https://ada@bücher.example/a b", "app:x"],
 )
-def test_a_source_that_is_a_url_is_taken(caller: Caller, source: str) -> None:
+def test_source_url_of_any_kind_is_accepted(caller: Caller, source: str) -> None:
     assert caller.subscribe(EMAIL, "app-dev", source_url=source).json()["created"] is True
 
 
-def test_a_bad_source_does_no_harm_where_nothing_is_added(caller: Caller) -> None:
+def test_invalid_source_url_is_ignored_if_nothing_is_added(caller: Caller) -> None:
     caller.subscribe(EMAIL, "app-dev")
 
     assert caller.subscribe(EMAIL, "app-dev", source_url="nowhere").json()["created"] is False
 
 
-def test_a_mofo_newsletter_marks_a_person(caller: Caller) -> None:
+def test_mofo_newsletter_marks_the_person(caller: Caller) -> None:
     caller.subscribe(EMAIL, "app-dev")
     assert known(caller).fields["mofo_relevant"] is False
 

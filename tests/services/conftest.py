@@ -14,10 +14,10 @@ from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
+from project.processes import Beat, Worker
 from project.settings.brokers import transport_options
 from tests.services.reports import PROCESSES, pytest_runtest_makereport
-from tests.services.servers import Broker, PostgreSQL, RabbitMQ, Redis, Running
-from tests.services.worker import Beat, Worker
+from tests.services.servers import SHORT_WAITS, Broker, PostgreSQL, RabbitMQ, Redis, Running
 
 __all__ = ["pytest_runtest_makereport"]
 
@@ -104,12 +104,8 @@ def site(postgres: PostgreSQL, broker: Broker, basket: SandboxServer) -> dict[st
         "BROKER_URL": broker.url,
         "BASKET_URL": basket.url,
         "BASKET_API_KEY": basket.api_key,
-        "BASKET_TIMEOUT": "2",
-        "BASKET_LEASE_SECONDS": "5",
-        "BASKET_RECHECK_SECONDS": "1",
+        **SHORT_WAITS,
         "BASKET_REMOVAL_GRACE_SECONDS": "3",
-        "BASKET_SWEEP_EVERY": "0.5",
-        "BASKET_WAIT_FACTOR": "0.05",
     }
 
 

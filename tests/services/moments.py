@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from mozillians_basket.models import Contact, Event
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.services.processes import wait_until
+from project.processes import wait_until
 
 #: Makes a change on the site, and holds the chain at the moment during the block.
 Moment = Callable[[SandboxServer, Callable[[], object]], AbstractContextManager[None]]

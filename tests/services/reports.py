@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.services.worker import SiteProcess
+from project.processes import SiteProcess
 
 #: The processes of the running test.
 PROCESSES: list[SiteProcess] = []

@@ -15,7 +15,16 @@ from typing import Any
 
 import amqp
 
-from tests.services.processes import Process, free_port
+from project.processes import Process, free_port
+
+#: Settings of the site with which no wait is longer than a test's.
+SHORT_WAITS = {
+    "BASKET_TIMEOUT": "2",
+    "BASKET_LEASE_SECONDS": "5",
+    "BASKET_RECHECK_SECONDS": "1",
+    "BASKET_SWEEP_EVERY": "0.5",
+    "BASKET_WAIT_FACTOR": "0.05",
+}
 
 
 class MissingProgram(Exception):
@@ -66,6 +75,14 @@ class PostgreSQL(Process):
     def database_url(self, name: str) -> str:
         """Return the URL of one of its databases."""
         return f"postgres://postgres:{self._password}@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, statement: str, name: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement as the superuser in one of the databases; return its rows."""
+        import psycopg  # not there in a developer's environment until a command needs servers
+
+        with psycopg.connect(self.database_url(name), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
 
     def command(self) -> list[str]:
         """Return the command of the server, on loopback only."""

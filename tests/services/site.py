@@ -1,16 +1,20 @@
-"""The site's state while its processes work on it, for the tests."""
+"""The site's state while its processes work on it and after each fault, for the tests."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from itertools import product
 
 from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F, Q
 
 from mozillians_basket.models import Contact, Decision, Member, Move, Subscription, Touch
+from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import UserProfile, Vouch
+from project.processes import wait_until
 from tests.factories import UserProfileFactory
+from tests.services.people import NDA, PHONE
 
 
 def unsettled(*, but_for_calls_in_a_queue: bool = False) -> list[str]:
@@ -57,6 +61,51 @@ def settle(timeout: float = 60.0, *, but_for_calls_in_a_queue: bool = False) -> 
             time.sleep(0.1)
 
 
+def stuck() -> list[str]:
+    """List unsettled rows and parked contacts, one line each; empty when there are none."""
+    parked = Contact.objects.filter(parked=True)
+    return [*unsettled(), *(f"parked: {contact} ({contact.problem})" for contact in parked)]
+
+
+def opt_outs() -> set[tuple[str, str]]:
+    """Return the opt-outs in the ledger: of mailboxes, and of members by their address."""
+    mailboxes = Subscription.objects.filter(state=State.OPTED_OUT)
+    marked = Decision.objects.filter(opted_out_at__isnull=False)
+    off = Member.objects.filter(opted_out_at__isnull=False)
+    return {
+        *mailboxes.values_list("contact__email", "newsletter"),
+        *marked.values_list("member__contact__email", "newsletter"),
+        *product(off.values_list("contact__email", flat=True), (PHONE, NDA)),
+    }
+
+
+def assert_all_is_well(
+    basket: SandboxServer,
+    expected: Mapping[str, set[str]],
+    *,
+    opted_out: Iterable[tuple[str, str]] = (),
+    timeout: float = 60.0,
+) -> None:
+    """
+    Wait until no work is left, then compare all of Basket's contents with the expected ones.
+
+    :param expected: newsletters by address; no other address may have any.
+    :param opted_out: the only opt-outs that may be recorded, as address and newsletter.
+    """
+    settle(timeout)
+
+    held = {email: set(person.newsletters) for email, person in basket.people.items()}
+    differing = [
+        f"{email}: holds {held.get(email, set())}, not {expected.get(email, set())}"
+        for email in sorted(held.keys() | expected.keys())
+        if held.get(email, set()) != expected.get(email, set())
+    ]
+    assert not differing, "\n".join(differing)
+    found, known = opt_outs(), set(opted_out)
+    assert found == known, f"too many: {found - known}, missing: {known - found}"
+    assert not stuck(), "\n".join(stuck())
+
+
 def let_a_day_pass() -> None:
     """Date back all times in the ledger by a day and an hour."""
     day = timedelta(days=1, hours=1)
@@ -74,11 +123,7 @@ def eventually(condition: Callable[[], object], timeout: float = 30.0) -> None:
 
     :raises TimeoutError: when it takes longer than ``timeout`` seconds.
     """
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {timeout:g} s")
-        time.sleep(0.05)
+    wait_until(condition, timeout=timeout, what="the condition")
 
 
 def member() -> UserProfile:

@@ -9,11 +9,10 @@ from mozillians_basket.models import Contact, Member, Subscription, Suppression
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile, verification
+from project.processes import wait_until
 from tests.services.moments import has_struck
-from tests.services.outcome import assert_all_is_well
 from tests.services.people import NDA, PHONE, Somebody
-from tests.services.processes import wait_until
-from tests.services.site import settle
+from tests.services.site import assert_all_is_well, settle
 
 pytestmark = [
     pytest.mark.services,

@@ -8,15 +8,13 @@ import pytest
 
 from mozillians_basket.models import Contact, Event, Problem, Status
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import Beat, Worker, wait_until
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 from tests.services.conftest import StartWorker
 from tests.services.moments import has_struck
-from tests.services.outcome import assert_all_is_well
 from tests.services.people import NDA, PHONE
-from tests.services.processes import wait_until
-from tests.services.site import settle
+from tests.services.site import assert_all_is_well, settle
 from tests.services.test_killed_workers import NEW, OLD, member, move
-from tests.services.worker import Beat, Worker
 
 pytestmark = [
     pytest.mark.services,

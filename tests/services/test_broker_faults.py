@@ -9,11 +9,11 @@ from mozillians_basket.ledger import touches
 from mozillians_basket.models import Touch
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
+from project.processes import Beat, Worker
 from tests.factories import VouchFactory
 from tests.services.conftest import StartBeat, StartWorker
 from tests.services.servers import Broker
 from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
-from tests.services.worker import Beat, Worker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 

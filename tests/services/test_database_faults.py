@@ -5,14 +5,20 @@ from django.db import connection, transaction
 
 from mozillians_basket.models import Contact, Subscription, Touch
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import Beat, Worker, wait_until
 from tests.factories import VouchFactory
 from tests.services.moments import has_struck, waiting_for_locks
-from tests.services.outcome import assert_all_is_well
 from tests.services.people import PHONE
-from tests.services.processes import wait_until
 from tests.services.servers import Broker, PostgreSQL
-from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
-from tests.services.worker import Beat, Worker
+from tests.services.site import (
+    assert_all_is_well,
+    calls_about,
+    member,
+    members,
+    newsletters_of,
+    settle,
+    vouch,
+)
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 

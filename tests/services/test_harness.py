@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.processes import commands, wait_until
+from project.processes import ROOT, wait_until
+from tests.running import processes_with
 from tests.services.servers import PostgreSQL, RabbitMQ, Redis
-from tests.services.worker import ROOT
 
 pytestmark = pytest.mark.services
 
@@ -26,9 +26,7 @@ time.sleep(600)
 
 
 def test_the_database_server_is_no_process_of_root_s(postgres: PostgreSQL) -> None:
-    assert postgres._process is not None
-
-    owner = Path(f"/proc/{postgres._process.pid}").stat().st_uid
+    owner = Path(f"/proc/{postgres.pid}").stat().st_uid
 
     assert owner != 0
     assert os.geteuid() in (0, owner)
@@ -48,12 +46,12 @@ def test_a_run_that_is_cut_off_leaves_nothing_behind(
     )
     assert run.stdout is not None
     folder = run.stdout.readline().strip()
-    said = commands(folder)
+    said = processes_with(folder)
 
     run.send_signal(how)
     run.wait()
     run.stdout.close()
 
     assert said
-    wait_until(lambda: not commands(folder), timeout=20, what="the end of the server")
+    wait_until(lambda: not processes_with(folder), timeout=20, what="the end of the server")
     wait_until(lambda: not Path(folder).exists(), timeout=20, what="the removal of its folder")

@@ -17,13 +17,11 @@ from django.db import transaction
 from mozillians_basket.models import Contact, Suppression
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile, verification
+from project.processes import Worker, wait_until
 from tests.services.conftest import StartBeat, StartWorker
 from tests.services.holding import HoldingProxy, Moment
-from tests.services.outcome import opt_outs, stuck
 from tests.services.people import PHONE, Somebody, wanted
-from tests.services.processes import wait_until
-from tests.services.site import let_a_day_pass, settle
-from tests.services.worker import Worker
+from tests.services.site import let_a_day_pass, opt_outs, settle, stuck
 
 pytestmark = [
     pytest.mark.services,

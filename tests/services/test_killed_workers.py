@@ -11,14 +11,12 @@ from mozillians_basket import bulk
 from mozillians_basket.models import BulkItem, BulkRequest, Contact
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import UserProfile
+from project.processes import Beat, Worker, wait_until
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 from tests.services.conftest import StartWorker
 from tests.services.moments import Moment, half_written, has_struck, unanswered, unwritten
-from tests.services.outcome import assert_all_is_well
 from tests.services.people import NDA, PHONE
-from tests.services.processes import wait_until
-from tests.services.site import settle
-from tests.services.worker import Beat, Worker
+from tests.services.site import assert_all_is_well, settle
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 

@@ -14,9 +14,9 @@ from mozillians_basket.models import Contact, Decision, Event, Member, Subscript
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import Vouch
+from project.processes import wait_until
 from tests.factories import MembershipFactory
 from tests.services.moments import waiting_for_locks
-from tests.services.processes import wait_until
 from tests.services.servers import Broker
 from tests.services.site import member, newsletters_of, vouch
 

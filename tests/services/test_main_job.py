@@ -4,10 +4,10 @@ import pytest
 
 from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import Beat, Worker
 from tests.factories import GroupFactory, MembershipFactory, VouchFactory
 from tests.services.conftest import StartWorker
 from tests.services.site import member, newsletters_of, settle
-from tests.services.worker import Beat, Worker
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import wait_until
 from tests.adoption.community import build, code_blocks, environment, manage
-from tests.services.processes import wait_until
 from tests.services.servers import Redis
 
 pytestmark = pytest.mark.services

@@ -9,11 +9,10 @@ import pytest
 from mozillians_basket import dispatch
 from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
+from project.processes import Beat, wait_until
 from tests.services.conftest import StartBeat, StartWorker
-from tests.services.processes import wait_until
 from tests.services.servers import Broker
 from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
-from tests.services.worker import Beat
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 

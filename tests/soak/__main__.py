@@ -8,10 +8,8 @@ import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import psycopg
-
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.services.servers import PostgreSQL, Redis
+from tests.services.servers import SHORT_WAITS, PostgreSQL, Redis
 
 #: Seconds until everything must be settled after the last change.
 PATIENCE = 420.0
@@ -31,21 +29,17 @@ def main() -> int:
         redis = stack.enter_context(Redis())
         calls = postgres.folder / "basket.sqlite3"
         basket = stack.enter_context(SandboxServer(database=str(calls)))
-        with psycopg.connect(postgres.database_url("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE site")
+        postgres.execute("CREATE DATABASE site")
         site = {
             "DATABASE_URL": postgres.url,
             "BROKER_URL": redis.url,
             "BASKET_URL": basket.url,
             "BASKET_API_KEY": basket.api_key,
-            "BASKET_TIMEOUT": "2",
-            "BASKET_LEASE_SECONDS": "5",
-            "BASKET_RECHECK_SECONDS": "1",
+            **SHORT_WAITS,
             "BASKET_REMOVAL_GRACE_SECONDS": "15",
             "BASKET_BRAKE_FLOOR": "1000000",
             "BASKET_SWEEP_EVERY": "1",
             "BASKET_VERIFY_EVERY": "2",
-            "BASKET_WAIT_FACTOR": "0.05",
         }
         os.environ.update(site, DJANGO_SETTINGS_MODULE="project.settings.test", LOG_LEVEL="ERROR")
 

@@ -10,7 +10,7 @@ from waffle.models import Switch
 
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.services.worker import Worker
+from project.processes import Worker
 
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "answer", "status": 500},

@@ -16,9 +16,8 @@ from mozillians_basket.models import Approval, Contact, Decision, Member, Subscr
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile, verification
-from tests.services.outcome import stuck
-from tests.services.site import let_a_day_pass, unsettled
-from tests.services.worker import Beat
+from project.processes import Beat
+from tests.services.site import let_a_day_pass, stuck, unsettled
 from tests.soak.changes import Changes
 from tests.soak.chaos import Chaos
 from tests.soak.model import NDA, OURS, PHONE, judge

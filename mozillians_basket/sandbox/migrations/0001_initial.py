@@ -6,7 +6,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import mozillians_basket.sandbox.models.access
+import mozillians_basket.sandbox.models
 
 
 class Migration(migrations.Migration):
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        default=mozillians_basket.sandbox.models.access.new_key,
+                        default=mozillians_basket.sandbox.models.new_key,
                         max_length=64,
                         unique=True,
                     ),
