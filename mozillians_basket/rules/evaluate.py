@@ -19,6 +19,7 @@ from mozillians_basket.rules.rows import (
     Member,
     Rows,
     State,
+    after,
     missing,
     touch,
 )
@@ -167,7 +168,10 @@ def _follow_policies(
     """Decide where the outcome of a policy changed; tell whether one did."""
     changed = False
     for name, outcome in entitled.items():
-        if name not in kept and outcome != rows.decision(member, name).entitled:
+        known = rows.decision(member, name)
+        # An end that was held back is no outcome in the rows, but an order made since is older.
+        again = outcome and after(known.decided_at, known.held_back_at)
+        if name not in kept and (again or outcome != known.entitled):
             decision = rows.decide(member, name, entitled=outcome)
             since = decision.held_back_at if (member.id, name) in approved else None
             since = since or rows.now

@@ -246,3 +246,19 @@ def test_addresses_passed_by_a_deletion_that_is_held_back_are_cleared_in_the_end
 
     assert not world.rows.contacts
     assert world.basket.has("ana@example.com") == set()
+
+
+def test_policy_that_is_met_again_supersedes_an_order_made_while_its_end_was_held_back(
+    world: World,
+) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+    world.order("ana", PHONE, subscribe=False)
+    world.settle()
+
+    world.entitle("ana", PHONE)
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE}
