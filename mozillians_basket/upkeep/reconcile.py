@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from celery.utils.functional import chunks
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, TextChoices
 
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger.share import Context, empty_rows, read, write
@@ -40,27 +39,16 @@ CHUNK = 2000
 CONTEXT = Context(cause="reconcile")
 
 
-class Kind(StrEnum):
+class Kind(TextChoices):
     """The ways in which the ledger can differ from the site."""
 
-    ROWLESS = "rowless"
-    """Members without a row in the ledger."""
-
-    ADDRESS = "address"
-    """Members who have another address, or none any more."""
-
-    GAINED = "gained"
-    """Members who meet a policy that the ledger says they don't."""
-
-    LOST = "lost"
-    """Members who don't meet a policy that the ledger says they do."""
-
-    DEPARTED = "departed"
-    """Rows of members who are gone."""
-
-    UNSETTLED = "unsettled"
-    """Contacts that are not due although Basket differs from what is wanted there, and members
-    that a brake still holds back although nothing is left to remove."""
+    ROWLESS = "rowless", "members without a row in the ledger"
+    ADDRESS = "address", "members whose address is another one"
+    GAINED = "gained", "members who meet a policy that the ledger says they don't"
+    LOST = "lost", "members who don't meet a policy that the ledger says they do"
+    DEPARTED = "departed", "rows of members who are gone"
+    # Also members that a brake still holds back although nothing is left to remove.
+    UNSETTLED = "unsettled", "contacts that differ from what Basket has, and are not due"
 
 
 @dataclass(frozen=True, slots=True)
