@@ -146,7 +146,7 @@ def _paths_in(value: Any) -> Iterator[str]:
 def _query_problem(model: type[Model], path: Any) -> str:
     try:
         if isinstance(path, str):
-            site_path(model, path)
+            list(site_path(model, path))
         str(model._base_manager.values_list(path).query)
     except (FieldDoesNotExist, FieldError) as problem:
         return str(problem)
@@ -204,7 +204,7 @@ def _check_trigger(site: BasketSite, trigger: Trigger) -> Messages:
         )
     reason = ""
     try:
-        end = site_path(model, trigger.member)[-1].related_model
+        end = [*site_path(model, trigger.member)][-1].related_model
     except FieldDoesNotExist as problem:
         end, reason = None, f": {problem}"
     if end is None or not issubclass(end, site.member_model):

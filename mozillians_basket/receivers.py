@@ -60,9 +60,8 @@ class Watch:
 
 def watches(site: BasketSite) -> list[Watch]:
     """The member model, and the related models that the site depends on."""
-    email_field = (
-        site_path(site.member_model, site.email)[-1] if isinstance(site.email, str) else None
-    )
+    path_of_email = site.email if isinstance(site.email, str) else ""
+    email_field = [*site_path(site.member_model, path_of_email)][-1] if path_of_email else None
     needs = dependencies(site)
     result = []
     for trigger in (Trigger(conf.MEMBER_MODEL, "", needs.own), *needs.triggers):

@@ -233,6 +233,12 @@ def question_of(approval: Approval) -> Question:
 
 # The rules about rows, in SQL. Each names its other form.
 
+#: Subscriptions that Basket has: ``rules.rows.held``.
+HELD = Q(confirmed_at__isnull=False) & ~Q(state=State.LOST)
+
+#: Decisions of members who did not opt out: ``Rows.veto``.
+NO_VETO = Q(opted_out_at=None, member__opted_out_at=None)
+
 
 def subscriptions(newsletter: str) -> "QuerySet[Subscription]":
     """The subscriptions of a newsletter: ``Rows.of``."""
@@ -241,14 +247,12 @@ def subscriptions(newsletter: str) -> "QuerySet[Subscription]":
 
 def missing_undecided(newsletter: str) -> "QuerySet[Subscription]":
     """Return the missing subscriptions without a conclusion: ``rules.rows.missing``."""
-    rows = subscriptions(newsletter).filter(missing_at__isnull=False, confirmed_at__isnull=False)
-    return rows.exclude(state=State.LOST)
+    return subscriptions(newsletter).filter(HELD, missing_at__isnull=False)
 
 
 def unseen() -> "QuerySet[Subscription]":
     """Return the subscriptions that no lookup has shown yet: ``rules.rows.unseen``."""
-    rows = Subscription.objects.using(alias()).filter(confirmed_at__isnull=False, seen_at=None)
-    return rows.exclude(state=State.LOST)
+    return Subscription.objects.using(alias()).filter(HELD, seen_at=None)
 
 
 def about(question: Question) -> "QuerySet[Subscription]":
@@ -266,8 +270,8 @@ def missing_since(newsletter: str, moment: datetime) -> "QuerySet[Subscription]"
 def _never_seen(question: Question) -> "QuerySet[Subscription]":
     """Return those that no lookup has shown since it began: ``rules.sample._never_seen``."""
     rows = unseen().filter(newsletter=question.newsletter)
-    rows = rows.filter(contact__looked_up_at__gte=question.since)
-    return rows.filter(contact__looked_up_at__gte=F("confirmed_at"))
+    looked_up = Q(contact__looked_up_at__gte=F("confirmed_at"))
+    return rows.filter(looked_up, contact__looked_up_at__gte=question.since)
 
 
 # Brakes.

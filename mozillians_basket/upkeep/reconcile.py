@@ -31,7 +31,7 @@ from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import plan, stays
 from mozillians_basket.rules.rows import Rows, State, held, touch
 from mozillians_basket.site import get_site
-from mozillians_basket.upkeep.approvals import in_batches, open_questions
+from mozillians_basket.upkeep.approvals import HELD, NO_VETO, in_batches, open_questions
 
 #: The number of members that one query compares.
 CHUNK = 2000
@@ -185,10 +185,9 @@ def _add(report: Report, differences: list[Difference]) -> None:
     if not leaving:
         return
     there = Subscription.objects.using(alias()).filter(
-        contact__in=list(leaving), confirmed_at__isnull=False, removal_pending=False
+        HELD, contact__in=list(leaving), removal_pending=False
     )
-    rows = there.exclude(state=State.LOST).values_list("contact_id", "newsletter")
-    for contact_id, name in rows:
+    for contact_id, name in there.values_list("contact_id", "newsletter"):
         if name in leaving[contact_id]:
             report.by_newsletter.setdefault(name, {"gained": 0, "lost": 0})["lost"] += 1
 
@@ -307,10 +306,9 @@ def _candidates() -> Iterator[int]:
         contact=OuterRef("member__contact"),
         newsletter=OuterRef("newsletter"),
     )
-    no_veto = Q(opted_out_at__isnull=True, member__opted_out_at__isnull=True)
     lacking = decisions.filter(
         Q(despite_opt_out=True)
-        | (no_veto & Q(member__contact__renamed_at__isnull=True) & ~Exists(answered)),
+        | (NO_VETO & Q(member__contact__renamed_at__isnull=True) & ~Exists(answered)),
         wanted=True,
         member__contact__isnull=False,
         member__contact__touched_at__isnull=True,
@@ -320,13 +318,13 @@ def _candidates() -> Iterator[int]:
     decided = Q(decided=True) | Q(contact__clear=True) | Exists(there.exclude(decided_by=""))
     excess = subscriptions.filter(
         decided,
-        ~Exists(there.filter(no_veto, wanted=True)),
-        confirmed_at__isnull=False,
+        ~Exists(there.filter(NO_VETO, wanted=True)),
+        HELD,
         missing_at__isnull=True,
         error_code="",
         contact__touched_at__isnull=True,
         contact__parked=False,
-    ).exclude(state=State.LOST)
+    )
     for rows, column in ((lacking, "member__contact_id"), (excess, "contact_id")):
         for ids in in_batches(rows, column, size=CHUNK):
             yield from ids

@@ -29,6 +29,7 @@ from mozillians_basket.rules.sample import (
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals
 from mozillians_basket.upkeep.approvals import (
+    HELD,
     in_batches,
     missing_since,
     missing_undecided,
@@ -182,7 +183,7 @@ def sample(newsletter: str, now: datetime) -> Sample | None:
         return None
     first = undecided.order_by("missing_at", "contact_id")
     moments = [at for at in first.values_list("confirmed_at", flat=True)[:MOMENTS] if at]
-    others = mine.filter(confirmed_at__isnull=False, missing_at=None).exclude(state=State.LOST)
+    others = mine.filter(HELD, missing_at=None)
     usable = others.filter(contact__parked=False).values_list("contact_id", "confirmed_at")
     around: dict[int, datetime] = {}
     for moment in set(moments):
