@@ -123,7 +123,7 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
         opens = misconfigured or status.failures >= conf.BREAKER_FAILURES
         opens = opens and not status.is_open
         if opens:
-            kind = Status.Reason.MISCONFIGURED if misconfigured else Status.Reason.UNAVAILABLE
+            kind = Problem.MISCONFIGURED if misconfigured else Problem.UNAVAILABLE
             status.opened_at, status.probes, status.reason = now, 0, kind
             _plan_probe(status)
             refunded = earlier
@@ -171,7 +171,7 @@ def note_settled(status: Status, contact_ids: list[int]) -> None:
 
 def _plan_probe(status: Status) -> None:
     seconds: float = PROBE_SCHEDULE[min(status.probes, len(PROBE_SCHEDULE) - 1)]
-    if status.reason == Status.Reason.MISCONFIGURED:
+    if status.reason == Problem.MISCONFIGURED:
         seconds = max(seconds, MISCONFIGURED_FLOOR)
     status.next_probe_at = timezone.now() + _spread(seconds)
     status.probe_contact = None

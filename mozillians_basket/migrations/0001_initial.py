@@ -81,7 +81,10 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("unavailable", "Basket is out of reach or fails"),
+                            ("rate limit", "Basket's rate limit"),
                             ("misconfigured", "Basket refuses this site"),
+                            ("unexpected", "an error on this side"),
+                            ("worker died", "the worker died"),
                         ],
                         max_length=20,
                         verbose_name="reason",

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models, router
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -12,21 +12,18 @@ from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
 from mozillians_basket.models.base import moment, reference
+from mozillians_basket.models.contacts import Problem, alias
 
 
 class Status(models.Model):
     """The state between the whole site and Basket. There is one row, with the key 1."""
-
-    class Reason(models.TextChoices):
-        UNAVAILABLE = "unavailable", _("Basket is out of reach or fails")
-        MISCONFIGURED = "misconfigured", _("Basket refuses this site")
 
     failures = models.PositiveIntegerField(
         _("failures in a row"), default=0, help_text=_("Of one kind of call, without a success.")
     )
     failing_call = models.CharField(_("failing call"), max_length=20, blank=True)
     failed_contacts = models.JSONField(_("contacts that failed"), default=list, blank=True)
-    reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
+    reason = models.CharField(_("reason"), max_length=20, choices=Problem, blank=True)
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
     opened_at = moment(_("breaker open since"))
@@ -86,7 +83,7 @@ class Status(models.Model):
     @classmethod
     def read(cls) -> "Status":
         """Return the row as it is; made at the first call."""
-        rows = cls._default_manager.using(router.db_for_write(cls))
+        rows = cls._default_manager.using(alias())
         return rows.filter(pk=1).first() or rows.get_or_create(pk=1)[0]
 
     def check_member_model(self) -> None:
@@ -105,7 +102,7 @@ class Status(models.Model):
     def note(cls, *columns: str) -> None:
         """Set these columns to now."""
         cls.read()
-        rows = cls._default_manager.using(router.db_for_write(cls)).filter(pk=1)
+        rows = cls._default_manager.using(alias()).filter(pk=1)
         rows.update(**dict.fromkeys(columns, timezone.now()))
 
     @property
