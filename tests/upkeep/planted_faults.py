@@ -135,8 +135,8 @@ FAULTS = (
     Fault(
         "an approval covers removals that came later",
         APPROVALS,
-        "removals.filter(held_back_at__lte=approval.shown_at)",
-        "removals",
+        '        shown_at__gte=OuterRef("held_back_at"),\n',
+        "",
         "test_approvals",
         "after_the_admin_looked",
     ),
