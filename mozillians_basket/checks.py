@@ -146,7 +146,7 @@ def _paths_in(value: Any) -> Iterator[str]:
 def _query_problem(model: type[Model], path: Any) -> str:
     try:
         if isinstance(path, str):
-            site_path(model, path)
+            list(site_path(model, path))
         str(model._base_manager.values_list(path).query)
     except (FieldDoesNotExist, FieldError) as problem:
         return str(problem)
@@ -204,7 +204,7 @@ def _check_trigger(site: BasketSite, trigger: Trigger) -> Messages:
         )
     reason = ""
     try:
-        end = site_path(model, trigger.member)[-1].related_model
+        end = [*site_path(model, trigger.member)][-1].related_model
     except FieldDoesNotExist as problem:
         end, reason = None, f": {problem}"
     if end is None or not issubclass(end, site.member_model):
@@ -430,10 +430,7 @@ def check_tables(
         return
     if status is None:
         return
-    for noted, now, setting in (
-        (status.member_model, conf.MEMBER_MODEL, "BASKET_MEMBER_MODEL"),
-        (status.database, alias(), "DATABASE_ROUTERS"),
-    ):
+    for _subject, noted, now, setting in made_for(status):
         if noted and noted.lower() != now.lower():
             yield error(
                 604,
@@ -447,6 +444,15 @@ def check_tables(
             f"The worker that swept last has other values of {', '.join(names)}.",
             "Give web processes, workers and beat the same settings, and restart them.",
         )
+
+
+def made_for(status: Status) -> list[tuple[str, str, str, str]]:
+    """List what the app's tables were made for, what it is now, and which setting says so."""
+    model = apps.get_model(conf.MEMBER_MODEL)._meta.label
+    return [
+        ("member model", status.member_model, model, "BASKET_MEMBER_MODEL"),
+        ("ledger's database", status.database, alias(), "DATABASE_ROUTERS"),
+    ]
 
 
 def settings_digests() -> dict[str, str]:

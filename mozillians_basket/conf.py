@@ -1,14 +1,30 @@
 """The app's settings, read from Django's at every access."""
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 #: The waffle switch that everything is behind.
 SWITCH = "BASKET_SWITCH_ENABLED"
+
+
+Value = TypeVar("Value")
+
+
+class Setting(Generic[Value]):
+    """One setting: its type, and its default."""
+
+    def __init__(self, cast: Callable[[Any], Value], *, default: Any) -> None:
+        self.cast, self.default = cast, default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"BASKET_{name}"
+
+    def __get__(self, instance: object, owner: type) -> Value:
+        return self.cast(getattr(settings, self.name, self.default))
 
 
 class Settings:
@@ -18,10 +34,8 @@ class Settings:
     So a test's ``settings`` fixture, or a late ``settings.configure()``, is seen.
     """
 
-    @property
-    def SITE(self) -> str:
-        """Dotted path of the site's :class:`~mozillians_basket.site.BasketSite`."""
-        return str(getattr(settings, "BASKET_SITE", ""))
+    SITE = Setting(str, default="")
+    """Dotted path of the site's :class:`~mozillians_basket.site.BasketSite`."""
 
     @property
     def MEMBER_MODEL(self) -> str:
@@ -64,11 +78,8 @@ class Settings:
         names: Iterable[str] = getattr(settings, "BASKET_NEWSLETTERS", ())
         return frozenset(names) | self.OPEN_NEWSLETTERS
 
-    @property
-    def OPEN_NEWSLETTERS(self) -> frozenset[str]:
-        """Newsletters of this site that any member may choose, whatever the policies say."""
-        names: Iterable[str] = getattr(settings, "BASKET_OPEN_NEWSLETTERS", ())
-        return frozenset(names)
+    OPEN_NEWSLETTERS = Setting(frozenset[str], default=())
+    """Newsletters of this site that any member may choose, whatever the policies say."""
 
     @property
     def NEWSLETTER_TITLES(self) -> Mapping[str, Any]:
@@ -76,30 +87,20 @@ class Settings:
         titles: Mapping[str, Any] = getattr(settings, "BASKET_NEWSLETTER_TITLES", {})
         return titles
 
-    @property
-    def OPTIN(self) -> bool:
-        """Whether subscribers skip Basket's confirmation message (``optin=Y``)."""
-        return bool(getattr(settings, "BASKET_OPTIN", True))
+    OPTIN = Setting(bool, default=True)
+    """Whether subscribers skip Basket's confirmation message (``optin=Y``)."""
 
-    @property
-    def TRIGGER_WELCOME(self) -> bool:
-        """Whether Basket sends its welcome message to people that this site subscribes."""
-        return bool(getattr(settings, "BASKET_TRIGGER_WELCOME", False))
+    TRIGGER_WELCOME = Setting(bool, default=False)
+    """Whether Basket sends its welcome message to people that this site subscribes."""
 
-    @property
-    def SOURCE_URL(self) -> str:
-        """The page that Basket records as the source of a subscription; none when empty."""
-        return str(getattr(settings, "BASKET_SOURCE_URL", ""))
+    SOURCE_URL = Setting(str, default="")
+    """The page that Basket records as the source of a subscription; none when empty."""
 
-    @property
-    def QUEUE(self) -> str:
-        """The Celery queue of this app's tasks; when empty, Celery's own routes decide."""
-        return str(getattr(settings, "BASKET_QUEUE", ""))
+    QUEUE = Setting(str, default="")
+    """The Celery queue of this app's tasks; when empty, Celery's own routes decide."""
 
-    @property
-    def CONCURRENCY(self) -> int:
-        """The number of calls that a process makes side by side; read at its first calls."""
-        return int(getattr(settings, "BASKET_CONCURRENCY", 20))
+    CONCURRENCY = Setting(int, default=20)
+    """The number of calls that a process makes side by side; read at its first calls."""
 
     @property
     def LEASE_SECONDS(self) -> float:
@@ -113,10 +114,8 @@ class Settings:
         longest = max(60.0, 2 * rounds * self.TIMEOUT)
         return float(getattr(settings, "BASKET_LEASE_SECONDS", longest))
 
-    @property
-    def MAX_IN_FLIGHT(self) -> int:
-        """The number of contacts that may be under way when the sweeper starts shares."""
-        return int(getattr(settings, "BASKET_MAX_IN_FLIGHT", 500))
+    MAX_IN_FLIGHT = Setting(int, default=500)
+    """The number of contacts that may be under way when the sweeper starts shares."""
 
     @property
     def MAX_PER_SECOND(self) -> float | None:
@@ -124,59 +123,41 @@ class Settings:
         value = getattr(settings, "BASKET_MAX_PER_SECOND", None)
         return None if value is None else float(value)
 
-    @property
-    def DRAIN_SIZE(self) -> int:
-        """The number of touches, or members of a bulk request, in one transaction."""
-        return int(getattr(settings, "BASKET_DRAIN_SIZE", 200))
+    DRAIN_SIZE = Setting(int, default=200)
+    """The number of touches, or members of a bulk request, in one transaction."""
 
-    @property
-    def REMOVAL_GRACE_SECONDS(self) -> float:
-        """
-        How long after an unsubscribe a missing newsletter counts as removed by this site.
+    REMOVAL_GRACE_SECONDS = Setting(float, default=3600)
+    """
+    How long after an unsubscribe a missing newsletter counts as removed by this site.
 
-        Basket queues unsubscribes and may carry one out late, after a newer
-        subscribe. The person has not chosen that.
-        """
-        return float(getattr(settings, "BASKET_REMOVAL_GRACE_SECONDS", 3600))
+    Basket queues unsubscribes and may carry one out late, after a newer
+    subscribe. The person has not chosen that.
+    """
 
-    @property
-    def RECHECK_SECONDS(self) -> float:
-        """
-        How long to wait before the next lookup of a contact whose call Basket may have queued.
+    RECHECK_SECONDS = Setting(float, default=60)
+    """
+    How long to wait before the next lookup of a contact whose call Basket may have queued.
 
-        Later waits grow with the time since the call.
-        """
-        return float(getattr(settings, "BASKET_RECHECK_SECONDS", 60))
+    Later waits grow with the time since the call.
+    """
 
-    @property
-    def BREAKER_FAILURES(self) -> int:
-        """The failures in a row, of any contacts, that stop all calls but single probes."""
-        return int(getattr(settings, "BASKET_BREAKER_FAILURES", 5))
+    BREAKER_FAILURES = Setting(int, default=5)
+    """The failures in a row, of any contacts, that stop all calls but single probes."""
 
-    @property
-    def WAIT_FACTOR(self) -> float:
-        """The factor of all waits after failures; less than 1 is for tests."""
-        return float(getattr(settings, "BASKET_WAIT_FACTOR", 1))
+    WAIT_FACTOR = Setting(float, default=1)
+    """The factor of all waits after failures; less than 1 is for tests."""
 
-    @property
-    def MAX_ATTEMPTS(self) -> int:
-        """After how many failures of its own a contact is parked for an admin to look at."""
-        return int(getattr(settings, "BASKET_MAX_ATTEMPTS", 10))
+    MAX_ATTEMPTS = Setting(int, default=10)
+    """After how many failures of its own a contact is parked for an admin to look at."""
 
-    @property
-    def BRAKE_FLOOR(self) -> int:
-        """The removals an hour that need no approval, however few subscriptions there are."""
-        return int(getattr(settings, "BASKET_BRAKE_FLOOR", 50))
+    BRAKE_FLOOR = Setting(int, default=50)
+    """The removals an hour that need no approval, however few subscriptions there are."""
 
-    @property
-    def BRAKE_RATIO(self) -> float:
-        """The part of a newsletter that policies may remove within an hour without approval."""
-        return float(getattr(settings, "BASKET_BRAKE_RATIO", 0.1))
+    BRAKE_RATIO = Setting(float, default=0.1)
+    """The part of a newsletter that policies may remove within an hour without approval."""
 
-    @property
-    def SHARE_SIZE(self) -> int:
-        """The most contacts that a worker syncs together; a multiple of the concurrency."""
-        return int(getattr(settings, "BASKET_SHARE_SIZE", 60))
+    SHARE_SIZE = Setting(int, default=60)
+    """The most contacts that a worker syncs together; a multiple of the concurrency."""
 
     @property
     def SUPPRESSION_KEY(self) -> str:
@@ -187,10 +168,8 @@ class Settings:
         """
         return str(getattr(settings, "BASKET_SUPPRESSION_KEY", "") or settings.SECRET_KEY)
 
-    @property
-    def VERIFY_PER_MINUTE(self) -> int:
-        """The number of contacts that each verification looks up; beat starts one a minute."""
-        return int(getattr(settings, "BASKET_VERIFY_PER_MINUTE", 60))
+    VERIFY_PER_MINUTE = Setting(int, default=60)
+    """The number of contacts that each verification looks up; beat starts one a minute."""
 
     @property
     def HISTORY_DAYS(self) -> int | None:
@@ -198,10 +177,8 @@ class Settings:
         value = getattr(settings, "BASKET_HISTORY_DAYS", 730)
         return None if value is None else int(value)
 
-    @property
-    def MANAGERS(self) -> tuple[str, ...]:
-        """The addresses that are told when Basket refuses the site; ``ADMINS`` when empty."""
-        return tuple(getattr(settings, "BASKET_MANAGERS", ()))
+    MANAGERS = Setting(tuple[str, ...], default=())
+    """The addresses that are told when Basket refuses the site; ``ADMINS`` when empty."""
 
     @staticmethod
     def _known_to_client(name: str, default: Any) -> Any:

@@ -1,6 +1,7 @@
 """The models and fields that a site's policies, address and fields depend on."""
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ from django.db.models.expressions import Col
 from django.db.models.sql import Query
 from django.db.models.sql.where import ExtraWhere
 
-from mozillians_basket.site import BasketSite, Trigger
+from mozillians_basket.site import BasketSite, Trigger, site_path
 
 #: After the deletion of a row, the rows that refer to it are deleted too, or unchanged.
 NOT_CHANGED_BY_DELETION = (CASCADE, PROTECT, RESTRICT, DO_NOTHING)
@@ -167,13 +168,9 @@ class _Finder:
     def _walk(self, where: str, lookup: str) -> None:
         """Add the fields along a lookup; its end may be a transform such as ``icontains``."""
         fields: list[Any] = []
-        here: Any = self._model
-        for name in lookup.split(LOOKUP_SEP):
-            try:
-                fields.append(here._meta.pk if name == "pk" else here._meta.get_field(name))
-            except (FieldDoesNotExist, AttributeError):
-                break
-            here = fields[-1].related_model
+        with suppress(FieldDoesNotExist):
+            for field in site_path(self._model, lookup):
+                fields.append(field)  # noqa: PERF402 - those before the one that is not there
         self._follow(where, *fields)
 
     def _follow(self, where: str, *fields: Any) -> None:

@@ -9,14 +9,17 @@ class BasketError(Exception):
     stores messages and tracebacks, and logs keep them.
     """
 
+    label = "unavailable"
+    """What admins see beside Basket's code; a value of ``Problem`` where there is one."""
+
 
 class BasketSwitchedOff(BasketError):
     """The switch is off: the call was not made. It stays due until the switch is on again."""
 
 
-class BasketUnavailable(BasketError):
+class BasketFailed(BasketError):
     """
-    Basket is out of reach or broken: the same call may work later.
+    Basket's answer is of no use, whatever the call was about.
 
     ``status`` is the HTTP status, 0 when there was no answer; ``code`` is one of
     ``basket.errors``, ``None`` when there was no usable body.
@@ -28,21 +31,25 @@ class BasketUnavailable(BasketError):
         self.code = code
 
 
-class BasketMisconfigured(BasketError):
-    """
-    Basket refuses this site (key, TLS or URL): every call will fail.
+class BasketUnavailable(BasketFailed):
+    """Basket is out of reach or broken: the same call may work later."""
 
-    ``status`` and ``code`` as in :class:`BasketUnavailable`.
-    """
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """The label for admins: the rate limit has one of its own."""
+        return "rate limit" if self.status == 429 else "unavailable"
 
-    def __init__(self, status: int = 0, code: int | None = None) -> None:
-        super().__init__(status, code)
-        self.status = status
-        self.code = code
+
+class BasketMisconfigured(BasketFailed):
+    """Basket refuses this site (key, TLS or URL): every call will fail."""
+
+    label = "misconfigured"
 
 
 class BasketRefused(BasketError):
     """Basket said no to this person: the same call will fail again. ``code`` says why."""
+
+    label = "refused by Basket"
 
     def __init__(self, code: int | str) -> None:
         super().__init__(code)
@@ -72,13 +79,4 @@ class StepFailed(BasketError):
     The text names only the class of the error and the place in the code.
     """
 
-
-def label_of(error: BasketError) -> str:
-    """Return the label of an error for admins, who see it beside Basket's code."""
-    if isinstance(error, BasketUnavailable) and error.status == 429:
-        return "rate limit"
-    if isinstance(error, BasketMisconfigured):
-        return "misconfigured"
-    if isinstance(error, BasketRefused):
-        return "refused by Basket"
-    return "unexpected" if isinstance(error, StepFailed) else "unavailable"
+    label = "unexpected"

@@ -19,7 +19,7 @@ from mozillians_basket.dependencies import Link, dependencies
 from mozillians_basket.middleware import current_actor
 from mozillians_basket.models import Touch, alias
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL, contact_key
-from mozillians_basket.site import BasketSite, get_site, site_path
+from mozillians_basket.site import BasketSite, Trigger, get_site, site_path
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -60,18 +60,15 @@ class Watch:
 
 def watches(site: BasketSite) -> list[Watch]:
     """The member model, and the related models that the site depends on."""
-    email_field = (
-        site_path(site.member_model, site.email)[-1] if isinstance(site.email, str) else None
-    )
+    path_of_email = site.email if isinstance(site.email, str) else ""
+    email_field = [*site_path(site.member_model, path_of_email)][-1] if path_of_email else None
     needs = dependencies(site)
-    found = [("", conf.MEMBER_MODEL, needs.own)]
-    found += [(each.member, each.model, frozenset(each.fields)) for each in needs.triggers]
     result = []
-    for path, label, names in found:
-        model = apps.get_model(label)
-        fields = [model._meta.get_field(name) for name in names]
-        spellings = [(field.name, getattr(field, "attname", field.name)) for field in fields]
+    for trigger in (Trigger(conf.MEMBER_MODEL, "", needs.own), *needs.triggers):
+        model, path = apps.get_model(trigger.model), trigger.member
+        fields = [model._meta.get_field(name) for name in trigger.fields]
         tracked = {field.attname for field in fields if isinstance(field, Field)}
+        names = tracked.union(field.name for field in fields)
         first = model._meta.get_field(path.split(LOOKUP_SEP)[0]) if path else None
         key = first if isinstance(first, ForeignKey) and first.target_field.primary_key else None
         if isinstance(first, Field) and first.concrete:
@@ -83,7 +80,7 @@ def watches(site: BasketSite) -> list[Watch]:
             Watch(
                 model=model,
                 path=path,
-                names=frozenset(name for both in spellings for name in both),
+                names=frozenset(names),
                 tracked=tuple(sorted(tracked)),
                 email=email,
                 key=key,
@@ -150,20 +147,18 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
 
     The touch of a member holds the address too, which cannot be read later.
     """
-    found: list[tuple[Any, Any]]
+    email = None
     if watch.key is not None and watch.direct:
-        found = [(getattr(instance, watch.key.attname), "")]
+        keys = [getattr(instance, watch.key.attname)]
+    elif watch.path:
+        rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
+        keys = list(rows.values_list(f"{watch.path}__pk", flat=True).distinct())
     else:
-        if watch.path:
-            rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
-            keys = rows.values_list(f"{watch.path}__pk", flat=True).distinct()
-            found = [(key, "") for key in keys]
-        else:
-            rows = get_site().rows().using(using).filter(pk=instance.pk)
-            emails = get_site().with_email(rows).values_list("basket_email", flat=True)
-            found = [(instance.pk, emails.first())]
-    for member_id, email in found:
-        _touch(watch, Touch.Cause.DELETED, tell=True, member_id=member_id, email=email)
+        rows = get_site().rows().using(using).filter(pk=instance.pk)
+        keys = [instance.pk]
+        email = get_site().with_email(rows).values_list("basket_email", flat=True).first()
+    for key in keys:
+        _touch(watch, Touch.Cause.DELETED, tell=True, member_id=key, email=email)
 
 
 def touch_linked(

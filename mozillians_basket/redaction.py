@@ -16,31 +16,6 @@ def redacted(text: str) -> str:
     return _TOKEN.sub(HIDDEN, _ADDRESS.sub(HIDDEN, text))
 
 
-class RedactingFilter(logging.Filter):
-    """Rewrites records whose text holds an address or a token, as urllib3's request lines do."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Always true: the record is kept, its secrets are not."""
-        record.msg, record.args = redacted(record.getMessage()), None
-        return True
-
-
-class DroppingFilter(logging.Filter):
-    """Drops every record: basket-client logs whole replies, and this app reports errors itself."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Always false."""
-        return False
-
-
-class ReceiverFilter(logging.Filter):
-    """Drops Django's line about a signal's receiver that failed: it quotes the error's text."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """False while this app sends a signal of its own."""
-        return not _announcing.get()
-
-
 _announcing: ContextVar[bool] = ContextVar("basket_announces", default=False)
 
 
@@ -54,17 +29,30 @@ def silencing_receivers() -> Iterator[None]:
         _announcing.reset(mark)
 
 
+def _redact(record: logging.LogRecord) -> bool:
+    """Keep a record without its secrets: urllib3's request lines hold addresses and tokens."""
+    record.msg, record.args = redacted(record.getMessage()), None
+    return True
+
+
+def _drop(record: logging.LogRecord) -> bool:
+    """Drop a record: basket-client logs whole replies, and this app reports errors itself."""
+    return False
+
+
+def _drop_if_announcing(record: logging.LogRecord) -> bool:
+    """Drop Django's line about a receiver that failed: it quotes the error's text."""
+    return not _announcing.get()
+
+
 def protect_logs() -> None:
-    """Attach the filters, once; filters do not reach child loggers, so each is named."""
-    filters: dict[str, logging.Filter] = {
-        "basket.base": DroppingFilter(),
-        "celery.pool": RedactingFilter(),
-        "django.dispatch": ReceiverFilter(),
-        "urllib3.connection": RedactingFilter(),
-        "urllib3.connectionpool": RedactingFilter(),
-        "urllib3.util.retry": RedactingFilter(),
-    }
-    for name, each in filters.items():
-        logger = logging.getLogger(name)
-        if not any(isinstance(present, type(each)) for present in logger.filters):
-            logger.addFilter(each)
+    """Attach the filters. Filters do not reach child loggers, so each is named."""
+    for name, function in (
+        ("basket.base", _drop),
+        ("celery.pool", _redact),
+        ("django.dispatch", _drop_if_announcing),
+        ("urllib3.connection", _redact),
+        ("urllib3.connectionpool", _redact),
+        ("urllib3.util.retry", _redact),
+    ):
+        logging.getLogger(name).addFilter(function)

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from inspect import isfunction
@@ -258,25 +258,20 @@ def usable(name: str, value: Any) -> str:
     return ""
 
 
-def site_path(model: type[Model], path: str) -> list["Field[Any, Any] | ForeignObjectRel"]:
+def site_path(model: type[Model], path: str) -> "Iterator[Field[Any, Any] | ForeignObjectRel]":
     """
-    The fields along a double-underscore path.
+    Yield the fields along a double-underscore path.
 
     :raises django.core.exceptions.FieldDoesNotExist: when one is not there.
     """
-    fields: list[Field[Any, Any] | ForeignObjectRel] = []
     here: type[Model] | None = model
     for name in path.split(LOOKUP_SEP):
         if here is None:
             raise FieldDoesNotExist(f"{name!r} follows a field that is no relation in {path!r}")
-        step = (
-            here._meta.pk
-            if name == "pk" and here._meta.pk is not None
-            else here._meta.get_field(name)
-        )
-        fields.append(step)
+        is_key = name == "pk" and here._meta.pk is not None
+        step = here._meta.get_field(here._meta.pk.name if is_key else name)
+        yield step
         here = step.related_model
-    return fields
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from mozillians_basket.admin.plain_words import code_of, in_plain_words
 from mozillians_basket.client import calls
 from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.exceptions import BasketError, BasketSwitchedOff, label_of
+from mozillians_basket.exceptions import BasketError, BasketSwitchedOff
 from mozillians_basket.models import Status
 from mozillians_basket.rules.answers import Person
 from mozillians_basket.rules.evaluate import contact_key
@@ -75,5 +75,5 @@ def _ask(address: str) -> Answer:
     except BasketSwitchedOff:
         return Answer(address, _("The switch has just been turned off: Basket was not asked."))
     except BasketError as error:
-        label, code = label_of(error), getattr(error, "code", None)
+        label, code = error.label, getattr(error, "code", None)
         return Answer(address, f"{in_plain_words(label, code)} ({code_of(label, code)})")

@@ -10,7 +10,7 @@ from mozillians_basket.rules.answers import BLOCKED_DOMAIN
 _INVALID = _("Basket says the address is invalid.")
 _BLOCKED = _("Basket takes no addresses of this domain: it is blocked there.")
 
-#: By label (``exceptions.label_of``, ``Problem``, or ``BulkItem.Reason``) and Basket's code;
+#: By label (``BasketError.label``, ``Problem``, or ``BulkItem.Reason``) and Basket's code;
 #: ``None`` is for all codes that have no words of their own. Where Basket refused somebody, the
 #: ledger keeps the code alone: it is looked up as that of "refused".
 WORDS: dict[tuple[str, int | str | None], str | Promise] = {

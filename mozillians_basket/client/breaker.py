@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import mail_admins, send_mail
-from django.db import router, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from mozillians_basket.client import calls
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import (
     BasketError,
+    BasketFailed,
     BasketMisconfigured,
     BasketRefused,
     BasketSwitchedOff,
@@ -24,7 +25,7 @@ from mozillians_basket.exceptions import (
     BreakerOpen,
     NewsletterNotFound,
 )
-from mozillians_basket.models import Contact, Decision, Problem, Status, Subscription
+from mozillians_basket.models import Contact, Decision, Problem, Status, Subscription, alias
 from mozillians_basket.rules.answers import Answer, Kind
 from mozillians_basket.site import get_site
 
@@ -94,26 +95,50 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
     :param results: by contact, in the order in which the calls were started: values or errors.
     :param status: the state before the calls. Unless they change something, it is returned.
     """
-    succeeded = {pk for pk, result in results.items() if not isinstance(result, BasketError)}
-    failures = {pk: result for pk, result in results.items() if _counts(result)}
-    misconfigured = any(isinstance(error, BasketMisconfigured) for error in failures.values())
+    succeeded: set[int] = set()
+    failures: dict[int, BasketFailed] = {}  # those that concern all contacts, not one
+    run: list[int] = []  # contacts that failed after the last success, or with a wrong key or URL
+    for contact_id, result in results.items():
+        if not isinstance(result, BasketError):
+            succeeded.add(contact_id)
+            run = [each for each in run if isinstance(failures[each], BasketMisconfigured)]
+        elif isinstance(result, BasketFailed) and result.label != Problem.RATE_LIMIT:
+            failures[contact_id] = result
+            run.append(contact_id)
     if not failures and not (succeeded and call == status.failing_call):
         return status
+    misconfigured = any(isinstance(error, BasketMisconfigured) for error in failures.values())
     charged, refunded, tells = None, [], False
     with _locked_status() as status:
+        now = timezone.now()
         if succeeded and call == status.failing_call:
             charged = _close(status, succeeded)
-        earlier = list(status.failed_contacts)
-        for contact_id in _last_run(results):
-            _count(status, call, contact_id, failures[contact_id])
+        earlier = status.failed_contacts
+        for contact_id in run:
+            status.failures += 1
+            status.failing_call = call
+            status.failed_contacts = [*status.failed_contacts, contact_id][-FAILURES_KEPT:]
+            status.http_status = failures[contact_id].status
+            status.error_code = str(failures[contact_id].code or "")
         opens = misconfigured or status.failures >= conf.BREAKER_FAILURES
         opens = opens and not status.is_open
         if opens:
-            refunded, tells = earlier, _open(status, misconfigured=misconfigured)
+            kind = Problem.MISCONFIGURED if misconfigured else Problem.UNAVAILABLE
+            status.opened_at, status.probes, status.reason = now, 0, kind
+            _plan_probe(status)
+            refunded = earlier
+            told = status.notified_at and now - status.notified_at < NOTICE_EVERY
+            if tells := misconfigured and not told:
+                status.notified_at = now
         elif status.probe_contact in failures:
             _plan_probe(status)
     _charge(charged)
-    _refund(refunded)
+    if refunded:  # an outage uses up nobody's attempts
+        with _locked_contacts(refunded) as contacts:
+            for contact in contacts:
+                if contact.problem == Problem.UNAVAILABLE:
+                    contact.attempts = max(contact.attempts - refunded.count(contact.pk), 0)
+                    contact.not_before, contact.parked = None, False
     if opens:
         logger.error(
             "The breaker is open (%s, HTTP %s, code %s): nothing but probes is sent to Basket.",
@@ -122,7 +147,14 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
             status.error_code or "none",
         )
     if tells:
-        _tell_of_misconfiguration(status)
+        tell_admins(
+            "Basket refuses this site",
+            f"Basket answered HTTP {status.http_status}, code {status.error_code or 'none'}, to a "
+            f"{call} call: every call would fail. Nothing more is sent until one gets through, "
+            "and nothing is lost.\n\n"
+            "Code 7: check BASKET_API_KEY. Code 8, or a redirect: check that BASKET_URL is "
+            "https. No code: check BASKET_URL.\n",
+        )
     return status
 
 
@@ -137,47 +169,9 @@ def note_settled(status: Status, contact_ids: list[int]) -> None:
     _charge(charged)
 
 
-def _counts(result: Any) -> bool:
-    """Whether a result is an error that concerns all contacts, not one."""
-    if isinstance(result, BasketUnavailable):
-        return result.status != 429
-    return isinstance(result, BasketMisconfigured)
-
-
-def _last_run(results: Mapping[int, Any]) -> list[int]:
-    """List the contacts that failed after the last success, and all with a wrong key or URL."""
-    run: list[int] = []
-    for contact_id, result in results.items():
-        if not isinstance(result, BasketError):
-            run = [each for each in run if isinstance(results[each], BasketMisconfigured)]
-        elif _counts(result):
-            run.append(contact_id)
-    return run
-
-
-def _count(status: Status, call: str, contact_id: int, error: BasketError | None) -> None:
-    status.failures += 1
-    status.failing_call = call
-    status.failed_contacts = [*status.failed_contacts, contact_id][-FAILURES_KEPT:]
-    status.http_status = getattr(error, "status", None)
-    status.error_code = str(getattr(error, "code", None) or "")
-
-
-def _open(status: Status, *, misconfigured: bool) -> bool:
-    """Open the breaker; return whether the admins must be told."""
-    now = timezone.now()
-    status.opened_at, status.probes = now, 0
-    status.reason = Status.Reason.MISCONFIGURED if misconfigured else Status.Reason.UNAVAILABLE
-    _plan_probe(status)
-    tells = misconfigured and not (status.notified_at and now - status.notified_at < NOTICE_EVERY)
-    if tells:
-        status.notified_at = now
-    return tells
-
-
 def _plan_probe(status: Status) -> None:
     seconds: float = PROBE_SCHEDULE[min(status.probes, len(PROBE_SCHEDULE) - 1)]
-    if status.reason == Status.Reason.MISCONFIGURED:
+    if status.reason == Problem.MISCONFIGURED:
         seconds = max(seconds, MISCONFIGURED_FLOOR)
     status.next_probe_at = timezone.now() + _spread(seconds)
     status.probe_contact = None
@@ -216,34 +210,21 @@ def _charge(charged: tuple[int, str] | None) -> None:
             contact.failing_since = contact.failing_since or timezone.now()
 
 
-def _refund(failures: Sequence[int]) -> None:
-    """Take back the attempts and the waiting time that an outage used up."""
-    if not failures:
-        return
-    with _locked_contacts(failures) as contacts:
-        for contact in contacts:
-            if contact.problem == Problem.UNAVAILABLE:
-                contact.attempts = max(contact.attempts - failures.count(contact.pk), 0)
-                contact.not_before, contact.parked = None, False
-
-
 @contextmanager
 def _locked_status() -> Iterator[Status]:
     """Lock the row in a short transaction, and save it at the end."""
     Status.read()
-    database = router.db_for_write(Status)
-    with transaction.atomic(using=database):
-        status = Status._default_manager.using(database).select_for_update().get(pk=1)
+    with transaction.atomic(using=alias()):
+        status = Status.objects.using(alias()).select_for_update().get(pk=1)
         yield status
-        status.save(using=database)
+        status.save(using=alias())
 
 
 @contextmanager
 def _locked_contacts(contact_ids: Iterable[int]) -> Iterator[list[Contact]]:
     """Lock contacts in the order of their keys, and save their changes at the end."""
-    database = router.db_for_write(Contact)
-    rows = Contact._default_manager.using(database)
-    with transaction.atomic(using=database):
+    rows = Contact.objects.using(alias())
+    with transaction.atomic(using=alias()):
         found = rows.select_for_update().filter(pk__in=set(contact_ids)).order_by("pk")
         contacts = list(found)
         yield contacts
@@ -309,15 +290,10 @@ def look_for_newsletters() -> None:
         _keep_paused(status, status.unknown.difference(known))
     for slug in resumed:
         logger.warning("Basket knows the newsletter %s: it goes on.", slug)
-    _wake(resumed)
-
-
-def _wake(slugs: Collection[str]) -> None:
-    """Let contacts go on at once that waited for these newsletters, and not after a failure."""
-    database = router.db_for_write(Contact)
-    decisions = Decision._default_manager.using(database).filter(newsletter__in=slugs)
-    rows = Subscription._default_manager.using(database).filter(newsletter__in=slugs)
-    waiting = Contact._default_manager.using(database).filter(
+    # Contacts that waited for these newsletters, and not after a failure, go on at once.
+    decisions = Decision.objects.using(alias()).filter(newsletter__in=resumed)
+    rows = Subscription.objects.using(alias()).filter(newsletter__in=resumed)
+    waiting = Contact.objects.using(alias()).filter(
         Q(pk__in=decisions.values("member__contact")) | Q(pk__in=rows.values("contact")),
         touched_at__isnull=False,
         attempts=0,
@@ -329,17 +305,6 @@ def _keep_paused(status: Status, slugs: Collection[str]) -> None:
     status.unknown_newsletters = {
         slug: since for slug, since in status.unknown_newsletters.items() if slug in slugs
     }
-
-
-def _tell_of_misconfiguration(status: Status) -> None:
-    tell_admins(
-        "Basket refuses this site",
-        f"Basket answered HTTP {status.http_status}, code {status.error_code or 'none'}, to a "
-        f"{status.failing_call} call: every call would fail. Nothing more is sent until one gets "
-        "through, and nothing is lost.\n\n"
-        "Code 7: check BASKET_API_KEY. Code 8, or a redirect: check that BASKET_URL is https. "
-        "No code: check BASKET_URL.\n",
-    )
 
 
 def tell_admins(subject: str, text: str) -> None:
@@ -379,15 +344,12 @@ def answer_of(error: BasketError, attempts: int) -> Answer:
     """
     wait = waiting_time(attempts + 1, error)
     match error:
-        case BasketUnavailable(status=429):
-            return Answer(Kind.NOT_DONE, code=Problem.RATE_LIMIT, wait=wait)
-        case BasketUnavailable():
-            return Answer(Kind.UNCLEAR, code=Problem.UNAVAILABLE, wait=wait)
-        case BasketMisconfigured():
-            return Answer(Kind.NOT_DONE, code=Problem.MISCONFIGURED)
-        case BasketRefused(code=code):
-            return Answer(Kind.REFUSED, code=str(code))
         case BreakerOpen() | BasketSwitchedOff() | NewsletterNotFound():
             return Answer(Kind.NOT_DONE)
-        case _:
-            return Answer(Kind.UNCLEAR, code=Problem.UNEXPECTED, wait=wait)
+        case BasketRefused(code=code):
+            return Answer(Kind.REFUSED, code=str(code))
+        case BasketMisconfigured():
+            return Answer(Kind.NOT_DONE, code=error.label)
+        case BasketUnavailable(status=429):
+            return Answer(Kind.NOT_DONE, code=error.label, wait=wait)
+    return Answer(Kind.UNCLEAR, code=error.label, wait=wait)

@@ -38,16 +38,14 @@ __all__ = [
     "within",
 ]
 
-_TEMPORARY_CODES = frozenset(
-    {
-        errors.BASKET_NETWORK_FAILURE,
-        errors.BASKET_EMAIL_PROVIDER_AUTH_FAILURE,
-        errors.BASKET_MAINTENANCE_ERROR,
-    }
-)
-_TEMPORARY_STATUSES = frozenset({0, 408, 425, 429})
-_CONFIGURATION_CODES = frozenset({errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED})
-_UNKNOWN_PERSON_CODES = frozenset({errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN})
+_TEMPORARY_CODES = {
+    errors.BASKET_NETWORK_FAILURE,
+    errors.BASKET_EMAIL_PROVIDER_AUTH_FAILURE,
+    errors.BASKET_MAINTENANCE_ERROR,
+}
+_TEMPORARY_STATUSES = {0, 408, 425, 429}
+_CONFIGURATION_CODES = {errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED}
+_UNKNOWN_PERSON_CODES = {errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN}
 
 #: Errors about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
 _WRONG_SETTINGS = (
@@ -75,7 +73,7 @@ def look_up(email: str) -> Person | None:
     """
     answer = _answer(
         lambda: basket.lookup_user(email=email, api_key=conf.API_KEY),
-        nobody=_UNKNOWN_PERSON_CODES,
+        may_be_nobody=True,
         shows_wrong_url=True,
     )
     if answer is None:
@@ -95,7 +93,7 @@ def look_up_token(token: str) -> Person | None:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer(lambda: basket.lookup_user(token=token), nobody=_UNKNOWN_PERSON_CODES)
+    answer = _answer(lambda: basket.lookup_user(token=token), may_be_nobody=True)
     if answer is None:
         return None
     person = _person(answer)
@@ -123,11 +121,9 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
     if conf.SOURCE_URL:
         sent.setdefault("source_url", conf.SOURCE_URL)
     sent |= {"sync": "Y", "api_key": conf.API_KEY}
+    names = ",".join(sorted(newsletters))
     answer = _expected(
-        _answer(
-            lambda: basket.subscribe(email, ",".join(sorted(newsletters)), **sent),
-            names_newsletters=True,
-        )
+        _answer(lambda: basket.subscribe(email, names, **sent), names_newsletters=True)
     )
     if not answer.get("token"):
         raise BasketRefused(BLOCKED_DOMAIN)
@@ -144,12 +140,8 @@ def unsubscribe(token: str, newsletters: Iterable[str]) -> None:
     :raises NewsletterNotFound: Basket does not know one of the newsletters.
     :raises BasketError: as :func:`look_up`.
     """
-    _expected(
-        _answer(
-            lambda: basket.unsubscribe(token, None, ",".join(sorted(newsletters))),
-            names_newsletters=True,
-        )
-    )
+    names = ",".join(sorted(newsletters))
+    _expected(_answer(lambda: basket.unsubscribe(token, None, names), names_newsletters=True))
 
 
 def recover(email: str) -> bool:
@@ -161,7 +153,7 @@ def recover(email: str) -> bool:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer(lambda: basket.send_recovery_message(email), nobody=_UNKNOWN_PERSON_CODES)
+    answer = _answer(lambda: basket.send_recovery_message(email), may_be_nobody=True)
     return answer is not None and bool(_expected(answer))
 
 
@@ -175,18 +167,17 @@ def catalogue() -> dict[str, dict[str, Any]]:
     :raises BasketError: as :func:`look_up`.
     """
     answer = _answer(lambda: basket.base.request("get", "news.newsletters"), shows_wrong_url=True)
-    newsletters: Any = answer.get("newsletters")
-    if not isinstance(newsletters, dict) or not all(
-        isinstance(each, dict) for each in newsletters.values()
-    ):
-        raise BasketUnavailable(200)
-    return newsletters
+    match answer:
+        case {"newsletters": dict(newsletters)}:
+            if all(isinstance(each, dict) for each in newsletters.values()):
+                return newsletters
+    raise BasketUnavailable(200)
 
 
 def _answer(
     call: Callable[[], Any],
     *,
-    nobody: frozenset[int] = frozenset(),
+    may_be_nobody: bool = False,
     shows_wrong_url: bool = False,
     names_newsletters: bool = False,
 ) -> Any:
@@ -202,7 +193,7 @@ def _answer(
     except BasketError as error:
         failure: BasketError = error.with_traceback(None)
     except basket.BasketException as error:
-        if error.status_code == 404 and error.code in nobody:
+        if may_be_nobody and error.status_code == 404 and error.code in _UNKNOWN_PERSON_CODES:
             return None
         failure = _classified(error.status_code, _code_of(error))
         if isinstance(failure, NewsletterNotFound) and not names_newsletters:
@@ -259,18 +250,12 @@ def _expected(answer: Any) -> dict[str, Any]:
 
 def _person(answer: Any) -> Person:
     found = _expected(answer)
-    email, newsletters = found.get("email"), found.get("newsletters")
-    if not isinstance(email, str) or not isinstance(newsletters, list):
-        raise BasketUnavailable(200)
-    if not all(isinstance(name, str) for name in newsletters):
-        raise BasketUnavailable(200)
-    return Person(
-        email=email,
-        token=_token(found),
-        newsletters=frozenset(newsletters),
-        optout=bool(found.get("optout")),
-        optin=bool(found.get("optin", True)),
-    )
+    match found:
+        case {"email": str(email), "newsletters": list(names)}:
+            if all(isinstance(name, str) for name in names):
+                optout, optin = bool(found.get("optout")), bool(found.get("optin", True))
+                return Person(email, _token(found), frozenset(names), optout=optout, optin=optin)
+    raise BasketUnavailable(200)
 
 
 def _token(answer: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -105,8 +105,9 @@ def send(
     if params:
         path += f"?{urlencode(params)}"
     response = basket.request(method, path, data or {}, headers or {}, timeout)
-    if _is_object(response.data):
-        return Reply(response.status, response.data)
+    with suppress(ValueError, RecursionError):
+        if isinstance(json.loads(response.data), dict):
+            return Reply(response.status, response.data)
     page = "html" in response.headers.get("Content-Type", "").lower()
     page = page or 300 <= response.status < 400
     page = page or (response.status >= 400 and not response.data)
@@ -221,10 +222,6 @@ class _FanOut:
             return self._stopped_by()
         _fan_out.set(self)  # each job runs in its own context
         outcome = outcome_of(function, *job)
-        self._note(outcome)
-        return outcome
-
-    def _note(self, outcome: object) -> None:
         with self._changed:
             if isinstance(outcome, BasketUnavailable) and outcome.status != 429:
                 self._failures += 1
@@ -233,6 +230,7 @@ class _FanOut:
             too_many = self._failures >= conf.BREAKER_FAILURES
         if too_many or isinstance(outcome, BasketMisconfigured):
             self.stop(BreakerOpen)
+        return outcome
 
 
 class _Basket(HTTPAdapter):
@@ -318,10 +316,3 @@ def _begin_process() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_process)
-
-
-def _is_object(content: bytes) -> bool:
-    try:
-        return isinstance(json.loads(content), dict)
-    except (ValueError, RecursionError):
-        return False

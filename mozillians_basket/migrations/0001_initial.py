@@ -81,7 +81,10 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("unavailable", "Basket is out of reach or fails"),
+                            ("rate limit", "Basket's rate limit"),
                             ("misconfigured", "Basket refuses this site"),
+                            ("unexpected", "an error on this side"),
+                            ("worker died", "the worker died"),
                         ],
                         max_length=20,
                         verbose_name="reason",
@@ -336,6 +339,7 @@ class Migration(migrations.Migration):
                 (
                     "member",
                     models.ForeignKey(
+                        blank=True,
                         db_constraint=False,
                         db_index=False,
                         null=True,
@@ -1096,6 +1100,7 @@ class Migration(migrations.Migration):
                 (
                     "member",
                     models.ForeignKey(
+                        blank=True,
                         db_constraint=False,
                         db_index=False,
                         help_text="The member, if the signal knew the key without a query.",

@@ -1,6 +1,7 @@
-"""The base of the tables that the rules work on."""
+"""What the tables have in common."""
 
-from typing import Self
+from datetime import datetime
+from typing import Any, Self
 
 from django.db import models
 
@@ -20,3 +21,25 @@ class Row(models.Model):
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
+
+
+def moment(name: Any, help_text: Any = "") -> "models.DateTimeField[Any, datetime | None]":
+    """Make a column for a time that may be missing."""
+    return models.DateTimeField(name, null=True, blank=True, help_text=help_text)
+
+
+def reference(
+    to: str | type[models.Model], name: Any, help_text: Any = "", *, db_index: bool = False
+) -> "models.ForeignKey[Any, Any]":
+    """Make a column for a row that may be missing, or gone: the database has no constraint."""
+    return models.ForeignKey(
+        to,
+        verbose_name=name,
+        help_text=help_text,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=db_index,
+        related_name="+",
+    )

@@ -8,20 +8,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
+from mozillians_basket.models.base import moment, reference
 
 
 class BulkRequest(models.Model):
     """An admin's order for many members: a snapshot of their keys, worked off in batches."""
 
     class Action(models.TextChoices):
-        """The order of the admin."""
-
         SUBSCRIBE = "subscribe", _("subscribe")
         UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
 
     class State(models.TextChoices):
-        """The states of a request."""
-
         DRAFT = "draft", _("not confirmed")
         RUNNING = "running", _("running")
         FINISHED = "finished", _("finished")
@@ -31,15 +28,7 @@ class BulkRequest(models.Model):
     action = models.CharField(_("action"), max_length=20, choices=Action)
     newsletters = models.JSONField(_("newsletters"), default=list)
     despite_opt_out = models.BooleanField(_("despite opt-outs"), default=False)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        related_name="+",
-    )
+    actor = reference(settings.AUTH_USER_MODEL, _("actor"), db_index=True)
     keys = models.JSONField(
         _("members"),
         default=list,
@@ -58,7 +47,7 @@ class BulkRequest(models.Model):
         help_text=_("How many items ended in each state; empty until the request is over."),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    finished_at = moment(_("finished"))
 
     class Meta:
         verbose_name = _("bulk request")
@@ -75,8 +64,6 @@ class BulkItem(models.Model):
     """A member in a bulk request whose order was begun."""
 
     class State(models.TextChoices):
-        """The states of the order for one member."""
-
         PENDING = "pending", _("pending")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
@@ -99,19 +86,11 @@ class BulkItem(models.Model):
         related_name="items",
         db_index=False,
     )
-    member = models.ForeignKey(
-        conf.MEMBER_MODEL,
-        verbose_name=_("member"),
-        null=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
+    member = reference(conf.MEMBER_MODEL, _("member"))
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.PENDING)
     reason = models.CharField(_("reason"), max_length=40, blank=True)
     ordered_at = models.DateTimeField(_("ordered"), default=timezone.now)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    finished_at = moment(_("finished"))
 
     class Meta:
         verbose_name = _("bulk item")

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from mozillians_basket.models.base import Row
+from mozillians_basket.models.base import Row, moment, reference
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL
 from mozillians_basket.rules.rows import State
 
@@ -68,11 +68,8 @@ class Contact(Row):
         blank=True,
         help_text=_("Basket's token of this person: a secret."),
     )
-    renamed_at = models.DateTimeField(
-        _("renamed"),
-        null=True,
-        blank=True,
-        help_text=_("When a lookup found that the person has another address at Basket."),
+    renamed_at = moment(
+        _("renamed"), _("When a lookup found that the person has another address at Basket.")
     )
     optin = models.BooleanField(
         _("confirmed at Basket"),
@@ -85,14 +82,10 @@ class Contact(Row):
         help_text=_("The last member left or was deleted: everything of ours is to go."),
     )
 
-    touched_at = models.DateTimeField(
-        _("touched"), null=True, blank=True, help_text=_("Set while the contact is to be synced.")
-    )
-    settled_at = models.DateTimeField(
-        _("settled"), null=True, blank=True, help_text=_("When ledger and Basket last agreed.")
-    )
+    touched_at = moment(_("touched"), _("Set while the contact is to be synced."))
+    settled_at = moment(_("settled"), _("When ledger and Basket last agreed."))
     priority = models.SmallIntegerField(_("priority"), choices=Priority, default=Priority.CHANGE)
-    not_before = models.DateTimeField(_("not before"), null=True, blank=True)
+    not_before = moment(_("not before"))
     attempts = models.PositiveIntegerField(_("failures in a row"), default=0)
     parked = models.BooleanField(
         _("parked"), default=False, help_text=_("Waits for an admin or for a new change.")
@@ -109,31 +102,19 @@ class Contact(Row):
     cause = models.CharField(
         _("cause"), max_length=200, blank=True, help_text=_("Why it was last touched.")
     )
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        help_text=_("The user who caused that, if known."),
+    actor = reference(
+        settings.AUTH_USER_MODEL, _("actor"), _("The user who caused that, if known.")
     )
-    failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
-    dismissed_at = models.DateTimeField(
-        _("dismissed"), null=True, blank=True, help_text=_("When an admin dismissed the problem.")
-    )
+    failing_since = moment(_("failing since"))
+    dismissed_at = moment(_("dismissed"), _("When an admin dismissed the problem."))
     lease = models.CharField(
         _("lease"),
         max_length=40,
         blank=True,
         help_text=_("Names the share that the contact is in; only its worker writes."),
     )
-    leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
-    looked_up_at = models.DateTimeField(
-        _("looked up"), null=True, blank=True, help_text=_("When the last lookup began.")
-    )
+    leased_until = moment(_("leased until"))
+    looked_up_at = moment(_("looked up"), _("When the last lookup began."))
     subscribe_calls = MomentsField(
         _("last subscribe calls"),
         default=list,
@@ -203,24 +184,13 @@ class Subscription(Row):
     )
     newsletter = models.CharField(_("newsletter"), max_length=100)
     state = models.CharField(_("state"), max_length=20, choices=STATES, default=State.UNKNOWN.value)
-    confirmed_at = models.DateTimeField(
-        _("confirmed"),
-        null=True,
-        blank=True,
-        help_text=_("Since when Basket has it: a call said so, or a lookup showed it."),
+    confirmed_at = moment(
+        _("confirmed"), _("Since when Basket has it: a call said so, or a lookup showed it.")
     )
-    seen_at = models.DateTimeField(
-        _("seen"), null=True, blank=True, help_text=_("When a lookup last showed it.")
-    )
-    missing_at = models.DateTimeField(
-        _("missing"), null=True, blank=True, help_text=_("When a lookup first missed it.")
-    )
-    requested_at = models.DateTimeField(
-        _("subscribe sent"), null=True, blank=True, help_text=_("A call without an answer.")
-    )
-    removed_at = models.DateTimeField(
-        _("unsubscribe sent"), null=True, blank=True, help_text=_("When the last call began.")
-    )
+    seen_at = moment(_("seen"), _("When a lookup last showed it."))
+    missing_at = moment(_("missing"), _("When a lookup first missed it."))
+    requested_at = moment(_("subscribe sent"), _("A call without an answer."))
+    removed_at = moment(_("unsubscribe sent"), _("When the last call began."))
     removal_pending = models.BooleanField(
         _("removal pending"), default=False, help_text=_("Basket queues unsubscribes.")
     )
@@ -229,7 +199,7 @@ class Subscription(Row):
         default=False,
         help_text=_("Somebody who is or was there decided on it; nothing else is taken away."),
     )
-    opted_out_at = models.DateTimeField(_("opted out"), null=True, blank=True)
+    opted_out_at = moment(_("opted out"))
     error_code = models.CharField(
         _("error code"), max_length=40, blank=True, help_text=_("Why Basket refused it.")
     )

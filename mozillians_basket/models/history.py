@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
+from mozillians_basket.models.base import reference
 from mozillians_basket.models.bulk import BulkRequest
 from mozillians_basket.models.contacts import Contact
 
@@ -16,8 +17,6 @@ class Event(models.Model):
     """One thing that happened to a member or contact. It holds no address."""
 
     class Kind(models.TextChoices):
-        """The kinds of events."""
-
         DECIDED = "decided", _("decided")
         SUBSCRIBED = "subscribed", _("subscribed")
         UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
@@ -36,53 +35,16 @@ class Event(models.Model):
         ASKED = "asked", _("admins were asked")
         ANSWERED = "answered", _("an admin answered")
 
-    member = models.ForeignKey(
-        conf.MEMBER_MODEL,
-        verbose_name=_("member"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
-    contact = models.ForeignKey(
-        Contact,
-        verbose_name=_("contact"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        help_text=_("Empty where it concerns the whole site."),
-    )
+    member = reference(conf.MEMBER_MODEL, _("member"))
+    contact = reference(Contact, _("contact"), _("Empty where it concerns the whole site."))
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     newsletters = models.JSONField(_("newsletters"), default=list)
     outcome = models.CharField(_("outcome"), max_length=40, blank=True)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
     cause = models.CharField(_("cause"), max_length=200, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
-    bulk_request = models.ForeignKey(
-        BulkRequest,
-        verbose_name=_("bulk request"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
+    actor = reference(settings.AUTH_USER_MODEL, _("actor"))
+    bulk_request = reference(BulkRequest, _("bulk request"))
     task_id = models.CharField(_("task"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
-from mozillians_basket.models.base import Row
+from mozillians_basket.models.base import Row, moment, reference
 from mozillians_basket.models.contacts import Contact
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL
 from mozillians_basket.rules.rows import DecidedBy
@@ -28,15 +28,8 @@ class Touch(models.Model):
         CHANGED = "changed", _("changed")
         DELETED = "deleted", _("deleted")
 
-    member = models.ForeignKey(
-        conf.MEMBER_MODEL,
-        verbose_name=_("member"),
-        null=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        help_text=_("The member, if the signal knew the key without a query."),
+    member = reference(
+        conf.MEMBER_MODEL, _("member"), _("The member, if the signal knew the key without a query.")
     )
     source = models.CharField(_("source"), max_length=200, help_text=_("The model that changed."))
     source_key = models.CharField(_("source key"), max_length=200, blank=True)
@@ -53,16 +46,10 @@ class Touch(models.Model):
         blank=True,
         help_text=_("The member's address before the change, if the signal knew it."),
     )
-    actor = models.ForeignKey(
+    actor = reference(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-        help_text=_("The user in whose request it was saved, if the middleware is installed."),
+        _("actor"),
+        _("The user in whose request it was saved, if the middleware is installed."),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
@@ -95,17 +82,9 @@ class Member(Row):
         on_delete=models.DO_NOTHING,
         related_name="members",
     )
-    opted_out_at = models.DateTimeField(
-        _("opted out"),
-        null=True,
-        blank=True,
-        help_text=_("When the person turned everything off at Basket."),
-    )
-    held_back_at = models.DateTimeField(
-        _("held back"),
-        null=True,
-        blank=True,
-        help_text=_("Since when a brake keeps a removal from being applied."),
+    opted_out_at = moment(_("opted out"), _("When the person turned everything off at Basket."))
+    held_back_at = moment(
+        _("held back"), _("Since when a brake keeps a removal from being applied.")
     )
 
     class Meta:
@@ -149,18 +128,15 @@ class Decision(Row):
         blank=True,
         help_text=_("Empty where the row only carries an opt-out."),
     )
-    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
-    opted_out_at = models.DateTimeField(_("opted out"), null=True, blank=True)
+    decided_at = moment(_("decided"))
+    opted_out_at = moment(_("opted out"))
     despite_opt_out = models.BooleanField(
         _("despite opt-out"),
         default=False,
         help_text=_("The order overrides opt-outs until a lookup shows that it was carried out."),
     )
-    held_back_at = models.DateTimeField(
-        _("held back"),
-        null=True,
-        blank=True,
-        help_text=_("Since when a brake keeps the removal from being applied."),
+    held_back_at = moment(
+        _("held back"), _("Since when a brake keeps the removal from being applied.")
     )
 
     class Meta:

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models, router
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -11,43 +11,35 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
+from mozillians_basket.models.base import moment, reference
+from mozillians_basket.models.contacts import Problem, alias
 
 
 class Status(models.Model):
-    """
-    The state between the whole site and Basket. There is one row, with the key 1.
-    """
-
-    class Reason(models.TextChoices):
-        """The reasons for which the breaker is open."""
-
-        UNAVAILABLE = "unavailable", _("Basket is out of reach or fails")
-        MISCONFIGURED = "misconfigured", _("Basket refuses this site")
+    """The state between the whole site and Basket. There is one row, with the key 1."""
 
     failures = models.PositiveIntegerField(
         _("failures in a row"), default=0, help_text=_("Of one kind of call, without a success.")
     )
     failing_call = models.CharField(_("failing call"), max_length=20, blank=True)
     failed_contacts = models.JSONField(_("contacts that failed"), default=list, blank=True)
-    reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
+    reason = models.CharField(_("reason"), max_length=20, choices=Problem, blank=True)
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
-    opened_at = models.DateTimeField(_("breaker open since"), null=True, blank=True)
+    opened_at = moment(_("breaker open since"))
     probes = models.PositiveIntegerField(_("probes"), default=0)
     probe_contact = models.BigIntegerField(_("contact of the probe"), null=True, blank=True)
-    next_probe_at = models.DateTimeField(_("next probe"), null=True, blank=True)
-    notified_at = models.DateTimeField(_("admins told"), null=True, blank=True)
+    next_probe_at = moment(_("next probe"))
+    notified_at = moment(_("admins told"))
     unknown_newsletters = models.JSONField(
         _("unknown newsletters"),
         default=dict,
         blank=True,
         help_text=_("Newsletters that Basket does not know, and since when."),
     )
-    catalogue_at = models.DateTimeField(
+    catalogue_at = moment(
         _("catalogue asked"),
-        null=True,
-        blank=True,
-        help_text=_("When Basket was last asked for the newsletters that it did not know."),
+        _("When Basket was last asked for the newsletters that it did not know."),
     )
     removals = models.JSONField(
         _("removals"),
@@ -55,23 +47,16 @@ class Status(models.Model):
         blank=True,
         help_text=_("By newsletter and minute, removals by policies in the last hour."),
     )
-    paced_until = models.DateTimeField(
-        _("paced until"), null=True, blank=True, help_text=_("Up to when starts are used up.")
-    )
-    swept_at = models.DateTimeField(_("last sweep"), null=True, blank=True)
-    reconciled_at = models.DateTimeField(_("last reconciliation"), null=True, blank=True)
-    verified_at = models.DateTimeField(_("last verification"), null=True, blank=True)
-    verified_to = models.DateTimeField(
+    paced_until = moment(_("paced until"), _("Up to when starts are used up."))
+    swept_at = moment(_("last sweep"))
+    reconciled_at = moment(_("last reconciliation"))
+    verified_at = moment(_("last verification"))
+    verified_to = moment(
         _("verified up to"),
-        null=True,
-        blank=True,
-        help_text=_("The pass of verification has reached contacts last looked up at this time."),
+        _("The pass of verification has reached contacts last looked up at this time."),
     )
-    counted_to = models.DateTimeField(
-        _("counted up to"),
-        null=True,
-        blank=True,
-        help_text=_("Events before this moment are in the hourly counts."),
+    counted_to = moment(
+        _("counted up to"), _("Events before this moment are in the hourly counts.")
     )
     member_model = models.CharField(
         _("member model"), max_length=200, blank=True, help_text=_("What the tables were made for.")
@@ -98,7 +83,7 @@ class Status(models.Model):
     @classmethod
     def read(cls) -> "Status":
         """Return the row as it is; made at the first call."""
-        rows = cls._default_manager.using(router.db_for_write(cls))
+        rows = cls._default_manager.using(alias())
         return rows.filter(pk=1).first() or rows.get_or_create(pk=1)[0]
 
     def check_member_model(self) -> None:
@@ -117,7 +102,7 @@ class Status(models.Model):
     def note(cls, *columns: str) -> None:
         """Set these columns to now."""
         cls.read()
-        rows = cls._default_manager.using(router.db_for_write(cls)).filter(pk=1)
+        rows = cls._default_manager.using(alias()).filter(pk=1)
         rows.update(**dict.fromkeys(columns, timezone.now()))
 
     @property
@@ -135,8 +120,6 @@ class Approval(models.Model):
     """A question that only an admin can answer: a possible loss, or removals held back."""
 
     class Kind(models.TextChoices):
-        """The subject of the question."""
-
         LOSS = "loss", _("possible loss at Basket")
         BRAKE = "brake", _("removals held back")
 
@@ -162,30 +145,14 @@ class Approval(models.Model):
         blank=True,
         help_text=_("Of removals: each cause, the key of its actor, and a number."),
     )
-    told_at = models.DateTimeField(_("admins told"), null=True, blank=True)
+    told_at = moment(_("admins told"))
     answer = models.CharField(_("answer"), max_length=20, choices=Answer, blank=True)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
-        null=True,
-        blank=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
-    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
-    shown_at = models.DateTimeField(
-        _("shown"),
-        null=True,
-        blank=True,
-        help_text=_("When the admin had looked. Later removals are not covered."),
-    )
+    actor = reference(settings.AUTH_USER_MODEL, _("actor"))
+    answered_at = moment(_("answered"))
+    shown_at = moment(_("shown"), _("When the admin had looked. Later removals are not covered."))
     progress = models.PositiveIntegerField(_("progress"), default=0)
-    carried_at = models.DateTimeField(
-        _("last step"), null=True, blank=True, help_text=_("When a worker last carried it on.")
-    )
-    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    carried_at = moment(_("last step"), _("When a worker last carried it on."))
+    closed_at = moment(_("closed"))
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:

@@ -8,7 +8,6 @@ Basket; one about a brake is about members whose removals are held back.
 import logging
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -21,28 +20,9 @@ from mozillians_basket.client.breaker import tell_admins
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import send
 from mozillians_basket.ledger import history
-from mozillians_basket.ledger.share import (
-    Context,
-    locked_members,
-    read,
-    rules_settings,
-    write,
-)
-from mozillians_basket.ledger.touches import (
-    EXAMPLES,
-    drained_members,
-    held_back,
-    locked_touches,
-)
-from mozillians_basket.models import (
-    Approval,
-    Contact,
-    Decision,
-    Event,
-    Member,
-    Subscription,
-    alias,
-)
+from mozillians_basket.ledger.share import Context, locked_members, read, rules_settings, write
+from mozillians_basket.ledger.touches import EXAMPLES, drained_members, held_back, locked_touches
+from mozillians_basket.models import Approval, Contact, Decision, Event, Member, Subscription, alias
 from mozillians_basket.rules.rows import Question, Rows, State, touch
 from mozillians_basket.rules.sample import Ending, Sample, end_question, is_over, reopen
 
@@ -87,15 +67,16 @@ def answer(
     """
     if answer not in ANSWERS[Kind(approval.kind)]:
         raise ValueError(f"{answer!r} is no answer to a question of the kind {approval.kind!r}.")
-    context = Context(cause=str(approval), actor_id=getattr(actor, "pk", None))
-    given = {"answer": answer, "answered_at": timezone.now()}
-    given["shown_at"] = shown_at or held_back_so_far(approval)[1]
+    actor_id, shown_at = getattr(actor, "pk", None), shown_at or held_back_so_far(approval)[1]
     with transaction.atomic(using=alias()):
-        unanswered = _open(Kind(approval.kind)).filter(pk=approval.pk)
-        answered = unanswered.update(actor=context.actor_id, **given)
+        answered = (
+            open_questions()
+            .filter(pk=approval.pk, answer="")
+            .update(answer=answer, answered_at=timezone.now(), shown_at=shown_at, actor=actor_id)
+        )
         if answered:
-            note = partial(history.event, context, newsletters=[approval.newsletter])
-            note(Event.Kind.ANSWERED, outcome=answer).save(using=alias())
+            context = Context(cause=str(approval), actor_id=actor_id)
+            _note(Event.Kind.ANSWERED, approval, answer, context)
             transaction.on_commit(lambda: send(CARRY_OUT, approval.pk), using=alias())
     approval.refresh_from_db(using=alias())
     return bool(answered)
@@ -108,31 +89,37 @@ def carry_out(approval_id: int) -> None:
     It may be stopped anywhere and started again: rows that are done no longer belong
     to the question. Until it is closed nothing else is concluded or removed.
     """
-    approval = Approval.objects.using(alias()).filter(pk=approval_id, closed_at=None).first()
-    if approval is None or not approval.answer:
+    still_open = open_questions().filter(pk=approval_id)
+    approval = still_open.exclude(answer="").first()
+    if approval is None:
         return
-    unclosed = Approval.objects.using(alias()).filter(pk=approval_id, closed_at=None)
     if approval.kind == Kind.LOSS:
         _end_question(approval)
-        unclosed.update(closed_at=timezone.now())
+        still_open.update(closed_at=timezone.now())
         return
-    covered = held_back(approval.newsletter).filter(held_back_at__lte=approval.shown_at)
-    _evaluate(approval, covered, _context(approval))
-    if unclosed.update(closed_at=timezone.now()):  # of others some may go, or admins are asked
-        later = held_back(approval.newsletter).filter(held_back_at__gt=approval.shown_at)
+    removals = held_back(approval.newsletter)
+    _evaluate(approval, removals.filter(held_back_at__lte=approval.shown_at), _context(approval))
+    if still_open.update(closed_at=timezone.now()):  # of others some may go, or admins are asked
+        later = removals.filter(held_back_at__gt=approval.shown_at)
         _evaluate(approval, later, Context(cause=str(approval)))
 
 
 def unfinished() -> list[int]:
     """Return the questions whose answers no worker carries out: it may have died."""
     silent = timezone.now() - timedelta(seconds=conf.LEASE_SECONDS)
-    rows = Approval.objects.using(alias()).annotate(last=Coalesce("carried_at", "answered_at"))
-    return list(rows.filter(closed_at=None, last__lt=silent).values_list("pk", flat=True))
+    rows = open_questions().annotate(last=Coalesce("carried_at", "answered_at"))
+    return list(rows.filter(last__lt=silent).values_list("pk", flat=True))
 
 
-def _open(kind: Approval.Kind) -> "QuerySet[Approval]":
-    """Questions that are not answered yet."""
-    return Approval.objects.using(alias()).filter(kind=kind, closed_at=None, answer="")
+def open_questions() -> "QuerySet[Approval]":
+    """Return the questions that are not closed; the answer of some is being carried out."""
+    return Approval.objects.using(alias()).filter(closed_at=None)
+
+
+def _note(kind: Event.Kind, approval: Approval, outcome: str, context: Context) -> None:
+    """Write an event about a question into the history."""
+    newsletters = [approval.newsletter]
+    history.event(context, kind, newsletters=newsletters, outcome=outcome).save(using=alias())
 
 
 def _context(approval: Approval) -> Context:
@@ -157,10 +144,10 @@ def concerned(approval: Approval) -> "QuerySet[Any, tuple[Any, datetime | None]]
 
 def tell_admins_of_questions() -> None:
     """Mail the admins about each open question, once."""
-    for approval in list(Approval.objects.using(alias()).filter(closed_at=None, told_at=None)):
-        untold = Approval.objects.using(alias()).filter(pk=approval.pk, told_at=None)
-        if not untold.update(told_at=timezone.now()):
-            continue
+    untold = open_questions().filter(told_at=None)
+    for approval in list(untold):
+        if not untold.filter(pk=approval.pk).update(told_at=timezone.now()):
+            continue  # another worker tells them, or it was closed
         logger.error("%s", approval.sentence)
         tell_admins(
             f"{capfirst(approval.get_kind_display())}: {approval.newsletter}",
@@ -180,17 +167,12 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
             newsletter=newsletter,
             kind=Kind.LOSS,
             closed_at=None,
-            defaults={
-                "since": found.since,
-                "number": found.missing,
-                "total": confirmed.count(),
-            },
+            defaults={"since": found.since, "number": found.missing, "total": confirmed.count()},
         )
         if made:
             approval.examples = [key for key, _at in concerned(approval)[:EXAMPLES]]
             approval.save(update_fields=["examples"])
-            note = partial(history.event, context, newsletters=[newsletter])
-            note(Event.Kind.ASKED, outcome=approval.kind).save(using=alias())
+            _note(Event.Kind.ASKED, approval, approval.kind, context)
     _reopen(approval)
     # Subscriptions lost with their person were settled. Their contacts are looked up again.
     again = Context(cause=context.cause, priority=Contact.Priority.VERIFICATION)
@@ -209,7 +191,7 @@ def follow(approval: Approval) -> None:
     question = question_of(approval)
     number = about(question).count()
     found_missing = missing_since(approval.newsletter, approval.since).count()
-    unanswered = _open(Kind.LOSS).filter(pk=approval.pk)
+    unanswered = open_questions().filter(pk=approval.pk, answer="")
     if number > approval.number:
         unanswered.update(number=number)
     elif is_over(number, found_missing, question, rules_settings()):
@@ -249,13 +231,13 @@ def question_of(approval: Approval) -> Question:
     return Question(approval.newsletter, approval.since, approval.number, approval.closed_at)
 
 
-def open_questions() -> dict[str, Approval]:
-    """The questions about a possible loss that are not closed, by newsletter."""
-    rows = Approval.objects.using(alias()).filter(kind=Kind.LOSS, closed_at=None)
-    return {row.newsletter: row for row in rows}
-
-
 # The rules about rows, in SQL. Each names its other form.
+
+#: Subscriptions that Basket has: ``rules.rows.held``.
+HELD = Q(confirmed_at__isnull=False) & ~Q(state=State.LOST)
+
+#: Decisions of members who did not opt out: ``Rows.veto``.
+NO_VETO = Q(opted_out_at=None, member__opted_out_at=None)
 
 
 def subscriptions(newsletter: str) -> "QuerySet[Subscription]":
@@ -265,14 +247,12 @@ def subscriptions(newsletter: str) -> "QuerySet[Subscription]":
 
 def missing_undecided(newsletter: str) -> "QuerySet[Subscription]":
     """Return the missing subscriptions without a conclusion: ``rules.rows.missing``."""
-    rows = subscriptions(newsletter).filter(missing_at__isnull=False, confirmed_at__isnull=False)
-    return rows.exclude(state=State.LOST)
+    return subscriptions(newsletter).filter(HELD, missing_at__isnull=False)
 
 
 def unseen() -> "QuerySet[Subscription]":
     """Return the subscriptions that no lookup has shown yet: ``rules.rows.unseen``."""
-    rows = Subscription.objects.using(alias()).filter(confirmed_at__isnull=False, seen_at=None)
-    return rows.exclude(state=State.LOST)
+    return Subscription.objects.using(alias()).filter(HELD, seen_at=None)
 
 
 def about(question: Question) -> "QuerySet[Subscription]":
@@ -290,8 +270,8 @@ def missing_since(newsletter: str, moment: datetime) -> "QuerySet[Subscription]"
 def _never_seen(question: Question) -> "QuerySet[Subscription]":
     """Return those that no lookup has shown since it began: ``rules.sample._never_seen``."""
     rows = unseen().filter(newsletter=question.newsletter)
-    rows = rows.filter(contact__looked_up_at__gte=question.since)
-    return rows.filter(contact__looked_up_at__gte=F("confirmed_at"))
+    looked_up = Q(contact__looked_up_at__gte=F("confirmed_at"))
+    return rows.filter(looked_up, contact__looked_up_at__gte=question.since)
 
 
 # Brakes.
@@ -310,13 +290,14 @@ def held_back_so_far(approval: Approval) -> tuple[int, datetime]:
 
 def count_held_back() -> None:
     """Count what each open brake holds back, and close the brakes that hold nothing back."""
-    for approval in _open(Kind.BRAKE):
-        unanswered = _open(Kind.BRAKE).filter(pk=approval.pk)
+    unanswered = open_questions().filter(kind=Kind.BRAKE, answer="")
+    for approval in unanswered:
+        this = unanswered.filter(pk=approval.pk)
         number, now = held_back(approval.newsletter).count(), timezone.now()
         if not number:
-            unanswered.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
+            this.update(answer=Answer.ITSELF, answered_at=now, closed_at=now)
         elif number != approval.number:
-            unanswered.update(number=number)
+            this.update(number=number)
 
 
 def _evaluate(approval: Approval, removals: "QuerySet[Decision]", context: Context) -> None:
@@ -360,13 +341,20 @@ def read_contacts(contact_ids: Collection[int]) -> Rows:
     return read(contact_ids)
 
 
-def in_batches(rows: "QuerySet[Any]", column: str) -> Iterator[list[int]]:
-    """Yield the distinct values of a column with keys, in order, a batch at a time."""
-    last = 0
+def in_batches(
+    rows: "QuerySet[Any]", key: str, *columns: str, size: int | None = None
+) -> Iterator[dict[Any, list[Any]]]:
+    """
+    Read columns of rows by a key, in its order, each batch by a query of its own.
+
+    So memory is bounded, and rows that the caller has changed since may be left out.
+    """
+    last = None
     while True:
-        found = rows.filter(**{f"{column}__gt": last}).order_by(column)
-        ids = list(dict.fromkeys(found.values_list(column, flat=True)[:BATCH]))
-        if not ids:
+        rest = rows if last is None else rows.filter(**{f"{key}__gt": last})
+        found = rest.order_by(key).values_list(key, *columns)[: size or BATCH]
+        batch = {value: others for value, *others in found}
+        if not batch:
             return
-        yield ids
-        last = ids[-1]
+        yield batch
+        last = next(reversed(batch))

@@ -105,19 +105,15 @@ def examine_migrations() -> Iterator[Finding]:
 
 def examine_tables() -> Iterator[Finding]:
     """Compare what the tables were made for with the settings of now."""
-    status, now = Status.read(), get_site().member_model._meta.label
-    for subject, noted, current, hint in (
-        ("member model", status.member_model, now, "BASKET_MEMBER_MODEL"),
-        ("ledger's database", status.database, alias(), "DATABASE_ROUTERS"),
-    ):
+    for subject, noted, now, setting in checks.made_for(Status.read()):
         if not noted:
             yield warning(subject, "Not noted: run migrate.")
-        elif noted.lower() != current.lower():
+        elif noted.lower() != now.lower():
             yield failure(
-                subject, f"The tables were made for {noted}, but {hint} leads to {current}."
+                subject, f"The tables were made for {noted}, but {setting} leads to {now}."
             )
         else:
-            yield ok(subject, f"{current}, as when the tables were made.")
+            yield ok(subject, f"{now}, as when the tables were made.")
 
 
 def examine_switch() -> Iterator[Finding]:
@@ -155,10 +151,9 @@ def examine_basket() -> Iterator[Finding]:
         elif not entry.get("active", True):
             yield warning("newsletter", f"{slug} is not active in Basket.")
         else:
-            kinds = ["private"] * bool(entry.get("private")) + ["double opt-in"] * bool(
-                entry.get("requires_double_optin")
-            )
-            yield ok("newsletter", f"{slug} is active{''.join(f', {kind}' for kind in kinds)}.")
+            words = {"private": "private", "requires_double_optin": "double opt-in"}
+            kinds = "".join(f", {word}" for column, word in words.items() if entry.get(column))
+            yield ok("newsletter", f"{slug} is active{kinds}.")
 
 
 def check_basket(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
@@ -264,7 +259,7 @@ def examine_breaker() -> Iterator[Finding]:
         yield ok("breaker", "Closed.")
     for slug in sorted(status.unknown):
         yield failure("newsletter", f"{slug} is paused until it is in Basket's catalogue.")
-    for approval in Approval.objects.using(alias()).filter(closed_at=None, answer=""):
+    for approval in approvals.open_questions().filter(answer=""):
         command = approvals.COMMANDS[Approval.Kind(approval.kind)]
         yield failure("approval", f"{approval.sentence} {command}")
 

@@ -1,13 +1,14 @@
 """Reconciliation: compare the site's members with the ledger, in both directions."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from datetime import datetime
 from typing import Any
 
+from celery.utils.functional import chunks
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, TextChoices
 
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger.share import Context, empty_rows, read, write
@@ -29,7 +30,8 @@ from mozillians_basket.models import (
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import plan, stays
 from mozillians_basket.rules.rows import Rows, State, held, touch
-from mozillians_basket.site import Standing, get_site
+from mozillians_basket.site import get_site
+from mozillians_basket.upkeep.approvals import HELD, NO_VETO, in_batches, open_questions
 
 #: The number of members that one query compares.
 CHUNK = 2000
@@ -37,27 +39,16 @@ CHUNK = 2000
 CONTEXT = Context(cause="reconcile")
 
 
-class Kind(StrEnum):
+class Kind(TextChoices):
     """The ways in which the ledger can differ from the site."""
 
-    ROWLESS = "rowless"
-    """Members without a row in the ledger."""
-
-    ADDRESS = "address"
-    """Members who have another address, or none any more."""
-
-    GAINED = "gained"
-    """Members who meet a policy that the ledger says they don't."""
-
-    LOST = "lost"
-    """Members who don't meet a policy that the ledger says they do."""
-
-    DEPARTED = "departed"
-    """Rows of members who are gone."""
-
-    UNSETTLED = "unsettled"
-    """Contacts that are not due although Basket differs from what is wanted there, and members
-    that a brake still holds back although nothing is left to remove."""
+    ROWLESS = "rowless", "members without a row in the ledger"
+    ADDRESS = "address", "members whose address is another one"
+    GAINED = "gained", "members who meet a policy that the ledger says they don't"
+    LOST = "lost", "members who don't meet a policy that the ledger says they do"
+    DEPARTED = "departed", "rows of members who are gone"
+    # Also members that a brake still holds back although nothing is left to remove.
+    UNSETTLED = "unsettled", "contacts that differ from what Basket has, and are not due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +121,7 @@ def find(newsletters: Collection[str] | None = None) -> Report:
 
     :param newsletters: look at the policies for these only; ``None`` for all.
     """
-    report = _new_report(newsletters)
-    for _compared, differences in _differences(newsletters):
-        _add(report, differences)
-    report.found[Kind.UNSETTLED] += _look_for_unsettled(apply=False)
+    report = _compare(newsletters, apply=False)
     report.brakes = _held_back({name: row["lost"] for name, row in report.by_newsletter.items()})
     return report
 
@@ -150,34 +138,38 @@ def apply(newsletters: Collection[str] | None = None, progress: Progress | None 
 
     :param newsletters: as for :func:`find`; a member who differs is evaluated as a whole.
     """
-    report, done = _new_report(newsletters), 0
-    total = get_site().rows().count() if progress is not None else 0
-    braked = {approval.newsletter for approval in _open_brakes()}
-    for compared, differences in _differences(newsletters):
-        _add(report, differences)
-        keys = [each.key for each in differences if not each.waits(braked)]
-        for batch in _batches(keys):
-            drain_unnamed()
-            with transaction.atomic(using=alias()):
-                drained = drained_members(locked_touches(batch), batch, context=CONTEXT)
-                write(drained.before, drained.after, CONTEXT)
-            report.applied += len(batch)
-        done += compared
-        if progress is not None:
-            progress(done, max(done, total))
-    if report.applied < CHUNK:
-        unsettled = _look_for_unsettled(apply=True)
-        report.found[Kind.UNSETTLED] += unsettled
-        report.applied += unsettled
+    report = _compare(newsletters, apply=True, progress=progress)
     report.brakes = _held_back({})
     if newsletters is None:
         Status.note("reconciled_at")
     return report
 
 
-def _new_report(newsletters: Collection[str] | None) -> Report:
-    names = sorted(_policies(newsletters))
-    return Report(by_newsletter={name: {"gained": 0, "lost": 0} for name in names})
+def _compare(
+    newsletters: Collection[str] | None, *, apply: bool, progress: Progress | None = None
+) -> Report:
+    names = frozenset(policy.newsletter for policy in get_site().policies)
+    names = names if newsletters is None else names.intersection(newsletters)
+    report = Report(by_newsletter={name: {"gained": 0, "lost": 0} for name in sorted(names)})
+    done, total = 0, get_site().rows().count() if progress else 0
+    braked = {row.newsletter for row in open_questions().filter(kind=Approval.Kind.BRAKE)}
+    for compared, differences in _differences(names):
+        _add(report, differences)
+        differing = (each.key for each in differences if apply and not each.waits(braked))
+        for keys in chunks(differing, conf.DRAIN_SIZE):
+            drain_unnamed()
+            with transaction.atomic(using=alias()):
+                drained = drained_members(locked_touches(keys), keys, context=CONTEXT)
+                write(drained.before, drained.after, CONTEXT)
+            report.applied += len(keys)
+        done += compared
+        if progress:
+            progress(done, max(done, total))
+    if report.applied < CHUNK:
+        unsettled = _look_for_unsettled(apply=apply)
+        report.found[Kind.UNSETTLED] += unsettled
+        report.applied += unsettled if apply else 0
+    return report
 
 
 def _add(report: Report, differences: list[Difference]) -> None:
@@ -193,23 +185,17 @@ def _add(report: Report, differences: list[Difference]) -> None:
     if not leaving:
         return
     there = Subscription.objects.using(alias()).filter(
-        contact__in=list(leaving), confirmed_at__isnull=False, removal_pending=False
+        HELD, contact__in=list(leaving), removal_pending=False
     )
-    rows = there.exclude(state=State.LOST).values_list("contact_id", "newsletter")
-    for contact_id, name in rows:
+    for contact_id, name in there.values_list("contact_id", "newsletter"):
         if name in leaving[contact_id]:
             report.by_newsletter.setdefault(name, {"gained": 0, "lost": 0})["lost"] += 1
 
 
-def _open_brakes() -> "QuerySet[Approval]":
-    return Approval.objects.using(alias()).filter(kind=Approval.Kind.BRAKE, closed_at__isnull=True)
-
-
 def _held_back(removals: Mapping[str, int]) -> list[HeldBack]:
     """List the open questions of the brake, and those that these removals would raise."""
-    found = {
-        row.newsletter: HeldBack(row.newsletter, row.number, row.total) for row in _open_brakes()
-    }
+    questions = open_questions().filter(kind=Approval.Kind.BRAKE)
+    found = {q.newsletter: HeldBack(q.newsletter, q.number, q.total) for q in questions}
     more = {name: number for name, number in removals.items() if number and name not in found}
     if more:
         status = Status.read()
@@ -221,32 +207,22 @@ def _held_back(removals: Mapping[str, int]) -> list[HeldBack]:
     return [found[name] for name in sorted(found)]
 
 
-def _policies(newsletters: Collection[str] | None) -> frozenset[str]:
-    names = frozenset(policy.newsletter for policy in get_site().policies)
-    return names if newsletters is None else names.intersection(newsletters)
-
-
-def _differences(
-    newsletters: Collection[str] | None,
-) -> Iterator[tuple[int, list[Difference]]]:
+def _differences(names: frozenset[str]) -> Iterator[tuple[int, list[Difference]]]:
     """Compare the site's members with the ledger, then the ledger's with the site, in chunks."""
-    names = _policies(newsletters)
-    for rows in _chunks(get_site().rows(), "pk"):
-        keys = list(dict.fromkeys(key for (key,) in rows))  # a join may repeat one
-        yield len(keys), list(_compared(keys, names))
+    for keys in in_batches(get_site().rows(), "pk", size=CHUNK):
+        yield len(keys), list(_compared(list(keys), names))
     members = Member.objects.using(alias()).filter(site_member__isnull=False)
-    for rows in _chunks(members, "site_member_id", "contact_id", "held_back_at"):
+    columns = ("contact_id", "held_back_at")
+    for rows in in_batches(members, "site_member_id", *columns, size=CHUNK):
         # Not in one statement: the ledger may be in another database than the members.
-        found = get_site().rows().filter(pk__in=[key for key, *_columns in rows])
-        there = set(found.values_list("pk", flat=True))
-        if gone := [row for row in rows if row[0] not in there]:
-            yield 0, [_departed(*row) for row in gone]
+        there = set(get_site().rows().filter(pk__in=list(rows)).values_list("pk", flat=True))
+        if gone := [_departed(key, *row) for key, row in rows.items() if key not in there]:
+            yield 0, gone
 
 
-def _departed(key: Any, contact_id: int | None, held_back_at: object) -> Difference:
+def _departed(key: Any, contact_id: int | None, held_back_at: datetime | None) -> Difference:
     lost = get_site().newsletters
-    held_back = held_back_at is not None
-    return Difference(key, {Kind.DEPARTED}, contact_id, lost=lost, held_back=held_back)
+    return Difference(key, {Kind.DEPARTED}, contact_id, lost=lost, held_back=bool(held_back_at))
 
 
 def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
@@ -265,10 +241,9 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
     decisions = Decision.objects.using(alias()).filter(
         member__in=[pk for pk, *_columns in known.values()], entitled=True, newsletter__in=names
     )
-    entitled: dict[int, set[str]] = defaultdict(set)
+    entitled: dict[int, frozenset[str]] = defaultdict(frozenset)
     for pk, name in decisions.values_list("member_id", "newsletter"):
-        entitled[pk].add(name)
-    none: set[str] = set()
+        entitled[pk] |= {name}
     for key in keys:
         standing, row = standings.get(key), known.get(key)
         if row is None:
@@ -279,31 +254,17 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
         if standing is None:
             yield _departed(key, contact_id, held_back_at)
             continue
-        meets, has = standing.entitled & names, entitled.get(pk, none)
-        same = email == standing.email or contact_key(email or "") == contact_key(standing.email)
-        if meets != has or not same or held_back_at is not None:
-            yield _difference(
-                key, standing, contact_id, meets, has, same=same, held_back=held_back_at is not None
-            )
-
-
-def _difference(
-    key: Any,
-    standing: Standing,
-    contact_id: int | None,
-    meets: frozenset[str],
-    has: set[str],
-    *,
-    same: bool,
-    held_back: bool,
-) -> Difference:
-    gained, lost = meets - has, frozenset(has - meets)
-    kinds = {Kind.GAINED: gained, Kind.LOST: lost, Kind.ADDRESS: not same}
-    found = {kind for kind, applies in kinds.items() if applies}
-    if not same and not contact_key(standing.email):
-        found.discard(Kind.LOST)
-        lost = get_site().newsletters
-    return Difference(key, found or {Kind.UNSETTLED}, contact_id, gained, lost, held_back)
+        meets, has = standing.entitled & names, entitled[pk]
+        gained, lost = meets - has, has - meets
+        now = contact_key(standing.email)
+        same = email == standing.email or contact_key(email or "") == now
+        applies = {Kind.GAINED: gained, Kind.LOST: lost and (same or now), Kind.ADDRESS: not same}
+        kinds = {kind for kind, found in applies.items() if found}
+        if kinds or held_back_at:
+            if not (same or now):  # without an address, all newsletters leave
+                lost = get_site().newsletters
+            found = kinds or {Kind.UNSETTLED}
+            yield Difference(key, found, contact_id, gained, lost, held_back_at is not None)
 
 
 def _look_for_unsettled(*, apply: bool) -> int:
@@ -316,11 +277,11 @@ def _look_for_unsettled(*, apply: bool) -> int:
     that wait.
     """
     number = 0
-    for batch in _batches(_candidates()):
+    for ids in chunks(_candidates(), conf.DRAIN_SIZE):
         with transaction.atomic(using=alias()):
-            before = read(batch)
+            before = read(ids)
             after = before.copy()
-            differing = [pk for pk in batch if pk in before.contacts and _differs(before, pk)]
+            differing = [pk for pk in ids if pk in before.contacts and _differs(before, pk)]
             for pk in differing:
                 touch(after.contacts[pk], after.now)
             if apply and differing:
@@ -345,10 +306,9 @@ def _candidates() -> Iterator[int]:
         contact=OuterRef("member__contact"),
         newsletter=OuterRef("newsletter"),
     )
-    no_veto = Q(opted_out_at__isnull=True, member__opted_out_at__isnull=True)
     lacking = decisions.filter(
         Q(despite_opt_out=True)
-        | (no_veto & Q(member__contact__renamed_at__isnull=True) & ~Exists(answered)),
+        | (NO_VETO & Q(member__contact__renamed_at__isnull=True) & ~Exists(answered)),
         wanted=True,
         member__contact__isnull=False,
         member__contact__touched_at__isnull=True,
@@ -358,16 +318,16 @@ def _candidates() -> Iterator[int]:
     decided = Q(decided=True) | Q(contact__clear=True) | Exists(there.exclude(decided_by=""))
     excess = subscriptions.filter(
         decided,
-        ~Exists(there.filter(no_veto, wanted=True)),
-        confirmed_at__isnull=False,
+        ~Exists(there.filter(NO_VETO, wanted=True)),
+        HELD,
         missing_at__isnull=True,
         error_code="",
         contact__touched_at__isnull=True,
         contact__parked=False,
-    ).exclude(state=State.LOST)
+    )
     for rows, column in ((lacking, "member__contact_id"), (excess, "contact_id")):
-        for chunk in _chunks(rows, column):
-            yield from dict.fromkeys(pk for (pk,) in chunk)
+        for ids in in_batches(rows, column, size=CHUNK):
+            yield from ids
 
 
 def _differs(rows: Rows, contact_id: int) -> bool:
@@ -384,27 +344,3 @@ def _differs(rows: Rows, contact_id: int) -> bool:
         if not stays(rows, contact, name) if held(row) else rows.wanted(contact, name):
             return True
     return False
-
-
-def _chunks(rows: "QuerySet[Any]", key: str, *columns: str) -> Iterator[list[tuple[Any, ...]]]:
-    """Read keys and columns in chunks, each by a query of its own: memory is bounded."""
-    last: Any = None
-    while True:
-        part = rows if last is None else rows.filter(**{f"{key}__gt": last})
-        found = list(part.order_by(key).values_list(key, *columns)[:CHUNK])
-        if not found:
-            return
-        yield found
-        last = found[-1][0]
-
-
-def _batches(keys: Iterable[Any]) -> Iterator[list[Any]]:
-    """Cut keys into lists of ``BASKET_DRAIN_SIZE``, one for each transaction."""
-    batch: list[Any] = []
-    for key in keys:
-        batch.append(key)
-        if len(batch) >= conf.DRAIN_SIZE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -46,13 +46,9 @@ def horizon(days: int | None = None) -> datetime | None:
 
 def count_old(before: datetime) -> dict[str, int]:
     """Count the events, finished bulk requests and their items that are older."""
-    requests = _finished(before)
+    events, requests = _old(before)
     items = BulkItem.objects.using(alias()).filter(request__in=requests.values("pk"))
-    return {
-        "events": _old_events(before).count(),
-        "requests": requests.count(),
-        "items": items.count(),
-    }
+    return {"events": events.count(), "requests": requests.count(), "items": items.count()}
 
 
 def prune(before: datetime, limit: int = RUN) -> dict[str, int]:
@@ -66,9 +62,10 @@ def prune(before: datetime, limit: int = RUN) -> dict[str, int]:
     :return: how many were deleted, by kind of row.
     """
     fill()
-    events = _delete(_old_events(before).order_by("created_at"), limit)
+    old_events, finished = _old(before)
+    events = _delete(old_events.order_by("created_at"), limit)
     items = requests = 0
-    for request in _finished(before).order_by("pk"):
+    for request in finished.order_by("pk"):
         own = BulkItem.objects.using(alias()).filter(request=request).order_by("pk")
         items += _delete(own, limit - events - items)
         if events + items + requests >= limit:
@@ -78,15 +75,12 @@ def prune(before: datetime, limit: int = RUN) -> dict[str, int]:
     return {"events": events, "requests": requests, "items": items}
 
 
-def _old_events(before: datetime) -> "QuerySet[Event]":
-    return Event.objects.using(alias()).filter(created_at__lt=before)
-
-
-def _finished(before: datetime) -> "QuerySet[BulkRequest]":
-    """List bulk requests that are over; their snapshots of keys are not read."""
+def _old(before: datetime) -> "tuple[QuerySet[Event], QuerySet[BulkRequest]]":
+    """Choose old events, and requests that are over; their snapshots of keys are not read."""
+    events = Event.objects.using(alias()).filter(created_at__lt=before)
     over = (BulkRequest.State.FINISHED, BulkRequest.State.CANCELLED)
-    rows = BulkRequest.objects.using(alias()).filter(state__in=over, finished_at__lt=before)
-    return rows.defer("keys")
+    requests = BulkRequest.objects.using(alias()).filter(state__in=over, finished_at__lt=before)
+    return events, requests.defer("keys")
 
 
 def _delete(rows: "QuerySet[Any]", limit: int) -> int:
@@ -108,39 +102,24 @@ def fill() -> int:
     Each hour is counted once, after any pause and in any number of runs. Two runs at
     once do not harm each other.
     """
-    written = 0
-    end = beginning_of_hour(timezone.now() - GRACE)
-    while (start := _next_hour(end)) is not None:
-        stop = min(start + STRETCH, end)
+    written, end = 0, beginning_of_hour(timezone.now() - GRACE)
+    done = Status.read().counted_to
+    while done is None or done < end:
+        left = Event.objects.using(alias()).filter(created_at__lt=end)
+        left = left if done is None else left.filter(created_at__gte=done)
+        first = left.order_by("created_at").values_list("created_at", flat=True).first()
+        start = end if first is None else beginning_of_hour(first)
+        done = min(start + STRETCH, end)
         rows = [
             HourlyCount(hour=hour, kind=kind, number=number)
-            for hour, numbers in count_events(start, stop).items()
+            for hour, numbers in count_events(start, done).items()
             for kind, number in numbers.items()
         ]
         with transaction.atomic(using=alias()):
             HourlyCount.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
-            _counted_to(stop)
+            Status.objects.using(alias()).filter(pk=1).update(counted_to=done)
         written += len(rows)
     return written
-
-
-def _next_hour(end: datetime) -> datetime | None:
-    """Return the next hour with events that is not counted; none when all up to ``end`` are."""
-    done = Status.read().counted_to
-    if done is not None and done >= end:
-        return None
-    left = Event.objects.using(alias()).filter(created_at__lt=end).order_by("created_at")
-    if done is not None:
-        left = left.filter(created_at__gte=done)
-    first = left.values_list("created_at", flat=True).first()
-    if first is None:
-        _counted_to(end)
-        return None
-    return beginning_of_hour(first)
-
-
-def _counted_to(moment: datetime) -> None:
-    Status.objects.using(alias()).filter(pk=1).update(counted_to=moment)
 
 
 def beginning_of_hour(moment: datetime) -> datetime:
@@ -192,9 +171,8 @@ def by_day(days: int, latest: Numbers) -> Numbers:
     today = timezone.localdate()
     moments = [_midnight(today - timedelta(days=number)) for number in reversed(range(days))]
     counts = HourlyCount.objects.using(alias()).filter(hour__gte=moments[0])
-    days_of = counts.annotate(day=TruncDay("hour")).order_by()
-    rows = days_of.values_list("day", "kind").annotate(sum=Sum("number"))
-    numbers = _gathered(rows)
+    by_kind = counts.annotate(day=TruncDay("hour")).order_by().values_list("day", "kind")
+    numbers = _gathered(by_kind.annotate(sum=Sum("number")))
     for hour, more in latest.items():
         numbers.setdefault(_midnight(timezone.localdate(hour)), Counter()).update(more)
     return {moment: numbers.get(moment, Counter()) for moment in moments}

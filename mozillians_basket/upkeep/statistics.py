@@ -14,6 +14,7 @@ from mozillians_basket.ledger import queue as due_contacts
 from mozillians_basket.models import Contact, Decision, Event, Subscription, Touch, alias
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
+from mozillians_basket.upkeep.approvals import HELD, NO_VETO
 
 #: Touches are counted up to here: with the switch off they may be very many.
 MANY = 10_000
@@ -23,9 +24,6 @@ FRESH = 60
 
 #: The period for which inferred opt-outs are counted.
 LATELY = timedelta(days=1)
-
-#: Subscriptions that Basket has: confirmed by a call or a lookup, and not missing there.
-HELD = Q(confirmed_at__isnull=False) & ~Q(state=State.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ def _count(names: list[str]) -> Standing:
         n_missing=Count("pk", filter=missing),
     )
     found = {name: Newsletter(name, 0, *numbers) for name, *numbers in counted}
-    free = Q(opted_out_at=None, member__opted_out_at=None) | Q(despite_opt_out=True)
+    free = NO_VETO | Q(despite_opt_out=True)
     decisions = Decision.objects.using(alias()).filter(free, newsletter__in=names, wanted=True)
     wanted = dict(decisions.order_by().values_list("newsletter").annotate(n=Count("pk")))
     lately: Counter[str] = Counter()

@@ -29,6 +29,7 @@ from mozillians_basket.rules.sample import (
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals
 from mozillians_basket.upkeep.approvals import (
+    HELD,
     in_batches,
     missing_since,
     missing_undecided,
@@ -54,7 +55,8 @@ def verify(limit: int | None) -> int:
     :param limit: the largest number; ``None`` for all.
     """
     if limit is None:
-        number = sum(_make_due(ids) for ids in in_batches(_verifiable(), "pk"))
+        verifiable = _idle().filter(_needs_verification())
+        number = sum(_make_due(ids) for ids in in_batches(verifiable, "pk"))
     else:
         waiting = unseen().filter(Exists(_idle().filter(pk=OuterRef("contact"))))
         first = waiting.order_by("confirmed_at").values_list("contact_id", flat=True)[:limit]
@@ -92,12 +94,8 @@ def _idle() -> "QuerySet[Contact]":
     return Contact.objects.using(alias()).filter(touched_at=None, parked=False, lease="")
 
 
-def _verifiable() -> "QuerySet[Contact]":
-    """The contacts that ``rules.sample.verify_rank`` gives a rank."""
-    return _idle().filter(_needs_verification())
-
-
 def _needs_verification() -> Q:
+    """Choose the contacts that ``rules.sample.verify_rank`` gives a rank."""
     rows = Subscription.objects.using(alias()).filter(contact=OuterRef("pk"))
     held = rows.filter(Q(confirmed_at__isnull=False) | Q(state__in=[State.LOST, State.OPTED_OUT]))
     members = Member.objects.using(alias()).filter(contact=OuterRef("pk"))
@@ -112,8 +110,7 @@ def _needs_verification() -> Q:
 def _make_due(contact_ids: Collection[int]) -> int:
     """Touch the contacts that are still idle, for verification; return their number."""
     with transaction.atomic(using=alias()):
-        rows = Contact.objects.using(alias()).filter(pk__in=_locked(_idle(), contact_ids))
-        return rows.update(
+        return _locked(_idle(), contact_ids).update(
             touched_at=timezone.now(),
             not_before=None,
             priority=Contact.Priority.VERIFICATION,
@@ -122,10 +119,11 @@ def _make_due(contact_ids: Collection[int]) -> int:
         )
 
 
-def _locked(contacts: "QuerySet[Contact]", contact_ids: Collection[int]) -> list[int]:
+def _locked(contacts: "QuerySet[Contact]", contact_ids: Collection[int]) -> "QuerySet[Contact]":
     """Lock some of these contacts in the order of their keys."""
     rows = contacts.filter(pk__in=contact_ids).order_by("pk").select_for_update(no_key=True)
-    return list(rows.values_list("pk", flat=True))
+    locked = list(rows.values_list("pk", flat=True))
+    return Contact.objects.using(alias()).filter(pk__in=locked)
 
 
 # Losses: the control sample.
@@ -140,7 +138,9 @@ def conclude() -> bool:
     Call it often: it costs one indexed query for each newsletter while nothing
     is missing. Returns whether contacts may have become due.
     """
-    asked, concluded = approvals.open_questions(), False
+    concluded = False
+    questions = approvals.open_questions().filter(kind=approvals.Kind.LOSS)
+    asked = {question.newsletter: question for question in questions}
     for name in sorted(get_site().newsletters):
         if name in asked:
             if not asked[name].answer:
@@ -154,7 +154,7 @@ def conclude() -> bool:
 def _conclude(newsletter: str) -> None:
     """Conclude from the control sample of a newsletter, or have its contacts looked up first."""
     # The sample says nothing about subscriptions that are found missing after it was read.
-    judged = next(in_batches(missing_undecided(newsletter), "contact_id"), [])
+    judged = next(in_batches(missing_undecided(newsletter), "contact_id"), {})
     found = sample(newsletter, timezone.now())
     if found is None:
         return
@@ -183,7 +183,7 @@ def sample(newsletter: str, now: datetime) -> Sample | None:
         return None
     first = undecided.order_by("missing_at", "contact_id")
     moments = [at for at in first.values_list("confirmed_at", flat=True)[:MOMENTS] if at]
-    others = mine.filter(confirmed_at__isnull=False, missing_at=None).exclude(state=State.LOST)
+    others = mine.filter(HELD, missing_at=None)
     usable = others.filter(contact__parked=False).values_list("contact_id", "confirmed_at")
     around: dict[int, datetime] = {}
     for moment in set(moments):
@@ -212,8 +212,8 @@ def _look_up_first(found: Sample) -> None:
     waits = Q(touched_at=None) | Q(attempts=0, not_before__isnull=False)
     later = Q(waits | Q(priority__gt=CONTROL_SAMPLE.priority), lease="")
     with transaction.atomic(using=alias()):
-        ids = _locked(Contact.objects.using(alias()).filter(later), found.look_up)
-        Contact.objects.using(alias()).filter(pk__in=ids).update(
+        contacts = Contact.objects.using(alias()).filter(later)
+        _locked(contacts, found.look_up).update(
             touched_at=Coalesce("touched_at", Value(found.since)),
             not_before=Case(When(attempts=0, then=None), default=F("not_before")),
             priority=CONTROL_SAMPLE.priority,

@@ -12,7 +12,7 @@ from mozillians_basket.admin.explanations import (
     next_attempt,
 )
 from mozillians_basket.admin.reasons import reason
-from mozillians_basket.models import Contact, Decision, Member, Move, Status, Subscription
+from mozillians_basket.models import Contact, Decision, Member, Move, Problem, Status, Subscription
 from mozillians_basket.rules.rows import DecidedBy, Rows, Settings, State
 from mozillians_basket.site import Standing
 
@@ -211,7 +211,7 @@ def test_undecided_newsletter_is_not_called_unsent():
 
 
 def test_switch_and_breaker_are_named():
-    status = Status(opened_at=EARLIER, reason=Status.Reason.UNAVAILABLE)
+    status = Status(opened_at=EARLIER, reason=Problem.UNAVAILABLE)
 
     said = told(subject(), around(switch_is_on=False, status=status))
 

@@ -8,7 +8,6 @@ from mozillians_basket.exceptions import (
     BasketRefused,
     BasketUnavailable,
     StepFailed,
-    label_of,
 )
 from mozillians_basket.models import BulkItem, Problem
 
@@ -35,7 +34,7 @@ def test_every_reason_of_a_bulk_item_has_words(reason):
     ],
 )
 def test_every_error_that_a_page_can_meet_has_words(error):
-    assert (label_of(error), None) in WORDS
+    assert (error.label, None) in WORDS
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from mozillians_basket.exceptions import (
     NewsletterNotFound,
     StepFailed,
 )
-from mozillians_basket.models import Contact, Status
+from mozillians_basket.models import Contact, Problem, Status
 from mozillians_basket.rules.answers import Kind
 from mozillians_basket.sandbox.testing import SandboxServer
 
@@ -304,7 +304,7 @@ def test_wrong_key_stops_everybody_and_admins_are_told_once(settings: Any) -> No
     note("lookup", {2: None})
     assert note("lookup", {2: WRONG_KEY})
 
-    assert Status.read().reason == Status.Reason.MISCONFIGURED
+    assert Status.read().reason == Problem.MISCONFIGURED
     [message] = mail.outbox
     assert message.to == ["newsletters@example.org"]
     assert "code 7" in message.body

@@ -126,7 +126,7 @@ def test_a_wrong_key_stops_everything_and_loses_nothing(
     site["BASKET_API_KEY"] = "wrong"
     worker = start_worker()
     profiles = [VouchFactory.create(voucher=None).vouchee for _ in range(30)]
-    stopped = Status.objects.filter(opened_at__isnull=False, reason=Status.Reason.MISCONFIGURED)
+    stopped = Status.objects.filter(opened_at__isnull=False, reason=Problem.MISCONFIGURED)
     wait_until(stopped.exists, timeout=20, what="the breaker")
     time.sleep(1)
     asked = len(basket.requests)

@@ -1,4 +1,4 @@
-"""Ledgers of any size, filled by SQL as if Basket had confirmed everything two hours ago."""
+"""Crowds of members, with ledgers of any size, and what happens to them."""
 
 import uuid
 from collections.abc import Iterable
@@ -8,13 +8,19 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from mozillians_basket.models import Contact, Decision, Member, Subscription
+from mozillians_basket import tasks
+from mozillians_basket.models import Approval, Contact, Decision, Member, Subscription
 from mozillians_basket.rules.rows import DecidedBy, State
 from mozillians_basket.sandbox.testing import SandboxServer
+from mozillians_basket.upkeep import verification
 from project.groups.models import Group, Membership
 from project.people.models import UserProfile
+from tests.factories import UserProfileFactory, VouchFactory
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
+
+#: The sweeps within the two minutes that a person waits, as the sweeper runs every 5 seconds.
+SWEEPS = 24
 
 
 def on_site(size: int, newsletter: str) -> list[int]:
@@ -34,7 +40,11 @@ def on_site(size: int, newsletter: str) -> list[int]:
 
 
 def in_ledger(keys: Iterable[int], newsletter: str) -> list[str]:
-    """Fill the tables with members who have a newsletter; return the addresses in order."""
+    """
+    Fill the tables with members who have a newsletter; return the addresses in order.
+
+    As if Basket had confirmed everything two hours ago.
+    """
     keys, now = list(keys), timezone.now()
     seen_at, first = now - timedelta(hours=2), now - timedelta(days=400)
     moments = [first + timedelta(seconds=number) for number in range(len(keys))]
@@ -129,3 +139,51 @@ def at_basket(basket: SandboxServer, emails: Iterable[str], newsletter: str) -> 
 def subscribed(size: int, newsletter: str = PHONE) -> list[str]:
     """Create members of site and ledger who have a newsletter; return their addresses."""
     return in_ledger(on_site(size, newsletter), newsletter)
+
+
+def vouched(size: int) -> list[str]:
+    """Create vouched members whose newsletter a lookup has seen; return their addresses."""
+    vouches = VouchFactory.create_batch(size, voucher=UserProfileFactory.create())
+    sweep(2)
+    verify()
+    emails = [vouch.vouchee.user.email for vouch in vouches]
+    seen = Subscription.objects.filter(contact__key__in=emails, seen_at__isnull=False)
+    assert seen.filter(newsletter=PHONE).count() == size
+    return emails
+
+
+def sweep(times: int = SWEEPS) -> None:
+    for _ in range(times):
+        tasks.sweep()
+
+
+def verify() -> None:
+    """Look up all members, and let the worker conclude."""
+    verification.verify(None)
+    sweep(4)
+
+
+def look_up(*emails: str) -> None:
+    """Make contacts due for a lookup, as after a change."""
+    Contact.objects.filter(key__in=emails).update(touched_at=timezone.now(), not_before=None)
+
+
+def lose(basket: SandboxServer, what: str, emails: Iterable[str]) -> None:
+    """Let Basket lose people, or the newsletter of people."""
+    if what == "people":
+        basket.forget_people()
+    for email in emails if what == "newsletter" else ():
+        basket.put_person(email, remove=[PHONE])
+
+
+def opt_outs() -> int:
+    return Subscription.objects.filter(state=State.OPTED_OUT).count()
+
+
+def question() -> Approval | None:
+    return Approval.objects.filter(kind=Approval.Kind.LOSS, closed_at=None).first()
+
+
+def holders(basket: SandboxServer, newsletter: str = PHONE) -> set[str]:
+    """Name the people who have a newsletter at Basket."""
+    return {email for email, who in basket.people.items() if newsletter in who.newsletters}

@@ -22,9 +22,10 @@ from project.groups.models import Group, Membership
 from project.people.models import UserProfile
 from tests.brokers import Commit
 from tests.factories import GroupFactory, MembershipFactory, VouchFactory
-from tests.upkeep.test_verification import (
+from tests.upkeep.crowds import (
     NDA,
     PHONE,
+    holders,
     look_up,
     lose,
     opt_outs,
@@ -56,10 +57,6 @@ def killed_after(statements: int) -> Iterator[None]:
     with connection.execute_wrapper(count_writes), pytest.raises(Killed):
         yield
     connection.set_rollback(False)  # the test's own transaction; a worker has none around it
-
-
-def holders(basket: SandboxServer, newsletter: str = PHONE) -> set[str]:
-    return {email for email, who in basket.people.items() if newsletter in who.newsletters}
 
 
 def answered(answer: Answer, actor: User | None = None) -> Approval:

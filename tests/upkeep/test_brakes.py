@@ -24,8 +24,7 @@ from project.groups.models import Group, Membership
 from project.people.models import UserProfile
 from tests.brokers import Commit
 from tests.factories import MembershipFactory, UserProfileFactory
-from tests.upkeep.crowds import NDA, PHONE, at_basket, subscribed
-from tests.upkeep.test_verification import sweep
+from tests.upkeep.crowds import NDA, PHONE, at_basket, holders, subscribed, sweep
 
 #: The default numbers of subscriptions out of 300, and out of 1,500, that may go in an hour.
 FLOOR, TENTH = 50, 150
@@ -109,15 +108,6 @@ PATHS: tuple[Callable[[], None], ...] = (
 )
 
 
-def holders(basket: SandboxServer) -> set[str]:
-    return {email for email, who in basket.people.items() if NDA in who.newsletters}
-
-
-def drain() -> None:
-    """Drain all touches without a call to Basket."""
-    touches.drain_all()
-
-
 @pytest.fixture
 def members(basket: SandboxServer, mailoutbox: list[Any], settings: Any) -> list[str]:
     """300 members of the group, as Basket has them."""
@@ -137,7 +127,7 @@ def test_brake_holds_on_every_path(
     path()
     sweep(12)
 
-    kept = holders(basket)
+    kept = holders(basket, NDA)
     held_back = Decision.objects.filter(held_back_at__isnull=False)
     assert len(kept) == 300 - FLOOR
     assert set(held_back.values_list("member__contact__key", flat=True)) == kept
@@ -151,13 +141,13 @@ def test_brake_holds_on_every_path(
     group = Group.objects.filter(slug="nda").first() or Group.objects.create(slug="nda")
     joined = MembershipFactory.create(group=group).profile.user.email
     sweep(4)
-    assert joined in holders(basket)
+    assert joined in holders(basket, NDA)
 
     approvals.answer(asked, Approval.Answer.REMOVE, None)
     tasks.carry_out_answer.apply((asked.pk,))
     sweep(16)
 
-    assert holders(basket) == {joined}
+    assert holders(basket, NDA) == {joined}
     assert not Decision.objects.filter(held_back_at__isnull=False).exists()
     assert not Member.objects.filter(held_back_at__isnull=False).exists()
     assert not Approval.objects.filter(closed_at=None).exists()
@@ -198,7 +188,7 @@ def test_brake_holds_where_an_order_drains_the_change(
     path()
 
     orders(keys[:100])
-    drain()
+    touches.drain_all()
 
     assert Decision.objects.filter(newsletter=NDA, held_back_at__isnull=False).count() == 250
     assert Approval.objects.get().number == 250
@@ -211,7 +201,7 @@ def test_a_tenth_of_1500_may_go_within_an_hour_on_every_path(
     subscribed(1500, NDA)
 
     path()
-    drain()
+    touches.drain_all()
 
     assert Decision.objects.filter(held_back_at__isnull=False).count() == 1500 - TENTH
     assert sum(Status.read().removals[NDA].values()) == TENTH
@@ -251,7 +241,7 @@ def test_cause_that_is_corrected_ends_the_brake_and_nothing_was_lost(
 
     assert Approval.objects.get().answer == Approval.Answer.ITSELF
     assert not Member.objects.filter(held_back_at__isnull=False).exists()
-    assert holders(basket) == set(members)
+    assert holders(basket, NDA) == set(members)
 
 
 def test_moves_orders_and_choices_are_no_removals(
@@ -268,7 +258,7 @@ def test_moves_orders_and_choices_are_no_removals(
     sweep(24)
 
     moved = {f"moved{number}@example.com" for number in range(80)}
-    assert holders(basket) == moved | set(members[240:])
+    assert holders(basket, NDA) == moved | set(members[240:])
     assert not Approval.objects.exists()
     assert Status.read().removals == {}
 
@@ -277,10 +267,10 @@ def test_removals_add_up_over_paths_within_the_hour(
     basket: SandboxServer, members: list[str]
 ) -> None:
     Membership.objects.filter(profile__user__email__in=members[:30]).delete()
-    drain()
+    touches.drain_all()
     User.objects.filter(email__in=members[30:60]).update(email="")
     tasks.reconcile()
-    drain()
+    touches.drain_all()
 
     assert Decision.objects.filter(held_back_at__isnull=False).count() == 10
     assert Approval.objects.get().number == 10
@@ -301,8 +291,8 @@ def test_order_for_other_members_is_carried_out_while_a_brake_is_on(
     gone = Contact.objects.get(members__site_member=waiting[0]).key
     sweep(8)
 
-    assert other.user.email in holders(basket)
-    assert gone not in holders(basket)
+    assert other.user.email in holders(basket, NDA)
+    assert gone not in holders(basket, NDA)
 
 
 def test_order_made_since_stands_against_the_approval(
@@ -318,4 +308,4 @@ def test_order_made_since_stands_against_the_approval(
     tasks.carry_out_answer.apply((asked.pk,))
     sweep(16)
 
-    assert holders(basket) == {Contact.objects.get(members=member).key}
+    assert holders(basket, NDA) == {Contact.objects.get(members=member).key}

@@ -21,22 +21,24 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import verification
 from project.people.models import UserProfile
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory
-from tests.upkeep.crowds import NDA, PHONE, at_basket, in_ledger, multiplied, subscribed
-from tests.upkeep.test_verification import (
+from tests.upkeep.crowds import (
+    NDA,
+    PHONE,
+    at_basket,
+    holders,
+    in_ledger,
     look_up,
     lose,
+    multiplied,
     opt_outs,
     question,
+    subscribed,
     sweep,
     verify,
     vouched,
 )
 
 State_ = BulkItem.State
-
-
-def holders(basket: SandboxServer, newsletter: str) -> set[str]:
-    return {email for email, who in basket.people.items() if newsletter in who.newsletters}
 
 
 @pytest.mark.parametrize("size", [1, 5, 50, 1500, 100_000])

@@ -1,7 +1,6 @@
 """Verification and losses: choices are kept, and a mass loss is never taken for choices."""
 
 import random
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,55 +24,20 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import verification
 from project.people.models import UserProfile
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
+from tests.upkeep.crowds import (
+    NDA,
+    PHONE,
+    SWEEPS,
+    look_up,
+    lose,
+    opt_outs,
+    question,
+    sweep,
+    verify,
+    vouched,
+)
 
-PHONE, NDA = "mozilla-phone", "mozillians-nda"
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.get_default_timezone())
-
-#: The sweeps within the two minutes that a person waits, as the sweeper runs every 5 seconds.
-SWEEPS = 24
-
-
-def vouched(size: int) -> list[str]:
-    """Create vouched members whose newsletter a lookup has seen; return their addresses."""
-    vouches = VouchFactory.create_batch(size, voucher=UserProfileFactory.create())
-    sweep(2)
-    verify()
-    emails = [vouch.vouchee.user.email for vouch in vouches]
-    seen = Subscription.objects.filter(contact__key__in=emails, seen_at__isnull=False)
-    assert seen.filter(newsletter=PHONE).count() == size
-    return emails
-
-
-def sweep(times: int = SWEEPS) -> None:
-    for _ in range(times):
-        tasks.sweep()
-
-
-def verify() -> None:
-    """Look up all members, and let the worker conclude."""
-    verification.verify(None)
-    sweep(4)
-
-
-def look_up(*emails: str) -> None:
-    """Make contacts due for a lookup, as after a change."""
-    Contact.objects.filter(key__in=emails).update(touched_at=timezone.now(), not_before=None)
-
-
-def lose(basket: SandboxServer, what: str, emails: Iterable[str]) -> None:
-    """Let Basket lose people, or the newsletter of people."""
-    if what == "people":
-        basket.forget_people()
-    for email in emails if what == "newsletter" else ():
-        basket.put_person(email, remove=[PHONE])
-
-
-def opt_outs() -> int:
-    return Subscription.objects.filter(state=State.OPTED_OUT).count()
-
-
-def question() -> Approval | None:
-    return Approval.objects.filter(kind=Approval.Kind.LOSS, closed_at=None).first()
 
 
 # One person.

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -39,16 +38,12 @@ class Command(BaseCommand):
             self.stdout.write("BASKET_HISTORY_DAYS is None: the whole history is kept.")
             return
         if options["dry_run"]:
-            numbers, done = retention.count_old(before), "would be deleted"
+            numbers, done = Counter(retention.count_old(before)), "would be deleted"
         else:
-            numbers, done = self._prune_all(before), "deleted"
+            numbers, done = Counter[str](), "deleted"
+            while any((some := retention.prune(before)).values()):
+                numbers.update(some)
         self.stdout.write(
             f"{numbers['events']} events, {numbers['requests']} bulk requests and their "
             f"{numbers['items']} items from before {before:%Y-%m-%d %H:%M} UTC {done}."
         )
-
-    def _prune_all(self, before: datetime) -> Counter[str]:
-        total: Counter[str] = Counter()
-        while any((numbers := retention.prune(before)).values()):
-            total.update(numbers)
-        return total

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.models import Approval, alias
+from mozillians_basket.models import Approval
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals, reconcile, verification
 from mozillians_basket.upkeep.reconcile import Kind, Report
@@ -17,15 +17,6 @@ from mozillians_basket.upkeep.reconcile import Kind, Report
 BAR = 30
 
 Kinds = Approval.Kind
-
-EXPLAINED = {
-    Kind.ROWLESS: "members without a row in the ledger",
-    Kind.ADDRESS: "members whose address is another one",
-    Kind.GAINED: "members who meet a policy that the ledger says they don't",
-    Kind.LOST: "members who don't meet a policy that the ledger says they do",
-    Kind.DEPARTED: "rows of members who are gone",
-    Kind.UNSETTLED: "contacts that differ from what Basket has, and are not due",
-}
 
 
 class Command(BaseCommand):
@@ -95,8 +86,16 @@ class Command(BaseCommand):
         else:
             report = reconcile.find(newsletters)
         answered, looked_up = 0, 0
-        if options["go"] or options["restore"]:
-            answered = self._answer(newsletters, loss=verifies, lost=options["restore"])
+        if options["go"] or options["restore"]:  # the worker carries the answers out
+            kind, answer = Kinds.BRAKE, Approval.Answer.REMOVE
+            if verifies:
+                kind, answer = Kinds.LOSS, Approval.Answer.OPTED_OUT
+            if options["restore"]:
+                answer = Approval.Answer.LOST
+            questions = [each for each in self._open(newsletters) if each.kind == kind]
+            for question in questions:
+                approvals.answer(question, answer, actor=None)
+            answered = len(questions)
         elif verifies and not options["dry_run"]:
             looked_up = verification.verify(options["verify"] or None)
         unanswered = self._open(newsletters)
@@ -118,19 +117,8 @@ class Command(BaseCommand):
         return frozenset(names)
 
     def _open(self, newsletters: frozenset[str] | None) -> list[Approval]:
-        rows = Approval.objects.using(alias()).filter(closed_at=None, answer="").order_by("pk")
+        rows = approvals.open_questions().filter(answer="").order_by("pk")
         return list(rows if newsletters is None else rows.filter(newsletter__in=newsletters))
-
-    def _answer(self, newsletters: frozenset[str] | None, *, loss: bool, lost: bool) -> int:
-        """Answer the open questions; the worker carries the answers out."""
-        kind, answer = Kinds.BRAKE, Approval.Answer.REMOVE
-        if loss:
-            kind = Kinds.LOSS
-            answer = Approval.Answer.LOST if lost else Approval.Answer.OPTED_OUT
-        questions = [each for each in self._open(newsletters) if each.kind == kind]
-        for approval in questions:
-            approvals.answer(approval, answer, actor=None)
-        return len(questions)
 
     def _progress(self, done: int, total: int) -> None:
         """Show a bar on the terminal, none in cron's mail."""
@@ -151,21 +139,15 @@ class Command(BaseCommand):
         options: dict[str, Any],
     ) -> None:
         if options["json"]:
-            questions = [
-                {"newsletter": row.newsletter, "kind": row.kind, "number": row.number}
-                for row in unanswered
-            ]
-            summary = {
-                **asdict(report),
-                "questions": questions,
-                "answered": answered,
-                "looked_up": looked_up,
-            }
+            columns = ("newsletter", "kind", "number")
+            questions = [{name: getattr(row, name) for name in columns} for row in unanswered]
+            summary = asdict(report) | {"questions": questions}
+            summary |= {"answered": answered, "looked_up": looked_up}
             self.stdout.write(json.dumps(summary, default=str, indent=2))
             return
         self.stdout.write("The site against the ledger")
         for kind in Kind:
-            self.stdout.write(f"  {report.found[kind]:>9} {EXPLAINED[kind]}")
+            self.stdout.write(f"  {report.found[kind]:>9} {kind.label}")
         for name, numbers in report.by_newsletter.items():
             self.stdout.write(f"  {name}: {numbers['gained']} to gain, {numbers['lost']} to lose")
         if options["apply"]:
@@ -177,13 +159,10 @@ class Command(BaseCommand):
         asked = {row.newsletter for row in unanswered if row.kind == Kinds.BRAKE}
         foreseen = [
             Approval(
-                kind=Kinds.BRAKE,
-                newsletter=brake.newsletter,
-                number=brake.removals,
-                total=brake.confirmed,
+                kind=Kinds.BRAKE, newsletter=name, number=brake.removals, total=brake.confirmed
             )
             for brake in ([] if options["apply"] else report.brakes)
-            if brake.newsletter not in asked
+            if (name := brake.newsletter) not in asked
         ]
         for row in [*unanswered, *foreseen]:
             text = f"{row.sentence} {approvals.COMMANDS[Kinds(row.kind)]}"

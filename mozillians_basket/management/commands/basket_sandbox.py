@@ -9,19 +9,6 @@ from django.core.management.base import BaseCommand
 
 from mozillians_basket.sandbox.server import add_arguments
 
-SETTINGS = (
-    "host",
-    "port",
-    "api_key",
-    "database",
-    "newsletters",
-    "mail",
-    "admin_password",
-    "threads",
-    "processes",
-)
-SWITCHES = ("fast", "end_with_input")
-
 
 class Command(BaseCommand):
     """Hands over to the sandbox's own process, which the site's settings cannot disturb."""
@@ -35,15 +22,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replace this process with the server."""
+        own = ArgumentParser(add_help=False)
+        add_arguments(own)
         command = [sys.executable, "-m", "mozillians_basket.sandbox"]
-        for name in SETTINGS:
-            if options[name] != "":
-                command += [f"--{name.replace('_', '-')}", str(options[name])]
-        for name in SWITCHES:
-            if options[name]:
-                command.append(f"--{name.replace('_', '-')}")
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "mozillians_basket.sandbox.settings",
-        }
+        for name in vars(own.parse_args([])):
+            option, value = f"--{name.replace('_', '-')}", options[name]
+            if value is True:
+                command.append(option)
+            elif value is not False and value != "":
+                command += [option, str(value)]
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mozillians_basket.sandbox.settings"}
         os.execve(sys.executable, command, environment)  # noqa: S606
