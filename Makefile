@@ -75,9 +75,10 @@ coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest
 	$(RUN) -m coverage report
 
-lint: $(READY) ## ruff's rules and format
+lint: $(READY) ## ruff's rules and format, and the order of the app's imports
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
 
 format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff check --fix .
