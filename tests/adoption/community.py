@@ -43,7 +43,7 @@ def named_files(page: str) -> list[tuple[str, str]]:
 
 
 def follow(folder: Path, page: str) -> None:
-    """Write a page's files into a project; what it says about existing settings is added."""
+    """Write a page's files into a project; settings are added to those that are there."""
     for name, text in named_files(page):
         path = folder / name
         is_added = name.endswith("settings.py")

@@ -28,7 +28,7 @@ def directives(page: str, name: str) -> list[str]:
 
 
 def members(page: str, module: str) -> list[str]:
-    """Return the names that an automodule directive is to show."""
+    """Return the names that an automodule directive shows."""
     text = (REFERENCE / page).read_text()
     found = re.search(rf"automodule:: {re.escape(module)}\n(?:   :.*\n)*?   :members: (.+)", text)
     assert found
