@@ -1,4 +1,4 @@
-# What one does with the repository. `make` lists it.
+# The tasks of the repository. `make` lists it.
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -56,7 +56,7 @@ soak: $(SERVICES_READY) soak-rules ## random changes, faults and kills: MINUTES=
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
+contract: $(READY) ## the behaviour that the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)
 
 bench: $(BENCH_READY) ## the app measured beside a naive baseline, under 30 minutes; ARGS="--quick" or "--only NAME"

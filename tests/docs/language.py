@@ -8,7 +8,8 @@ Find what makes the repository's English hard to read for people from all over t
 - No bookish words.
 - A paragraph of the docs has fewer than 80 words.
 
-It reads docs, docstrings, comments, templates, texts for the screen and names of tests.
+It reads docs, docstrings, comments, templates, texts for the screen and names of tests,
+and the comments of stylesheets, scripts and the repository's own settings.
 Code is not read, also where a text quotes it.
 """
 
@@ -102,7 +103,9 @@ def _texts(path: str, text: str) -> Iterator[Text]:
         return _markdown(text)
     if path.endswith(".py"):
         return _python(path, text)
-    return _template(text)
+    if path.endswith((".html", ".txt")):
+        return _template(text)
+    return _comment_lines(text)
 
 
 def _markdown(text: str) -> Iterator[Text]:
@@ -213,6 +216,17 @@ def _comments(text: str) -> Iterator[Text]:
         yield Text(last - len(block) + 1, " ".join(block))
 
 
+def _comment_lines(text: str) -> Iterator[Text]:
+    """Read what stands behind ``#`` or ``//``, and between ``/*`` and ``*/``."""
+    mark = re.compile(
+        r"(?:^|(?<=\s))(?:#+|//) +([^\n]*(?:\n[ \t]*(?:#|//) [^\n]*)*)|/\*(.*?)\*/",
+        re.MULTILINE | re.DOTALL,
+    )
+    for found in mark.finditer(text):
+        words = re.sub(r"\n[ \t]*(?:#|//) ", "\n", found[1] or found[2] or "")
+        yield Text(text.count("\n", 0, found.start()) + 1, words)
+
+
 def _template(text: str) -> Iterator[Text]:
     """Read the text between tags, and the attributes that are shown or read aloud."""
     gone = re.compile(
@@ -239,9 +253,10 @@ def _blank(found: re.Match[str]) -> str:
 
 def files() -> Iterator[Path]:
     """List the files that are read: those of the repository, not what was built from them."""
-    yield from sorted(ROOT.glob("*.md"))
+    for name in ("*.md", "*.py", "*.toml", "*.yaml", "*file", ".*.yaml", ".ci/*", "*/*.in"):
+        yield from sorted(path for path in ROOT.glob(name) if path.is_file())
     for folder in CODE:
-        for pattern in ("*.py", "*.md", "*.html", "*.txt"):
+        for pattern in ("*.py", "*.md", "*.html", "*.txt", "*.css", "*.js"):
             for path in sorted((ROOT / folder).rglob(pattern)):
                 parts = set(path.relative_to(ROOT).parts)
                 if not parts & {"_build", "migrations", "__pycache__", "locale", "examples"}:

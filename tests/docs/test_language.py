@@ -165,3 +165,20 @@ def test_templates_are_read_between_tags() -> None:
         (5, "headless clause"),
         (9, "headless clause"),
     ]
+
+
+def test_comments_of_other_files_are_read() -> None:
+    makefile = """# What is due.
+# It says
+# what waits.
+DUE := what is due
+all: ## what it does
+\tcat what # Fine.
+"""
+    stylesheet = """/* Fine. What is
+due. */
+p { color: what; } // What else
+"""
+
+    assert [line for line, _rule in rules("Makefile", makefile)] == [1, 5]
+    assert [line for line, _rule in rules("page.css", stylesheet)] == [1, 3]
