@@ -352,8 +352,8 @@ def _notices(
     if contact is not None and len([each for each in rows.at(contact) if each.key]) > 1:
         said.append(
             _(
-                "Another member has the same e-mail address. What one of you gets comes to both, "
-                "and stays while one of you wants it."
+                "Another member has the same e-mail address. A newsletter that one of you gets "
+                "comes to both, and stays while one of you wants it."
             )
         )
     if member.held_back_at is not None:

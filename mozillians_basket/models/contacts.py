@@ -82,11 +82,11 @@ class Contact(Row):
     clear = models.BooleanField(
         _("clear"),
         default=False,
-        help_text=_("The last member left or was deleted: everything of ours is to go."),
+        help_text=_("The last member left or was deleted: everything of ours goes."),
     )
 
     touched_at = models.DateTimeField(
-        _("touched"), null=True, blank=True, help_text=_("Set while the contact is to be synced.")
+        _("touched"), null=True, blank=True, help_text=_("Set while the contact has to be synced.")
     )
     settled_at = models.DateTimeField(
         _("settled"), null=True, blank=True, help_text=_("When ledger and Basket last agreed.")

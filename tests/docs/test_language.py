@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docs.language import findings_in, judge
+from tests.docs.language import all_findings, findings_in, judge
 
 
 def rules(path: str, text: str) -> list[tuple[int, str]]:
@@ -182,3 +182,7 @@ p { color: what; } // What else
 
     assert [line for line, _rule in rules("Makefile", makefile)] == [1, 5]
     assert [line for line, _rule in rules("page.css", stylesheet)] == [1, 3]
+
+
+def test_repository_has_no_findings() -> None:
+    assert [str(each) for each in all_findings()] == []
