@@ -1,4 +1,4 @@
-# What one does with the repository. `make` lists it.
+# The tasks of the repository. `make` lists it.
 
 PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 SERVICES_READY := $(VENV)/.ready-services
 BROWSER_READY := $(VENV)/.ready-browser
 BENCH_READY := $(VENV)/.ready-bench
+DOCS_READY := $(VENV)/.ready-docs
 MINUTES ?= 2
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
@@ -18,7 +19,7 @@ unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
 	contract bench benchmark size walk \
-	coverage lint format types check wheel requirements clean
+	coverage docs lint format types check wheel requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +56,7 @@ soak: $(SERVICES_READY) soak-rules ## random changes, faults and kills: MINUTES=
 	$(RUN) -m tests.services.install
 	$(RUN) -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
+contract: $(READY) ## the behaviour that the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)
 
 bench: $(BENCH_READY) ## the app measured beside a naive baseline, under 30 minutes; ARGS="--quick" or "--only NAME"
@@ -75,9 +76,13 @@ coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest
 	$(RUN) -m coverage report
 
-lint: $(READY) ## ruff's rules and format
+docs: $(DOCS_READY) ## the documentation as a site, in docs/_build/html/; fails for any warning
+	$(RUN) -m sphinx -W --keep-going -q --fresh-env -b html docs docs/_build/html
+
+lint: $(READY) ## ruff's rules and format, and the order of the app's imports
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
 
 format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff check --fix .
@@ -98,12 +103,12 @@ wheel: $(READY) ## build the app's wheel into dist/ and check what is in it
 	$(RUN) -m pytest tests/project/test_wheel.py
 
 requirements: $(READY) ## pin requirements/*.in again; ARGS=--upgrade for the latest of all
-	for name in base dev prod bench browser; do \
+	for name in base dev docs prod bench browser; do \
 		$(COMPILE) $(ARGS) requirements/$$name.in --output-file requirements/$$name.txt || exit; \
 	done
 
 clean: ## remove what can be made again, but not var/ with the developer's data
-	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov build dist
+	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov build dist docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements/dev.txt pyproject.toml
@@ -111,6 +116,10 @@ $(READY): requirements/dev.txt pyproject.toml
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DOCS_READY): $(READY) requirements/docs.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	touch $@
 
 $(SERVICES_READY): $(READY) requirements/prod.txt

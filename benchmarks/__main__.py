@@ -17,7 +17,7 @@ from project.processes import ROOT
 ROWS = {
     "bulk": ("In bulk", bulk.run),
     "alone": ("One change alone", alone.run),
-    "requests": ("What a request pays", alone.requests),
+    "requests": ("The cost for a request", alone.requests),
     "profile": ("The profile of one change", profile.run),
     "bulk-request": ("A bulk request by “select all”", large.bulk_request),
     "sweep": ("The sweep", large.sweep),

@@ -101,7 +101,7 @@ def run(
         f"CPU of the worker per change, by layer: {side.title}",
         " | ".join(["layer", *columns]),
         "In bulk, Basket at 50 ms, while py-spy samples, which costs some itself: compare shares. "
-        "What the kernel does for a thread is in all rows, by their shares.",
+        "The kernel's work for a thread is in all rows, by their shares.",
     )
     for name in (*LAYERS, SWITCH, REST):
         table.add(name, *(share.get(name, 0.0) for share in shares))

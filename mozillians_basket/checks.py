@@ -77,7 +77,7 @@ def check_site(app_configs: Any, **kwargs: Any) -> Messages:
     try:
         site = get_site()
     except ImportError as problem:
-        hint = "Check the dotted path; what that module imports must be installed too."
+        hint = "Check the dotted path; all that this module imports must be installed too."
         yield error(102, f"BASKET_SITE = {conf.SITE!r} cannot be imported: {problem}", hint)
     except ImproperlyConfigured as problem:
         yield error(103, str(problem), "Let it name a class that inherits from BasketSite.")

@@ -57,7 +57,7 @@ def send(name: str, *args: Any) -> None:
         # The thread has no current app: a site's may be known to the caller's thread only.
         app = app_or_default()
         if not app.conf.task_always_eager:
-            # Django's tests have an outbox for mail. No message of theirs reaches a real broker.
+            # Django's tests have an outbox for mail. None of their messages reaches a real broker.
             url = str(app.conf.broker_write_url) if hasattr(mail, "outbox") else "memory:"
             if url.startswith("memory:"):
                 _sender.put((app, name, args))
@@ -212,7 +212,7 @@ class _Sender:
         try:
             queue = conf.QUEUE or None
             app.send_task(name, args, retry=False, ignore_result=True, queue=queue)
-        except Exception as error:  # noqa: BLE001 - whatever kind of broker it is
+        except Exception as error:  # noqa: BLE001 - of any kind of broker
             self._quiet_until[app] = time.monotonic() + BROKER_PAUSE
             _warn("The broker took no message", error)
 

@@ -27,7 +27,7 @@ NAME = "mozillians_basket.tasks"
 
 class BasketTask(Task):  # type: ignore[type-arg]
     """
-    A task of this app. What it needs of Celery is set here; a site's other tasks keep theirs.
+    A task of this app. Its options are set here; a site's other tasks keep theirs.
 
     Its message is acknowledged once it has ended, so another worker takes it over
     from one that died.

@@ -180,7 +180,7 @@ def seconds_to_wait(request: HttpRequest, action: str, limit: int) -> int:
     try:
         cache.add(key, 0, HOUR)
         count = cache.incr(key)
-    except Exception:  # noqa: BLE001 - whatever a cache that is away raises: the page need not
+    except Exception:  # noqa: BLE001 - any error of the cache: the page works without it
         return 0
     return HOUR - now % HOUR if count > limit else 0
 
@@ -229,7 +229,7 @@ def _read(site_member: Model, status: Status) -> tuple[Member, Rows]:
     rows.decisions = {(row.member_id, row.newsletter): row for row in known}
     held_there = Subscription.objects.using(alias()).filter(contact__in=list(rows.contacts))
     rows.subscriptions = {(row.contact_id, row.newsletter): row for row in held_there}
-    return rows.members[member.pk], replace(rows)  # which finds the members of each contact
+    return rows.members[member.pk], replace(rows)  # replace() finds the members of each contact
 
 
 def _is_wanted(rows: Rows, member: Member, standing: Standing | None, name: str) -> bool:
@@ -352,8 +352,8 @@ def _notices(
     if contact is not None and len([each for each in rows.at(contact) if each.key]) > 1:
         said.append(
             _(
-                "Another member has the same e-mail address. What one of you gets comes to both, "
-                "and stays while one of you wants it."
+                "Another member has the same e-mail address. A newsletter that one of you gets "
+                "comes to both, and stays while one of you wants it."
             )
         )
     if member.held_back_at is not None:

@@ -115,11 +115,11 @@ def _introduce(site_port: int, sandbox_port: int) -> None:
   Mail of the site     {site}/mail/
   The site's admin     {site}/admin/   log in as {ADMIN}, password {ADMIN}
   The sandbox's admin  {sandbox}/admin/   log in as admin, password {key}
-    what Basket has    {sandbox}/admin/basket_sandbox/person/
+    people at Basket   {sandbox}/admin/basket_sandbox/person/
     mail of Basket     {sandbox}/admin/basket_sandbox/sentmessage/
     faults to set      {sandbox}/admin/basket_sandbox/fault/
 
-  What Basket holds:   curl -H "X-Api-Key: {key}" {sandbox}/sandbox/people/
+  The same as JSON:    curl -H "X-Api-Key: {key}" {sandbox}/sandbox/people/
   To end:              Ctrl-C
 
 """

@@ -49,7 +49,7 @@ PAGES = {Kind.BRAKE: "removals", Kind.LOSS: "losses"}
 class AnswerForm(forms.Form):
     """An admin's answer to one question."""
 
-    answer = forms.ChoiceField(label=gettext_lazy("What happened"), widget=forms.RadioSelect)
+    answer = forms.ChoiceField(label=gettext_lazy("Your answer"), widget=forms.RadioSelect)
     confirm = forms.BooleanField(
         label=gettext_lazy("I have looked at the numbers and the examples"),
         error_messages={"required": gettext_lazy("Nothing was released: tick the box first.")},

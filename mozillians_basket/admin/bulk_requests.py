@@ -184,7 +184,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             off = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
             self.message_user(request, off, messages.WARNING)
         elif bulk.retry(row, actor=request.user):
-            self._went_through(request, row, _("What had failed is tried again."))
+            self._went_through(request, row, _("The failed members are tried again."))
         else:
             self.message_user(request, _("There was nothing to try again."), messages.WARNING)
         return HttpResponseRedirect(self.url_of("change", row.pk))

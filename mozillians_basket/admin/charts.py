@@ -80,7 +80,7 @@ def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
     carried, and would not be seen on the same one. The position says which is
     which, so no colour has to.
 
-    :param moments: what is below, and in the tip of, each bar.
+    :param moments: the text below, and in the tip of, each bar.
     """
     step = (WIDTH - LEFT) / max(len(moments), 1)
     bottom = len(series) * (PANEL + GAP)

@@ -141,7 +141,7 @@ def rows(
 
 
 def warning_of(newsletter: Newsletter, prospect: Prospect, row: BulkRequest) -> str:
-    """Warn of members for whom the policy says the contrary, and until when the order stands."""
+    """Warn of members that the policy judges otherwise, and until when the order stands."""
     if not prospect.against_policy:
         return ""
     if row.action == BulkRequest.Action.SUBSCRIBE:

@@ -51,7 +51,7 @@ class ContactFilter(admin.SimpleListFilter):
 class ErrorFilter(ContactFilter):
     """Filter by the problem."""
 
-    title = _("what is wrong")
+    title = _("problem")
     parameter_name = "error"
     choices_offered = CLASSES
 
@@ -74,7 +74,7 @@ def _in_state(state: State) -> QuerySet[Subscription]:
 class StandingFilter(ContactFilter):
     """Filter by the reason for waiting."""
 
-    title = _("what it waits for")
+    title = _("waits for")
     parameter_name = "waits"
     choices_offered = {
         "retry": _("the next attempt"),
@@ -169,7 +169,7 @@ class AgeFilter(ContactFilter):
 class DismissedFilter(ContactFilter):
     """Filter by dismissal. Dismissed problems are hidden unless they are chosen."""
 
-    title = _("what an admin said")
+    title = _("answer of an admin")
     parameter_name = "dismissed"
     choices_offered = {"yes": _("put aside"), "any": _("all")}
 

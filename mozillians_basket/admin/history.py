@@ -47,7 +47,7 @@ class EventAdmin(BasketPages):
     paginator = CappedPaginator
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ("pk",)  # shows the box; what it finds is in get_search_results
+    search_fields = ("pk",)  # shows the box; get_search_results does the search
     search_help_text = gettext_lazy(
         "A member's key, or exactly what members are searched by: a name, an address."
     )

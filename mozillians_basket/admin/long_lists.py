@@ -24,7 +24,7 @@ LOOKED_THROUGH = 20_000
 
 
 class CappedPaginator(AnyPaginator):
-    """Counts no further than ``COUNTED``; what is older is reached by its date."""
+    """Counts no further than ``COUNTED``; older rows are reached by their date."""
 
     @cached_property
     def _found(self) -> int:
@@ -83,7 +83,7 @@ class LongList(ChangeList):
     """
     A list, newest first, of rows with ``created_at``.
 
-    What no index leads to (``SOUGHT``, and a newsletter in the JSON list) is
+    Values that no index leads to (``SOUGHT``, and a newsletter in the JSON list) are
     looked for among the newest rows that fit the other filters, so many at a time.
     """
 

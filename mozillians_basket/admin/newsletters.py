@@ -52,7 +52,7 @@ def _texts() -> Texts:
     key = f"mozillians_basket.catalogue.{place}"
     try:
         known: Texts | None = cache.get(key)
-    except Exception:  # noqa: BLE001 - whatever a cache that is away raises: the page need not
+    except Exception:  # noqa: BLE001 - any error of the cache: the page works without it
         return _asked()[0]
     if known is None:
         known, seconds = _asked()

@@ -12,6 +12,6 @@ class NoteForm(forms.Form):
         max_length=200,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_(
-            "Why nothing is to be done, for the next one who looks. Addresses in it are left out."
+            "Why there is nothing to do, for the next one who looks. Addresses in it are left out."
         ),
     )

@@ -21,7 +21,7 @@ DECISIONS: dict[str, Any] = {
     "brake": _("removals held back"),
     "opted out": _("they all opted out"),
     "lost": _("Basket lost them"),
-    "remove": _("they are to lose it"),
+    "remove": _("remove it from them"),
     "itself": _("closed by itself"),
     "unknown newsletter": _("one of its newsletters was not this site's any more"),
 }

@@ -46,7 +46,7 @@ def members(request: HttpRequest, site: AdminSite, keys: Iterable[Any]) -> Mappi
     """
     The members with these keys, by one query; without those who are gone.
 
-    A name can be an address: who may not view members is told their keys only.
+    A name can be an address: admins who may not view members are told keys only.
     """
     wanted = {key for key in keys if key is not None}
     page = member_admin(site)

@@ -29,7 +29,7 @@ class Prospect:
     """The number of members who opted out."""
 
     against_policy: int
-    """The number of members for whom the policy says the contrary."""
+    """The number of members that the policy judges otherwise."""
 
     has_policy: bool
 

@@ -73,7 +73,7 @@ class ProblemAdmin(ContactPages):
             changelist.put_aside = put_aside.count()
         return changelist
 
-    @admin.display(description=gettext_lazy("what is wrong"))
+    @admin.display(description=gettext_lazy("problem"))
     def what_is_wrong(self, contact: FailingContact) -> str:
         """The problem in plain words, with its code."""
         return problem(contact, contact.subscriptions.all())

@@ -35,7 +35,7 @@ def reason(
     rows: Rows, member: Any, contact: Contact | None, newsletter: str, *, entitled: bool | None
 ) -> str:
     """
-    Whose decision the state of a newsletter is, and since when.
+    The author of the decision about a newsletter, and its time.
 
     :param member: the ledger's row; ``None`` when nobody is at the contact.
     :param entitled: the policy's outcome now; ``None`` when the newsletter has no policy.

@@ -185,7 +185,7 @@ class _FanOut:
         """
         Read the switch, and let calls start for a moment if it is on.
 
-        :param again: not for the first time; what another share has just read will do.
+        :param again: not for the first time; a value that another share has just read will do.
         """
         if self._stopped_by is not None:
             return False
@@ -203,7 +203,7 @@ class _FanOut:
         return True
 
     def stop(self, error: type[BasketError]) -> None:
-        """Let no other call start; those that try raise this error."""
+        """Let no other call start; a call that tries raises this error."""
         with self._changed:
             self._stopped_by = self._stopped_by or error
             self._changed.notify_all()

@@ -189,7 +189,7 @@ class Migration(migrations.Migration):
                     "member_model",
                     models.CharField(
                         blank=True,
-                        help_text="What the tables were made for.",
+                        help_text="The model that the tables were made for.",
                         max_length=200,
                         verbose_name="member model",
                     ),
@@ -418,7 +418,7 @@ class Migration(migrations.Migration):
                     "clear",
                     models.BooleanField(
                         default=False,
-                        help_text="The last member left or was deleted: everything of ours is to go.",
+                        help_text="The last member left or was deleted: everything of ours goes.",
                         verbose_name="clear",
                     ),
                 ),
@@ -426,7 +426,7 @@ class Migration(migrations.Migration):
                     "touched_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Set while the contact is to be synced.",
+                        help_text="Set while the contact has to be synced.",
                         null=True,
                         verbose_name="touched",
                     ),

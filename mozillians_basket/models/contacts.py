@@ -79,10 +79,10 @@ class Contact(Row):
     clear = models.BooleanField(
         _("clear"),
         default=False,
-        help_text=_("The last member left or was deleted: everything of ours is to go."),
+        help_text=_("The last member left or was deleted: everything of ours goes."),
     )
 
-    touched_at = moment(_("touched"), _("Set while the contact is to be synced."))
+    touched_at = moment(_("touched"), _("Set while the contact has to be synced."))
     settled_at = moment(_("settled"), _("When ledger and Basket last agreed."))
     priority = models.SmallIntegerField(_("priority"), choices=Priority, default=Priority.CHANGE)
     not_before = moment(_("not before"))

@@ -59,7 +59,10 @@ class Status(models.Model):
         _("counted up to"), _("Events before this moment are in the hourly counts.")
     )
     member_model = models.CharField(
-        _("member model"), max_length=200, blank=True, help_text=_("What the tables were made for.")
+        _("member model"),
+        max_length=200,
+        blank=True,
+        help_text=_("The model that the tables were made for."),
     )
     database = models.CharField(_("database"), max_length=100, blank=True)
     worker_settings = models.JSONField(

@@ -173,7 +173,7 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
             _note_token(rows, contact, lookup.person.token)
             contact.optin = lookup.person.optin
             for name in rows.settings.newsletters if contact.renamed_at else ():
-                row = rows.record(contact, name)  # what the person had elsewhere
+                row = rows.record(contact, name)  # the person had these elsewhere
                 row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
             contact.renamed_at = None
         names = sorted(rows.settings.newsletters)
@@ -260,7 +260,7 @@ def _note_token(rows: Rows, contact: Contact, token: str) -> None:
 
 def _show(row: Subscription, at: datetime) -> None:
     """Write down that a lookup showed it; an opt-out and a refusal to remove it stay."""
-    if row.state == State.REFUSED and not row.confirmed_at:  # what was refused was a subscribe
+    if row.state == State.REFUSED and not row.confirmed_at:  # Basket refused a subscribe
         row.state, row.error_code = State.SUBSCRIBED, ""
     if row.state not in {State.OPTED_OUT, State.REFUSED}:
         row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, None, None

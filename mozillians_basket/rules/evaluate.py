@@ -62,7 +62,7 @@ def suppression_hash(key: str, secret: bytes) -> str:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """
-    What the site says about a member now.
+    The site's word about a member now.
 
     ``contact_id`` is the contact of their address, ``None`` without a usable
     one; ``passed`` are those of the addresses that their touches name, in

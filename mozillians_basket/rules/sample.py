@@ -167,7 +167,7 @@ def is_over(number: int, found_missing: int, question: Question, settings: Setti
     Whether a question closes by itself, as so few are still missing.
 
     :param number: all that the question is about.
-    :param found_missing: those of them that lookups missed since it began. The
+    :param found_missing: the part that lookups missed since it began. The
         others were reopened with it and do not count: of a real opt-out nothing is
         shown again, and the question would stay open for it.
     """

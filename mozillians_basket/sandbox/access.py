@@ -1,4 +1,4 @@
-"""What a caller needs: an API key, SSL, and calls left under the rate limit."""
+"""Conditions of a call: an API key, SSL, and calls left under the rate limit."""
 
 import hashlib
 import time

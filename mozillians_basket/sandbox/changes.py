@@ -37,7 +37,7 @@ _any_held = CachedRows(HeldCall, HeldCall.objects.exists)
 
 @dataclass
 class Call:
-    """What faults go by in a request, and the maintenance that they put it in."""
+    """The part of a request that faults go by, and the maintenance that they put it in."""
 
     endpoint: str
     email: str

@@ -17,7 +17,7 @@ from mozillians_basket.sandbox.storage import write_transaction
 
 
 class Action(StrEnum):
-    """What a call does to the newsletters that it names."""
+    """The effects of a call on the newsletters that it names."""
 
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
@@ -75,7 +75,7 @@ def describe(person: Person, *, masked: bool) -> dict[str, Any]:
 
     It is the current server's answer, and the fields of the specification with it.
 
-    :raises ServerFailure: if the address is to be masked and cannot be.
+    :raises ServerFailure: if the address has to be masked and cannot be.
     """
     answer = describe_v1(person, masked=masked)
     answer["created_date"] = person.created_date.isoformat()
@@ -95,7 +95,7 @@ def describe_v1(person: Person, *, masked: bool) -> dict[str, Any]:
     """
     Return the description of a person in ``/api/v1/users/lookup/``.
 
-    :raises ServerFailure: if the address is to be masked and cannot be.
+    :raises ServerFailure: if the address has to be masked and cannot be.
     """
     with connection.cursor() as cursor:
         cursor.execute(SLUGS, [person.pk])

@@ -33,7 +33,7 @@ View: TypeAlias = Callable[..., HttpResponse]
 
 @dataclass(frozen=True)
 class Frame:
-    """What an endpoint has besides its work."""
+    """The parts of an endpoint besides its work."""
 
     name: str
     """Its name in faults and the journal; two paths may share one."""

@@ -72,7 +72,7 @@ CHANGES = ("newsletters", "email", "format", "optin", "optout", "accept_lang", *
 
 @dataclass(frozen=True)
 class Operation:
-    """What a view reads, and the schema of its answer by status; none for a page of HTML."""
+    """The input of a view, and the schema of its answer by status; none for a page of HTML."""
 
     answers: dict[int, str]
     query: Sequence[str] = ()

@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the plugin's settings."""
     parser.addini(
         ISOLATION,
-        "what tests share of a sandbox Basket: 'test' (nothing; the default) or 'session'",
+        "the share that tests have in a sandbox Basket: 'test' (nothing; the default) or 'session'",
         default="test",
     )
     parser.addini(NEWSLETTERS, "a file with the sandbox Basket's newsletters", default="")

@@ -1,4 +1,4 @@
-"""What only the sandbox Basket as a server of its own has: its paths and its administrator."""
+"""The sandbox Basket as a server of its own: its paths and its administrator."""
 
 from typing import Any
 

@@ -301,7 +301,7 @@ def count_held_back() -> None:
 
 
 def _evaluate(approval: Approval, removals: "QuerySet[Decision]", context: Context) -> None:
-    """Evaluate members who are held back; what admins have approved is removed."""
+    """Evaluate members who are held back; approved removals are carried out."""
     for ids in in_batches(removals, "member_id"):
         with transaction.atomic(using=alias()):
             found = Member.objects.using(alias()).filter(pk__in=ids)

@@ -70,7 +70,7 @@ def failure(subject: str, text: str) -> Finding:
 
 
 def examine() -> list[Finding]:
-    """Run all examinations; those that an earlier failure makes impossible are left out."""
+    """Run all examinations, but for the ones that an earlier failure makes impossible."""
     found: list[Finding] = []
     for part in EXAMINATIONS:
         try:
@@ -178,7 +178,7 @@ def examine_broker() -> Iterator[Finding]:
     try:
         with current_app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=3)
-    except Exception as error:  # noqa: BLE001 - whatever the transport raises; it can hold a URL
+    except Exception as error:  # noqa: BLE001 - any error of the transport; it can hold a URL
         yield failure("broker", f"It takes no connection ({type(error).__qualname__}).")
     else:
         yield ok("broker", "It takes connections.")

@@ -124,7 +124,7 @@ def subscriptions() -> Standing:
     key = f"mozillians_basket.subscriptions.2.{digest}"
     try:
         stored = cache.get(key)
-    except Exception:  # noqa: BLE001 - whatever a cache that is away raises: the page need not
+    except Exception:  # noqa: BLE001 - any error of the cache: the page works without it
         return _count(names)
     if stored is not None:
         return Standing(stored[0], tuple(Newsletter(*row) for row in stored[1]))

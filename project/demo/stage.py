@@ -134,12 +134,12 @@ class Stage:
         yield
         held = self._held_after_a_while() if unheard else self._held_in_the_end()
         rows = self._act.rows(held, self.expected)
-        heads = ["address", "what happened", "Basket held", "Basket holds", "after", ""]
+        heads = ["address", "event", "Basket held", "Basket holds", "after", ""]
         say(table(heads, _summed_up(rows) if summed_up else rows))
         wrong = self.expected.differences(held)
         if unheard:
             count = self.basket.requests
-            say(f"   requests that Basket received meanwhile: {count}")
+            say(f"   requests that Basket received in that time: {count}")
             if count:
                 wrong.append(f"Basket received {count} requests; it should be none")
         if wrong:

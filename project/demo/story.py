@@ -148,7 +148,7 @@ class Story:
 
     def the_switch_is_on_again(self) -> None:
         """The changes made while the switch was off are sent, net."""
-        with self.stage.act("The switch is on again. What waited is sent."):
+        with self.stage.act("The switch is on again. Everything that waited is sent."):
             turn_switch(on=True)
             waited = {11: (PHONE,), 12: (NDA,)}
             for number, newsletters in waited.items():
@@ -156,11 +156,11 @@ class Story:
             self.expected.lose(address(10), PHONE)
             self.expected.lose(address(3), PHONE)
             self.expected.gain(address(3, name="renamed"), PHONE)
-            self.stage.note("vouched meanwhile", address(11))
-            self.stage.note("unvouched meanwhile", address(10))
-            self.stage.note("changed address meanwhile", address(3), address(3, name="renamed"))
-            self.stage.note("joined the NDA group meanwhile", address(12))
-            self.stage.note("unvouched and vouched meanwhile", address(1))
+            self.stage.note("vouched while off", address(11))
+            self.stage.note("unvouched while off", address(10))
+            self.stage.note("changed address while off", address(3), address(3, name="renamed"))
+            self.stage.note("joined the NDA group while off", address(12))
+            self.stage.note("unvouched and vouched while off", address(1))
 
     def an_admin_subscribes_many(self) -> None:
         """Admins may subscribe anyone, vouched or not."""

@@ -36,6 +36,20 @@ def code_blocks(page: str) -> dict[str, str]:
     return files
 
 
+def named_files(page: str) -> list[tuple[str, str]]:
+    """Return the Python files of a page in their order; parts of files have no name."""
+    text = (ROOT / page).read_text()
+    return re.findall(r"```python\n# ([\w/]+\.py)\n(.*?)```", text, re.DOTALL)
+
+
+def follow(folder: Path, page: str) -> None:
+    """Write a page's files into a project; settings are added to those that are there."""
+    for name, text in named_files(page):
+        path = folder / name
+        is_added = name.endswith("settings.py")
+        path.write_text(f"{path.read_text()}\n{text}" if is_added else text)
+
+
 def build(folder: Path, basket: SandboxServer) -> Path:
     """Create the project, with an app of its own, and adopt by the README's steps."""
     run(folder, basket, "-m", "django", "startproject", "community", ".")

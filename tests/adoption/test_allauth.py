@@ -1,12 +1,11 @@
 """The documented address of a site with django-allauth: the primary and verified one."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.adoption.community import ROOT, build_with_members, manage
+from tests.adoption.community import build_with_members, code_blocks, manage
 
 SETTINGS = """
 INSTALLED_APPS += ["members", "allauth", "allauth.account"]
@@ -30,10 +29,7 @@ def add(email, **state):
 @pytest.fixture
 def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
     """A new Django project with allauth, and the site description from the docs."""
-    blocks = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/how-it-works.md").read_text(), re.DOTALL
-    )
-    [basket] = [block for block in blocks if "allauth" in block]
+    basket = code_blocks("docs/allauth.md")["community/basket.py"]
     build_with_members(tmp_path, basket_sandbox, "", SETTINGS, basket=basket)
     manage(tmp_path, basket_sandbox, "waffle_switch", "--create", "BASKET_SWITCH_ENABLED", "on")
     return tmp_path

@@ -143,7 +143,7 @@ def test_the_order_costs_the_same_whatever_the_number(members, admin_client):
         select(admin_client, members[:1], across=across)
         url = url_of("confirm", BulkRequest.objects.latest("pk"))
         fields = {"newsletters": ["mozilla-phone"]}
-        admin_client.get(url)  # which keeps the newsletters' titles for the next page
+        admin_client.get(url)  # keeps the newsletters' titles for the next page
         drain_everything()
 
         cost = own_statements(lambda url=url, fields=fields: admin_client.post(url, fields))

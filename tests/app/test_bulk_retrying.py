@@ -41,11 +41,11 @@ def test_a_refused_address_is_tried_again_once_the_cause_is_gone(
     tasks.sweep()
 
     request = BulkRequest.objects.get()
-    assert "What had failed is tried again." in text_of(page)
+    assert "The failed members are tried again." in text_of(page)
     assert basket.person("mended@example.com").newsletters == {PHONE}
     assert (request.state, request.counts) == (BulkRequest.State.FINISHED, {"done": 2})
     entry = LogEntry.objects.get(action_flag=CHANGE)
-    assert (entry.user, entry.change_message) == (admin_user, "What had failed is tried again.")
+    assert (entry.user, entry.change_message) == (admin_user, "The failed members are tried again.")
     assert Event.objects.get(kind=Event.Kind.RETRIED).actor == admin_user
 
 

@@ -454,7 +454,7 @@ def test_basket_sends_its_link_to_the_members_own_address(member, choose, basket
     assert sent(basket) == [("recover", member.user.email)]
 
 
-def test_member_whom_basket_does_not_know_is_told_so(newcomer, choose, basket):
+def test_member_unknown_to_basket_is_told_so(newcomer, choose, basket):
     page = choose("manage")
 
     assert "Basket does not know your address" in text_of(page)

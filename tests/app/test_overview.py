@@ -186,7 +186,7 @@ def test_thousands_are_told_apart(admin_client, switch_on):
 
     text = text_of(admin_client.get(OVERVIEW))
 
-    assert "Carried to Basket: 98,765 in all, 98,765 at the most" in text
+    assert "Carried to Basket: 98,765 in all, 98,765 at most" in text
     assert "100,000 members" in text
     assert "98765" not in text
 

@@ -164,7 +164,7 @@ class Scenes:
         """A member without newsletters, and Basket's answer about them."""
         open_member(self.page, address(INVALID[0]))
         self.page.get_by_role("button", name="Ask Basket").click()
-        expect(self.page.get_by_text("What Basket says now")).to_be_visible()
+        expect(self.page.get_by_text("Basket's answer now")).to_be_visible()
         yield "member", True
 
     def lists(self) -> Iterator[tuple[str, bool]]:

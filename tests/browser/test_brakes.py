@@ -53,7 +53,7 @@ def test_removals_held_back_by_a_brake_are_shown_and_released(
     admin_page.goto("/admin/mozillians_basket/")
 
     admin_page.get_by_role("link", name="Look at what is held back").click()
-    numbers = question(admin_page).get_by_role("table", name="What a release would remove")
+    numbers = question(admin_page).get_by_role("table", name="Removals that a release carries out")
     expect(numbers.locator("td.basket-number")).to_have_text([str(held_back), str(MANY)])
     examples = question(admin_page).get_by_role("table", name="Members who would lose it")
     expect(examples.get_by_role("rowheader", name="Member 000")).to_have_count(5)
@@ -83,7 +83,7 @@ def test_lost_subscriptions_are_subscribed_again_when_an_admin_says_so(
     admin_page.goto("/admin/mozillians_basket/")
 
     admin_page.get_by_role("link", name="Look at what is missing").click()
-    numbers = question(admin_page).get_by_role("table", name="What is missing at Basket")
+    numbers = question(admin_page).get_by_role("table", name="Subscriptions missing at Basket")
     expect(numbers.locator("td.basket-number")).to_have_text([str(MANY), str(MANY)])
     examples = question(admin_page).get_by_role("table", name="subscription is missing")
     expect(examples.get_by_role("rowheader", name="Member 000")).to_have_count(5)

@@ -106,7 +106,7 @@ def test_failure_shows_its_reason_and_is_tried_again_once_the_cause_is_gone(
     tab_to(admin_page, admin_page.get_by_role("button", name="Try the failed again"))
     admin_page.keyboard.press("Enter")
 
-    expect(admin_page.get_by_text("What had failed is tried again.")).to_be_visible()
+    expect(admin_page.get_by_text("The failed members are tried again.")).to_be_visible()
     expect(number(admin_page, "done")).to_have_text("5", timeout=PATIENCE * 1000)
     expect(failure).not_to_be_visible()
     assert holders(basket, PHONE) == addresses(range(5))

@@ -43,7 +43,7 @@ def test_basket_is_asked_and_shown_beside_the_ledger(
     tab_to(admin_page, admin_page.get_by_role("button", name="Ask Basket"))
     admin_page.keyboard.press("Enter")
 
-    answer = admin_page.get_by_role("region", name="What Basket says now")
+    answer = admin_page.get_by_role("region", name="Basket's answer now")
     expect(answer.get_by_text(address(0))).to_be_visible()
     line = row(admin_page, PHONE).filter(has_text="differ")
     expect(line.get_by_role("cell")).to_have_text(["subscribed", "not subscribed", "differ"])
@@ -67,7 +67,7 @@ def test_a_basket_that_is_down_breaks_no_page(
 
     admin_page.get_by_role("button", name="Ask Basket").click()
 
-    answer = admin_page.get_by_role("region", name="What Basket says now")
+    answer = admin_page.get_by_role("region", name="Basket's answer now")
     expect(answer.get_by_text("There is no answer from Basket")).to_contain_text(reason)
     expect(admin_page.get_by_role("region", name="Newsletters", exact=True)).to_be_visible()
     assert_accessible(admin_page)

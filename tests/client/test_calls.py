@@ -209,7 +209,7 @@ def test_broken_answer_means_later(basket: SandboxServer, endpoint: str, kind: s
 
 @pytest.mark.parametrize(
     "call",
-    [call for name, call in CALLS.items() if name != "recover"],  # which reads the status only
+    [call for name, call in CALLS.items() if name != "recover"],  # that one reads the status only
 )
 @pytest.mark.parametrize(
     "content",

@@ -38,7 +38,7 @@ def test_less_and_more_than_expected_are_differences(
     assert expectation.differences(held) == [f"{difference}, it should be mozilla-phone"]
 
 
-def test_a_person_whom_nobody_expected_is_a_difference(expectation: Expectation) -> None:
+def test_a_person_that_nobody_expected_is_a_difference(expectation: Expectation) -> None:
     held = {ONE: frozenset({"mozilla-phone"}), OTHER: frozenset[str]()}
 
     assert expectation.differences(held) == [f"{OTHER}: Basket holds nothing, it should be unknown"]

@@ -15,7 +15,7 @@ def test_a_new_site_has_the_nda_group() -> None:
     assert str(group) == "NDA"
 
 
-def test_whoever_asks_to_join_is_pending_at_first() -> None:
+def test_member_who_asks_to_join_is_pending_at_first() -> None:
     membership = Membership.objects.create(
         profile=UserProfileFactory.create(), group=GroupFactory.create()
     )

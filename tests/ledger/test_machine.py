@@ -14,7 +14,7 @@ EXAMPLES, STEPS = 10, 50
 
 
 class StoryOnTables(Story):
-    """The same story; what the rules return is written to tables and read back."""
+    """The same story; the results of the rules are written to tables and read back."""
 
     world_class = TablesWorld
 

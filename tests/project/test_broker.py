@@ -30,7 +30,7 @@ def test_the_sites_broker_is_behind_the_filesystem_url(connect: Connect) -> None
         assert isinstance(connection.transport, broker.Transport)
 
 
-def test_every_message_arrives_once_whoever_else_sends_and_takes(connect: Connect) -> None:
+def test_every_message_arrives_once_among_other_senders_and_takers(connect: Connect) -> None:
     sent = [f"{sender}-{number}" for sender in range(2) for number in range(300)]
     all_sent = Event()
 

@@ -423,7 +423,7 @@ def test_contact_of_a_deleted_member_is_cleared_of_everything_of_ours(world: Wor
     assert not world.rows.subscriptions
 
 
-def test_deletion_of_a_member_whom_only_a_touch_knew_clears_the_address(world: World) -> None:
+def test_deletion_of_a_member_known_only_to_a_touch_clears_the_address(world: World) -> None:
     world.basket.own_subscribe(ANA, PHONE)
     world.join("ana", ANA)
     world.touches.clear()

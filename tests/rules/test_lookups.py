@@ -457,7 +457,7 @@ def test_site_opt_out_made_since_the_last_lookup_outlasts_a_mate_who_came_back(
     assert world.decision("ben", PHONE).opted_out_at is not None
 
 
-def test_lost_newsletter_stays_lost_when_another_call_makes_the_person_anew(world: World) -> None:
+def test_lost_newsletter_stays_lost_when_another_call_makes_the_person_again(world: World) -> None:
     joined(world, ("ana", ANA, PHONE))
     world.basket.lose_people(ANA)
     look(world)

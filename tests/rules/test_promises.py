@@ -45,7 +45,7 @@ def test_order_stands_until_the_outcome_of_the_policy_changes(world: World) -> N
     assert world.basket.has(ANA) == {PHONE}
 
 
-def test_admin_may_subscribe_a_member_whom_no_policy_means(world: World) -> None:
+def test_admin_may_subscribe_a_member_that_no_policy_means(world: World) -> None:
     joined(world, ("ana", ANA))
 
     results = world.order("ana", PHONE, EXTRA)

@@ -67,7 +67,7 @@ def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     app.conf.update(broker_url=server.url, broker_transport_options=options)
     forget_connections()
     monkeypatch.setattr(dispatch, "_sender", dispatch._Sender())
-    monkeypatch.delattr("django.core.mail.outbox")  # which keeps a site's tests from a real broker
+    monkeypatch.delattr("django.core.mail.outbox")  # it keeps a site's tests from a real broker
     yield server
     dispatch.flush(10)
     if server.is_running:

@@ -26,7 +26,7 @@ ASCII, UNICODE = "ana@xn--mller-kva.example", "ana@müller.example"
 
 
 def arrived(email: str, *, vouched: bool = False, joined: bool = False) -> Somebody:
-    """Create a person whom the ledger knows."""
+    """Create a person that the ledger knows."""
     person = Somebody(email, vouched, joined)
     person.arrive()
     settle()

@@ -99,7 +99,7 @@ def test_a_worker_that_comes_back_after_its_lease_ran_out_writes_nothing(
     assert list(Event.objects.values_list("kind", flat=True)) == [Event.Kind.UNSUBSCRIBED]
 
 
-def test_what_changes_during_maintenance_is_carried_when_it_is_over(
+def test_change_during_maintenance_is_carried_when_it_is_over(
     worker: Worker, beat: Beat, basket: SandboxServer
 ) -> None:
     stays = member()

@@ -70,7 +70,7 @@ def test_a_worker_may_be_killed_at_any_moment_of_a_change_of_address(
 
 
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"], indirect=True)
-def test_what_a_killed_worker_did_is_undone_if_it_is_no_longer_wanted(
+def test_call_of_a_killed_worker_is_undone_if_it_is_no_longer_wanted(
     start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
 ) -> None:
     profile = UserProfileFactory.create(user__email=NEW)

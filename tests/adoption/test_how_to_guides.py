@@ -1,0 +1,173 @@
+"""The files of the how-to guides work in a site that follows them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.adoption.community import (
+    ROOT,
+    build,
+    build_with_members,
+    code_blocks,
+    follow,
+    manage,
+    named_files,
+)
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = """
+INSTALLED_APPS += ["members"]
+BASKET_MEMBER_MODEL = "auth.User"
+"""
+
+ADA = """
+from django.contrib.auth.models import Group, User
+ada, _made = User.objects.get_or_create(username="ada", email="ada@example.com")
+"""
+
+
+def adopted(folder: Path, server: SandboxServer, page: str) -> Path:
+    """Build a site of Django's users with a page's description; its tasks are eager."""
+    [basket] = [text for name, text in named_files(page) if name == "community/basket.py"]
+    build_with_members(folder, server, "", SETTINGS, basket=basket)
+    manage(folder, server, "waffle_switch", "--create", "BASKET_SWITCH_ENABLED", "on")
+    return folder
+
+
+def newsletters(site: Path, server: SandboxServer, *lines: str) -> set[str]:
+    """Run code on the site; return what Ada then gets at Basket."""
+    manage(site, server, "shell", "-c", ADA + "\n".join(lines))
+    person = server.person("ada@example.com")
+    return set(person.newsletters) if person else set()
+
+
+def test_members_of_django_s_groups(tmp_path: Path, basket_sandbox: SandboxServer) -> None:
+    site = adopted(tmp_path, basket_sandbox, "docs/groups.md")
+    group = "group, _made = Group.objects.get_or_create(name='nda')"
+
+    assert "no signal" not in manage(site, basket_sandbox, "check")
+    assert newsletters(site, basket_sandbox, group) == set()
+    assert newsletters(site, basket_sandbox, group, "ada.groups.add(group)") == {"mozillians-nda"}
+    assert newsletters(site, basket_sandbox, group, "group.user_set.remove(ada)") == set()
+    assert newsletters(site, basket_sandbox, group, "group.user_set.add(ada)") == {"mozillians-nda"}
+    assert newsletters(site, basket_sandbox, group, "group.delete()") == set()
+
+
+def test_members_who_are_deleted_by_a_flag(tmp_path: Path, basket_sandbox: SandboxServer) -> None:
+    site = adopted(tmp_path, basket_sandbox, "docs/soft-deletion.md")
+
+    def saved(**values: bool) -> set[str]:
+        lines = [f"ada.{name} = {value}" for name, value in values.items()]
+        return newsletters(site, basket_sandbox, *lines, "ada.save()")
+
+    assert "no signal" not in manage(site, basket_sandbox, "check")
+    assert saved(is_staff=True) == {"mozilla-phone"}
+    assert saved(is_active=False) == set()
+
+
+PAGES = """
+from django.contrib.auth.models import User
+from django.test import Client
+
+client = Client()
+client.force_login(User.objects.create_superuser("root", "root@example.com"))
+for path in PATHS:
+    answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.status_code)
+    print(path, answer.content.decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def readme_site(
+    tmp_path_factory: pytest.TempPathFactory, basket_sandbox_server: SandboxServer
+) -> Path:
+    """The README's site, for copies."""
+    return build(tmp_path_factory.mktemp("readme"), basket_sandbox_server)
+
+
+@pytest.fixture
+def site(readme_site: Path, tmp_path: Path) -> Path:
+    """A copy of the README's site."""
+    return Path(shutil.copytree(readme_site, tmp_path / "site"))
+
+
+def add(path: Path, text: str) -> None:
+    path.write_text(f"{path.read_text()}\n{text}")
+
+
+def block(page: str, part: str) -> str:
+    """Return the one block of Python in a page that holds some text."""
+    blocks = (ROOT / page).read_text().split("```python\n")[1:]
+    [found] = [text.partition("```")[0] for text in blocks if part in text.partition("```")[0]]
+    return found
+
+
+def test_pages_for_admins_and_members(site: Path, basket_sandbox: SandboxServer) -> None:
+    follow(site, "docs/custom-admin.md")
+    files = dict(named_files("docs/members.md"))
+    (site / "community" / "views.py").write_text(files["community/views.py"])
+    add(site / "community" / "urls.py", files["community/urls.py"])
+    office = "from community.office import office\nurlpatterns += [path('office/', office.urls)]"
+    add(site / "community" / "urls.py", office)
+    add(site / "community" / "settings.py", "ALLOWED_HOSTS = ['testserver']")
+    paths = [
+        "/admin/auth/user/",
+        "/office/auth/user/",
+        "/office/mozillians_basket/status/",
+        "/newsletters/",
+    ]
+
+    shown = manage(site, basket_sandbox, "shell", "-c", PAGES.replace("PATHS", repr(paths)))
+
+    assert shown.count('value="subscribe_user_to_basket"') == 2
+    assert "column-is_staff" in shown
+    assert "mozilla-phone" in shown.partition("/newsletters/ ")[2]
+
+
+#: Prints the settings that the Celery app has from the page's text.
+CELERY = """
+from celery.signals import task_prerun
+from community.celery import app, renew_connections
+from django.conf import settings
+
+print("transport:", app.connection_for_write().transport_cls)
+print("options:", sorted(app.conf.broker_transport_options))
+print("prefetch:", app.conf.worker_prefetch_multiplier, app.conf.task_publish_retry)
+print("schedule:", sorted(app.conf.beat_schedule))
+print("connections:", settings.DATABASES["default"]["CONN_MAX_AGE"])
+print("renewed:", renew_connections in [receiver() for _key, receiver in task_prerun.receivers])
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "url", "transport", "option"),
+    [
+        ("visibility_timeout", "redis://broker:6379/0", "redis", "visibility_timeout"),
+        ("confirm_publish", "amqp://site:x@broker:5672//", "amqp", "confirm_publish"),
+    ],
+)
+def test_celery_as_the_guides_set_it_up(
+    site: Path, basket_sandbox: SandboxServer, part: str, url: str, transport: str, option: str
+) -> None:
+    settings, celery = site / "community" / "settings.py", site / "community" / "celery.py"
+    add(settings, block("docs/deploying-your-site.md", part))
+    add(settings, block("docs/deploying-your-site.md", "CELERY_DB_REUSE_MAX"))
+    add(settings, block("docs/existing-celery.md", "**basket_beat_schedule("))
+    celery.write_text(
+        code_blocks("README.md")["community/celery.py"].replace("add_periodic_tasks(app)", "")
+    )
+    add(celery, block("docs/deploying-your-site.md", "close_old_connections"))
+
+    told = manage(site, basket_sandbox, "shell", "-c", CELERY, broker=url)
+
+    assert f"transport: {transport}" in told
+    assert repr(option) in told
+    assert "prefetch: 1 False" in told
+    assert "'mozillians_basket.sweep'" in told
+    assert "'own-task'" in told
+    assert "connections: 60" in told
+    assert "renewed: True" in told
