@@ -13,6 +13,8 @@ if not SECRET_KEY:
         "print(secrets.token_urlsafe(50))'`, give it to all of the site's processes in "
         "the environment variable SECRET_KEY, and keep it as you keep a password."
     )
+# Keys of before, while sessions and links that they signed should still be accepted.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 BASKET_URL = env.str("BASKET_URL", default="") or "https://basket.mozilla.org"
 
