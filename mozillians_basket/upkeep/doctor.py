@@ -83,8 +83,9 @@ def examine() -> list[Finding]:
 
 
 def examine_settings() -> Iterator[Finding]:
-    """Run the system checks of this app."""
-    messages = [message for check in checks.CHECKS for message in check(None)]
+    """Run the system checks of this app; ``SILENCED_SYSTEM_CHECKS`` silences them here too."""
+    found = [message for check in checks.CHECKS for message in check(None)]
+    messages = [message for message in found if not message.is_silenced()]
     for message in messages:
         level = Level.FAILURE if message.level >= ERROR else Level.WARNING
         yield Finding("settings", level, f"{message.msg} {message.hint} ({message.id})")
