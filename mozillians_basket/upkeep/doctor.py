@@ -1,7 +1,7 @@
 """Examine all parts that must work for a change to reach Basket."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -54,6 +54,9 @@ class Finding:
     """The finding in plain language, without keys and addresses."""
 
 
+Examination = Callable[[], Iterator[Finding]]
+
+
 def ok(subject: str, text: str) -> Finding:
     """Report that there is nothing to do."""
     return Finding(subject, Level.OK, text)
@@ -69,10 +72,12 @@ def failure(subject: str, text: str) -> Finding:
     return Finding(subject, Level.FAILURE, text)
 
 
-def examine() -> list[Finding]:
-    """Run all examinations; those that an earlier failure makes impossible are left out."""
+def examine(parts: Iterable[Examination] | None = None) -> list[Finding]:
+    """
+    Run all examinations, or only these; those that a failure makes impossible are left out.
+    """
     found: list[Finding] = []
-    for part in EXAMINATIONS:
+    for part in EXAMINATIONS if parts is None else parts:
         try:
             found += part()
         except DatabaseError as error:
@@ -286,7 +291,7 @@ def ago(moment: datetime) -> str:
 #: Without these, the others would say nothing.
 NEEDED = (examine_settings, examine_migrations)
 
-EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
+EXAMINATIONS: tuple[Examination, ...] = (
     *NEEDED,
     examine_tables,
     examine_switch,
