@@ -60,7 +60,7 @@ soak: $(SERVICES_READY) soak-rules ## random changes, faults and kills: MINUTES=
 contract: $(READY) ## what the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)
 
-pairs: $(READY) ## the core of the tests on the lowest versions that are promised, and on the newest Python and Django
+pairs: $(READY) ## a part of the tests on the lowest versions that are promised, and on the newest Python and Django
 	$(RUN) -m nox --session lowest newest
 
 every-pair: $(READY) ## the whole test suite on every pair of Python and Django
