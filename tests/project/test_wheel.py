@@ -95,6 +95,15 @@ def test_the_index_is_told_where_the_project_lives_and_what_it_offers(metadata: 
     assert {*metadata.get_all("Provides-Extra", [])} >= {"health", "metrics", "redis", "sandbox"}
 
 
+def test_version_is_the_latest_in_the_changelog(metadata: Message) -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", text, re.MULTILINE)
+
+    assert headings[0] == ("Unreleased", "")
+    assert headings[1][0] == metadata["Version"]
+    assert headings[1][1]
+
+
 def test_classifiers_name_the_versions_that_nox_tests(metadata: Message) -> None:
     import noxfile
 
