@@ -19,10 +19,10 @@ PAIRS = [
     *[(python, django) for python in ("3.12", "3.13") for django in ("5.2", "6.0", "6.1")],
 ]
 
-#: What may break with old releases: the calls, the steps, and a site that adopts the app.
+#: Old releases may break the calls to Basket, the steps of a share, and a site that adopts the app.
 WITH_OLD_RELEASES = ("tests/adoption", "tests/client", "tests/contrib", "tests/sync")
 
-#: What may break with a new Django: the site's own pages and the queries of all the work.
+#: A new Django may break the pages of the site, and the queries of all the work.
 WITH_NEW_DJANGO = ("tests/adoption", "tests/contrib", "tests/people", "tests/sync", "tests/upkeep")
 
 

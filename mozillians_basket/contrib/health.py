@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from mozillians_basket.upkeep import doctor, statistics
 from mozillians_basket.upkeep.doctor import Finding, Level
 
-#: What the report examines: all that the doctor does without asking Basket.
+#: The examinations of the report: the doctor's, but for those that ask Basket.
 EXAMINATIONS = (
     doctor.examine_switch,
     doctor.examine_breaker,

@@ -73,9 +73,7 @@ def failure(subject: str, text: str) -> Finding:
 
 
 def examine(parts: Iterable[Examination] | None = None) -> list[Finding]:
-    """
-    Run all examinations, or only these; those that a failure makes impossible are left out.
-    """
+    """Run all examinations, or only these; a failure can make later ones impossible."""
     found: list[Finding] = []
     for part in EXAMINATIONS if parts is None else parts:
         try:

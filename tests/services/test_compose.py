@@ -61,7 +61,7 @@ class Composed:
         compose.write_names(folder)
         self._ports = ports = {name: free_port() for name in ("site", "sandbox", "redis")}
         self.site, self.sandbox = (f"http://localhost:{ports[n]}" for n in ("site", "sandbox"))
-        #: What a container has, and what this machine has in its place.
+        #: The places of containers, and those of this machine that stand for them.
         self.places = {
             "0.0.0.0:8000": f"127.0.0.1:{ports['site']}",
             "localhost:8000": f"localhost:{ports['site']}",
