@@ -83,12 +83,11 @@ def test_failure_is_told_with_status_503(client, well, harm, text):
 def test_broker_that_is_away_is_a_failure(client, well, settings):
     from project.celery import app
 
-    before = app.conf.broker_url
-    app.conf.update(broker_url="redis://:very-secret@127.0.0.1:1/0")
+    app.conf.update(broker_write_url="redis://:very-secret@127.0.0.1:1/0")
     try:
         answer, told = report(client)
     finally:
-        app.conf.update(broker_url=before)
+        app.conf.update(broker_write_url=None)
 
     assert answer.status_code == 503
     assert "It takes no connection" in str(told)
