@@ -10,6 +10,8 @@ BROWSER_READY := $(VENV)/.ready-browser
 BENCH_READY := $(VENV)/.ready-bench
 DOCS_READY := $(VENV)/.ready-docs
 MINUTES ?= 2
+# The extras that a site may install, as against those for work on the app.
+EXTRAS := health metrics redis sandbox
 COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
@@ -18,7 +20,7 @@ unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
-	contract bench benchmark size walk \
+	contract pairs every-pair bench benchmark size walk \
 	coverage docs lint format types check wheel requirements clean
 
 help: ## list the targets
@@ -59,6 +61,12 @@ soak: $(SERVICES_READY) soak-rules ## random changes, faults and kills: MINUTES=
 contract: $(READY) ## the behaviour that the sandbox shares with every Basket; BASKET_CONTRACT_URL and _KEY name another one
 	$(RUN) -m pytest tests/contract $(ARGS)
 
+pairs: $(READY) ## a part of the tests on the lowest versions that are promised, and on the newest Python and Django
+	$(RUN) -m nox --session lowest newest
+
+every-pair: $(READY) ## the whole test suite on every pair of Python and Django
+	$(RUN) -m nox --session tests
+
 bench: $(BENCH_READY) ## the app measured beside a naive baseline, under 30 minutes; ARGS="--quick" or "--only NAME"
 	$(RUN) -m tests.services.install
 	$(RUN) -m benchmarks $(ARGS)
@@ -98,14 +106,16 @@ check: $(READY) ## missing migrations, and Django's checks for a deployment
 	BASKET_URL=https://basket.example.org BASKET_API_KEY=only-for-this-check \
 	$(RUN) manage.py check --deploy --fail-level WARNING --settings project.settings.prod
 
-wheel: $(READY) ## build the app's wheel into dist/ and check what is in it
-	$(RUN) -m build --wheel --no-isolation --outdir dist
+wheel: $(READY) ## build the app's sdist and wheel into dist/ and check what is in them
+	$(RUN) -m build --no-isolation --outdir dist
 	$(RUN) -m pytest tests/project/test_wheel.py
 
 requirements: $(READY) ## pin requirements/*.in again; ARGS=--upgrade for the latest of all
 	for name in base dev docs prod bench browser; do \
 		$(COMPILE) $(ARGS) requirements/$$name.in --output-file requirements/$$name.txt || exit; \
 	done
+	$(COMPILE) --resolution lowest-direct $(addprefix --extra ,$(EXTRAS)) pyproject.toml \
+		--output-file requirements/lowest.txt
 
 clean: ## remove what can be made again, but not var/ with the developer's data
 	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov build dist docs/_build

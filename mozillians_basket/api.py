@@ -9,9 +9,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, Q
 
 from mozillians_basket import dispatch
-from mozillians_basket.conf import conf
 from mozillians_basket.ledger import decisions
-from mozillians_basket.ledger.share import Context
+from mozillians_basket.ledger.share import Context, suppression_hashes
 from mozillians_basket.middleware import current_actor
 from mozillians_basket.models import (
     Approval,
@@ -27,7 +26,7 @@ from mozillians_basket.models import (
     Touch,
     alias,
 )
-from mozillians_basket.rules.evaluate import Result, contact_key, suppression_hash
+from mozillians_basket.rules.evaluate import Result, contact_key
 from mozillians_basket.site import get_site
 
 __all__ = ["Result", "erase", "export", "opt_in", "opt_out", "order", "touch"]
@@ -140,7 +139,7 @@ def export(member: Any) -> dict[str, Any]:
     there = Q(contact__in=places - {None})
     mine, named = Q(member=key), {key, str(key)}
     keys = {contact_key(standing.email) for standing in get_site().standings([key]).values()}
-    hashes = [suppression_hash(each, conf.SUPPRESSION_KEY.encode()) for each in keys if each]
+    hashes = [marked for each in keys if each for marked in suppression_hashes(each)]
     acted = Q(actor=key) if get_site().member_model is get_user_model() else Q(pk__in=[])
     requests = [row for row in _rows(BulkRequest) if not named.isdisjoint(row.keys)]
     approvals = [row for row in _rows(Approval) if not named.isdisjoint(row.examples)]

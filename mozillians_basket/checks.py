@@ -330,7 +330,7 @@ def _is_positive(value: Any, *, whole: bool) -> bool:
 
 
 def check_flags(app_configs: Any, **kwargs: Any) -> Messages:
-    """Check the flags, ``BASKET_SOURCE_URL`` and ``BASKET_MANAGERS``."""
+    """Check the flags, and the settings that hold an address or several values."""
     for name in ("BASKET_OPTIN", "BASKET_TRIGGER_WELCOME"):
         value = getattr(settings, name, True)
         if not isinstance(value, bool):
@@ -343,6 +343,10 @@ def check_flags(app_configs: Any, **kwargs: Any) -> Messages:
     if isinstance(managers, str) or not all("@" in str(address) for address in managers):
         text = "BASKET_MANAGERS is no list of addresses."
         yield error(405, text, 'Write ["admin@example.org"].')
+    keys = getattr(settings, "BASKET_SUPPRESSION_KEY_FALLBACKS", ())
+    if isinstance(keys, str | bytes) or not all(isinstance(key, str) and key for key in keys):
+        text = "BASKET_SUPPRESSION_KEY_FALLBACKS is no list of keys."
+        yield error(406, text, "Write a list, with the latest key first.")
 
 
 def check_switch_cache(app_configs: Any, **kwargs: Any) -> Messages:
@@ -462,7 +466,7 @@ def settings_digests() -> dict[str, str]:
         "BASKET_MEMBER_MODEL": conf.MEMBER_MODEL,
         "BASKET_URL": conf.URL,
         "BASKET_API_KEY": conf.API_KEY,
-        "BASKET_SUPPRESSION_KEY": conf.SUPPRESSION_KEY,
+        "BASKET_SUPPRESSION_KEY": (conf.SUPPRESSION_KEY, *conf.SUPPRESSION_KEY_FALLBACKS),
         "BASKET_QUEUE": conf.QUEUE,
         "the newsletters": sorted(get_site().newsletters),
         "Celery's broker": current_app.conf.broker_url,

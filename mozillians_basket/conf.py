@@ -164,9 +164,22 @@ class Settings:
         """
         The key of the hashes by which erased mailboxes are recognised; ``SECRET_KEY`` by default.
 
-        Opt-outs of erased mailboxes are forgotten when it changes.
+        Opt-outs of erased mailboxes are forgotten when it changes, unless the key before
+        it is in ``SUPPRESSION_KEY_FALLBACKS``.
         """
         return str(getattr(settings, "BASKET_SUPPRESSION_KEY", "") or settings.SECRET_KEY)
+
+    @property
+    def SUPPRESSION_KEY_FALLBACKS(self) -> tuple[str, ...]:
+        """
+        Earlier keys, by which older hashes are recognised too.
+
+        Django's own keys are always among them: a site that gives this app a key of its
+        own, or rotates ``SECRET_KEY`` by ``SECRET_KEY_FALLBACKS``, forgets no opt-out.
+        """
+        own: Iterable[str] = getattr(settings, "BASKET_SUPPRESSION_KEY_FALLBACKS", ())
+        keys = [*own, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        return tuple(str(key) for key in keys if key and str(key) != self.SUPPRESSION_KEY)
 
     VERIFY_PER_MINUTE = Setting(int, default=60)
     """The number of contacts that each verification looks up; beat starts one a minute."""

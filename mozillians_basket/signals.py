@@ -6,6 +6,7 @@ A worker sends them after the commit of the change. Receivers get ``sender``
 ``newsletter``, ``decided_by`` (``policy``, ``admin`` or ``member``) and ``cause``,
 the reason as the history has it. A receiver that fails is logged, and harms neither
 the others nor the app. A signal may be lost with its message; the ledger is not.
+The signal ``call_made`` is another kind, and described there.
 """
 
 from typing import NamedTuple
@@ -24,6 +25,12 @@ opted_out = Signal()
 
 #: A member chose a newsletter on the site, or came back to it at Basket.
 opted_in = Signal()
+
+#: A call to Basket has ended. Receivers get ``call`` (``lookup``, ``subscribe``, ``unsubscribe``,
+#: ``newsletters`` or ``recover``), ``status`` (the HTTP status; 0 without an answer) and
+#: ``seconds``; ``sender`` is ``None``. It comes at once, in the process and the thread that made
+#: the call, many at a time: receivers must be quick, and leave the database alone.
+call_made = Signal()
 
 SIGNALS = {
     "subscription_confirmed": subscription_confirmed,

@@ -56,7 +56,8 @@ _WRONG_SETTINGS = (
 #: Tokens that fit into the path of a call and into the ledger's column.
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
-_is_ours: ContextVar[bool] = ContextVar("basket_call_of_this_app", default=False)
+#: The name of the call of this app that is being made; empty for calls of the site's own.
+_call: ContextVar[str] = ContextVar("basket_call_of_this_app", default="")
 
 
 def look_up(email: str) -> Person | None:
@@ -72,6 +73,7 @@ def look_up(email: str) -> Person | None:
     :raises StepFailed: something is wrong on this side.
     """
     answer = _answer(
+        "lookup",
         lambda: basket.lookup_user(email=email, api_key=conf.API_KEY),
         may_be_nobody=True,
         shows_wrong_url=True,
@@ -93,7 +95,7 @@ def look_up_token(token: str) -> Person | None:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer(lambda: basket.lookup_user(token=token), may_be_nobody=True)
+    answer = _answer("lookup", lambda: basket.lookup_user(token=token), may_be_nobody=True)
     if answer is None:
         return None
     person = _person(answer)
@@ -123,7 +125,7 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
     sent |= {"sync": "Y", "api_key": conf.API_KEY}
     names = ",".join(sorted(newsletters))
     answer = _expected(
-        _answer(lambda: basket.subscribe(email, names, **sent), names_newsletters=True)
+        _answer("subscribe", lambda: basket.subscribe(email, names, **sent), names_newsletters=True)
     )
     if not answer.get("token"):
         raise BasketRefused(BLOCKED_DOMAIN)
@@ -141,7 +143,11 @@ def unsubscribe(token: str, newsletters: Iterable[str]) -> None:
     :raises BasketError: as :func:`look_up`.
     """
     names = ",".join(sorted(newsletters))
-    _expected(_answer(lambda: basket.unsubscribe(token, None, names), names_newsletters=True))
+    _expected(
+        _answer(
+            "unsubscribe", lambda: basket.unsubscribe(token, None, names), names_newsletters=True
+        )
+    )
 
 
 def recover(email: str) -> bool:
@@ -153,7 +159,7 @@ def recover(email: str) -> bool:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer(lambda: basket.send_recovery_message(email), may_be_nobody=True)
+    answer = _answer("recover", lambda: basket.send_recovery_message(email), may_be_nobody=True)
     return answer is not None and bool(_expected(answer))
 
 
@@ -166,7 +172,9 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer(lambda: basket.base.request("get", "news.newsletters"), shows_wrong_url=True)
+    answer = _answer(
+        "newsletters", lambda: basket.base.request("get", "news.newsletters"), shows_wrong_url=True
+    )
     match answer:
         case {"newsletters": dict(newsletters)}:
             if all(isinstance(each, dict) for each in newsletters.values()):
@@ -175,6 +183,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
 
 def _answer(
+    name: str,
     call: Callable[[], Any],
     *,
     may_be_nobody: bool = False,
@@ -187,7 +196,7 @@ def _answer(
     The app's own error is raised outside of the ``except`` block. Otherwise the
     library's error, which contains Basket's reply, would be kept as its context.
     """
-    mark = _is_ours.set(True)
+    mark = _call.set(name)
     try:
         return call()
     except BasketError as error:
@@ -210,7 +219,7 @@ def _answer(
     except Exception as error:  # noqa: BLE001 - this side's fault is not taken for Basket's
         failure = transport.unexpected(error)
     finally:
-        _is_ours.reset(mark)
+        _call.reset(mark)
     raise failure
 
 
@@ -272,13 +281,14 @@ def _request(method: str, url: str, **given: Any) -> Any:
     The site's own use of the library passes through. URL and timeout of this
     app's calls are those of the settings now: the library reads them at import.
     """
-    if not _is_ours.get():
+    call = _call.get()
+    if not call:
         return _site_requests.request(method, url, **given)
     del given["timeout"]
     path = url.removeprefix(str(basket.base.BASKET_URL))
     if path.startswith(basket.base.URLS["users.lookup"]):
         given["headers"] = given["headers"] or {"X-Api-Key": conf.API_KEY}
-    return transport.send(method, path, **given)
+    return transport.send(call, method, path, **given)
 
 
 _site_requests: Any = basket.base.requests

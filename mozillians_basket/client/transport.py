@@ -28,6 +28,8 @@ from mozillians_basket.exceptions import (
     BreakerOpen,
     StepFailed,
 )
+from mozillians_basket.redaction import silencing_receivers
+from mozillians_basket.signals import call_made
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -79,6 +81,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def send(
+    call: str,
     method: str,
     path: str,
     *,
@@ -89,6 +92,7 @@ def send(
     """
     Send one request, if the switch and the share's breaker still allow it.
 
+    :param call: the call's name, for ``call_made``.
     :raises BasketSwitchedOff: the switch is off.
     :raises BreakerOpen: others of the same share have failed too often.
     :raises UnusableReply: the answer is not a JSON object.
@@ -104,7 +108,13 @@ def send(
         raise BasketSwitchedOff
     if params:
         path += f"?{urlencode(params)}"
-    response = basket.request(method, path, data or {}, headers or {}, timeout)
+    began, status = time.monotonic(), 0
+    try:
+        response = basket.request(method, path, data or {}, headers or {}, timeout)
+        status = response.status
+    finally:
+        if call_made.has_listeners():
+            _tell(call=call, status=status, seconds=time.monotonic() - began)
     with suppress(ValueError, RecursionError):
         if isinstance(json.loads(response.data), dict):
             return Reply(response.status, response.data)
@@ -112,6 +122,15 @@ def send(
     page = page or 300 <= response.status < 400
     page = page or (response.status >= 400 and not response.data)
     raise UnusableReply(response.status, page=page)
+
+
+def _tell(**measured: Any) -> None:
+    """Send ``call_made``; a receiver that fails does not harm the call."""
+    with silencing_receivers():
+        answers = call_made.send_robust(None, **measured)
+    for _receiver, answer in answers:
+        if isinstance(answer, Exception):
+            unexpected(answer)
 
 
 def fan_out(

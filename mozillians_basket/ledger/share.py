@@ -216,6 +216,12 @@ def write(
         dispatch.send_after_commit(dispatch.ANNOUNCE, announced)
 
 
+def suppression_hashes(key: str) -> list[str]:
+    """Hash a contact's key under the present suppression key, then under each earlier one."""
+    secrets = (conf.SUPPRESSION_KEY, *conf.SUPPRESSION_KEY_FALLBACKS)
+    return [suppression_hash(key, secret.encode()) for secret in secrets]
+
+
 def suppress(erased: Mapping[int, Collection[str]], before: Rows) -> None:
     """Keep the opt-outs of erased mailboxes, under a keyed hash of their addresses."""
     Suppression.objects.using(alias()).bulk_create(

@@ -19,6 +19,7 @@ from mozillians_basket.ledger.share import (
     Context,
     locked_members,
     read,
+    suppression_hashes,
     write,
 )
 from mozillians_basket.models import (
@@ -39,7 +40,6 @@ from mozillians_basket.rules.evaluate import (
     contact_key,
     evaluate,
     suppress_again,
-    suppression_hash,
 )
 from mozillians_basket.rules.rows import Rows
 from mozillians_basket.site import get_site
@@ -340,10 +340,15 @@ def contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppre
     rows = [Contact(key=key, email=by_key[key]) for key in missing]
     Contact.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
     known = dict(contacts.all().values_list("key", "pk"))
-    hashes = {suppression_hash(key, conf.SUPPRESSION_KEY.encode()): known[key] for key in missing}
-    found = Suppression.objects.using(alias()).filter(hash__in=hashes).select_for_update()
-    suppressed = {hashes[row.hash]: row for row in found}
-    found.filter(pk__in=[row.pk for row in suppressed.values()]).delete()
+    hashes = {each: known[key] for key in missing for each in suppression_hashes(key)}
+    rows_of = Suppression.objects.using(alias()).filter(hash__in=hashes)
+    found = list(rows_of.select_for_update().order_by("erased_at"))
+    suppressed: dict[int, Suppression] = {}
+    for row in found:  # under two keys, if a fallback was missing for a while
+        earlier = suppressed.get(hashes[row.hash])
+        row.newsletters = sorted({*row.newsletters, *(earlier.newsletters if earlier else ())})
+        suppressed[hashes[row.hash]] = row
+    rows_of.filter(pk__in=[row.pk for row in found]).delete()
     return known, suppressed
 
 

@@ -1,7 +1,11 @@
 """The history that admins read, and its counts by hour."""
 
+import logging
+from collections.abc import Collection, Iterable
+from typing import Any
+
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -11,6 +15,18 @@ from mozillians_basket.conf import conf
 from mozillians_basket.models.base import reference
 from mozillians_basket.models.bulk import BulkRequest
 from mozillians_basket.models.contacts import Contact
+
+logger = logging.getLogger("mozillians_basket.history")
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events that are logged once they are committed."""
+
+    def bulk_create(self, objs: Iterable["Event"], *args: Any, **options: Any) -> "list[Event]":
+        """Write events."""
+        events = super().bulk_create(objs, *args, **options)
+        log_once_committed(events, self.db)
+        return events
 
 
 class Event(models.Model):
@@ -48,6 +64,8 @@ class Event(models.Model):
     task_id = models.CharField(_("task"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
+    objects = EventQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("history")
@@ -76,6 +94,31 @@ class Event(models.Model):
     def __str__(self) -> str:
         moment = timezone.localtime(self.created_at)
         return f"{self.get_kind_display()}, {date_format(moment, 'DATETIME_FORMAT')}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Write the event, which is never changed later."""
+        super().save(*args, **options)
+        log_once_committed([self], self._state.db)
+
+
+def log_once_committed(events: Collection[Event], using: str | None) -> None:
+    """
+    Log events at DEBUG, as there are as many as changes: a site that wants them sets this level.
+
+    A record's ``basket`` has the keys of rows and all else that is stored, but for notes.
+    """
+    if not events or not logger.isEnabledFor(logging.DEBUG):
+        return
+
+    def log() -> None:
+        fields = [field for field in Event._meta.concrete_fields if field.name != "note"]
+        for event in events:
+            values = {field.name: getattr(event, field.attname) for field in fields}
+            told = {name: value for name, value in values.items() if value not in ("", None, [])}
+            text = " ".join([event.kind, *event.newsletters])
+            logger.debug("%s", text, extra={"basket": told})
+
+    transaction.on_commit(log, using=using)
 
 
 class HourlyCount(models.Model):

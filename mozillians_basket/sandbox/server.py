@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib
 import ipaddress
 import os
 import signal
@@ -18,6 +19,9 @@ Application: TypeAlias = Any
 """A WSGI application; its imports wait until Django is set up."""
 
 DEFAULT_KEY = "dev-key"
+NEEDED = ("email_validator", "waitress")
+"""The packages of the extra ``sandbox``, which the app itself does not need."""
+
 THREADS = 32
 FAST_PROCESSES = 2
 FAST_THREADS = 2
@@ -64,6 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_arguments(parser)
     options = parser.parse_args(arguments)
+    if missing := [name for name in NEEDED if not _can_import(name)]:
+        raise SystemExit(
+            f"basket_sandbox: {' and '.join(missing)} cannot be imported. The sandbox Basket needs "
+            "an extra of the app: python -m pip install 'mozillians-basket[sandbox]'"
+        )
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     with tempfile.TemporaryDirectory(prefix="basket-sandbox-") as folder:
@@ -85,6 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except OSError as error:
             raise SystemExit(f"basket_sandbox: {error}") from None
         _serve(listener, options)
+
+
+def _can_import(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
 """Examine all parts that must work for a change to reach Basket."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -54,6 +54,9 @@ class Finding:
     """The finding in plain language, without keys and addresses."""
 
 
+Examination = Callable[[], Iterator[Finding]]
+
+
 def ok(subject: str, text: str) -> Finding:
     """Report that there is nothing to do."""
     return Finding(subject, Level.OK, text)
@@ -69,10 +72,10 @@ def failure(subject: str, text: str) -> Finding:
     return Finding(subject, Level.FAILURE, text)
 
 
-def examine() -> list[Finding]:
-    """Run all examinations, but for the ones that an earlier failure makes impossible."""
+def examine(parts: Iterable[Examination] | None = None) -> list[Finding]:
+    """Run all examinations, or only these; a failure can make later ones impossible."""
     found: list[Finding] = []
-    for part in EXAMINATIONS:
+    for part in EXAMINATIONS if parts is None else parts:
         try:
             found += part()
         except DatabaseError as error:
@@ -83,8 +86,9 @@ def examine() -> list[Finding]:
 
 
 def examine_settings() -> Iterator[Finding]:
-    """Run the system checks of this app."""
-    messages = [message for check in checks.CHECKS for message in check(None)]
+    """Run the system checks of this app; ``SILENCED_SYSTEM_CHECKS`` silences them here too."""
+    found = [message for check in checks.CHECKS for message in check(None)]
+    messages = [message for message in found if not message.is_silenced()]
     for message in messages:
         level = Level.FAILURE if message.level >= ERROR else Level.WARNING
         yield Finding("settings", level, f"{message.msg} {message.hint} ({message.id})")
@@ -285,7 +289,7 @@ def ago(moment: datetime) -> str:
 #: Without these, the others would say nothing.
 NEEDED = (examine_settings, examine_migrations)
 
-EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
+EXAMINATIONS: tuple[Examination, ...] = (
     *NEEDED,
     examine_tables,
     examine_switch,

@@ -193,6 +193,8 @@ BASKET_MEMBER_MODEL = "people.UserProfile"
 BASKET_SITE = "project.people.basket.Mozillians"
 BASKET_URL = env.str("BASKET_URL", default="")
 BASKET_API_KEY = env.str("BASKET_API_KEY", default="")
+BASKET_SUPPRESSION_KEY = env.str("BASKET_SUPPRESSION_KEY", default="")
+BASKET_SUPPRESSION_KEY_FALLBACKS = env.list("BASKET_SUPPRESSION_KEY_FALLBACKS", default=[])
 # A Basket whose own back end is out of reach answers after about 15 seconds.
 BASKET_TIMEOUT = env.float("BASKET_TIMEOUT", default=20.0)
 BASKET_LEASE_SECONDS = env.float("BASKET_LEASE_SECONDS", default=6 * BASKET_TIMEOUT)

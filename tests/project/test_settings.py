@@ -219,3 +219,21 @@ def test_every_test_process_writes_to_its_own_folder() -> None:
     assert said != str(settings.VAR)
     assert Path(said) != Path(settings.BASE_DIR, "var")
     assert not Path(said).exists()
+
+
+def test_production_takes_keys_and_their_predecessors_from_the_environment() -> None:
+    code = (
+        "from mozillians_basket.conf import conf\n"
+        "print(conf.SUPPRESSION_KEY, *conf.SUPPRESSION_KEY_FALLBACKS)"
+    )
+
+    said = python(
+        code,
+        settings_module="project.settings.prod",
+        SECRET_KEY="new",
+        SECRET_KEY_FALLBACKS="old,older",
+        BASKET_SUPPRESSION_KEY="own",
+        BASKET_SUPPRESSION_KEY_FALLBACKS="own-before",
+    )
+
+    assert said == "own own-before new old older\n"

@@ -183,12 +183,11 @@ def test_answered_question_is_no_failure(well: SandboxServer) -> None:
 
 
 def test_broker_that_is_away_is_a_failure(well: SandboxServer) -> None:
-    broker = app.conf.broker_url
-    app.conf.update(broker_url="amqp://user:password@127.0.0.1:1//")
+    app.conf.update(broker_write_url="amqp://user:password@127.0.0.1:1//")
     try:
         code, text = doctor()
     finally:
-        app.conf.update(broker_url=broker)
+        app.conf.update(broker_write_url=None)
 
     assert code == 2
     assert "It takes no connection" in text
