@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from mozillians_basket import api, bulk, tasks
-from mozillians_basket.models import BulkRequest
+from mozillians_basket.models import BulkRequest, Status
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import verification
 from project.celery import app
@@ -37,6 +37,8 @@ def happen(*, database: str, api_key: str) -> None:
         finally:
             app.conf.task_always_eager = False
             settings.BASKET_URL = url
+    # The worker that starts next uses another sandbox, and need not warn of it.
+    Status.objects.update(worker_settings={})
 
 
 def _play(basket: SandboxServer) -> None:
