@@ -17,7 +17,7 @@ unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
-	contract bench benchmark size walk \
+	contract bench benchmark size walk messages \
 	coverage lint format types check wheel requirements clean
 
 help: ## list the targets
@@ -70,6 +70,9 @@ size: $(READY) ## count files and lines of code, by part of the app
 
 walk: $(READY) ## follow one vouch through the app's functions; ARGS=--worker for a real worker
 	$(RUN) -m benchmarks.walk $(ARGS)
+
+messages: $(READY) ## collect and compile the texts of the translations; apt-get installs a missing gettext
+	$(RUN) -m tests.translations $(ARGS)
 
 coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest
