@@ -250,6 +250,18 @@ def test_member_reads_that_their_address_is_changing(member, client):
 
     assert "They come to <strong>new@example.com</strong>" in text_of(page)
     assert "Your e-mail address has changed." in text_of(page)
+    assert page.context["basket_is_under_way"]
+
+
+def test_page_stops_looking_once_the_address_has_changed(member, client, basket):
+    member.user.email = "new@example.com"
+    member.user.save()
+    settle_everything()
+
+    page = client.get(URL)
+
+    assert held(basket, member) == {PHONE}
+    assert not page.context["basket_is_under_way"]
 
 
 def test_member_without_an_address_is_told_so(newcomer, client):
@@ -528,3 +540,15 @@ def test_page_stands_alone_without_the_sites_templates(member, client, settings)
 
     assert "<title>My newsletters</title>" in page
     assert "You get it." in page
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fr", "ltr"), ("ar", "rtl")])
+def test_page_alone_reads_in_the_direction_of_its_language(
+    member, client, settings, language, direction
+):
+    [engine] = settings.TEMPLATES
+    settings.TEMPLATES = [{**engine, "DIRS": []}]
+
+    page = text_of(client.get(URL, headers={"accept-language": language}))
+
+    assert f'<html lang="{language}" dir="{direction}">' in page
