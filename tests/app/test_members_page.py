@@ -242,6 +242,21 @@ def test_member_reads_that_another_one_has_the_same_address(member, client, bask
     assert held(basket, member) == {PHONE}
 
 
+def test_what_another_member_gets_at_the_address_is_not_called_the_members_own_choice(
+    member, client, commit
+):
+    with commit():
+        neighbour = VouchFactory.create(vouchee__user__email=member.user.email).vouchee
+        decisions.order([neighbour.pk], [NDA], subscribe=True)
+        tasks.lookup_users_task.delay()
+
+    nda = shown(client, NDA)
+
+    assert nda.state.startswith("It still comes to your address")
+    assert nda.reason == "It is for members of the NDA group."
+    assert not nda.may_unsubscribe
+
+
 def test_member_reads_that_their_address_is_changing(member, client):
     member.user.email = "new@example.com"
     member.user.save()
