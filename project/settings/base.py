@@ -77,7 +77,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-us"
-# Each in its own name, as the switch at the foot of a page shows it.
+# Each in its own name, as the form at the foot of a page shows it.
 LANGUAGES = [
     ("ar", "العربية"),
     ("de", "Deutsch"),

@@ -242,9 +242,7 @@ def test_member_reads_that_another_one_has_the_same_address(member, client, bask
     assert held(basket, member) == {PHONE}
 
 
-def test_what_another_member_gets_at_the_address_is_not_called_the_members_own_choice(
-    member, client, commit
-):
+def test_newsletter_of_a_neighbour_is_not_called_the_members_own_choice(member, client, commit):
     with commit():
         neighbour = VouchFactory.create(vouchee__user__email=member.user.email).vouchee
         decisions.order([neighbour.pk], [NDA], subscribe=True)

@@ -1,4 +1,4 @@
-"""The steps of people on the pages, in the words of these."""
+"""The steps of people on the pages, in the pages' words."""
 
 from collections.abc import Callable
 from re import Pattern

@@ -270,7 +270,7 @@ def test_no_page_is_wider_than_a_phone(
     assert directions == {direction}
 
 
-def test_member_reads_in_arabic_what_becomes_of_a_choice_without_a_reload(
+def test_page_in_arabic_shows_a_choice_carried_out_without_a_reload(
     open_page: Open, basket: SandboxServer
 ) -> None:
     member = person("member", vouched=True)

@@ -178,7 +178,7 @@ def pages(language: str, basket: SandboxServer, commit: Commit) -> Iterator[Any]
 
 
 #: The pages by language; the English ones are compared with those of each other language.
-READ_BEFORE: dict[str, list[Texts]] = {}
+PAGES_READ: dict[str, list[Texts]] = {}
 
 
 def same_as_english(language: str) -> set[str]:
@@ -197,15 +197,15 @@ def test_no_page_has_an_english_text_of_the_sites(
     language: str, basket: SandboxServer, commit: Commit, settings: Any
 ) -> None:
     settings.BASKET_OPEN_NEWSLETTERS = [OPEN]
-    for each in {"en", language} - READ_BEFORE.keys():
+    for each in {"en", language} - PAGES_READ.keys():
         cache.clear()
-        READ_BEFORE[each] = [Texts(page.content.decode()) for page in pages(each, basket, commit)]
+        PAGES_READ[each] = [Texts(page.content.decode()) for page in pages(each, basket, commit)]
     english, translated = (
-        set().union(*(page.found for page in READ_BEFORE[each])) for each in ("en", language)
+        set().union(*(page.found for page in PAGES_READ[each])) for each in ("en", language)
     )
 
     assert len(english) > 100
     assert english & translated <= same_as_english(language)
-    assert {page.direction for page in READ_BEFORE[language]} == {
+    assert {page.direction for page in PAGES_READ[language]} == {
         "rtl" if language == "ar" else "ltr"
     }
