@@ -20,7 +20,7 @@ unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
-	contract pairs every-pair bench benchmark size walk \
+	contract pairs every-pair bench benchmark size walk messages \
 	coverage docs lint format types check wheel requirements clean
 
 help: ## list the targets
@@ -79,6 +79,9 @@ size: $(READY) ## count files and lines of code, by part of the app
 
 walk: $(READY) ## follow one vouch through the app's functions; ARGS=--worker for a real worker
 	$(RUN) -m benchmarks.walk $(ARGS)
+
+messages: $(READY) ## collect and compile the texts of the translations; apt-get installs a missing gettext
+	$(RUN) -m tests.translations $(ARGS)
 
 coverage: $(READY) ## the test suite, and which lines it does not reach
 	$(RUN) -m coverage run -m pytest

@@ -119,7 +119,9 @@ class NewslettersView(LoginRequiredMixin, TemplateView):
             basket_address="" if standing is None else standing.email,
             basket_newsletters=newsletters,
             basket_notices=_notices(rows, member, standing, status),
-            basket_is_under_way=any(each.is_under_way for each in newsletters),
+            basket_is_under_way=(
+                any(each.is_under_way for each in newsletters) or _is_moving(rows, member, standing)
+            ),
             **kwargs,
         )
 
@@ -293,7 +295,14 @@ def _newsletter(rows: Rows, member: Member, standing: Standing | None, name: str
         slug=name,
         title=_title(name),
         state=state,
-        reason=_reason(rows, member, name, opted_out=opted_out, wanted=wanted, has=found_there),
+        reason=_reason(
+            rows,
+            member,
+            name,
+            opted_out=opted_out,
+            wanted=wanted,
+            has=found_there and not others_want,
+        ),
         is_received=has and (wanted or found_there),
         is_under_way=under_way,
         may_subscribe=may_choose and (opted_out or lost or not (wanted or found_there)),
@@ -339,6 +348,13 @@ def _reason(
     return _("It is not open to all members.")
 
 
+def _is_moving(rows: Rows, member: Member, standing: Standing | None) -> bool:
+    """Whether a member's address has changed, and their newsletters have yet to follow."""
+    key = "" if standing is None else contact_key(standing.email)
+    contact = rows.home(member)
+    return bool(key) and bool(rows.moves_of(member) or (contact is not None and contact.key != key))
+
+
 def _notices(
     rows: Rows, member: Member, standing: Standing | None, status: Status
 ) -> list[str | Promise]:
@@ -347,7 +363,7 @@ def _notices(
     contact = rows.home(member)
     if standing is None or not contact_key(standing.email):
         said.append(_("You have no e-mail address that Basket can write to."))
-    elif rows.moves_of(member) or (contact and contact.key != contact_key(standing.email)):
+    elif _is_moving(rows, member, standing):
         said.append(_("Your e-mail address has changed. Your newsletters are moving to it."))
     if contact is not None and len([each for each in rows.at(contact) if each.key]) > 1:
         said.append(

@@ -57,7 +57,7 @@ def main() -> int:
     # Low enough to try a brake by hand with 30 members, and without waits of a minute.
     os.environ.setdefault("BASKET_BRAKE_FLOOR", "5")
     os.environ.setdefault("BASKET_RECHECK_SECONDS", "5")
-    _prepare_site()
+    _prepare_site(sandbox_port)
     _introduce(site_port, sandbox_port)
     return _run(site_port, sandbox_port)
 
@@ -76,7 +76,7 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _prepare_site() -> None:
+def _prepare_site(sandbox_port: int) -> None:
     import django
     from django.core.management import call_command
 
@@ -95,7 +95,11 @@ def _prepare_site() -> None:
     sys.stdout.write("Preparing the demo data: this takes some seconds, the first time only.\n")
     sys.stdout.flush()
     logging.disable(logging.WARNING)  # one line for each of some hundred tasks
-    past.happen(database=_sandbox_database(settings.VAR), api_key=os.environ["BASKET_API_KEY"])
+    past.happen(
+        database=_sandbox_database(settings.VAR),
+        api_key=os.environ["BASKET_API_KEY"],
+        port=sandbox_port,
+    )
     logging.disable(logging.NOTSET)
 
 

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
+from django.views.i18n import set_language
 
 from project.groups import views as groups
 from project.people import views as people
@@ -20,6 +21,7 @@ urlpatterns = [
     path("members/<int:pk>/", people.member, name="member"),
     path("groups/<slug:slug>/", groups.group, name="group"),
     path("newsletters/", include("mozillians_basket.urls")),
+    path("language/", set_language, name="set-language"),
     path("admin/", admin.site.urls),
 ]
 

@@ -26,7 +26,7 @@ READY = re.compile(r"ready at (http://\S+) with API key (\S+)")
 
 class SandboxServer:
     """
-    A sandbox Basket in a process of its own, at a free port of this machine.
+    A sandbox Basket in a process of its own, at a free port of this machine or at ``port``.
 
     Use it as a context manager, or call ``start()`` and ``stop()``. The process ends with
     the current process, however that ends.
@@ -36,6 +36,7 @@ class SandboxServer:
         self,
         *,
         api_key: str = "test-key",
+        port: int = 0,
         newsletters: str = "",
         database: str = "",
         mail: str = "",
@@ -44,7 +45,7 @@ class SandboxServer:
         processes: int = 0,
         start_timeout: float = 30,
     ) -> None:
-        self._arguments = ["--port", "0", "--api-key", api_key, "--end-with-input"]
+        self._arguments = ["--port", str(port), "--api-key", api_key, "--end-with-input"]
         options = {
             "newsletters": newsletters,
             "database": database,

@@ -193,7 +193,9 @@ def follow(approval: Approval) -> None:
     found_missing = missing_since(approval.newsletter, approval.since).count()
     unanswered = open_questions().filter(pk=approval.pk, answer="")
     if number > approval.number:
-        unanswered.update(number=number)
+        confirmed = subscriptions(approval.newsletter).filter(confirmed_at__isnull=False)
+        # Also those that were reopened or lost with their person since the question was asked.
+        unanswered.update(number=number, total=(confirmed | about(question)).count())
     elif is_over(number, found_missing, question, rules_settings()):
         now = timezone.now()
         if unanswered.update(answer=Answer.ITSELF, answered_at=now, carried_at=now):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
@@ -11,10 +10,14 @@ from mozillians_basket.models import BulkRequest
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import verification
 from project.celery import app
+from project.demo.basket import Basket
 from project.people.management.commands.demo_data import ADMIN, address_of, username_of
 from project.people.models import UserProfile
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
+
+#: A newsletter of Basket's for which people confirm their address.
+TO_CONFIRM = "app-dev"
 
 #: The numbers of members, by their action at Basket or on the site, or by their failure.
 LEFT, TURNED_ALL_OFF, OPTED_OUT_ON_SITE, WAITING, UNCONFIRMED = 8, 9, 10, 12, 18
@@ -23,24 +26,24 @@ LEFT, TURNED_ALL_OFF, OPTED_OUT_ON_SITE, WAITING, UNCONFIRMED = 8, 9, 10, 12, 18
 ALL_DONE, SOME_FAILED = (16, 21, 26), (9, 11, 20, 22, 23)
 
 
-def happen(*, database: str, api_key: str) -> None:
+def happen(*, database: str, api_key: str, port: int) -> None:
     """
     Add the demo data and sync all of it, in this process, with a sandbox Basket.
 
-    The sandbox keeps its people and faults in ``database``.
+    The sandbox keeps its people, faults and mail in ``database``. The links in its mail
+    name its ``port``, which is that of the settings' ``BASKET_URL``.
     """
-    with SandboxServer(database=database, api_key=api_key) as basket:
-        settings.BASKET_URL, url = basket.url, settings.BASKET_URL
+    with SandboxServer(database=database, api_key=api_key, port=port) as basket:
         app.conf.task_always_eager = True
         try:
             _play(basket)
         finally:
             app.conf.task_always_eager = False
-            settings.BASKET_URL = url
 
 
 def _play(basket: SandboxServer) -> None:
-    basket.put_person(address_of(UNCONFIRMED), newsletters=[PHONE], optin=False)
+    Basket(basket.url, basket.api_key).sign_up(address_of(UNCONFIRMED), TO_CONFIRM)
+    basket.put_person(address_of(UNCONFIRMED), add=[PHONE], optin=False)
     basket.fail("lookup", status=503, email=address_of(WAITING))
     call_command("demo_data")
     _sync()

@@ -36,7 +36,7 @@ class AddressForm(forms.Form):
     email = forms.EmailField(
         label=_("New address"),
         max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),
     )
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:

@@ -42,6 +42,9 @@ SALT = "project.people.address"
 
 PER_PAGE = 50
 
+#: The line that Django writes to a file after each mail.
+RULE = "-" * 79
+
 
 def signed_in_user(request: HttpRequest) -> User:
     """Return the user of a view that requires one."""
@@ -198,5 +201,8 @@ def sent_mail(request: HttpRequest) -> HttpResponse:
     """Show the mail that the site wrote to files, newest first; in development only."""
     files = sorted(Path(settings.MAIL_FOLDER).glob("*.log"), key=lambda file: -file.stat().st_mtime)
     found = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files[:20]]
-    mails = [(mail["To"], mail["Subject"], mail.get_content()) for mail in found]
+    mails = [
+        (mail["To"], mail["Subject"], mail.get_content().rstrip().removesuffix(RULE))
+        for mail in found
+    ]
     return render(request, "people/mail.html", {"mails": mails})

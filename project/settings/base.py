@@ -41,6 +41,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "project.middleware.english_admin_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -75,6 +77,16 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-us"
+# Each in its own name, as the form at the foot of a page shows it.
+LANGUAGES = [
+    ("ar", "العربية"),
+    ("de", "Deutsch"),
+    ("en", "English"),
+    ("es", "Español"),
+    ("fr", "Français"),
+    ("pt-br", "Português (Brasil)"),
+]
+LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -84,6 +96,7 @@ LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 # Browsers keep cookies per host, for any port. A sandbox Basket on this machine has an admin
 # too: with other names, neither site signs the other's users out.
 SESSION_COOKIE_NAME = "mozillians_session"
+LANGUAGE_COOKIE_NAME = "mozillians_language"
 CSRF_COOKIE_NAME = "mozillians_csrf"
 
 STATIC_URL = "/static/"

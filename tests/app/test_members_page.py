@@ -242,6 +242,19 @@ def test_member_reads_that_another_one_has_the_same_address(member, client, bask
     assert held(basket, member) == {PHONE}
 
 
+def test_newsletter_of_a_neighbour_is_not_called_the_members_own_choice(member, client, commit):
+    with commit():
+        neighbour = VouchFactory.create(vouchee__user__email=member.user.email).vouchee
+        decisions.order([neighbour.pk], [NDA], subscribe=True)
+        tasks.lookup_users_task.delay()
+
+    nda = shown(client, NDA)
+
+    assert nda.state.startswith("It still comes to your address")
+    assert nda.reason == "It is for members of the NDA group."
+    assert not nda.may_unsubscribe
+
+
 def test_member_reads_that_their_address_is_changing(member, client):
     member.user.email = "new@example.com"
     member.user.save()
@@ -250,6 +263,18 @@ def test_member_reads_that_their_address_is_changing(member, client):
 
     assert "They come to <strong>new@example.com</strong>" in text_of(page)
     assert "Your e-mail address has changed." in text_of(page)
+    assert page.context["basket_is_under_way"]
+
+
+def test_page_stops_looking_once_the_address_has_changed(member, client, basket):
+    member.user.email = "new@example.com"
+    member.user.save()
+    settle_everything()
+
+    page = client.get(URL)
+
+    assert held(basket, member) == {PHONE}
+    assert not page.context["basket_is_under_way"]
 
 
 def test_member_without_an_address_is_told_so(newcomer, client):
@@ -528,3 +553,15 @@ def test_page_stands_alone_without_the_sites_templates(member, client, settings)
 
     assert "<title>My newsletters</title>" in page
     assert "You get it." in page
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fr", "ltr"), ("ar", "rtl")])
+def test_page_alone_reads_in_the_direction_of_its_language(
+    member, client, settings, language, direction
+):
+    [engine] = settings.TEMPLATES
+    settings.TEMPLATES = [{**engine, "DIRS": []}]
+
+    page = text_of(client.get(URL, headers={"accept-language": language}))
+
+    assert f'<html lang="{language}" dir="{direction}">' in page

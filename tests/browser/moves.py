@@ -1,4 +1,4 @@
-"""The steps of an admin on the admin's pages, in the admin's words."""
+"""The steps of people on the pages, in the pages' words."""
 
 from collections.abc import Callable
 from re import Pattern
@@ -54,6 +54,14 @@ def choice(page: Page, newsletter: str) -> Locator:
 def number(page: Page, name: str) -> Locator:
     """Return a number on a bulk request's page."""
     return page.locator(f"[data-basket-number={name}]")
+
+
+def choose_language(page: Page, code: str) -> None:
+    """Choose a language at the foot of a page of the site."""
+    form = page.get_by_role("contentinfo")
+    form.get_by_role("combobox").select_option(code)
+    form.get_by_role("button").click()
+    expect(page.locator("html")).to_have_attribute("lang", code)
 
 
 def row(page: Page, heading: str | Pattern[str]) -> Locator:

@@ -26,6 +26,7 @@ from tests.browser.moves import (
     PATIENCE,
     choice,
     choose_action,
+    choose_language,
     number,
     open_member,
     select_all,
@@ -111,6 +112,9 @@ class Scenes:
         yield "my-newsletters-phone", False
         if wide is not None:
             self.page.set_viewport_size(wide)
+        choose_language(self.page, "ar")
+        yield "my-newsletters-arabic", True
+        choose_language(self.page, "en")
         self.page.get_by_role("button", name="Sign out").click()
         self.sign_in(MANAGER)
         self.page.goto("/groups/nda/")

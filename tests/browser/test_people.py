@@ -15,7 +15,7 @@ from project.people.models import UserProfile
 from project.processes import Beat, Web, Worker, wait_until
 from tests.browser.accessibility import assert_accessible, tab_to
 from tests.browser.conftest import Start
-from tests.browser.moves import PATIENCE
+from tests.browser.moves import PATIENCE, choose_language
 from tests.browser.past import NDA, PHONE
 from tests.browser.watch import Watch
 from tests.factories import UserProfileFactory, VouchFactory
@@ -237,8 +237,15 @@ def test_a_group_managers_story(open_page: Open, basket: SandboxServer, nda: Gro
     wait_for(basket, email, PHONE)
 
 
+@pytest.mark.parametrize(
+    ("language", "direction"), [("en", "ltr"), ("ar", "rtl"), ("de", "ltr"), ("fr", "ltr")]
+)
 def test_no_page_is_wider_than_a_phone(
-    open_page: Callable[..., Page], nda: Group, basket: SandboxServer
+    open_page: Callable[..., Page],
+    nda: Group,
+    basket: SandboxServer,
+    language: str,
+    direction: str,
 ) -> None:
     manager = person("manager-with-a-long-name", vouched=True)
     manager.user.user_permissions.add(Permission.objects.get(codename="change_membership"))
@@ -246,8 +253,9 @@ def test_no_page_is_wider_than_a_phone(
     Membership.objects.create(profile=other, group=nda, status=Membership.Status.PENDING)
     wait_for(basket, manager.user.email, PHONE)
     page = open_page("manager-with-a-long-name", 320)
+    choose_language(page, language)
 
-    too_wide = []
+    too_wide, directions = [], set()
     for path in (
         *("/", "/profile/", "/profile/address/", "/profile/delete/", "/newsletters/"),
         *("/members/", f"/members/{other.pk}/", "/groups/nda/"),
@@ -256,8 +264,47 @@ def test_no_page_is_wider_than_a_phone(
         assert_accessible(page)
         width = page.evaluate("document.documentElement.scrollWidth")
         too_wide += [f"{path}: {width}"] if width > 320 else []
+        directions.add(page.locator("main").evaluate("main => getComputedStyle(main).direction"))
 
     assert not too_wide
+    assert directions == {direction}
+
+
+def test_page_in_arabic_shows_a_choice_carried_out_without_a_reload(
+    open_page: Open, basket: SandboxServer
+) -> None:
+    member = person("member", vouched=True)
+    wait_for(basket, member.user.email, PHONE)
+    page = open_page("member")
+    page.goto("/newsletters/")
+    newsletter(page, "Mozilla phone").says("You get it.")
+
+    choose_language(page, "ar")
+    assert page.url.endswith("/newsletters/")
+    newsletter(page, "هاتف Mozilla").press("إلغاء الاشتراك")
+    told(page, "لقد اخترت عدم تلقي")
+
+    newsletter(page, "هاتف Mozilla").says("أنت لا تتلقاها.")
+    wait_for(basket, member.user.email)
+
+
+def test_notice_of_a_changed_address_goes_without_a_reload(
+    open_page: Open, basket: SandboxServer
+) -> None:
+    member = person("member", vouched=True)
+    wait_for(basket, member.user.email, PHONE)
+    page = open_page("member")
+    basket.latency = 1.5
+    member.user.email = NEW
+    member.user.save(update_fields=["email"])
+
+    page.goto("/newsletters/")
+    notice = page.get_by_text("Your newsletters are moving to it.")
+    expect(notice).to_be_visible()
+    basket.latency = 0
+
+    expect(notice).to_be_hidden(timeout=PATIENCE * 1000)
+    wait_for(basket, NEW, PHONE)
 
 
 def test_pages_work_while_the_worker_and_basket_are_away(

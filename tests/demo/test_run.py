@@ -51,9 +51,15 @@ def test_the_site_runs_with_demo_data_until_ctrl_c(tmp_path: Path) -> None:
         while not people_at(sandbox) and time.monotonic() < end:
             time.sleep(0.2)
         people = people_at(sandbox)
+        messages = requests.get(
+            f"http://127.0.0.1:{sandbox}/sandbox/messages/",
+            headers={"X-Api-Key": "sandbox"},
+            timeout=20,
+        ).json()["messages"]
         while not listens(site) and time.monotonic() < end:
             time.sleep(0.2)
         page = requests.get(f"http://127.0.0.1:{site}/admin/login/", timeout=20)
+        run.read_until("tasks.sweep[")
         ran = run.running
         run.interrupt(signal.SIGINT)
         status = run.end()
@@ -65,6 +71,9 @@ def test_the_site_runs_with_demo_data_until_ctrl_c(tmp_path: Path) -> None:
     assert [held[f"member-{number:02}@example.com"] for number in (8, 9, 10)] == [set()] * 3
     assert people["member-09@example.com"]["optout"]
     assert not people["member-18@example.com"]["optin"]
+    [message] = messages
+    assert (message["kind"], message["email"]) == ("confirm", "member-18@example.com")
+    assert f"http://127.0.0.1:{sandbox}/newsletter/confirm/" in message["body"]
     assert not {"member-11@blocked.example.com", "member-12@example.com"} & held.keys()
     assert page.status_code == 200
     assert rows(tmp_path, "SELECT total, state FROM mozillians_basket_bulkrequest") == {
@@ -82,6 +91,7 @@ def test_the_site_runs_with_demo_data_until_ctrl_c(tmp_path: Path) -> None:
         f"http://127.0.0.1:{sandbox}/admin/basket_sandbox/fault/",
     ):
         assert said in run.said
+    assert "Settings differ" not in run.said
     assert len(ran) > 4
     assert status == 0, run.said
     assert left == []

@@ -8,11 +8,12 @@ from django.contrib.auth.models import User
 from django.core import signing
 from django.core.cache import cache
 from django.test import Client
-from django.urls import reverse
+from django.urls import path, reverse
 
 from mozillians_basket.sandbox.testing import SandboxServer
+from project import urls
 from project.people.models import UserProfile, Vouch
-from project.people.views import SALT
+from project.people.views import SALT, sent_mail
 from tests.brokers import Commit
 from tests.factories import UserFactory, UserProfileFactory, VouchFactory
 
@@ -354,5 +355,15 @@ def test_wrong_password_deletes_nothing(member: UserProfile, client: Client, pas
 # Development
 
 
+urlpatterns = [*urls.urlpatterns, path("mail/", sent_mail, name="mail")]
+
+
 def test_sent_mail_is_shown_in_development_only(client: Client) -> None:
     assert client.get("/mail/").status_code == 404
+    assert "/mail/" not in text_of(client.get("/"))
+
+
+def test_pages_lead_to_the_sent_mail_in_development(client: Client, settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+
+    assert '<a href="/mail/">Sent mail</a>' in text_of(client.get("/"))

@@ -223,6 +223,25 @@ def test_restoring_by_command_leaves_shown_opt_outs_and_takes_inferred_ones_back
     assert shown.state == State.OPTED_OUT
 
 
+@pytest.mark.parametrize("what", ["people", "newsletter"])
+def test_question_counts_reopened_opt_outs_among_all_that_may_be_lost(
+    basket: SandboxServer, what: str
+) -> None:
+    emails = vouched(60)
+    for email in emails[:2]:
+        basket.put_person(email, remove=[PHONE])
+    look_up(*emails[:2])
+    sweep(4)
+    lose(basket, what, emails[2:])
+
+    verify()
+    sweep(2)
+    verify()
+
+    asked = Approval.objects.get()
+    assert (asked.number, asked.total) == (60, 60)
+
+
 def test_opt_out_inferred_more_than_a_day_before_a_loss_stands(basket: SandboxServer) -> None:
     emails = vouched(60)
     basket.put_person(emails[0], remove=[PHONE])

@@ -17,6 +17,11 @@ async function update() {
       for (const item of now.children) {
         show(list.querySelector(`[data-basket-newsletter="${item.dataset.basketNewsletter}"]`), item);
       }
+      const notices = document.getElementById("basket-notices");
+      const noticesNow = page.getElementById("basket-notices");
+      if (notices && noticesNow && notices.textContent !== noticesNow.textContent) {
+        notices.replaceChildren(...noticesNow.childNodes);
+      }
       if (!("basketUnderWay" in now.dataset)) {
         delete list.dataset.basketUnderWay;
       }

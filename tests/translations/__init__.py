@@ -1,0 +1,1 @@
+"""The translations of the members' pages, and their collection from the code."""
