@@ -10,7 +10,7 @@ class BasketError(Exception):
     """
 
     label = "unavailable"
-    """What admins see beside Basket's code; a value of ``Problem`` where there is one."""
+    """The word that admins see beside Basket's code; a value of ``Problem`` where there is one."""
 
 
 class BasketSwitchedOff(BasketError):

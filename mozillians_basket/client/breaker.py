@@ -96,7 +96,7 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
     :param status: the state before the calls. Unless they change something, it is returned.
     """
     succeeded: set[int] = set()
-    failures: dict[int, BasketFailed] = {}  # those that concern all contacts, not one
+    failures: dict[int, BasketFailed] = {}  # failures that concern all contacts, not one
     run: list[int] = []  # contacts that failed after the last success, or with a wrong key or URL
     for contact_id, result in results.items():
         if not isinstance(result, BasketError):

@@ -1,4 +1,4 @@
-"""What the tables have in common."""
+"""The common parts of the tables."""
 
 from datetime import datetime
 from typing import Any, Self
