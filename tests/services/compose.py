@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.services.worker import ROOT
+from project.processes import ROOT
 
 
 def services() -> dict[str, dict[str, Any]]:

@@ -15,10 +15,9 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_o
 import psycopg
 import pytest
 
+from project.processes import ROOT, Process, free_port, wait_until
 from tests.services import compose
-from tests.services.processes import Process, free_port, wait_until
 from tests.services.servers import PostgreSQL, program
-from tests.services.worker import ROOT
 
 pytestmark = pytest.mark.services
 

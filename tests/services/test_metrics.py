@@ -7,9 +7,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.services.processes import free_port, wait_until
+from project.processes import Worker, free_port, wait_until
 from tests.services.site import members, newsletters_of, settle, vouch
-from tests.services.worker import Worker
 
 pytestmark = [
     pytest.mark.services,
