@@ -7,6 +7,7 @@ from health_check.views import HealthCheckView
 from mozillians_basket.contrib.health import health
 from mozillians_basket.contrib.health_check import BasketHealthCheck
 from mozillians_basket.contrib.metrics import metrics
+from project.urls import urlpatterns as site_urlpatterns
 
 
 class Check(BasketHealthCheck):
@@ -22,6 +23,7 @@ class Check(BasketHealthCheck):
 
 
 urlpatterns = [
+    *site_urlpatterns,
     path("health/basket/", health),
     path("metrics/", metrics),
     path("health/", HealthCheckView.as_view(checks=[Check])),
