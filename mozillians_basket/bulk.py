@@ -35,19 +35,26 @@ Action, State = BulkRequest.Action, BulkRequest.State
 DRAFT_AGE = timedelta(days=1)
 
 
-def draft(action: BulkRequest.Action, keys: Iterable[Any], *, actor: Any) -> BulkRequest:
+def draft(
+    action: BulkRequest.Action, keys: Iterable[Any], *, actor: Any, selection: str = ""
+) -> BulkRequest:
     """
     Store the members that an admin selected, before anything is ordered.
 
     Drafts that nobody confirmed for a day are deleted.
 
     :param keys: the primary keys of the members; a list's own joins may repeat them.
+    :param selection: how they were selected, in words.
     """
     old = _requests().filter(state=State.DRAFT, created_at__lt=timezone.now() - DRAFT_AGE)
     old.delete()
     selected = list(dict.fromkeys(keys))
     return _requests().create(
-        action=action, keys=selected, total=len(selected), actor_id=getattr(actor, "pk", None)
+        action=action,
+        keys=selected,
+        total=len(selected),
+        selection=selection[:300],
+        actor_id=getattr(actor, "pk", None),
     )
 
 

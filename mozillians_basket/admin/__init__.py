@@ -2,8 +2,7 @@
 
 from django.contrib import admin
 
-from mozillians_basket.admin.members import BasketMemberAdmin
-from mozillians_basket.admin.sites import register
+from mozillians_basket.admin.members import BasketMemberAdmin, register
 
 __all__ = ["BasketMemberAdmin", "register"]
 

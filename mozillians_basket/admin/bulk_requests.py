@@ -1,11 +1,16 @@
 """Bulk requests in the admin: their list, and a page for each that follows it to its end."""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, F, QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -15,26 +20,233 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import formats, timezone
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
-from mozillians_basket.admin.drafts import DraftPages
+from mozillians_basket.admin.confirmation import DraftPages, selection_in_words
 from mozillians_basket.admin.exports import csv_of
-from mozillians_basket.admin.failures import failures_of, reasons_of
 from mozillians_basket.admin.pages import (
     BasketPages,
+    is_off,
     may_change_newsletters,
-    standing_of_basket,
+    members_with_addresses,
+    rendered,
 )
-from mozillians_basket.admin.progress import Progress, progress_of, progress_of_all, shown
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.admin.wording import code_of, grouped, in_plain_words
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.models import BulkItem, BulkRequest, Event
+
+#: The stretch of time whose finished items tell the rate.
+LATELY = timedelta(minutes=1)
+
+#: Rates over less than this many seconds are no rates.
+SHORTEST = 2.0
+
+State = BulkItem.State
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The progress of one request."""
+
+    state: BulkRequest.State
+    total: int
+    begun: int
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    over: bool = False
+    rate: float | None = None
+    """Members a second, of late; ``None`` while that cannot be told."""
+
+    @property
+    def ended(self) -> int:
+        """The number of members whose order has ended."""
+        return self.done + self.failed + self.skipped
+
+    @property
+    def cancelled(self) -> int:
+        """The number of members not begun when the request was cancelled."""
+        return self.total - self.begun if self.state == BulkRequest.State.CANCELLED else 0
+
+    @property
+    def waiting(self) -> int:
+        """The number of members whose order has not ended."""
+        return max(self.total - self.ended - self.cancelled, 0)
+
+    @property
+    def percent(self) -> int:
+        """Whole percents of the members whose order has ended; 100 only if all of them have."""
+        if self.over and not self.cancelled:
+            return 100
+        if self.ended >= self.total:
+            return 100 if self.total else 0
+        return 100 * self.ended // self.total
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether there is anything to stop."""
+        return self.state == BulkRequest.State.RUNNING and self.begun < self.total
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether there is anything to try again."""
+        return self.failed > 0 and self.state in {
+            BulkRequest.State.RUNNING,
+            BulkRequest.State.FINISHED,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The progress in words, for people who do not see the bar."""
+        numbers = {"closed": grouped(self.ended), "total": grouped(self.total)}
+        if self.state == BulkRequest.State.CANCELLED:
+            numbers["left_out"] = grouped(self.cancelled)
+            return (
+                _("Cancelled: %(closed)s of %(total)s members are through, %(left_out)s left out.")
+                % numbers
+            )
+        if self.over:
+            return _("Finished: %(closed)s of %(total)s members.") % numbers
+        return _("%(closed)s of %(total)s members are through (%(percent)s %%).") % {
+            **numbers,
+            "percent": self.percent,
+        }
+
+    @property
+    def pace(self) -> str:
+        """Rate and time left."""
+        if self.over or self.rate is None:
+            return ""
+        if not self.rate:
+            return _("Nothing was finished in the last minute.")
+        return _("%(rate)s members a second, about %(time)s left") % {
+            "rate": formats.number_format(round(self.rate, 1), 1),
+            "time": duration(self.waiting / self.rate),
+        }
+
+
+def duration(seconds: float) -> str:
+    """A time to wait, as exact as it is worth."""
+    if seconds < 60:
+        number = max(round(seconds), 1)
+        return ngettext("%(number)d second", "%(number)d seconds", number) % {"number": number}
+    if seconds < 5400:
+        number = round(seconds / 60)
+        return ngettext("%(number)d minute", "%(number)d minutes", number) % {"number": number}
+    number = round(seconds / 3600)
+    return ngettext("%(number)d hour", "%(number)d hours", number) % {"number": number}
+
+
+def progress_of(row: BulkRequest) -> Progress:
+    """Say how far a request got: two queries, read off an index; none when it is over."""
+    counts = bulk.progress(row)
+    if row.finished_at is not None:
+        return _progress(row, counts)
+    now = timezone.now()
+    # The rate is that of the last minute, or of the time since the order if that is shorter.
+    since = max(row.created_at, now - LATELY)
+    seconds = (now - since).total_seconds()
+    if seconds < SHORTEST:
+        return _progress(row, counts)
+    ended = [State.DONE, State.FAILED, State.SKIPPED]
+    lately = BulkItem.objects.filter(request=row, state__in=ended, finished_at__gte=since)
+    return _progress(row, counts, lately.count() / seconds)
+
+
+def progress_of_all(rows: Iterable[BulkRequest]) -> dict[int, Progress]:
+    """Say how far these got, without rates: one query for those that are not over."""
+    rows = list(rows)
+    counts = bulk.progress_of_all(rows)
+    return {row.pk: _progress(row, counts[row.pk]) for row in rows}
+
+
+def _progress(row: BulkRequest, counts: Mapping[str, int], rate: float | None = None) -> Progress:
+    return Progress(
+        state=BulkRequest.State(row.state),
+        total=row.total,
+        begun=row.position,
+        done=counts.get(State.DONE, 0),
+        failed=counts.get(State.FAILED, 0),
+        skipped=counts.get(State.SKIPPED, 0),
+        over=row.finished_at is not None,
+        rate=rate,
+    )
+
+
+PER_PAGE = 50
+
+
+class Members(Sequence[BulkItem]):
+    """The members of a request in some states, of which a page is read at a time."""
+
+    def __init__(self, row: BulkRequest, states: Collection[str], keys: int, length: int) -> None:
+        """
+        Name the members.
+
+        :param states: the states of those that were begun.
+        :param keys: the number of those not begun that belong to them, too.
+        :param length: how many there are in all.
+        """
+        self.row, self.length, self.items = row, length, length - keys
+        self.begun = BulkItem.objects.filter(request=row, state__in=states)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: Any) -> Any:
+        found = list(self.begun.order_by("finished_at", "pk")[part]) if self.items else []
+        start = self.row.position + max(part.start - self.items, 0)
+        end = self.row.position + max(part.stop - self.items, 0)
+        keys = self.row.keys[start:end] if end > start else []
+        return [*found, *(BulkItem(member_id=key) for key in keys)]
+
+
+#: The lists of a request's members, each with the states in it.
+LISTS = {
+    "done": (State.DONE,),
+    "failed": (State.FAILED,),
+    "skipped": (State.SKIPPED,),
+    "waiting": (State.PENDING,),
+    "cancelled": (),
+}
+
+
+def outcomes_of(
+    row: BulkRequest, progress: Progress, chosen: str, request: HttpRequest, site: AdminSite
+) -> Page[Any]:
+    """Return the page of one of the ``LISTS`` that ``?page=`` asks for, in a few queries."""
+    number: int = getattr(progress, chosen)
+    begun = progress.begun - progress.ended if chosen == "waiting" else number
+    not_begun = number - begun if chosen == "waiting" else number * (chosen == "cancelled")
+    listed = Members(row, LISTS[chosen], not_begun, number)
+    page: Page[Any] = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
+    rows = list(page.object_list) if number else []
+    people = members_with_addresses(request, site, [item.member_id for item in rows])
+    page.object_list = [
+        {
+            "person": person,
+            "words": in_plain_words(item.reason) if item.reason else "",
+            "code": code_of(item.reason) if item.reason else "",
+            "when": item.finished_at,
+        }
+        for item, person in zip(rows, people, strict=True)
+    ]
+    return page
+
+
+def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]:
+    """Count the members in a state by reason, in one query."""
+    items = BulkItem.objects.filter(request=row, state=state).exclude(reason="")
+    counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
+    return [(in_plain_words(reason), number) for reason, number in counted]
+
 
 #: Reasons for a cancellation that no admin ordered, by the outcome in the history.
 REASONS = {
@@ -45,7 +257,7 @@ REASONS = {
 class BulkRequestAdmin(DraftPages, BasketPages):
     """The list of bulk requests, with actor, order, time and progress."""
 
-    list_display = ("order", "newsletter_names", "actor", "created_at", "state", "progress")
+    list_display = ("order", "members_selected", "actor", "created_at", "state", "progress")
     list_filter = ("state", "action")
     ordering = ("-pk",)
 
@@ -69,6 +281,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             "progress": self.progress_view,
             "cancel": self.cancel_view,
             "retry": self.retry_view,
+            "repeat": self.repeat_view,
             "csv": self.csv_view,
         }
         return [
@@ -90,23 +303,26 @@ class BulkRequestAdmin(DraftPages, BasketPages):
 
     @admin.display(description=gettext_lazy("bulk request"), ordering="pk")
     def order(self, row: BulkRequest) -> str:
-        """Name the action of the request."""
-        return f"{row.pk}: {row.get_action_display()}"
+        """Name the action and the newsletters of the request."""
+        text = _("%(number)d: unsubscribe from %(newsletters)s")
+        if row.action == BulkRequest.Action.SUBSCRIBE:
+            text = _("%(number)d: subscribe to %(newsletters)s")
+        return text % {"number": row.pk, "newsletters": ", ".join(row.newsletters)}
 
-    @admin.display(description=gettext_lazy("newsletters"))
-    def newsletter_names(self, row: BulkRequest) -> str:
-        """Name the newsletters."""
-        return ", ".join(row.newsletters)
+    @admin.display(description=gettext_lazy("members"))
+    def members_selected(self, row: BulkRequest) -> str:
+        """Describe the selection, with its size."""
+        return selection_in_words(row)
 
     @admin.display(description=gettext_lazy("progress"))
     def progress(self, row: Any) -> str:
         """Describe the progress."""
         far: Progress = row.how_far
-        numbers = {"closed": shown(far.closed), "total": shown(far.total)}
+        numbers = {"closed": grouped(far.ended), "total": grouped(far.total)}
         if far.failed:
             return _("%(closed)s of %(total)s, %(failed)s failed") % {
                 **numbers,
-                "failed": shown(far.failed),
+                "failed": grouped(far.failed),
             }
         return _("%(closed)s of %(total)s") % numbers
 
@@ -123,29 +339,28 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             raise PermissionDenied
         if row is None:
             raise Http404
-        request.current_app = self.admin_site.name
         progress = progress_of(row)
-        return TemplateResponse(
-            request,
-            "admin/mozillians_basket/bulk_request.html",
-            {
-                **self.admin_site.each_context(request),
-                **standing_of_basket(),
-                "title": _("Bulk request %(number)d") % {"number": row.pk},
-                "opts": self.opts,
-                "bulk_request": row,
-                "progress": progress,
-                "numbers": numbers_of(progress),
-                "stopped": _stopped(row),
-                "may_change": may_change_newsletters(request),
-                "skipped": reasons_of(row, BulkItem.State.SKIPPED)
-                if progress.over and progress.skipped
-                else [],
-                "waiting": [] if progress.over else reasons_of(row, BulkItem.State.PENDING),
-                "failures": failures_of(row, progress.failed, request, self.admin_site),
-                **(extra_context or {}),
-            },
-        )
+        chosen = request.GET.get("list", "")
+        chosen = chosen if chosen in LISTS else "failed"
+        context = {
+            "title": _("Bulk request %(number)d") % {"number": row.pk},
+            "bulk_request": row,
+            "progress": progress,
+            "numbers": numbers_of(progress),
+            "stopped": _stopped(row),
+            "may_change": may_change_newsletters(request),
+            "skipped": reasons_of(row, BulkItem.State.SKIPPED)
+            if progress.over and progress.skipped
+            else [],
+            "waiting": [] if progress.over else reasons_of(row, BulkItem.State.PENDING),
+            "chosen": chosen,
+            "heading": dict(HEADINGS)[chosen],
+            "outcomes": outcomes_of(row, progress, chosen, request, self.admin_site),
+            "selection": selection_in_words(row),
+            "busy": busy_in_words(row, progress),
+            **(extra_context or {}),
+        }
+        return rendered(request, self.admin_site, self.opts, "bulk_request", **context)
 
     def progress_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Return the numbers of a request's page, for its script."""
@@ -155,6 +370,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             {
                 "over": progress.over,
                 "percent": progress.percent,
+                "busy": busy_in_words(row, progress),
                 "state": row.get_state_display(),
                 "sentence": progress.sentence,
                 "pace": progress.pace,
@@ -165,11 +381,24 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             }
         )
 
-    @method_decorator(require_POST)
     def cancel_view(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Leave out the members whose orders were not begun."""
+        """Ask, then leave out the members whose orders were not begun."""
         row = self._row_to_change(request, key)
-        if bulk.cancel(row, actor=request.user):
+        progress = progress_of(row)
+        if request.method != "POST" and progress.may_cancel:
+            return rendered(
+                request,
+                self.admin_site,
+                self.opts,
+                "cancel",
+                title=_("Cancel bulk request %(number)d") % {"number": row.pk},
+                bulk_request=row,
+                selection=selection_in_words(row),
+                begun=grouped(progress.begun),
+                left_out=progress.total - progress.begun,
+                back=self.url_of("change", row.pk),
+            )
+        if request.method == "POST" and bulk.cancel(row, actor=request.user):
             text = _("Cancelled. Orders that were begun end as ordered.")
             self._went_through(request, row, text)
         else:
@@ -180,20 +409,39 @@ class BulkRequestAdmin(DraftPages, BasketPages):
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Retry the failed orders."""
         row = self._row_to_change(request, key)
-        if not switch_is_on():
-            off = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
-            self.message_user(request, off, messages.WARNING)
-        elif bulk.retry(row, actor=request.user):
+        if is_off(request):
+            return HttpResponseRedirect(self.url_of("change", row.pk))
+        if bulk.retry(row, actor=request.user):
             self._went_through(request, row, _("The failed members are tried again."))
         else:
             self.message_user(request, _("There was nothing to try again."), messages.WARNING)
         return HttpResponseRedirect(self.url_of("change", row.pk))
 
+    @method_decorator(require_POST)
+    def repeat_view(self, request: HttpRequest, key: int) -> HttpResponse:
+        """Draft the same order for the members that a cancellation left out."""
+        row = self._row_to_change(request, key)
+        keys = row.keys[row.position :] if row.state == BulkRequest.State.CANCELLED else []
+        if not keys:
+            self.message_user(request, _("There is nobody to repeat it for."), messages.WARNING)
+            return HttpResponseRedirect(self.url_of("change", row.pk))
+        selection = _("left out of bulk request %(number)d") % {"number": row.pk}
+        action = BulkRequest.Action(row.action)
+        draft = bulk.draft(action, keys, actor=request.user, selection=selection)
+        query = urlencode({"newsletters": row.newsletters}, doseq=True)
+        return HttpResponseRedirect(f"{self.url_of('confirm', draft.pk)}?{query}")
+
     def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
-        """Return all members of a request, to download."""
+        """Return all members of a request, or those of one of its lists, to download."""
         if not may_change_newsletters(request):
             raise PermissionDenied
-        return csv_of(self._row(request, key), request)
+        chosen = request.GET.get("list", "")
+        row = self._row(request, key)
+        if chosen not in LISTS:
+            return csv_of(row, request)
+        left_out = row.state == BulkRequest.State.CANCELLED
+        not_begun = chosen == ("cancelled" if left_out else "waiting")
+        return csv_of(row, request, LISTS[chosen] or ("none",), not_begun=not_begun)
 
     def _went_through(self, request: HttpRequest, row: BulkRequest, text: str) -> None:
         wake_sweeper()
@@ -223,12 +471,31 @@ def _stopped(row: BulkRequest) -> dict[str, Any] | None:
     return {"by": event.actor, "at": event.created_at, "why": REASONS.get(event.outcome, "")}
 
 
+HEADINGS: list[tuple[str, Any]] = [
+    ("done", gettext_lazy("done")),
+    ("failed", gettext_lazy("failed")),
+    ("skipped", gettext_lazy("skipped")),
+    ("cancelled", gettext_lazy("left out")),
+    ("waiting", gettext_lazy("waiting")),
+]
+
+
 def numbers_of(progress: Progress) -> list[tuple[str, str, str]]:
     """List key, label and number of each count."""
-    return [
-        ("done", _("done"), shown(progress.done)),
-        ("failed", _("failed"), shown(progress.failed)),
-        ("skipped", _("skipped"), shown(progress.skipped)),
-        ("cancelled", _("left out"), shown(progress.left_out)),
-        ("waiting", _("waiting"), shown(progress.waiting)),
-    ]
+    return [(name, str(label), grouped(getattr(progress, name))) for name, label in HEADINGS]
+
+
+def busy_in_words(row: BulkRequest, progress: Progress) -> str:
+    """Say that the worker has earlier work, if it has; one query while the request runs."""
+    if progress.over or not progress.waiting:
+        return ""
+    running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING, pk__lt=row.pk)
+    number = running.filter(position__lt=F("total")).count()
+    if not number:
+        return ""
+    text = ngettext(
+        "The worker is busy: %(number)d earlier bulk request is not through.",
+        "The worker is busy: %(number)d earlier bulk requests are not through.",
+        number,
+    )
+    return text % {"number": number}

@@ -1,20 +1,50 @@
-"""The geometry of bar charts: where each bar and each word of an SVG goes. Draws nothing."""
+"""Throughput and failures for the overview, as charts and as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-#: All lengths are in the SVG's own units; the page scales it to its width.
-WIDTH = 720
-PANEL = 96
-GAP = 40
-LEFT = 4
-FOOT = 22
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from mozillians_basket.admin.wording import grouped
+from mozillians_basket.models import Event
+from mozillians_basket.upkeep import retention
+from mozillians_basket.upkeep.retention import Numbers
+
+#: All lengths are in the SVG's own units. The page scales it up to twice, and down to a phone.
+WIDTH = 360
+PANEL = 72
+FOOT = 20
 
 #: The width of a word: one that begins nearer to the edge would reach over it.
-ROOM = 80
+ROOM = 64
 
 #: At most so many words below the bars, so that they do not run into each other.
-WORDS = 8
+MOST_WORDS = 4
+
+Kind = Event.Kind
+
+#: Calls that Basket carried out.
+CARRIED = (Kind.SUBSCRIBED, Kind.UNSUBSCRIBED)
+
+#: Events after which an admin may have something to do.
+FAILED = (Kind.REFUSED, Kind.PARKED, Kind.MISSING)
+
+#: The columns of the tables, each with its heading.
+COLUMNS: tuple[tuple[Event.Kind, Any], ...] = (
+    (Kind.SUBSCRIBED, gettext_lazy("Subscribed")),
+    (Kind.UNSUBSCRIBED, gettext_lazy("Unsubscribed")),
+    (Kind.MOVED, gettext_lazy("Address changed")),
+    (Kind.OPTED_OUT, gettext_lazy("Opted out")),
+    (Kind.REFUSED, gettext_lazy("Refused")),
+    (Kind.PARKED, gettext_lazy("Parked")),
+    (Kind.MISSING, gettext_lazy("Missing at Basket")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +72,12 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One series above its own base line, with its own scale."""
+    """One series above its base line. All panels of a chart have one scale."""
 
     label: str
     css: str
     highest: int
     total: int
-    label_y: str
-    base_y: str
     bars: tuple[Bar, ...]
 
 
@@ -63,10 +91,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Panels above each other, over one row of words."""
+    """Panels, each of which stands over the same words."""
 
     width: str
     height: str
+    base_y: str
     words_y: str
     panels: tuple[Panel, ...]
     words: tuple[Word, ...]
@@ -76,55 +105,46 @@ def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
     """
     Lay a chart out: for each series one panel, for each moment one bar in each.
 
-    The panels have scales of their own: failures are few beside what was
-    carried, and would not be seen on the same one. The position says which is
-    which, so no colour has to.
+    The panel says which series it is, so no colour has to.
 
     :param moments: the text below, and in the tip of, each bar.
     """
-    step = (WIDTH - LEFT) / max(len(moments), 1)
-    bottom = len(series) * (PANEL + GAP)
-    every = -(-len(moments) // WORDS) or 1
+    step = WIDTH / max(len(moments), 1)
+    every = -(-len(moments) // MOST_WORDS) or 1
+    scale = max((number for one in series for number in one.numbers), default=0)
     return Chart(
         width=str(WIDTH),
-        height=str(bottom + FOOT),
-        words_y=_length(bottom + FOOT / 2),
+        height=str(PANEL + FOOT),
+        base_y=str(PANEL),
+        words_y=_length(PANEL + 0.75 * FOOT),
         panels=tuple(
-            _panel(one, moments, step, top=number * (PANEL + GAP))
-            for number, one in enumerate(series)
+            Panel(
+                label=one.label,
+                css=one.css,
+                highest=max(one.numbers, default=0),
+                total=sum(one.numbers),
+                bars=tuple(
+                    _bar(number, scale, when, x=place * step, width=step)
+                    for place, (when, number) in enumerate(zip(moments, one.numbers, strict=True))
+                    if number
+                ),
+            )
+            for one in series
         ),
         words=tuple(
-            Word(_length(LEFT + number * step), text)
+            Word(_length(number * step), text)
             for number, text in enumerate(moments)
-            if number % every == 0 and LEFT + number * step <= WIDTH - ROOM
+            if number % every == 0 and number * step <= WIDTH - ROOM
         ),
     )
 
 
-def _panel(series: Series, moments: Sequence[str], step: float, *, top: int) -> Panel:
-    highest = max(series.numbers, default=0)
-    base = top + GAP + PANEL - 8
-    return Panel(
-        label=series.label,
-        css=series.css,
-        highest=highest,
-        total=sum(series.numbers),
-        label_y=_length(top + GAP / 2),
-        base_y=_length(base),
-        bars=tuple(
-            _bar(number, highest, when, x=LEFT + place * step, width=step, base=base)
-            for place, (when, number) in enumerate(zip(moments, series.numbers, strict=True))
-            if number
-        ),
-    )
-
-
-def _bar(number: int, highest: int, when: str, *, x: float, width: float, base: float) -> Bar:
+def _bar(number: int, scale: int, when: str, *, x: float, width: float) -> Bar:
     # Not lower than two units: one failure among a thousand must be seen.
-    height = max(2.0, (PANEL - 8) * number / highest)
+    height = max(2.0, (PANEL - 4) * number / scale)
     return Bar(
         x=_length(x + width * 0.1),
-        y=_length(base - height),
+        y=_length(PANEL - height),
         width=_length(width * 0.8),
         height=_length(height),
         number=number,
@@ -134,3 +154,84 @@ def _bar(number: int, highest: int, when: str, *, x: float, width: float, base: 
 
 def _length(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One hour or day of a table."""
+
+    when: str
+    query: str
+    """The history page's parameters for this time."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A chart with its table."""
+
+    key: str
+    """The prefix of its ids in the page."""
+
+    title: str
+    description: str
+    chart: Chart
+    headings: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+
+
+def activities() -> tuple[Activity, ...]:
+    """The last 24 hours by hour, and the last 30 days by day."""
+    latest = retention.not_counted()
+    hours = retention.by_hour(24, latest)
+    days = retention.by_day(30, latest)
+    return (
+        _activity(
+            "hours",
+            _("The last 24 hours"),
+            hours,
+            [date_format(timezone.localtime(hour), "H:i") for hour in hours],
+            [hour + timedelta(hours=1) for hour in hours],
+        ),
+        _activity(
+            "days",
+            _("The last 30 days"),
+            days,
+            [date_format(day, "MONTH_DAY_FORMAT") for day in days],
+            [*list(days)[1:], timezone.now() + timedelta(days=1)],
+        ),
+    )
+
+
+def _activity(
+    key: str, title: str, numbers: Numbers, names: list[str], ends: Iterable[datetime]
+) -> Activity:
+    carried = [sum(counted[kind] for kind in CARRIED) for counted in numbers.values()]
+    failed = [sum(counted[kind] for kind in FAILED) for counted in numbers.values()]
+    return Activity(
+        key=key,
+        title=title,
+        description=_(
+            "%(carried)s carried to Basket, %(failed)s failed. The numbers are in the table below."
+        )
+        % {"carried": grouped(sum(carried)), "failed": grouped(sum(failed))},
+        chart=draw(
+            names,
+            [
+                Series(_("Carried to Basket"), "basket-carried", carried),
+                Series(_("Refused, parked or missing"), "basket-failed", failed),
+            ],
+        ),
+        headings=tuple(str(heading) for _kind, heading in COLUMNS),
+        rows=tuple(
+            TableRow(
+                name,
+                urlencode(
+                    {"created_at__gte": start.isoformat(), "created_at__lt": end.isoformat()}
+                ),
+                tuple(counted[kind] for kind, _heading in COLUMNS),
+            )
+            for name, end, (start, counted) in zip(names, ends, numbers.items(), strict=True)
+        ),
+    )

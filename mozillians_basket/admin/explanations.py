@@ -5,16 +5,141 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import formats, timezone
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mozillians_basket.admin.plain_words import code_of, in_plain_words, is_refusal
-from mozillians_basket.admin.reasons import reason, to_be_sent, when
+from mozillians_basket.admin.wording import in_plain_words, is_refusal, with_code
 from mozillians_basket.models import Contact, Status, Subscription
 from mozillians_basket.rules.evaluate import contact_key
-from mozillians_basket.rules.rows import Rows, State, held
+from mozillians_basket.rules.plan import stays
+from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, missing
 from mozillians_basket.site import Standing, get_site
+
+
+def when(moment: datetime) -> str:
+    """A moment in the site's time zone and the admin's language."""
+    return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+
+
+def to_be_sent(rows: Rows, contact: Contact, newsletter: str) -> str:
+    """The call about this newsletter that is not sent yet; empty if there is none."""
+    row = rows.subscription(contact, newsletter)
+    blocked = row.state in {State.REFUSED, State.LOST} or row.missing_at
+    if rows.wanted(contact, newsletter):
+        if held(row) or blocked:
+            return ""
+        return _("subscribe to %(newsletter)s") % {"newsletter": newsletter}
+    if not held(row) or row.removal_pending or stays(rows, contact, newsletter):
+        return ""
+    return _("unsubscribe from %(newsletter)s") % {"newsletter": newsletter}
+
+
+def reason(
+    rows: Rows, member: Any, contact: Contact | None, newsletter: str, *, entitled: bool | None
+) -> str:
+    """
+    The author of the decision about a newsletter, and its time.
+
+    :param member: the ledger's row; ``None`` when nobody is at the contact.
+    :param entitled: the policy's outcome now; ``None`` when the newsletter has no policy.
+    """
+    row = Subscription() if contact is None else rows.subscription(contact, newsletter)
+    said = [] if member is None else [_decision(rows, member, newsletter, entitled=entitled)]
+    opted_out = _opted_out(rows, member, contact, newsletter)
+    if opted_out:
+        said = [opted_out]
+    elif member is not None and member.held_back_at is not None and not entitled:
+        said.append(
+            _("A brake holds removals back since %(moment)s, until an admin approves them.")
+            % {"moment": when(member.held_back_at)}
+        )
+    return " ".join([*said, *_at_basket(contact, row)])
+
+
+def group_of(newsletter: str) -> str:
+    """The members that a newsletter's policy is for, as its label says."""
+    for policy in get_site().policies:
+        if policy.newsletter == newsletter and policy.label:
+            return str(policy.label)
+    return _("the members of its policy")
+
+
+def _decision(rows: Rows, member: Any, newsletter: str, *, entitled: bool | None) -> str:
+    decision, members = rows.decision(member, newsletter), group_of(newsletter)
+    if not decision.decided_by:
+        return _without_a_decision(members, entitled=entitled)
+    by, wanted = DecidedBy(decision.decided_by), decision.wanted
+    texts = {
+        (DecidedBy.POLICY, True): _("Reason: %(members)s, since %(moment)s."),
+        (DecidedBy.ADMIN, True): _("On %(moment)s an admin subscribed them."),
+        (DecidedBy.MEMBER, True): _("On %(moment)s they subscribed by their own choice."),
+        (DecidedBy.POLICY, False): _(
+            "It is for %(members)s; since %(moment)s they are not among them."
+        ),
+        (DecidedBy.ADMIN, False): _("On %(moment)s an admin unsubscribed them."),
+        (DecidedBy.MEMBER, False): _("On %(moment)s they unsubscribed by their own choice."),
+    }
+    said = texts[by, wanted] % {"moment": when(decision.decided_at), "members": members}
+    if by != DecidedBy.POLICY and wanted and entitled is False:
+        said = f"{said} {_not_among(members)}"
+    if by != DecidedBy.POLICY and not wanted and entitled:
+        among = _("It is for %(members)s, and they are among them.") % {"members": members}
+        said = f"{said} {among}"
+    return said
+
+
+def _not_among(members: str) -> str:
+    return _("It is for %(members)s, and they are not among them.") % {"members": members}
+
+
+def _without_a_decision(members: str, *, entitled: bool | None) -> str:
+    if entitled is None:
+        return _("It has no policy, and no admin has subscribed them.")
+    if entitled:
+        text = _("Reason: %(members)s. The worker has not looked at them yet.")
+        return text % {"members": members}
+    return _not_among(members)
+
+
+def _opted_out(rows: Rows, member: Any, contact: Contact | None, newsletter: str) -> str:
+    """The effect of an opt-out of the member or of the mailbox; empty where there is none."""
+    veto = None if member is None else rows.veto(member, newsletter)
+    at_mailbox = contact is not None and rows.mailbox_opted_out(contact, newsletter)
+    if not veto and not at_mailbox:
+        return ""
+    if member is not None and rows.decision(member, newsletter).despite_opt_out:
+        return _("They turned it off themselves. An admin has ordered it for them all the same.")
+    if contact is not None and contact.renamed_at is not None:
+        return _(
+            "They took another address at Basket, as was seen on %(moment)s: nothing is subscribed "
+            "at this one."
+        ) % {"moment": when(contact.renamed_at)}
+    at = veto or (rows.subscription(contact, newsletter).opted_out_at if contact else None)
+    if at is None:
+        return _("They turned it off themselves: no policy subscribes them again.")
+    return _(
+        "They turned it off themselves, as was seen on %(moment)s: no policy subscribes them again."
+    ) % {"moment": when(at)}
+
+
+def _at_basket(contact: Contact | None, row: Subscription) -> list[str]:
+    """Basket's state of the newsletter, where it differs from the decision."""
+    if row.state == State.REFUSED:
+        return [with_code(row.error_code)]
+    if row.state == State.LOST:
+        return [in_plain_words(State.LOST)]
+    if missing(row) and row.missing_at is not None:
+        return [
+            _("Basket did not have it any more on %(moment)s, which is being looked into.")
+            % {"moment": when(row.missing_at)}
+        ]
+    if row.removal_pending:
+        return [_("The removal was sent, and is not yet seen to be done.")]
+    if contact is not None and held(row) and not contact.optin:
+        return [_("Basket wrote to them and waits for their confirmation.")]
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +183,9 @@ def listed(names: Iterable[str]) -> str:
     return get_text_list(sorted(names), _("and"))
 
 
-def next_attempt(contact: Contact, circumstances: Circumstances) -> str:
+def next_attempt(
+    contact: Contact, circumstances: Circumstances, subscriptions: Iterable[Subscription] = ()
+) -> str:
     """The time of the contact's next attempt, or else the reason for which it waits."""
     if contact.leased_until is not None and contact.leased_until > circumstances.now:
         return _("being worked on now")
@@ -67,7 +194,8 @@ def next_attempt(contact: Contact, circumstances: Circumstances) -> str:
     if contact.parked:
         return _("none: it failed too often, and waits for an admin or a new change")
     if contact.touched_at is None:
-        return _("none: it waits for an admin") if contact.problem else _("none needed")
+        waits = problem(contact, subscriptions)
+        return _("none: it waits for an admin") if waits else _("none needed")
     if not circumstances.switch_is_on:
         return _("waits until the switch is turned on")
     if circumstances.status.opened_at is not None:
@@ -85,7 +213,7 @@ def problem(contact: Contact, subscriptions: Iterable[Subscription] = ()) -> str
             label = label or row.error_code
         elif row.state == State.LOST:
             label = label or State.LOST.value
-    return f"{in_plain_words(label)} ({code_of(label)})" if label else ""
+    return with_code(label) if label else ""
 
 
 def subscriptions_of(rows: Rows, contact: Contact) -> list[Subscription]:
@@ -94,15 +222,15 @@ def subscriptions_of(rows: Rows, contact: Contact) -> list[Subscription]:
 
 
 def explain(subject: Subject, circumstances: Circumstances) -> list[str]:
-    """Explain the state of a member or contact, and why they may get nothing."""
+    """Explain the state of a member or contact; causes that hold everybody up come first."""
     return [
         *_what_they_get(subject),
-        *_address(subject),
-        *_failure(subject),
-        *_news(subject),
-        *_what_they_lack(subject),
-        *_waiting(subject, circumstances),
         *everybody(circumstances),
+        *_failure(subject),
+        *_address(subject),
+        *_news(subject),
+        *_waiting(subject, circumstances),
+        *_what_they_lack(subject),
         *_shared(subject),
     ]
 
@@ -120,7 +248,7 @@ def explain_unknown(standing: Standing | None) -> list[str]:
         said.append(_no_address())
     if standing is not None and standing.entitled:
         said.append(
-            _("The policies entitle them to %(newsletters)s.")
+            _("By the policies they should get %(newsletters)s.")
             % {"newsletters": listed(standing.entitled)}
         )
     return said
@@ -145,6 +273,9 @@ def _what_they_get(subject: Subject) -> list[str]:
         for name in names
         if held(subject.rows.subscription(place, name))
     }
+    if has and subject.contact is not None and not subject.contact.optin:
+        text = _("Basket has %(newsletters)s for them, and waits for their confirmation.")
+        return [text % {"newsletters": listed(has)}]
     if has:
         return [_("They get %(newsletters)s.") % {"newsletters": listed(has)}]
     return [_("They get none of this site's newsletters.")]
@@ -209,7 +340,7 @@ def _failure(subject: Subject) -> list[str]:
         )
     if contact.dismissed_at is not None:
         said.append(
-            _("On %(moment)s an admin put this problem aside.")
+            _("On %(moment)s an admin dismissed this problem.")
             % {"moment": when(contact.dismissed_at)}
         )
     return said

@@ -1,7 +1,7 @@
 """The members of a bulk request or of a question as CSV, streamed."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
-from mozillians_basket.admin.addresses import may_see_addresses
-from mozillians_basket.admin.plain_words import code_of
+from mozillians_basket.admin.pages import may_export, may_see_addresses
+from mozillians_basket.admin.wording import code_of
 from mozillians_basket.models import Approval, BulkItem, BulkRequest, Member
 from mozillians_basket.upkeep import approvals
 
@@ -28,10 +28,18 @@ class _Line:
         return text
 
 
-def csv_of(row: BulkRequest, request: HttpRequest) -> StreamingHttpResponse:
-    """Return all members of a bulk request, those whose order was not begun at the end."""
+def csv_of(
+    row: BulkRequest, request: HttpRequest, states: Collection[str] = (), *, not_begun: bool = True
+) -> StreamingHttpResponse:
+    """
+    Return members of a bulk request, those whose order was not begun at the end.
+
+    :param states: the states of those that were begun; all if none is named.
+    """
     columns = ["member", "state", "reason", "finished"]
-    return _csv(f"bulk-request-{row.pk}", columns, chain(_begun(row), _not_begun(row)), request)
+    chunks = chain(_begun(row, states), _not_begun(row) if not_begun else ())
+    name = "-".join([f"bulk-request-{row.pk}", *states])
+    return _csv(name, columns, chunks, request)
 
 
 def csv_of_question(row: Approval, request: HttpRequest) -> StreamingHttpResponse:
@@ -46,9 +54,8 @@ def _csv(
     name: str, columns: list[str], chunks: Iterable[Rows], request: HttpRequest
 ) -> StreamingHttpResponse:
     """Add the members' addresses, for admins who may view members and export addresses."""
-    may_export = request.user.has_perm("mozillians_basket.export_addresses")
     return StreamingHttpResponse(
-        _lines(columns, chunks, addresses=may_export and may_see_addresses(request)),
+        _lines(columns, chunks, addresses=may_export(request) and may_see_addresses(request)),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
@@ -64,8 +71,10 @@ def _lines(columns: list[str], chunks: Iterable[Rows], *, addresses: bool) -> It
             yield writer.writerow([_cell(value) for value in cells])
 
 
-def _begun(row: BulkRequest) -> Iterator[Rows]:
+def _begun(row: BulkRequest, states: Collection[str]) -> Iterator[Rows]:
     items, last = BulkItem.objects.filter(request=row).order_by("pk"), 0
+    if states:
+        items = items.filter(state__in=states)
     fields = ("pk", "member_id", "state", "reason", "finished_at")
     while chunk := list(items.filter(pk__gt=last).values_list(*fields)[:CHUNK]):
         yield [

@@ -1,44 +1,152 @@
 """The history in the admin."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mozillians_basket.admin.causes import in_words
-from mozillians_basket.admin.history_filters import (
-    ActorFilter,
-    BulkRequestFilter,
-    CauseFilter,
-    NewsletterFilter,
-    OutcomeFilter,
+from mozillians_basket.admin.lists import (
+    CappedPaginator,
+    LongList,
+    events_found,
+    members_with_key,
+    valid,
+    values_in_use,
 )
-from mozillians_basket.admin.long_lists import CappedPaginator, LongList
-from mozillians_basket.admin.outcomes import words_of
-from mozillians_basket.admin.pages import BasketPages
-from mozillians_basket.admin.people import Person, admin_of, members, url_of
-from mozillians_basket.admin.searching import events_found
-from mozillians_basket.models import Event
+from mozillians_basket.admin.pages import (
+    BasketPages,
+    Link,
+    Person,
+    admin_of,
+    member_url,
+    members,
+    page_url,
+    url_of,
+)
+from mozillians_basket.admin.wording import OUTCOMES, cause_in_words, known_causes, outcome_and_note
+from mozillians_basket.models import BulkRequest, Contact, Event, Member
+from mozillians_basket.site import get_site
+
+#: The number of actors and bulk requests on offer; links from their rows lead to others.
+OFFERED = 20
+
+Choices = list[tuple[str, Any]]
+
+
+class Exact(admin.SimpleListFilter):
+    """One value of the column that the parameter is called by."""
+
+    parameter_name: str
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows with the value."""
+        value = self.value()
+        if value is None:
+            return queryset
+        try:
+            chosen = valid(Event._meta.get_field(self.parameter_name), value)
+        except ValidationError:
+            return queryset.none()
+        return queryset.filter(**{self.parameter_name: chosen})
+
+
+def with_chosen(value: str | None, choices: Choices) -> Choices:
+    """The choices, and what is chosen now if it is none of them."""
+    if value is None or value in {key for key, _label in choices}:
+        return choices
+    return [*choices, (value, value)]
+
+
+class LookedThrough(admin.SimpleListFilter):
+    """Filter by a column without an index, left to ``LongList``, which reads the newest rows."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """All of them."""
+        return queryset
+
+
+class OutcomeFilter(LookedThrough):
+    """Filter by outcome."""
+
+    title = gettext_lazy("outcome")
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The words that the ledger knows."""
+        return list(OUTCOMES.items())
+
+
+class CauseFilter(LookedThrough):
+    """Filter by cause."""
+
+    title = gettext_lazy("cause")
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Changes of the watched models, and the app's own reasons."""
+        choices = list(known_causes().items())
+        return with_chosen(self.value(), choices)
+
+
+class ActorFilter(Exact):
+    """Filter by actor."""
+
+    title = gettext_lazy("actor")
+    parameter_name = "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Admins who are in the history."""
+        acted = Event.objects.filter(actor__isnull=False)
+        users = get_user_model()._default_manager.filter(
+            pk__in=values_in_use(acted, "actor_id", OFFERED)
+        )
+        names = sorted((user.get_username(), str(user.pk)) for user in users)
+        return with_chosen(self.value(), [(key, name) for name, key in names])
+
+
+class BulkRequestFilter(Exact):
+    """Filter by bulk request."""
+
+    title = gettext_lazy("bulk request")
+    parameter_name = "bulk_request"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The newest."""
+        ordered = BulkRequest.objects.exclude(state=BulkRequest.State.DRAFT)
+        newest = ordered.order_by("-pk").values_list("pk", flat=True)[:OFFERED]
+        return with_chosen(self.value(), [(str(key), str(key)) for key in newest])
+
+
+class EventNewsletterFilter(LookedThrough):
+    """Filter by newsletter."""
+
+    title = gettext_lazy("newsletter")
+    parameter_name = "newsletter"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The site's."""
+        return [(name, name) for name in sorted(get_site().newsletters)]
 
 
 class EventAdmin(BasketPages):
     """The list of events, the newest first."""
 
     list_display = (
-        "created_at", "person", "kind", "shown_newsletters", "shown_outcome", "shown_cause",
-        "shown_actor", "shown_bulk_request", "task",
+        "created_at", "person", "what", "shown_outcome", "shown_cause", "shown_actor", "task",
     )  # fmt: skip
     fields = list_display
     list_filter = (
-        "kind", OutcomeFilter, NewsletterFilter, ActorFilter, CauseFilter, "created_at",
+        "kind", OutcomeFilter, EventNewsletterFilter, ActorFilter, CauseFilter, "created_at",
         BulkRequestFilter,
     )  # fmt: skip
     list_select_related = ("actor",)
@@ -55,8 +163,28 @@ class EventAdmin(BasketPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The history."""
-        return super().changelist_view(request, {"title": _("History"), **(extra_context or {})})
+        """The history: of everybody, or under a heading that says of what."""
+        name, back = self._about(request)
+        title = _("History of %(name)s") % {"name": name} if name else _("History")
+        context = {"title": title, "basket_back": back, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def _about(self, request: HttpRequest) -> tuple[str, Link]:
+        """Name the member, contact or bulk request that the list is narrowed to, and its page."""
+        site, nowhere = self.admin_site, Link("", _("Back"))
+        if key := request.GET.get("bulk_request", ""):
+            url = url_of(request, site, BulkRequest, "change", key)
+            return _("bulk request %(number)s") % {"number": key}, replace(nowhere, url=url)
+        found, url = members_with_key(request.GET.get("q", "").strip()), ""
+        if (text := request.GET.get("contact__id__exact", "")).isdecimal():
+            there = Member.objects.filter(contact=int(text[:18]), site_member__isnull=False)
+            found = set(there.values_list("site_member", flat=True)[:OFFERED])
+            url = url_of(request, site, Contact, "change", text)
+        people = members(request, site, found)
+        if len(people) == 1:
+            [(key, person)] = people.items()
+            return person.name, replace(nowhere, url=member_url(request, site, key, "basket"))
+        return ", ".join(sorted(each.name for each in people.values())), replace(nowhere, url=url)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LongList]:
         """A list that never reads the whole table."""
@@ -97,7 +225,7 @@ class EventAdmin(BasketPages):
         if page is None or not page.has_view_permission(request):
             return {}
         found = model._default_manager.filter(task_id__in=task_ids).only("task_id")
-        return {row.task_id: url_of(self.admin_site, row) for row in found}
+        return {row.task_id: page_url(self.admin_site, model, "change", row.pk) for row in found}
 
     @admin.display(description=gettext_lazy("member"), empty_value="-")
     def person(self, event: Any) -> str | None:
@@ -111,20 +239,30 @@ class EventAdmin(BasketPages):
             return _("contact %(key)s") % {"key": event.contact_id}
         return _("the whole site")
 
-    @admin.display(description=gettext_lazy("newsletters"))
-    def shown_newsletters(self, event: Event) -> str:
-        """The newsletters that it is about."""
-        return ", ".join(event.newsletters)
+    @admin.display(description=gettext_lazy("event"))
+    def what(self, event: Event) -> str:
+        """The kind of the event, and the newsletters that it is about."""
+        if not event.newsletters:
+            return event.get_kind_display()
+        return _("%(kind)s: %(newsletters)s") % {
+            "kind": event.get_kind_display(),
+            "newsletters": ", ".join(event.newsletters),
+        }
 
     @admin.display(description=gettext_lazy("outcome"))
     def shown_outcome(self, event: Event) -> str:
         """The outcome, in words."""
-        return words_of(event)
+        return outcome_and_note(event)
 
     @admin.display(description=gettext_lazy("cause"))
     def shown_cause(self, event: Event) -> str:
-        """The cause, in words."""
-        return in_words(event.cause)
+        """The cause in words; a bulk request with a link to its other events."""
+        text = cause_in_words(event.cause)
+        if event.bulk_request_id is None:
+            return text
+        key = event.bulk_request_id
+        text = text or _("bulk request %(number)s") % {"number": key}
+        return self._narrowed("bulk_request", key, text)
 
     @admin.display(description=gettext_lazy("actor"))
     def shown_actor(self, event: Event) -> str:
@@ -133,21 +271,13 @@ class EventAdmin(BasketPages):
             return ""
         return self._narrowed("actor", event.actor.pk, event.actor.get_username())
 
-    @admin.display(description=gettext_lazy("bulk request"))
-    def shown_bulk_request(self, event: Event) -> str:
-        """The bulk request, with a link to its other events."""
-        if event.bulk_request_id is None:
-            return ""
-        key = event.bulk_request_id
-        return self._narrowed("bulk_request", key, str(key))
-
     @admin.display(description=gettext_lazy("task"))
     def task(self, event: Any) -> str:
         """The entry of Celery's results."""
         return _linked(event.basket_result, _("result")) if event.basket_result else ""
 
     def _narrowed(self, name: str, value: Any, text: str) -> str:
-        url = reverse("admin:mozillians_basket_event_changelist", current_app=self.admin_site.name)
+        url = page_url(self.admin_site, Event, "changelist")
         return _linked(f"{url}?{urlencode({name: value})}", text)
 
 

@@ -1,21 +1,76 @@
-"""Bulk actions on the site's member list."""
+"""Bulk actions on the site's member list, and the app's pages on an admin site."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib.admin.filters import BooleanFieldListFilter
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.template.response import TemplateResponse
 from django.utils.http import urlencode
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mozillians_basket import bulk
-from mozillians_basket.admin.pages import may_change_newsletters
-from mozillians_basket.admin.panel import BasketPanel
-from mozillians_basket.admin.sites import register
-from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.models import BulkRequest
+from mozillians_basket.admin.bulk_requests import BulkRequestAdmin
+from mozillians_basket.admin.contacts import ContactAdmin
+from mozillians_basket.admin.history import EventAdmin
+from mozillians_basket.admin.member_page import BasketPanel
+from mozillians_basket.admin.overview import StatusAdmin
+from mozillians_basket.admin.pages import (
+    extended,
+    is_off,
+    may_change_newsletters,
+    page_url,
+    standing_of_basket,
+    url_of,
+)
+from mozillians_basket.admin.problems import ProblemAdmin
+from mozillians_basket.models import BulkRequest, Contact, Event, FailingContact, Status
+from mozillians_basket.redaction import redacted
+
+PAGES = {
+    BulkRequest: BulkRequestAdmin,
+    Contact: ContactAdmin,
+    Event: EventAdmin,
+    FailingContact: ProblemAdmin,
+    Status: StatusAdmin,
+}
+
+
+#: The effect of a deletion on newsletters, for the question before it.
+ABOUT_DELETING = gettext_lazy(
+    "If you delete these members, they are unsubscribed at Basket from this site's newsletters, "
+    "unless other members with the same addresses want them. Then their addresses are erased "
+    "here; their opt-outs stay known by keyed hashes."
+)
+
+
+def register(site: admin.AdminSite) -> None:
+    """Add the app's pages to an admin site, but for those that it has registered its own way."""
+    for model, page in PAGES.items():
+        if not site.is_registered(model):
+            site.register(model, page)
+    if site.index_template is None:
+        site.index_template = "admin/mozillians_basket/index.html"
+    if not hasattr(site.get_app_list, "overview_first"):
+        site.get_app_list = _with_overview_first(site.get_app_list)  # type: ignore[method-assign]
+
+
+def _with_overview_first(app_list: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """List the overview before the app's other pages, which Django sorts by their names."""
+
+    def get_app_list(request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        apps = app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda page: page.get("model") is not Status)
+        return apps
+
+    get_app_list.overview_first = True  # type: ignore[attr-defined]
+    return get_app_list
 
 
 class BasketMemberAdmin(BasketPanel):
@@ -50,10 +105,22 @@ class BasketMemberAdmin(BasketPanel):
         asked_for = set(request.POST.getlist("action")) if request.method == "POST" else set()
         if asked_for & set(self.basket_actions) and not self.has_sync_members_permission(request):
             raise PermissionDenied
-        return super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, extra_context)
+        if not isinstance(response, TemplateResponse):
+            return response
+        if "deletable_objects" in (response.context_data or {}):
+            return extended(response, basket_notice=ABOUT_DELETING)
+        overview = url_of(request, self.admin_site, Status, "changelist")
+        return extended(response, **standing_of_basket(), basket_overview_url=overview)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Keep the list at hand, so that an action can say what it was filtered by."""
+        listed = super().get_changelist_instance(request)
+        request.basket_changelist = listed  # type: ignore[attr-defined]
+        return listed
 
     @admin.action(
-        description=_("Subscribe selected %(verbose_name_plural)s to newsletters"),
+        description=gettext_lazy("Subscribe selected %(verbose_name_plural)s to newsletters"),
         permissions=["sync_members"],
     )
     def subscribe_user_to_basket(
@@ -63,7 +130,7 @@ class BasketMemberAdmin(BasketPanel):
         return self._draft(request, queryset, BulkRequest.Action.SUBSCRIBE)
 
     @admin.action(
-        description=_("Unsubscribe selected %(verbose_name_plural)s from newsletters"),
+        description=gettext_lazy("Unsubscribe selected %(verbose_name_plural)s from newsletters"),
         permissions=["sync_members"],
     )
     def unsubscribe_from_basket_task(
@@ -75,22 +142,36 @@ class BasketMemberAdmin(BasketPanel):
     def _draft(
         self, request: HttpRequest, queryset: QuerySet[Model], action: BulkRequest.Action
     ) -> HttpResponse | None:
-        if not switch_is_on():
-            self.message_user(
-                request,
-                _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off."),
-                messages.WARNING,
-            )
+        if is_off(request):
             return None
         # Read at once: the selection is the list of members that the admin sees now.
         keys = list(queryset.order_by().values_list("pk", flat=True))
-        draft = bulk.draft(action, keys, actor=request.user)
-        url = reverse(
-            "admin:mozillians_basket_bulkrequest_confirm",
-            args=[draft.pk],
-            current_app=self.admin_site.name,
-        )
+        draft = bulk.draft(action, keys, actor=request.user, selection=_selection(request))
+        url = page_url(self.admin_site, BulkRequest, "confirm", draft.pk)
         filters = request.GET.urlencode()
         if filters:
             url = f"{url}?{urlencode({'_changelist_filters': filters})}"
         return HttpResponseRedirect(url)
+
+
+def _selection(request: HttpRequest) -> str:
+    """The selection in words: the list's filters and search, or that rows were ticked."""
+    listed: ChangeList = request.basket_changelist  # type: ignore[attr-defined]
+    said = [] if request.POST.get("select_across") == "1" else [_("ticked in the list")]
+    for spec in listed.filter_specs:
+        if listed.filter_params.keys().isdisjoint(map(str, spec.expected_parameters())):
+            continue  # without a query for its choices
+        for number, choice in enumerate(spec.choices(listed)):
+            if number and choice["selected"]:
+                said.append(_filter_in_words(spec, str(choice["display"])))
+    if listed.query:
+        said.append(_("search for “%(text)s”") % {"text": redacted(listed.query)})
+    return ", ".join(said) or _("all members of the list")
+
+
+def _filter_in_words(spec: Any, chosen: str) -> str:
+    """A filter and its choice: "is vouched", or "country: BR"."""
+    title = str(spec.title)
+    if isinstance(spec, BooleanFieldListFilter) and spec.lookup_val == "1":
+        return title
+    return _("%(filter)s: %(choice)s") % {"filter": title, "choice": chosen}

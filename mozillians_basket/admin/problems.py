@@ -2,40 +2,93 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mozillians_basket.admin.causes import RETRY
-from mozillians_basket.admin.contacts import ContactPages
-from mozillians_basket.admin.dossier import dossier_of_contact
-from mozillians_basket.admin.explanations import problem
-from mozillians_basket.admin.filters import (
+from mozillians_basket.admin.contacts import (
     AgeFilter,
+    ContactPages,
     DismissedFilter,
     ErrorFilter,
     NewsletterFilter,
     StandingFilter,
     concerned,
-    failing,
 )
-from mozillians_basket.admin.journal import log_problems
-from mozillians_basket.admin.links import links_from_problem
-from mozillians_basket.admin.notes import NoteForm
-from mozillians_basket.admin.pages import may_change_newsletters, standing_of_basket
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.admin.explanations import problem
+from mozillians_basket.admin.pages import (
+    is_off,
+    may_change_newsletters,
+    page_url,
+    rendered,
+)
+from mozillians_basket.admin.wording import RETRY
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.ledger import decisions
 from mozillians_basket.ledger.share import Context
 from mozillians_basket.models import Contact, Event, FailingContact, alias
+from mozillians_basket.redaction import redacted
+from mozillians_basket.upkeep.statistics import with_problems
+
+
+class NoteForm(forms.Form):
+    """The reason for the dismissal."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        max_length=200,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy(
+            "Why there is nothing to do, for the next one who looks. Addresses in it are left out."
+        ),
+    )
+
+
+#: Up to so many problems have an entry each; for more there is one for all of them.
+EACH = 500
+
+
+def log_problems(
+    request: HttpRequest, problems: QuerySet[Any], kind: Event.Kind, note: str = ""
+) -> None:
+    """Note that problems are retried or dismissed; call it before they are. No address is kept."""
+    actor: Any = request.user.pk
+    note = redacted(note)
+    rows = list(problems.order_by("pk").only("pk", "problem")[: EACH + 1])
+    said = _("Tried again.") if kind == Event.Kind.RETRIED else _("Dismissed.")
+    message = " ".join(filter(None, [said, note]))
+    common: dict[str, Any] = {
+        "kind": kind,
+        "actor_id": actor,
+        "note": note[:200],
+        "cause": RETRY if kind == Event.Kind.RETRIED else "",
+    }
+    if len(rows) <= EACH:
+        Event.objects.using(alias()).bulk_create(
+            Event(contact_id=row.pk, outcome=row.problem, **common) for row in rows
+        )
+        LogEntry.objects.log_actions(actor, rows, CHANGE, message)
+        return
+    number = problems.count()
+    text = ngettext("%(count)d problem", "%(count)d problems", number) % {"count": number}
+    Event.objects.using(alias()).create(outcome=text, **common)
+    LogEntry.objects.create(
+        user_id=actor,
+        content_type=ContentType.objects.get_for_model(FailingContact, for_concrete_model=False),
+        object_repr=text,
+        action_flag=CHANGE,
+        change_message=message,
+    )
+
 
 #: The name of the button that confirms, and that tells the second request from the first.
 CONFIRM = "basket_confirm"
@@ -45,14 +98,13 @@ class ProblemAdmin(ContactPages):
     """Contacts that fail, are parked or refused, the oldest trouble first."""
 
     change_list_template = "admin/mozillians_basket/problem_list.html"
-    change_form_template = "admin/mozillians_basket/problem.html"
     list_display = (
-        "what_is_wrong", "member_shown", "address_shown", "newsletters_shown", "failing_since",
-        "attempts", "next_attempt_shown",
+        "what_is_wrong", "member_and_address", "newsletters_shown", "failing_since",
+        "next_attempt_shown",
     )  # fmt: skip
     list_filter = (StandingFilter, ErrorFilter, NewsletterFilter, AgeFilter, DismissedFilter)
     ordering = (F("failing_since").asc(nulls_last=True), "pk")
-    sortable_by = ("failing_since", "attempts")
+    sortable_by = ("failing_since",)
     actions = ("retry", "dismiss")
 
     def has_sync_members_permission(self, request: HttpRequest) -> bool:
@@ -62,15 +114,15 @@ class ProblemAdmin(ContactPages):
     def get_queryset(self, request: HttpRequest) -> QuerySet[FailingContact]:
         """The contacts that fail now, including dismissed ones."""
         rows: QuerySet[FailingContact] = super().get_queryset(request)
-        return failing(rows)
+        return with_problems(rows)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Add the newsletters of each row, or to an empty list the number of dismissed problems."""
         changelist = super().get_changelist_instance(request)
         prefetch_related_objects(changelist.result_list, "members__decisions")
         if not changelist.result_count:
-            put_aside = self.get_queryset(request).filter(dismissed_at__isnull=False)
-            changelist.put_aside = put_aside.count()
+            dismissed = self.get_queryset(request).filter(dismissed_at__isnull=False)
+            changelist.dismissed = dismissed.count()
         return changelist
 
     @admin.display(description=gettext_lazy("problem"))
@@ -108,11 +160,6 @@ class ProblemAdmin(ContactPages):
             raise PermissionDenied
         context = {
             "title": _("Problem"),
-            "subtitle": self.whose(request, contact),
-            "basket": dossier_of_contact(request, contact),
-            "basket_links": links_from_problem(
-                request, self.admin_site, contact, self.member_keys(contact)
-            ),
             "basket_may_order": may_change_newsletters(request),
             # By the list's own actions, with all shown: a dismissed problem would not be found.
             "basket_actions_url": f"{self._list_url()}?dismissed=any",
@@ -123,9 +170,7 @@ class ProblemAdmin(ContactPages):
     @admin.action(description=gettext_lazy("Try again"), permissions=["sync_members"])
     def retry(self, request: HttpRequest, queryset: QuerySet[FailingContact]) -> None:
         """Make the contacts due, as if they had never failed."""
-        if not switch_is_on():
-            told = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
-            self.message_user(request, told, messages.WARNING)
+        if is_off(request):
             return
         context = Context(cause=RETRY, actor_id=request.user.pk)
         with transaction.atomic(using=alias()):
@@ -139,41 +184,39 @@ class ProblemAdmin(ContactPages):
         ) % {"count": number}
         self.message_user(request, told, messages.SUCCESS)
 
-    @admin.action(description=gettext_lazy("Put aside with a note"), permissions=["sync_members"])
+    @admin.action(description=gettext_lazy("Dismiss with a note"), permissions=["sync_members"])
     def dismiss(
         self, request: HttpRequest, queryset: QuerySet[FailingContact]
     ) -> HttpResponse | None:
         """Ask for the note, then dismiss the problems."""
         form = NoteForm(request.POST if CONFIRM in request.POST else None)
         if form.is_valid():
-            number = self._put_aside(request, queryset, form.cleaned_data["remark"])
+            number = self._dismiss(request, queryset, form.cleaned_data["note"])
             told = ngettext(
-                "%(count)d problem was put aside. Another one of the same member's is shown again.",
-                "%(count)d problems were put aside. Another one of the same members' is shown "
+                "%(count)d problem was dismissed. Another one of the same member's is shown again.",
+                "%(count)d problems were dismissed. Another one of the same members' is shown "
                 "again.",
                 number,
             ) % {"count": number}
             self.message_user(request, told, messages.SUCCESS)
             return None
-        context = {
-            **self.admin_site.each_context(request),
-            **standing_of_basket(),
-            "title": _("Put problems aside"),
-            "opts": self.opts,
-            "media": self.media,
-            "form": form,
-            "count": queryset.count(),
-            "selected": request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
-            "select_across": request.POST.get("select_across", "0"),
-            "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
-            "confirm": CONFIRM,
-            "basket_list_url": self._list_url(),
-        }
-        return TemplateResponse(request, "admin/mozillians_basket/dismiss.html", context)
+        return rendered(
+            request,
+            self.admin_site,
+            self.opts,
+            "dismiss",
+            title=_("Dismiss problems"),
+            media=self.media,
+            form=form,
+            count=queryset.count(),
+            selected=request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
+            select_across=request.POST.get("select_across", "0"),
+            action_checkbox_name=helpers.ACTION_CHECKBOX_NAME,
+            confirm=CONFIRM,
+            basket_list_url=self._list_url(),
+        )
 
-    def _put_aside(
-        self, request: HttpRequest, queryset: QuerySet[FailingContact], note: str
-    ) -> int:
+    def _dismiss(self, request: HttpRequest, queryset: QuerySet[FailingContact], note: str) -> int:
         with transaction.atomic(using=alias()):
             log_problems(request, queryset, Event.Kind.DISMISSED, note)
             chosen = self._chosen(queryset)
@@ -187,6 +230,4 @@ class ProblemAdmin(ContactPages):
         return rows.filter(pk__in=queryset.order_by().values("pk"))
 
     def _list_url(self) -> str:
-        return reverse(
-            "admin:mozillians_basket_failingcontact_changelist", current_app=self.admin_site.name
-        )
+        return page_url(self.admin_site, FailingContact, "changelist")

@@ -36,6 +36,12 @@ class BulkRequest(models.Model):
         encoder=DjangoJSONEncoder,
         help_text=_("The keys of the selected members."),
     )
+    selection = models.CharField(
+        _("selection"),
+        max_length=300,
+        blank=True,
+        help_text=_("How the members were selected, in words: the list's filters and search."),
+    )
     position = models.PositiveIntegerField(
         _("position"), default=0, help_text=_("How many of the keys have been begun.")
     )

@@ -4,14 +4,21 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.cache import cache
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from mozillians_basket.ledger import queue as due_contacts
-from mozillians_basket.models import Contact, Decision, Event, Subscription, Touch, alias
+from mozillians_basket.models import (
+    Contact,
+    Decision,
+    Event,
+    Problem,
+    Subscription,
+    Touch,
+    alias,
+)
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep.approvals import HELD, NO_VETO
@@ -19,16 +26,26 @@ from mozillians_basket.upkeep.approvals import HELD, NO_VETO
 #: Touches are counted up to here: with the switch off they may be very many.
 MANY = 10_000
 
-#: Seconds for which the counts over all subscriptions are shown again.
-FRESH = 60
+#: Seconds for which the counts over all subscriptions are shown again: the list that a number
+#: leads to counts for itself.
+FRESH = 5
 
 #: The period for which inferred opt-outs are counted.
 LATELY = timedelta(days=1)
 
+#: The conditions on subscriptions behind the numbers of :class:`Newsletter`.
+SUBSCRIPTIONS = {
+    "confirmed": HELD & Q(contact__optin=True),
+    "awaiting": HELD & Q(contact__optin=False),
+    "opted_out": Q(state=State.OPTED_OUT),
+    "refused": Q(state=State.REFUSED),
+    "missing": Q(state=State.LOST) | (HELD & Q(missing_at__isnull=False)),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The changes that wait for Basket, and the problems that hold them up."""
+    """The changes that wait for Basket. The last three numbers are those of the metrics."""
 
     touches: int
     """Changes whose members were not looked at yet; counted up to ``MANY``."""
@@ -45,11 +62,11 @@ class Queue:
     under_way: int
     """Contacts that a worker has leased."""
 
+    resting: int
+    """Contacts that are looked up again later."""
+
     failed: int
     """Contacts that wait after a failure."""
-
-    resting: int
-    """Contacts that are looked up again later, without a failure."""
 
     parked: int
     """Contacts that failed too often, or that Basket refuses."""
@@ -63,28 +80,93 @@ class Queue:
         return self.touches > MANY
 
 
+def waiting(now: datetime) -> dict[str, Q]:
+    """The conditions on contacts behind the numbers of :class:`Queue`; no contact meets two."""
+    leased, later = Q(leased_until__gt=now), Q(not_before__gt=now)
+    queued = Q(touched_at__isnull=False, parked=False)
+    return {
+        "under_way": queued & leased,
+        "due": queued & Q(problem="") & ~leased & ~later,
+        "resting": queued & Q(problem="") & ~leased & later,
+    }
+
+
 def queue() -> Queue:
-    """Count what waits, by the partial indexes of the queue and of the failing contacts."""
+    """Count what waits, by the partial indexes of the queue."""
     now = timezone.now()
-    contacts = Contact.objects.using(alias())
-    due = due_contacts.due(now).order_by().aggregate(due=Count("pk"), oldest=Min("touched_at"))
-    waiting = contacts.filter(touched_at__isnull=False, parked=False, not_before__gt=now)
+    conditions = waiting(now)
+    contacts, refused = Contact.objects.using(alias()), Subscription.objects.using(alias())
+    queued = contacts.filter(touched_at__isnull=False, parked=False)
     touches = Touch.objects.using(alias())
-    refused = Subscription.objects.using(alias()).filter(
-        newsletter__in=get_site().newsletters, state=State.REFUSED
-    )
     return Queue(
         touches=touches.values("pk")[: MANY + 1].count(),
         oldest_touch=touches.order_by("pk").values_list("created_at", flat=True).first(),
-        under_way=due_contacts.leased(now).count(),
         parked=contacts.filter(failing_since__isnull=False, parked=True).count(),
-        refused=refused.count(),
-        **due,
-        **waiting.aggregate(
-            failed=Count("pk", filter=Q(attempts__gt=0)),
-            resting=Count("pk", filter=Q(attempts=0)),
+        refused=refused.filter(newsletter__in=get_site().newsletters, state=State.REFUSED).count(),
+        **queued.aggregate(
+            failed=Count("pk", filter=Q(not_before__gt=now, attempts__gt=0)),
+            oldest=Min("touched_at", filter=conditions["due"]),
+            **{name: Count("pk", filter=condition) for name, condition in conditions.items()},
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """The contacts with problems, by what they wait for; each is counted once."""
+
+    retry: int
+    parked: int
+    address: int
+    refused: int
+    dismissed: int
+
+    @property
+    def for_admins(self) -> int:
+        """The number of contacts that nothing but an admin or a change can help."""
+        return self.parked + self.address + self.refused
+
+
+def with_problems(contacts: QuerySet[Any]) -> QuerySet[Any]:
+    """
+    Of some contacts, those that fail, are parked, refused or missing at Basket.
+
+    As a union, so that each half goes by its index.
+    """
+    own = Contact.objects.filter(~Q(problem=""), failing_since__isnull=False).values("pk")
+    rows = Subscription.objects.filter(
+        newsletter__in=get_site().newsletters, state__in=[State.REFUSED, State.LOST]
+    )
+    return contacts.filter(pk__in=own.union(rows.values("contact")))
+
+
+def problem_groups() -> dict[str, Q]:
+    """The conditions on contacts with a problem behind the numbers of :class:`Problems`."""
+    rows = Subscription.objects.filter(
+        contact=OuterRef("pk"), newsletter__in=get_site().newsletters
+    )
+    invalid = rows.filter(state=State.REFUSED, error_code="2")
+    address = Q(problem="2") | Q(Exists(invalid))
+    refused = ~address & (
+        (~Q(problem="") & ~Q(problem__in=Problem.values))
+        | Q(Exists(rows.filter(state__in=[State.REFUSED, State.LOST])))
+    )
+    own = Q(problem__in=Problem.values) & ~address & ~refused
+    return {
+        "retry": own & Q(parked=False),
+        "parked": own & Q(parked=True),
+        "address": address,
+        "refused": refused,
+    }
+
+
+def problems() -> Problems:
+    """Count the contacts with problems as the admin's list of problems filters them."""
+    shown = Q(dismissed_at=None)
+    conditions = {name: each & shown for name, each in problem_groups().items()}
+    conditions["dismissed"] = ~shown
+    counts = {name: Count("pk", filter=each) for name, each in conditions.items()}
+    return Problems(**with_problems(Contact.objects.using(alias())).aggregate(**counts))
 
 
 class Newsletter(NamedTuple):
@@ -136,13 +218,8 @@ def subscriptions() -> Standing:
 def _count(names: list[str]) -> Standing:
     now = timezone.now()
     rows = Subscription.objects.using(alias()).filter(newsletter__in=names).order_by()
-    missing = Q(state=State.LOST) | (HELD & Q(missing_at__isnull=False))
     counted = rows.values_list("newsletter").annotate(
-        n_confirmed=Count("pk", filter=HELD & Q(contact__optin=True)),
-        n_awaiting=Count("pk", filter=HELD & Q(contact__optin=False)),
-        n_opted_out=Count("pk", filter=Q(state=State.OPTED_OUT)),
-        n_refused=Count("pk", filter=Q(state=State.REFUSED)),
-        n_missing=Count("pk", filter=missing),
+        **{f"n_{name}": Count("pk", filter=each) for name, each in SUBSCRIPTIONS.items()}
     )
     found = {name: Newsletter(name, 0, *numbers) for name, *numbers in counted}
     free = NO_VETO | Q(despite_opt_out=True)

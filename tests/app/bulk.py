@@ -12,8 +12,9 @@ SUBSCRIBE, UNSUBSCRIBE = "subscribe_user_to_basket", "unsubscribe_from_basket_ta
 
 
 def url_of(page, bulk_request):
-    """Return the address of a page of the request."""
-    return reverse(f"admin:mozillians_basket_bulkrequest_{page}", args=[bulk_request.pk])
+    """Return the address of a page of the request, or of the list."""
+    keys = [bulk_request.pk] if bulk_request is not None else []
+    return reverse(f"admin:mozillians_basket_bulkrequest_{page}", args=keys)
 
 
 def select(client, profiles, action=SUBSCRIBE, *, across=False, query="", **options):

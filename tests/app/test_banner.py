@@ -48,3 +48,30 @@ def test_a_newsletter_that_basket_does_not_know_is_named(basket, staff):
     page = staff("view_event").get(reverse("admin:mozillians_basket_event_changelist"))
 
     assert "Basket does not know these newsletters: mozilla-phone." in page.content.decode()
+
+
+@pytest.mark.parametrize("page", ["admin:index", "admin:people_userprofile_changelist"])
+def test_front_page_and_member_list_say_that_the_switch_is_off(basket, admin_client, page):
+    on = admin_client.get(reverse(page)).content.decode()
+    with override_switch(SWITCH, active=False):
+        off = admin_client.get(reverse(page)).content.decode()
+
+    overview = reverse("admin:mozillians_basket_status_changelist")
+    assert OFF not in on
+    assert OFF in off
+    assert f'href="{overview}"' in on
+
+
+def test_front_page_says_nothing_to_admins_without_a_permission_for_the_app(basket, staff):
+    with override_switch(SWITCH, active=False):
+        page = staff("view_switch").get(reverse("admin:index")).content.decode()
+
+    assert OFF not in page
+
+
+def test_overview_is_the_first_entry_of_the_app(basket, admin_client):
+    page = admin_client.get(reverse("admin:index"))
+
+    (models,) = [app["models"] for app in page.context["app_list"]
+                 if app["app_label"] == "mozillians_basket"]  # fmt: skip
+    assert models[0]["object_name"] == "Status"

@@ -149,7 +149,7 @@ def test_an_answer_that_is_not_carried_out_yet_is_shown(braked, admin_client):
     release(admin_client)  # nothing is committed
 
     for url in (REMOVALS, OVERVIEW):
-        assert "by admin: remove them. The worker carries it out; 0 so far." in text_of(
+        assert "by admin: remove them. The worker carries it out: 0 of 4 so far." in text_of(
             admin_client.get(url)
         )
     assert '<form method="post" novalidate' not in admin_client.get(REMOVALS).content.decode()

@@ -81,9 +81,10 @@ def test_the_page_says_how_many_were_left_out(basket, admin_client, two_at_a_tim
     over = text_of(admin_client.get(url_of("change", BulkRequest.objects.get())))
 
     assert "Orders that were begun end as ordered." in running
-    assert '<td data-basket-number="cancelled">3</td>' in running
-    assert '<td data-basket-number="waiting">2</td>' in running
-    assert "Cancelled: 5 of 5 members are through or left out." in over
+    assert 'data-basket-number="cancelled">3</a>' in running
+    assert 'data-basket-number="waiting">2</a>' in running
+    assert "Cancelled: 2 of 5 members are through, 3 left out." in over
+    assert '<progress max="100" value="40"' in over
 
 
 def test_before_it_is_cancelled_the_page_says_what_that_means(basket, admin_client):
@@ -92,6 +93,46 @@ def test_before_it_is_cancelled_the_page_says_what_that_means(basket, admin_clie
     text = text_of(admin_client.get(url_of("change", BulkRequest.objects.get())))
 
     assert "Orders that are begun end as ordered: nothing is taken back." in text
+
+
+def test_it_is_asked_before_anything_is_cancelled(basket, admin_client, two_at_a_time):
+    order(admin_client, UserProfileFactory.create_batch(5))
+    bulk.advance()
+    request = BulkRequest.objects.get()
+
+    text = text_of(admin_client.get(url_of("cancel", request)))
+
+    assert "3 members whose order is not begun are left out." in text
+    assert "2 are begun: their orders end as ordered" in text
+    assert BulkRequest.objects.get().state == BulkRequest.State.RUNNING
+
+
+def test_it_is_ordered_again_for_members_that_a_cancellation_left_out(
+    basket, admin_client, two_at_a_time
+):
+    profiles = UserProfileFactory.create_batch(5)
+    order(admin_client, profiles)
+    bulk.advance()
+    cancel(admin_client)
+    settle_everything()
+    tasks.sweep()
+    first = BulkRequest.objects.get()
+    page = admin_client.post(url_of("repeat", first), follow=True)
+
+    assert f"left out of bulk request {first.pk}, 3 members" in text_of(page)
+    assert 'value="mozilla-phone" id="id_newsletters_0" checked' in text_of(page)
+    draft = BulkRequest.objects.latest("pk")
+    assert draft.keys == [profile.pk for profile in profiles[2:]]
+    assert (draft.state, draft.action) == (BulkRequest.State.DRAFT, first.action)
+
+
+def test_a_request_that_was_not_cancelled_is_repeated_for_nobody(basket, admin_client):
+    order(admin_client, [UserProfileFactory()])
+
+    page = admin_client.post(url_of("repeat", BulkRequest.objects.get()), follow=True)
+
+    assert "There is nobody to repeat it for." in text_of(page)
+    assert BulkRequest.objects.count() == 1
 
 
 def test_a_worker_that_is_at_it_begins_no_more_after_a_cancellation(

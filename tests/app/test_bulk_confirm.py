@@ -5,7 +5,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from waffle.testutils import override_switch
 
-from mozillians_basket.admin import newsletters
+from mozillians_basket.admin import confirmation as its_page
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import (
     BulkRequest,
@@ -162,7 +162,7 @@ def test_while_basket_is_away_the_slugs_are_offered(basket, admin_client):
 
 
 def test_a_slow_basket_is_not_waited_for_nor_asked_again_at_once(basket, admin_client, monkeypatch):
-    monkeypatch.setattr(newsletters, "PATIENCE", 0.1)
+    monkeypatch.setattr(its_page, "PATIENCE", 0.1)
     basket.fail("newsletters", kind="delay", seconds=1)
     select(admin_client, [UserProfileFactory()])
 

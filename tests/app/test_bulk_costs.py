@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from mozillians_basket import bulk
-from mozillians_basket.admin import preview
+from mozillians_basket.admin import confirmation
 from mozillians_basket.models import BulkItem, BulkRequest, Decision, Member, Status
 from tests.app.bulk import CHANGELIST, UNSUBSCRIBE, confirm, order, select, url_of
 from tests.app.steps import drain_everything
@@ -15,9 +15,10 @@ from tests.factories import UserProfileFactory, VouchFactory
 
 
 def statements(work):
+    """Count statements, but for those on waffle's switch, whose cache lasts a second."""
     with CaptureQueriesContext(connection) as captured:
         work()
-    return len(captured)
+    return sum("waffle" not in query["sql"] for query in captured)
 
 
 def begin(number, action=BulkRequest.Action.SUBSCRIBE, prepare=list):
@@ -131,7 +132,7 @@ def test_preview_counts_in_chunks_that_a_database_takes(members, admin_client, m
     url = url_of("confirm", BulkRequest.objects.get())
     whole = admin_client.get(url).context["preview"]
 
-    monkeypatch.setattr(preview, "CHUNK", 7)
+    monkeypatch.setattr(confirmation, "CHUNK", 7)
     chunked = admin_client.get(url).context["preview"]
 
     assert chunked == whole
@@ -164,8 +165,9 @@ def test_a_request_s_page_and_its_numbers_cost_the_same_whatever_the_number(memb
         BulkItem.objects.update(state="failed", reason="2")
         failed = own_statements(lambda page=page: admin_client.get(page))
 
-        assert len(shown) == 5  # the request, its items, the reasons to wait, two of the banner
-        assert len(polled) == 2
+        # The request, its items, the reasons to wait, earlier requests, two of the banner.
+        assert len(shown) == 6
+        assert len(polled) == 3
         assert len(failed) == 8  # the failed items of one page, their members and addresses
         assert not any('"keys"' in sql for sql in [*shown, *polled, *failed])
 

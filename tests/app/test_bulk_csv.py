@@ -25,8 +25,8 @@ def item(bulk_request, email="member@example.com", **fields):
     return BulkItem.objects.create(request=bulk_request, member=profile, **fields)
 
 
-def rows(client, bulk_request):
-    answer = client.get(url_of("csv", bulk_request))
+def rows(client, bulk_request, **query):
+    answer = client.get(url_of("csv", bulk_request), query)
     assert answer.streaming
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     text = b"".join(answer.streaming_content).decode()
@@ -64,6 +64,37 @@ def test_members_who_are_not_begun_are_in_it(bulk_request, admin_client, monkeyp
 
     assert [row["state"] for row in found] == ["pending", *["not begun"] * 3]
     assert {row["address"] for row in found[1:]} == {profile.user.email for profile in others}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "states"),
+    [
+        ("done", ["done"]),
+        ("failed", ["failed"]),
+        ("skipped", ["skipped"]),
+        ("waiting", ["pending", "not begun"]),
+        ("cancelled", []),
+        ("of no kind", ["done", "failed", "skipped", "pending", "not begun"]),
+    ],
+)
+def test_one_list_is_downloaded_by_itself(bulk_request, admin_client, chosen, states):
+    for number, state in enumerate(["done", "failed", "skipped", "pending"]):
+        item(bulk_request, email=f"{number}@example.com", state=state)
+    BulkRequest.objects.update(keys=[0, 0, 0, 0, UserProfileFactory().pk], total=5, position=4)
+
+    assert [row["state"] for row in rows(admin_client, bulk_request, list=chosen)] == states
+
+
+def test_members_left_out_are_downloaded_by_themselves(bulk_request, admin_client):
+    item(bulk_request, state="done")
+    left_out = UserProfileFactory()
+    BulkRequest.objects.update(keys=[0, left_out.pk], total=2, position=1, state="cancelled")
+    bulk_request.refresh_from_db()
+
+    found = rows(admin_client, bulk_request, list="cancelled")
+
+    assert [row["member"] for row in found] == [str(left_out.pk)]
+    assert rows(admin_client, bulk_request, list="waiting") == []
 
 
 @pytest.mark.parametrize("sight", ["view_userprofile", "export_addresses"])

@@ -8,7 +8,7 @@ from django.utils import timezone
 from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
-from mozillians_basket.admin import failures
+from mozillians_basket.admin import bulk_requests
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import BulkItem, BulkRequest
 from tests.app.bulk import UNSUBSCRIBE, order, staff, text_of, url_of
@@ -52,7 +52,7 @@ def test_page_shows_order_actor_and_progress(basket, admin_client):
     assert "Unsubscribe from mozilla-phone" in text
     assert "<dd>admin</dd>" in text
     assert "Finished: 2 of 2 members." in text
-    assert '<td data-basket-number="done">2</td>' in text
+    assert 'data-basket-number="done">2</a>' in text
 
 
 def test_a_running_request_is_followed_by_a_script_of_the_site_s_own(basket, admin_client):
@@ -163,17 +163,64 @@ def test_admins_who_may_not_view_members_see_no_name_and_a_masked_address(basket
 
 
 def test_failures_come_a_page_at_a_time(basket, admin_client, monkeypatch):
-    monkeypatch.setattr(failures, "PER_PAGE", 2)
+    monkeypatch.setattr(bulk_requests, "PER_PAGE", 2)
     bulk_request = failing(3)
     url = url_of("change", bulk_request)
 
-    first = admin_client.get(url).context["failures"]
-    second = admin_client.get(f"{url}?page=2").context["failures"]
-    beyond = admin_client.get(f"{url}?page=99").context["failures"]
+    first = admin_client.get(url).context["outcomes"]
+    second = admin_client.get(f"{url}?page=2").context["outcomes"]
+    beyond = admin_client.get(f"{url}?page=99").context["outcomes"]
 
     assert (len(first), len(second)) == (2, 1)
     assert beyond.number == 2
-    assert "?page=2#basket-failures" in text_of(admin_client.get(url))
+    assert "?list=failed&amp;page=2#basket-failures" in text_of(admin_client.get(url))
+
+
+@pytest.mark.parametrize("chosen", ["done", "failed", "skipped", "waiting"])
+def test_each_number_leads_to_the_list_of_its_members(basket, admin_client, chosen):
+    bulk_request = request_of(["done", "failed", "skipped", "pending", "pending"])
+    left = UserProfileFactory()
+    BulkRequest.objects.update(keys=[0, 0, 0, 0, 0, left.pk], total=6)
+    url = url_of("change", bulk_request)
+
+    page = admin_client.get(f"{url}?list={chosen}")
+
+    states = {"waiting": "pending"}
+    members = BulkItem.objects.filter(state=states.get(chosen, chosen)).order_by("pk")
+    shown = [each["person"].url.split("/")[-3] for each in page.context["outcomes"]]
+    begun = [str(item.member_id) for item in members]
+    assert shown == [*begun, str(left.pk)] if chosen == "waiting" else shown == begun
+    number = text_of(page).split(f'data-basket-number="{chosen}">')[1].split("<")[0]
+    assert int(number) == len(shown) == page.context["outcomes"].paginator.count
+    assert f'href="?list={chosen}#basket-failures"' in text_of(page)
+
+
+def test_lists_of_members_who_are_not_begun_come_a_page_at_a_time(
+    basket, admin_client, monkeypatch
+):
+    monkeypatch.setattr(bulk_requests, "PER_PAGE", 2)
+    bulk_request = request_of(["pending", "pending", "pending"])
+    left = [profile.pk for profile in UserProfileFactory.create_batch(2)]
+    BulkRequest.objects.update(keys=[0, 0, 0, *left], total=5)
+    url = url_of("change", bulk_request)
+
+    found = []
+    for page in (1, 2, 3):
+        outcomes = admin_client.get(f"{url}?list=waiting&page={page}").context["outcomes"]
+        found += [int(each["person"].url.split("/")[-3]) for each in outcomes]
+
+    begun = list(BulkItem.objects.order_by("pk").values_list("member_id", flat=True))
+    assert found == [*begun, *left]
+
+
+def test_request_behind_another_one_says_that_the_worker_is_busy(basket, admin_client):
+    first, second = request_of(["pending"]), request_of(["pending"])
+    BulkRequest.objects.update(total=5)
+
+    assert numbers(admin_client, first)["busy"] == ""
+    busy = numbers(admin_client, second)["busy"]
+    assert busy == "The worker is busy: 1 earlier bulk request is not through."
+    assert busy in text_of(admin_client.get(url_of("change", second)))
 
 
 def test_a_member_who_is_gone_is_named_by_key(basket, admin_client):

@@ -1,6 +1,7 @@
 """The permissions to order, see, cancel and download bulk requests."""
 
 import pytest
+from django.db.models import F
 
 from mozillians_basket.models import BulkRequest
 from tests.app.bulk import (
@@ -139,11 +140,14 @@ def test_admin_who_may_only_view_sees_no_buttons(bulk_request):
     assert "Download as CSV" not in text
 
 
-@pytest.mark.parametrize("page", ["cancel", "retry"])
-def test_a_link_cancels_and_retries_nothing(bulk_request, admin_client, page):
+@pytest.mark.parametrize(("page", "status"), [("cancel", 200), ("retry", 405), ("repeat", 405)])
+def test_a_link_cancels_and_retries_nothing(bulk_request, admin_client, page, status):
+    BulkRequest.objects.update(total=F("position") + 1)
     answer = admin_client.get(url_of(page, bulk_request))
 
-    assert answer.status_code == 405
+    assert answer.status_code == status
+    assert BulkRequest.objects.get(pk=bulk_request.pk).state == bulk_request.state
+    assert BulkRequest.objects.count() == 1
 
 
 def test_visitor_who_is_no_admin_is_sent_to_the_login(bulk_request, client):

@@ -32,6 +32,34 @@ def test_ticked_rows_are_these_rows(basket, admin_client):
     assert selected() == keys(first, third)
 
 
+@pytest.mark.parametrize(
+    ("query", "across", "words"),
+    [
+        ("is_vouched__exact=1&country=BR", True, "is vouched, country: BR, 2 members"),
+        ("is_vouched__exact=0", True, "is vouched: No, 1 member"),
+        ("q=Ana", True, "search for “Ana”, 2 members"),
+        ("", True, "all members of the list, 3 members"),
+        ("country=BR", False, "ticked in the list, country: BR, 1 member"),
+    ],
+)
+def test_selection_is_told_in_the_same_words_on_each_page(
+    basket, admin_client, query, across, words
+):
+    voucher, vouchees = UserProfileFactory(country="CL"), {"full_name": "Ana", "country": "BR"}
+    vouched = UserProfileFactory.create_batch(2, **vouchees)
+    for vouchee in vouched:
+        VouchFactory(voucher=voucher, vouchee=vouchee)
+
+    select(admin_client, vouched[:1], query=query, across=across)
+    request = BulkRequest.objects.latest("pk")
+    asked = admin_client.get(url_of("confirm", request)).content.decode()
+    confirm(admin_client)
+    page = admin_client.get(url_of("change", request)).content.decode()
+    listed = admin_client.get(url_of("changelist", None)).content.decode()
+
+    assert [words in html for html in (asked, page, listed)] == [True] * 3
+
+
 def test_a_ticked_row_that_is_not_on_the_list_is_not_selected(basket, admin_client):
     brazil, chile = UserProfileFactory(country="BR"), UserProfileFactory(country="CL")
 

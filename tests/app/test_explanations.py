@@ -10,8 +10,8 @@ from mozillians_basket.admin.explanations import (
     explain,
     explain_unknown,
     next_attempt,
+    reason,
 )
-from mozillians_basket.admin.reasons import reason
 from mozillians_basket.models import Contact, Decision, Member, Move, Problem, Status, Subscription
 from mozillians_basket.rules.rows import DecidedBy, Rows, Settings, State
 from mozillians_basket.site import Standing
@@ -90,11 +90,10 @@ def test_member_who_gets_everything_wanted_reads_just_that():
 
 
 def test_member_who_is_not_entitled_reads_about_each_newsletter():
-    nobody = "The policy does not mean it for them, and no admin has subscribed them."
     assert explain(subject(), around()) == [
         "They get none of this site's newsletters.",
-        f"mozilla-phone: {nobody} The policy is for vouched members.",
-        f"mozillians-nda: {nobody} The policy is for members of the NDA group.",
+        "mozilla-phone: It is for vouched members, and they are not among them.",
+        "mozillians-nda: It is for members of the NDA group, and they are not among them.",
     ]
 
 
@@ -102,7 +101,7 @@ def test_an_unknown_member_is_explained():
     said = " ".join(explain_unknown(entitled("mozilla-phone")))
 
     assert "The ledger knows nothing of this member yet" in said
-    assert "The policies entitle them to mozilla-phone." in said
+    assert "By the policies they should get mozilla-phone." in said
 
 
 def test_an_opt_out_is_dated():
@@ -127,7 +126,7 @@ def test_a_refusal_names_basket_s_reason_and_code():
     said = told(subject(WANTED, refused, standing=entitled("mozilla-phone")))
 
     assert "Something is wrong: Basket takes no addresses of this domain" in said
-    assert "mozilla-phone: Since June 12, 2026, noon the policy means it for them." in said
+    assert "mozilla-phone: Reason: vouched members, since June 12, 2026, noon." in said
     assert "(refused, no token)" in said
 
 
@@ -225,6 +224,25 @@ def test_a_paused_newsletter_is_named():
     assert "Basket does not know mozilla-phone" in told(subject(), around(status=status))
 
 
+def test_causes_that_hold_everybody_up_are_said_before_the_reasons_of_one_newsletter():
+    left = subscription(state=State.OPTED_OUT, opted_out_at=EARLIER)
+
+    said = explain(
+        subject(WANTED, left, standing=entitled("mozilla-phone")), around(switch_is_on=False)
+    )
+
+    assert "The switch BASKET_SWITCH_ENABLED is off" in said[1]
+
+
+def test_a_newsletter_that_awaits_confirmation_is_not_called_received():
+    said = told(
+        subject(WANTED, held(), at=contact(optin=False), standing=entitled("mozilla-phone"))
+    )
+
+    assert "Basket has mozilla-phone for them, and waits for their confirmation." in said
+    assert "They get" not in said
+
+
 def test_difference_between_site_and_ledger_is_explained():
     words = "Something about them changed a moment ago"
 
@@ -257,7 +275,9 @@ def test_on_a_shared_contact_s_page_each_member_has_a_reason():
 
     said = told(subject(unsubscribed, members=there))
 
-    assert "mozilla-phone: Member 1: The policy does not mean it for them, and no admin" in said
+    assert (
+        "mozilla-phone: Member 1: It is for vouched members, and they are not among them." in said
+    )
     assert "Member 2: On June 12, 2026, noon an admin unsubscribed them." in said
 
 
@@ -295,19 +315,25 @@ def test_the_next_attempt(fields, more, words):
     assert next_attempt(contact(**fields), around(**more)).startswith(words)
 
 
+def test_a_refused_newsletter_waits_for_an_admin_also_if_its_contact_has_no_problem():
+    refused = subscription(state=State.REFUSED, error_code="blocked domain")
+
+    assert next_attempt(contact(), around(), [refused]) == "none: it waits for an admin"
+
+
 @pytest.mark.parametrize(
     ("decided", "row", "policy", "words"),
     [
-        ({"wanted": True}, {}, True, "the policy means it for them."),
-        ({}, {}, False, "the policy does not mean it for them."),
+        ({"wanted": True}, {}, True, "Reason: vouched members, since June 12, 2026, noon."),
+        ({}, {}, False, "for vouched members; since June 12, 2026, noon they are not among them."),
         ({"wanted": True, "decided_by": "admin"}, {}, True, "an admin subscribed them."),
         (
             {"wanted": True, "decided_by": "admin"},
             {},
             False,
-            "an admin subscribed them. The policy does not mean it for them.",
+            "an admin subscribed them. It is for vouched members, and they are not among them.",
         ),
-        ({"decided_by": "admin"}, {}, True, "The policy means it for them."),
+        ({"decided_by": "admin"}, {}, True, "for vouched members, and they are among them."),
         ({"wanted": True, "decided_by": "member"}, {}, True, "subscribed by their own choice."),
         (
             {"wanted": True},
@@ -327,9 +353,9 @@ def test_the_next_attempt(fields, more, words):
             True,
             "all the same",
         ),
-        ({"decided_by": ""}, {}, None, "No policy names it"),
+        ({"decided_by": ""}, {}, None, "It has no policy"),
         ({"decided_by": ""}, {}, True, "has not looked at them yet"),
-        ({"decided_by": ""}, {}, False, "does not mean"),
+        ({"decided_by": ""}, {}, False, "they are not among them"),
     ],
 )
 def test_the_reason_of_one_newsletter(decided, row, policy, words):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from mozillians_basket.models import BulkRequest, Contact, Event, Member
+from tests.app.steps import contact_of
 from tests.factories import UserProfileFactory, VouchFactory
 
 HISTORY = reverse("admin:mozillians_basket_event_changelist")
@@ -207,7 +208,7 @@ def test_an_event_s_own_page_says_as_much_as_its_row(staff, people, settings):
     assert f'<a href="/admin/people/userprofile/{people[0].pk}/change/">ada</a>' in seen
     assert "Basket says the address is invalid. (refused, code 2)" in seen
     assert "comparison of policies and ledger" in seen
-    assert f'<a href="{HISTORY}?bulk_request={request.pk}">{request.pk}</a>' in seen
+    assert f'<a href="{HISTORY}?bulk_request={request.pk}">' in seen
     assert "ada" not in re.sub(r"<[^>]+>", " ", masked).split()
     assert f"member {people[0].pk}" in masked
 
@@ -246,3 +247,52 @@ def test_value_that_no_column_can_hold_finds_nothing(admin_client, people, name)
     answer = admin_client.get(HISTORY, {name: "\x00"})
 
     assert answer.status_code in {200, 302}
+
+
+def test_heading_names_the_person_and_leads_back_to_them(vouched, admin_client):
+    by_member = admin_client.get(HISTORY, {"q": vouched.pk}).content.decode()
+    by_contact = admin_client.get(HISTORY, {"contact__id__exact": contact_of(vouched).pk})
+    own_page = reverse("admin:people_userprofile_basket", args=[vouched.pk])
+
+    for page in (by_member, by_contact.content.decode()):
+        assert f"<h1>History of {vouched}</h1>" in page
+        assert f'<a href="{own_page}">Back</a>' in page
+    assert "<h1>History</h1>" in admin_client.get(HISTORY).content.decode()
+
+
+def test_history_of_a_bulk_request_leads_back_to_it(admin_client, db):
+    request = BulkRequest.objects.create(action="subscribe", state="running")
+
+    page = admin_client.get(HISTORY, {"bulk_request": request.pk}).content.decode()
+    log = reverse("admin:mozillians_basket_bulkrequest_history", args=[request.pk])
+
+    assert f"<h1>History of bulk request {request.pk}</h1>" in page
+    assert reverse("admin:mozillians_basket_bulkrequest_change", args=[request.pk]) in page
+    assert f"{HISTORY}?bulk_request={request.pk}" in admin_client.get(log).content.decode()
+
+
+def test_heading_names_nobody_to_admins_who_may_not_view_members(vouched, staff):
+    page = staff("view_event").get(HISTORY, {"q": vouched.pk}).content.decode()
+
+    assert f"<h1>History of member {vouched.pk}</h1>" in page
+    assert str(vouched) not in page
+
+
+def test_change_that_a_user_made_on_the_site_names_the_user(
+    basket, admin_client, admin_user, commit
+):
+    profiles = UserProfileFactory.create_batch(2)
+    with commit():
+        admin_client.post(
+            reverse("admin:people_vouch_add"),
+            {
+                "voucher": profiles[0].pk,
+                "vouchee": profiles[1].pk,
+                "date_0": "2026-01-01",
+                "date_1": "12:00",
+            },
+        )
+
+    listed = admin_client.get(HISTORY, {"q": profiles[1].pk}).context["cl"].result_list
+
+    assert [(event.kind, event.actor) for event in listed] == [("subscribed", admin_user)]

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from mozillians_basket.admin import failures
+from mozillians_basket.admin import bulk_requests
 from mozillians_basket.models import Approval, BulkItem, BulkRequest, Contact, Decision, Member
 from tests.factories import UserProfileFactory
 
@@ -41,7 +41,7 @@ def test_problem_is_tried_again_from_its_own_page(switch_on, admin_client):
 
 
 def test_script_of_a_request_finds_the_number_of_failures(admin_client, db, monkeypatch):
-    monkeypatch.setattr(failures, "PER_PAGE", 1)
+    monkeypatch.setattr(bulk_requests, "PER_PAGE", 1)
     request = BulkRequest.objects.create(
         pk=LARGE, action="subscribe", state="finished", total=1500, position=1500,
         finished_at=timezone.now(), counts={"failed": 1500},
@@ -55,8 +55,8 @@ def test_script_of_a_request_finds_the_number_of_failures(admin_client, db, monk
     page = admin_client.get(url, {"page": 1200}).content.decode()
 
     assert 'data-count="1500"' in page
-    assert 'href="?page=1199#basket-failures"' in page
-    assert 'href="?page=1201#basket-failures"' in page
+    assert 'href="?list=failed&amp;page=1199#basket-failures"' in page
+    assert 'href="?list=failed&amp;page=1201#basket-failures"' in page
     assert ">1,500<" in page
 
 

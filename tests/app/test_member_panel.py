@@ -30,8 +30,8 @@ def test_page_shows_newsletters_and_reasons(vouched, admin_client, name):
     page = page_of(admin_client, vouched, name)
 
     assert "They get mozilla-phone." in page
-    assert "the policy means it for them." in page
-    assert "mozillians-nda: The policy does not mean it for them" in page
+    assert "Reason: vouched members, since " in page
+    assert "mozillians-nda: It is for members of the NDA group, and they are not" in page
     assert "subscribed</td>" in page
 
 

@@ -8,7 +8,6 @@ import pytest
 from django.core.cache import cache, caches
 from django.urls import reverse
 from django.utils import timezone
-from waffle.models import Switch
 from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
@@ -51,7 +50,15 @@ def row_of(response, heading):
         r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', response.content.decode(), re.DOTALL
     )
     found = [cells for name, cells in rows if re.sub(r"<[^>]+>", "", name).strip() == heading]
-    return re.findall(r"<td[^>]*>(.*?)</td>", found[0], re.DOTALL)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", found[0], re.DOTALL)
+    return [re.sub(r"<[^>]+>", "", cell) for cell in cells]
+
+
+def links_of(response):
+    """Return the address behind each number, and the number."""
+    links = re.findall(r'<td class="basket-number"><a href="([^"]+)">(.*?)</a>',
+                       response.content.decode())  # fmt: skip
+    return {unescape(url): int(number.replace(",", "")) for url, number in links}
 
 
 def test_a_site_on_which_nothing_has_happened_has_an_overview(admin_client, switch_on):
@@ -101,10 +108,10 @@ def test_lost_and_refused_subscriptions_are_counted(basket, admin_client, commit
     page = admin_client.get(OVERVIEW)
 
     assert row_of(page, "mozilla-phone") == ["2", "0", "0", "0", "1", "1", "0"]
-    assert row_of(page, "Refused")[0] == "1"
+    assert row_of(page, "Refused or missing")[0] == "2"
 
 
-def test_counts_over_all_subscriptions_are_kept_for_a_minute(basket, admin_client, commit):
+def test_counts_over_all_subscriptions_are_kept_for_some_seconds(basket, admin_client, commit):
     admin_client.get(OVERVIEW)
     with commit():
         VouchFactory()
@@ -150,12 +157,116 @@ def test_queue_is_counted_by_the_reason_for_waiting(admin_client, db):
     Touch.objects.all().delete()
     Touch.objects.create(source="people.Vouch", cause="created", created_at=now)
 
-    queue = statistics.queue()
+    queue, problems = statistics.queue(), statistics.problems()
 
-    assert (queue.due, queue.under_way, queue.failed, queue.resting) == (1, 1, 1, 1)
-    assert (queue.parked, queue.refused, queue.touches) == (1, 1, 1)
+    assert (queue.due, queue.under_way, queue.resting, queue.touches) == (1, 1, 1, 1)
+    assert (problems.retry, problems.parked, problems.refused) == (1, 1, 1)
     assert (queue.oldest, queue.oldest_touch) == (now - hour, now)
     assert row_of(admin_client.get(OVERVIEW), "Due")[0] == "1"
+
+
+def test_a_number_and_the_list_behind_it_always_agree(basket, admin_client, commit):
+    with commit():
+        VouchFactory.create_batch(9)
+    now, hour = timezone.now(), timedelta(hours=1)
+    wrong = {"failing_since": now - hour, "touched_at": now - hour}
+    states = [
+        {"problem": "unavailable", **wrong},
+        {"problem": "unavailable", **wrong, "not_before": now + hour},
+        {"problem": "unavailable", **wrong, "parked": True},
+        {"problem": "2", **wrong, "parked": True},
+        {"problem": "blocked domain", **wrong, "parked": True},
+        {"problem": "2", **wrong, "parked": True, "dismissed_at": now},
+        {"touched_at": now},
+        {"touched_at": now, "leased_until": now + hour},
+        {"touched_at": now, "not_before": now + hour},
+    ]
+    contacts = list(Contact.objects.order_by("pk").filter(members__decisions__wanted=True))
+    for contact, fields in zip(contacts, states, strict=True):
+        Contact.objects.filter(pk=contact.pk).update(**fields)
+    held = Subscription.objects.filter(confirmed_at__isnull=False).order_by("pk")
+    keys = list(held.values_list("pk", flat=True))
+    held.filter(pk=keys[0]).update(state="refused", confirmed_at=None)
+    held.filter(pk=keys[1]).update(state="missing at Basket")
+    held.filter(pk=keys[2]).update(state="opted out", confirmed_at=None)
+    Event.objects.create(
+        kind=Event.Kind.OPTED_OUT, outcome="inferred", newsletters=["mozilla-phone"]
+    )
+    cache.clear()
+
+    links = links_of(admin_client.get(OVERVIEW))
+
+    assert sum(number > 0 for number in links.values()) >= 12
+    for url, number in links.items():
+        assert admin_client.get(url).context["cl"].result_count == number, url
+
+
+def test_contact_after_a_failure_is_failing_and_not_due(basket, admin_client):
+    now = timezone.now()
+    Contact.objects.create(
+        email="a@example.com", key="a@example.com", touched_at=now - timedelta(hours=1),
+        not_before=now - timedelta(minutes=1), problem="unavailable", failing_since=now, attempts=2,
+    )  # fmt: skip
+
+    page = admin_client.get(OVERVIEW)
+
+    assert row_of(page, "Due")[0] == "0"
+    assert row_of(page, "Waiting after a failure")[0] == "1"
+
+
+def headline(response):
+    """Return the headline, and the sentences below it."""
+    part = response.content.decode().split('id="basket-needs"')[1].split("</section>")[0]
+    said = re.findall(r"<(?:h2|li|p)[^>]*>(.*?)</(?:h2|li|p)>", part, re.DOTALL)
+    return [re.sub(r"<[^>]+>", "", each) for each in said]
+
+
+def test_headline_says_that_all_is_well(basket, admin_client):
+    tasks.sweep()
+
+    assert headline(admin_client.get(OVERVIEW))[0] == "All is well"
+
+
+def test_headline_names_what_needs_an_admin_in_order_of_urgency(basket, admin_client):
+    tasks.sweep()
+    now = timezone.now()
+    Status.objects.update(opened_at=now, reason="misconfigured", error_code="7")
+    Approval.objects.create(newsletter="mozilla-phone", kind="brake", since=now, number=4, total=8)
+    Contact.objects.create(
+        email="a@example.com", key="a@example.com", problem="2", failing_since=now, parked=True
+    )
+    with override_switch(SWITCH, active=False):
+        title, *needs = headline(admin_client.get(OVERVIEW))
+
+    assert title == "Needs you"
+    starts = ["The switch", "Nothing reaches Basket", "Policies would remove 4 of 8", "1 problem"]
+    assert [need.startswith(start) for need, start in zip(needs, starts, strict=True)] == [True] * 4
+    assert "the setting BASKET_API_KEY is wrong" in needs[1]
+
+
+def test_basket_is_tried_while_the_breaker_is_open(basket, admin_client):
+    tasks.sweep()
+    later = timezone.now() + timedelta(hours=1)
+    Status.objects.update(opened_at=timezone.now(), reason="unavailable", next_probe_at=later)
+    basket.fail("lookup", status=503)
+    url = reverse("admin:mozillians_basket_status_try")
+
+    away = text_of(admin_client.post(url, follow=True))
+    unchanged = Status.read().next_probe_at
+    basket.heal()
+    back = text_of(admin_client.post(url, follow=True))
+
+    assert "Basket still gives no usable answer: Basket fails" in away
+    assert unchanged == later
+    assert "Basket answers. The next probe starts now" in back
+    assert Status.read().next_probe_at <= timezone.now()
+
+
+def test_basket_is_tried_by_admins_who_may_order_only(basket, staff):
+    url = reverse("admin:mozillians_basket_status_try")
+
+    assert staff("view_status").post(url).status_code == 403
+    assert not basket.requests
 
 
 def test_charts_and_tables_show_throughput_and_failures(basket, admin_client, commit):
@@ -168,11 +279,12 @@ def test_charts_and_tables_show_throughput_and_failures(basket, admin_client, co
     html = admin_client.get(OVERVIEW).content.decode()
 
     charts = re.findall(r'<svg class="basket-chart".*?</svg>', html, re.DOTALL)
-    assert len(charts) == 2
+    assert len(charts) == 4
     assert all('role="img"' in chart and "<desc" in chart for chart in charts)
-    assert "Carried to Basket: 2 in all" in charts[0]
-    assert "Refused, parked or missing: 1 in all" in charts[0]
-    assert "Carried to Basket: 7 in all" in charts[1]
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
+    assert captions[0].startswith("Carried to Basket: 2 in all")
+    assert captions[1].startswith("Refused, parked or missing: 1 in all")
+    assert captions[2].startswith("Carried to Basket: 7 in all")
     assert html.count("<details>") == html.count("<caption>The last") == 2
     assert "style=" not in re.sub(r"<svg.*?</svg>", "", html.split("<main", 1)[1], flags=re.DOTALL)
 
@@ -191,35 +303,6 @@ def test_thousands_are_told_apart(admin_client, switch_on):
     assert "98765" not in text
 
 
-def test_switch_is_linked_for_admins_who_may_turn_it(staff, switch_on):
-    link = reverse("admin:waffle_switch_change", args=[Switch.objects.get(name=SWITCH).pk])
-
-    may = staff("view_status", "change_switch").get(OVERVIEW).content.decode()
-    may_not = staff("view_status", "view_switch").get(OVERVIEW).content.decode()
-
-    assert link in may
-    assert "Turn the switch off" in may
-    assert link not in may_not
-
-
-def test_a_switch_that_was_never_made_can_be_made(admin_client):
-    with override_switch(SWITCH, active=False):
-        Switch.objects.all().delete()
-        html = admin_client.get(OVERVIEW)
-
-    assert reverse("admin:waffle_switch_add") in html.content.decode()
-    assert row_of(html, "Switch")[0].startswith("Off: nothing is sent to Basket.")
-
-
-def test_form_of_a_new_switch_has_its_name_filled_in(admin_client):
-    with override_switch(SWITCH, active=False):
-        Switch.objects.all().delete()
-        (link,) = re.findall(r'href="([^"]+)"', row_of(admin_client.get(OVERVIEW), "Switch")[0])
-        form = admin_client.get(unescape(link)).context["adminform"].form
-
-    assert (form.initial["name"], form["active"].value()) == (SWITCH, "on")
-
-
 def test_an_open_breaker_is_explained(admin_client, switch_on):
     Status.read()
     Status.objects.update(
@@ -234,7 +317,9 @@ def test_an_open_breaker_is_explained(admin_client, switch_on):
     text = text_of(admin_client.get(OVERVIEW))
 
     assert "The breaker has been open since" in text
-    assert "Basket refuses this site. HTTP 401. Basket's code 7." in text.replace("&#x27;", "'")
+    assert "Basket refuses this site." in text
+    assert "the setting BASKET_API_KEY is wrong" in text
+    assert "HTTP 401. Basket's code 7." in text.replace("&#x27;", "'")
     assert "after 3 so far" in text
 
 

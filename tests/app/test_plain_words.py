@@ -2,7 +2,7 @@
 
 import pytest
 
-from mozillians_basket.admin.plain_words import CLASSES, WORDS, code_of, in_plain_words
+from mozillians_basket.admin.wording import CLASSES, WORDS, code_of, in_plain_words
 from mozillians_basket.exceptions import (
     BasketMisconfigured,
     BasketRefused,

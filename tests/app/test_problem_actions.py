@@ -9,7 +9,7 @@ from django.utils import timezone
 from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
-from mozillians_basket.admin import journal
+from mozillians_basket.admin import problems
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Contact, Event
 from tests.app.steps import contact_of, drain_everything, held
@@ -88,7 +88,7 @@ def test_with_the_switch_off_a_retry_says_so_and_does_nothing(basket, failed, ac
 
 
 def test_all_across_pages_are_retried_and_noted_once(basket, act, admin_user, monkeypatch):
-    monkeypatch.setattr(journal, "EACH", 3)
+    monkeypatch.setattr(problems, "EACH", 3)
     contacts = many(7)
 
     page = act("retry", contacts[:1], select_across="1")
@@ -134,24 +134,24 @@ def test_refused_newsletter_is_requested_again(basket, act, commit):
 
 def test_dismissing_asks_for_a_note_first(basket, failed, act):
     page = act("dismiss", [contact_of(failed)])
-    empty = act("dismiss", [contact_of(failed)], basket_confirm="1", remark=" ")
+    empty = act("dismiss", [contact_of(failed)], basket_confirm="1", note=" ")
 
-    assert "1 problem is put aside: it leaves the list" in page
+    assert "1 problem is dismissed: it leaves the list" in page
     assert "<label" in page
     assert "This field is required." in empty
     assert contact_of(failed).dismissed_at is None
 
 
 def test_a_dismissed_problem_leaves_the_list_with_a_note(basket, failed, act, admin_user):
-    note = {"basket_confirm": "1", "remark": "wrote to member@example.com"}
+    note = {"basket_confirm": "1", "note": "wrote to member@example.com"}
 
     page = act("dismiss", [contact_of(failed)], **note)
 
-    assert "1 problem was put aside." in page
-    assert "Nothing is left to do: 1 problem is put aside." in page
+    assert "1 problem was dismissed." in page
+    assert "Nothing is left to do: 1 problem is dismissed." in page
     event = events(Event.Kind.DISMISSED).get()
     assert (event.note, event.actor, event.outcome) == ("wrote to ***", admin_user, "unavailable")
-    assert LogEntry.objects.get().get_change_message() == "Put aside. wrote to ***"
+    assert LogEntry.objects.get().get_change_message() == "Dismissed. wrote to ***"
 
 
 def test_refused_subscription_can_be_dismissed(basket, act, admin_client, commit):
@@ -160,13 +160,13 @@ def test_refused_subscription_can_be_dismissed(basket, act, admin_client, commit
         profile = VouchFactory(vouchee__user__email="fox@blocked.example.com").vouchee
     assert "it is blocked there" in admin_client.get(LIST).content.decode()
 
-    page = act("dismiss", [contact_of(profile)], basket_confirm="1", remark="let it be")
+    page = act("dismiss", [contact_of(profile)], basket_confirm="1", note="let it be")
 
-    assert "Nothing is left to do: 1 problem is put aside." in page
+    assert "Nothing is left to do: 1 problem is dismissed." in page
 
 
 def test_a_dismissed_problem_is_shown_when_asked_for_and_can_be_retried(basket, failed, act):
-    act("dismiss", [contact_of(failed)], basket_confirm="1", remark="later")
+    act("dismiss", [contact_of(failed)], basket_confirm="1", note="later")
 
     act("retry", [contact_of(failed)], query="?dismissed=any")
 
@@ -175,7 +175,7 @@ def test_a_dismissed_problem_is_shown_when_asked_for_and_can_be_retried(basket, 
 
 
 def test_another_problem_of_a_dismissed_member_is_shown(basket, failed, act, admin_client):
-    act("dismiss", [contact_of(failed)], basket_confirm="1", remark="later")
+    act("dismiss", [contact_of(failed)], basket_confirm="1", note="later")
     Contact.objects.update(not_before=None)
     basket.fail("lookup", kind="rate_limit")
 
@@ -185,11 +185,11 @@ def test_another_problem_of_a_dismissed_member_is_shown(basket, failed, act, adm
 
 
 def test_many_are_dismissed_also_with_the_switch_off(basket, act, monkeypatch):
-    monkeypatch.setattr(journal, "EACH", 2)
+    monkeypatch.setattr(problems, "EACH", 2)
     contacts = many(5)
 
     with override_switch(SWITCH, active=False):
-        act("dismiss", contacts[:1], select_across="1", basket_confirm="1", remark="an outage")
+        act("dismiss", contacts[:1], select_across="1", basket_confirm="1", note="an outage")
 
     assert not Contact.objects.filter(failing_since__isnull=False, dismissed_at=None).exists()
     event = events(Event.Kind.DISMISSED).get()
@@ -205,7 +205,7 @@ def test_without_the_permission_nothing_is_offered_and_a_forged_post_gets_403(
 
     page = client.get(LIST).content.decode()
     response = client.post(
-        LIST, {"action": action, "_selected_action": keys, "basket_confirm": "1", "remark": "x"}
+        LIST, {"action": action, "_selected_action": keys, "basket_confirm": "1", "note": "x"}
     )
 
     assert f'value="{action}"' not in page

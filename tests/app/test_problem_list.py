@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from mozillians_basket.admin import lists
 from mozillians_basket.models import Contact, Member, Subscription
 from tests.app.steps import contact_of, drain_everything, queries
 from tests.factories import UserProfileFactory, VouchFactory
@@ -50,10 +51,10 @@ def test_list_with_only_dismissed_problems_says_so(switch_on, admin_client):
 
     page = page_of(admin_client)
 
-    assert "Nothing is left to do: 2 problems are put aside." in page
-    assert '<a href="?dismissed=yes">Look at what is put aside</a>' in page
+    assert "Nothing is left to do: 2 problems are dismissed." in page
+    assert '<a href="?dismissed=yes">Look at what is dismissed</a>' in page
     assert "All is well" not in page
-    assert "put aside." not in page_of(admin_client, error="unexpected")
+    assert "dismissed." not in page_of(admin_client, error="unexpected")
 
 
 def test_a_problem_is_told_in_plain_words(switch_on, admin_client):
@@ -182,7 +183,7 @@ def test_a_longer_list_takes_no_more_queries(admin_client):
         page_of(admin_client, q="example", newsletter="mozilla-phone")
 
     assert len(queries(long)) == len(queries(short))
-    assert page.count('class="field-attempts"') == 11
+    assert page.count('class="field-member_and_address"') == 11
 
 
 def test_the_column_and_the_filter_agree_on_the_newsletters_concerned(vouched, admin_client):
@@ -211,7 +212,7 @@ def test_a_contact_that_two_members_share_names_both(switch_on, admin_client):
 
     assert ">fox</a>, <a" in page
     assert ">hare</a>" in page
-    assert page.count('class="field-attempts"') == 1
+    assert page.count('class="field-member_and_address"') == 1
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_a_problem_s_page_explains_it(switch_on, admin_client):
     page = admin_client.get(url).content.decode()
 
     assert "Basket says the address is invalid. (refused, code 2)" in page
-    assert "mozilla-phone: Since " in page
+    assert "mozilla-phone: Reason: vouched members, since " in page
     assert "<h2>fox</h2>" in page
     assert f'href="/admin/people/userprofile/{profile.pk}/change/#basket"' in page
     assert 'value="retry"' in page
@@ -263,32 +264,49 @@ def test_the_page_of_a_problem_that_is_over_leads_to_the_list(vouched, admin_cli
     assert "This problem is over." in response.content.decode()
 
 
-def test_the_ledger_s_pages_lead_to_member_and_problem(switch_on, admin_client):
+def test_a_contact_s_page_is_that_of_its_member(switch_on, admin_client):
     profile = failing("fox")
     contact = contact_of(profile)
     Subscription.objects.create(contact=contact, newsletter="mozilla-phone", state="unsubscribed")
     UserProfileFactory()
 
-    page = admin_client.get(
-        reverse("admin:mozillians_basket_contact_change", args=[contact.pk])
-    ).content.decode()
+    response = admin_client.get(
+        reverse("admin:mozillians_basket_contact_change", args=[contact.pk]), follow=True
+    )
+    page = response.content.decode()
     listed = admin_client.get(
         reverse("admin:mozillians_basket_contact_changelist"),
-        {"newsletter": "mozilla-phone", "state": "unsubscribed", "error": "unavailable"},
+        {"subscription": "unsubscribed mozilla-phone", "error": "unavailable"},
     ).content.decode()
 
-    assert f'href="/admin/people/userprofile/{profile.pk}/change/#basket"' in page
+    assert response.redirect_chain == [(f"/admin/people/userprofile/{profile.pk}/basket/", 302)]
     assert f'href="/admin/mozillians_basket/failingcontact/{contact.pk}/change/"' in page
     assert "Basket fails: it gave no usable answer. (unavailable)" in page
-    assert "<h2>fox</h2>" in page
     assert f'<a href="/admin/people/userprofile/{profile.pk}/change/">fox</a>' in listed
+    assert listed.count('class="field-settled_at') == 1
 
 
-def test_contact_that_was_never_looked_up_is_not_called_verified_long_ago(admin_client, db):
+def test_contact_without_a_member_has_a_page_of_its_own(admin_client, db):
     contact = Contact.objects.create(email="fox@example.com", key="fox@example.com")
 
     url = reverse("admin:mozillians_basket_contact_change", args=[contact.pk])
     page = admin_client.get(url).content.decode()
 
     assert "1970" not in page
-    assert '<div class="readonly">never</div>' in page
+    assert "<dt>Basket was last asked</dt><dd>never</dd>" in page
+    assert "nobody any more: deleted, or another address" in page
+
+
+def test_a_search_that_finds_very_many_is_not_counted_to_its_end(
+    admin_client, switch_on, monkeypatch
+):
+    monkeypatch.setattr(lists, "COUNTED", 2)
+    for number in range(4):
+        failing(f"fox{number}")
+
+    contacts = reverse("admin:mozillians_basket_contact_changelist")
+    searched = admin_client.get(contacts, {"q": "fox"}).context["cl"]
+    listed = admin_client.get(contacts).context["cl"]
+
+    assert (searched.result_count, searched.paginator.capped) == (2, True)
+    assert listed.result_count == Contact.objects.count() > 4

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db import connection
 from django.test import RequestFactory
 
-from mozillians_basket.admin.addresses import at_addresses
+from mozillians_basket.admin.pages import at_addresses
 from mozillians_basket.models import Contact, FailingContact, Subscription
 from mozillians_basket.rules.rows import State
 

@@ -82,9 +82,14 @@ def reload_until(page: Page, is_shown: Callable[[], bool], what: str) -> None:
 
 
 def turn_switch(page: Page) -> None:
-    """Turn the switch on or off, by the overview's link."""
+    """Stop everything or turn the switch on again, by the overview's link."""
     page.goto("/admin/mozillians_basket/status/")
-    page.get_by_role("link", name="Turn the switch o").click()
-    page.get_by_label("Active").click()
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    row(page, "Switch").get_by_role("link").click()
+    if page.get_by_label("Reason").is_visible():
+        page.get_by_label("Reason").fill("a wrong import")
+        page.get_by_label("Yes, send nothing more to Basket").check()
+        page.get_by_role("button", name="Stop everything").click()
+        expect(page.get_by_text("Stopped: nothing more is sent to Basket.")).to_be_visible()
+    else:
+        page.get_by_role("button", name="Turn the switch on again").click()
+        expect(page.get_by_text("The switch is on again")).to_be_visible()

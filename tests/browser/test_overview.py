@@ -1,9 +1,10 @@
 """The overview: the switch, the breaker, the queue, the calls of the last days."""
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from mozillians_basket.models import Status
+from mozillians_basket.models import Contact, Status
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile
 from project.processes import SiteProcess, wait_until
@@ -34,9 +35,9 @@ def test_the_overview_counts_what_was_done_and_what_waits(
     newsletter = row(admin_page, PHONE).get_by_role("cell")
     wanted, confirmed = str(MEMBERS - 1), str(MEMBERS - 3)
     expect(newsletter).to_have_text([wanted, confirmed, "0", "1", "1", "0", "0"])
-    expect(row(admin_page, "Refused").get_by_role("cell").first).to_have_text("1")
-    expect(admin_page.get_by_role("img", name="24 hours")).to_be_visible()
-    expect(admin_page.get_by_role("img", name="30 days")).to_be_visible()
+    expect(row(admin_page, "Address not accepted").get_by_role("cell").first).to_have_text("1")
+    expect(admin_page.get_by_role("img", name="24 hours").first).to_be_visible()
+    expect(admin_page.get_by_role("img", name="30 days").first).to_be_visible()
     assert_accessible(admin_page)
 
 
@@ -76,6 +77,32 @@ def test_everything_is_stopped_and_started_again(
     everybody = addresses(range(MEMBERS))
     wait_until(lambda: holders(basket, PHONE) == everybody, timeout=PATIENCE, what="Basket")
     reload_until(admin_page, lambda: due.inner_text() == "0", "that nothing waits")
+
+
+def test_the_numbers_are_kept_up_to_date_without_a_reload(
+    admin_page: Page, site_with_a_past: None
+) -> None:
+    admin_page.clock.install()
+    admin_page.goto(OVERVIEW)
+    expect(row(admin_page, "Due").get_by_role("cell").first).to_have_text("0")
+    Contact.objects.create(email="a@example.com", key="a@example.com", touched_at=timezone.now())
+
+    admin_page.clock.fast_forward(11_000)
+
+    expect(row(admin_page, "Due").get_by_role("cell").first).to_have_text("1")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_of_the_overview_fit_the_screen(
+    admin_page: Page, site_with_a_past: None, width: int
+) -> None:
+    admin_page.set_viewport_size({"width": width, "height": 800})
+    for page in ("", "stop/"):
+        admin_page.goto(OVERVIEW + page)
+
+        wide = admin_page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width
+        assert_accessible(admin_page)
 
 
 def test_an_open_breaker_is_said_on_the_overview_until_basket_answers_again(

@@ -74,22 +74,22 @@ def test_problem_is_opened_and_tried_again_by_the_keyboard(
     )
 
 
-def test_problem_is_put_aside_with_a_note_that_the_history_keeps(
+def test_problem_is_dismissed_with_a_note_that_the_history_keeps(
     admin_page: Page, site_with_a_past: None
 ) -> None:
     admin_page.goto(PROBLEMS)
     row = admin_page.locator("#result_list tbody tr").filter(has_text=address(past.REFUSED))
     row.get_by_role("checkbox").check()
     choose_action(admin_page, "dismiss")
-    expect(admin_page.get_by_text("1 problem is put aside")).to_be_visible()
+    expect(admin_page.get_by_text("1 problem is dismissed")).to_be_visible()
     assert_accessible(admin_page)
 
     admin_page.get_by_role("textbox", name="Note").fill("They will write another address.")
-    admin_page.get_by_role("button", name="Put aside").click()
+    admin_page.get_by_role("button", name="Dismiss").click()
 
-    expect(admin_page.get_by_text("1 problem was put aside")).to_be_visible()
+    expect(admin_page.get_by_text("1 problem was dismissed")).to_be_visible()
     expect(row).not_to_be_visible()
-    admin_page.get_by_role("link", name="put aside", exact=True).click()
+    admin_page.get_by_role("link", name="dismissed", exact=True).click()
     expect(row).to_be_visible()
     admin_page.goto("/admin/mozillians_basket/event/?kind__exact=dismissed")
     expect(admin_page.locator("#result_list")).to_contain_text("dismissed a problem")

@@ -39,7 +39,7 @@
   function show(data) {
     part("bar").value = data.percent;
     write(part("percent"), String(data.percent));
-    for (const name of ["state", "sentence", "pace"]) {
+    for (const name of ["state", "sentence", "pace", "busy"]) {
       write(part(name), data[name]);
     }
     for (const name of Object.keys(data.numbers)) {

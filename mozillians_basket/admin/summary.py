@@ -9,8 +9,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mozillians_basket.admin.addresses import shown
-from mozillians_basket.admin.causes import in_words
 from mozillians_basket.admin.explanations import (
     Circumstances,
     Subject,
@@ -20,12 +18,13 @@ from mozillians_basket.admin.explanations import (
     next_attempt,
     policy_of,
     problem,
+    reason,
     reasons,
     subscriptions_of,
+    to_be_sent,
 )
-from mozillians_basket.admin.outcomes import outcome_of
-from mozillians_basket.admin.pages import standing_of_basket
-from mozillians_basket.admin.reasons import reason, to_be_sent
+from mozillians_basket.admin.pages import standing_of_basket, visible_address
+from mozillians_basket.admin.wording import cause_in_words, outcome_of
 from mozillians_basket.ledger.share import empty_rows
 from mozillians_basket.models import Contact, Decision, Event, Member, Move, Status, Subscription
 from mozillians_basket.rules.rows import Rows, State, held
@@ -54,7 +53,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Dossier:
+class Summary:
     """One member or contact, as an admin may see them."""
 
     contact: Contact | None
@@ -85,35 +84,35 @@ def circumstances() -> Circumstances:
     )
 
 
-def dossier_of_member(request: HttpRequest, member: Model) -> Dossier:
+def summary_of_member(request: HttpRequest, member: Model) -> Summary:
     """Read everything about a member, who may not be in the ledger yet."""
     now = circumstances()
     standings = get_site().standings([member.pk])
     row = Member.objects.filter(site_member=member.pk).select_related("contact").first()
     if row is None:
         standing = standings.get(member.pk)
-        return Dossier(
+        return Summary(
             None,
             [*explain_unknown(standing), *everybody(now)],
             _unknown_entries(standing),
             [],
-            address=shown(request, standing.email if standing else ""),
+            address=visible_address(request, standing.email if standing else ""),
         )
     contact_ids = set() if row.contact_id is None else {row.contact_id}
     rows = read_unlocked(contact_ids, {row.pk}, now.status)
     contact = None if row.contact_id is None else rows.contacts[row.contact_id]
     subject = Subject(rows, contact, [rows.members[row.pk]], standings)
-    return _dossier(request, subject, now)
+    return _summary(request, subject, now)
 
 
-def dossier_of_contact(request: HttpRequest, contact: Contact) -> Dossier:
+def summary_of_contact(request: HttpRequest, contact: Contact) -> Summary:
     """Read everything about a contact, which may have no member, or several."""
     now = circumstances()
     rows = read_unlocked({contact.pk}, (), now.status)
     members = list(rows.at(contact))
     keys = [member.site_member_id for member in members if member.site_member_id is not None]
     standings = get_site().standings(keys) if keys else {}
-    return _dossier(request, Subject(rows, rows.contacts[contact.pk], members, standings), now)
+    return _summary(request, Subject(rows, rows.contacts[contact.pk], members, standings), now)
 
 
 def read_unlocked(
@@ -136,7 +135,7 @@ def read_unlocked(
     return replace(rows)
 
 
-def _dossier(request: HttpRequest, subject: Subject, now: Circumstances) -> Dossier:
+def _summary(request: HttpRequest, subject: Subject, now: Circumstances) -> Summary:
     rows, contact = subject.rows, subject.contact
     email = contact.email if contact is not None else ""
     for member in subject.members:
@@ -148,16 +147,16 @@ def _dossier(request: HttpRequest, subject: Subject, now: Circumstances) -> Doss
     wrong = problem(contact, subscriptions_of(rows, contact)) if contact is not None else ""
     attempt = ""
     if contact is not None and (contact.touched_at is not None or wrong):
-        attempt = next_attempt(contact, now)
-    return Dossier(
+        attempt = next_attempt(contact, now, subscriptions_of(rows, contact))
+    return Summary(
         contact=contact,
         sentences=explain(subject, now),
         entries=_entries(subject),
         events=_events(subject),
         problem=wrong,
         next_attempt=attempt,
-        address=shown(request, email),
-        addresses_before=[shown(request, each) for each in before],
+        address=visible_address(request, email),
+        addresses_before=[visible_address(request, each) for each in before],
         emails_before=before,
     )
 
@@ -222,4 +221,4 @@ def _events(subject: Subject) -> list[tuple[Event, str, str]]:
     if subject.contact is not None:
         about |= Q(contact=subject.contact)
     rows = Event.objects.filter(about).select_related("actor").order_by("-created_at", "-pk")
-    return [(event, outcome_of(event), in_words(event.cause)) for event in rows[:EVENTS]]
+    return [(event, outcome_of(event), cause_in_words(event.cause)) for event in rows[:EVENTS]]

@@ -1,6 +1,5 @@
 """The pages on which an admin answers a question: removals held back, or a possible loss."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,18 +16,22 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mozillians_basket.admin.addresses import shown
 from mozillians_basket.admin.exports import csv_of_question
-from mozillians_basket.admin.pages import BasketPages, may_manage, standing_of_basket
-from mozillians_basket.admin.people import members
+from mozillians_basket.admin.pages import (
+    BasketPages,
+    is_off,
+    may_manage,
+    members_with_addresses,
+    page_url,
+    rendered,
+)
 from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.models import Approval, Member, Status, alias
+from mozillians_basket.models import Approval, Status, alias
 from mozillians_basket.upkeep import approvals
 
 #: The salt for what a page signs, so that an answer covers what was shown.
@@ -78,7 +81,7 @@ class AnswerForm(forms.Form):
         return key, number, at
 
 
-class BrakePages(BasketPages):
+class ApprovalPages(BasketPages):
     """The pages of open questions, to which the overview links."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -105,7 +108,7 @@ class BrakePages(BasketPages):
             if self._is_pointless(request, kind) or (
                 form.is_valid() and self._answer(request, kind, form)
             ):
-                return HttpResponseRedirect(self._url_of(_name(kind)))
+                return HttpResponseRedirect(self._url_of(PAGES[kind]))
         return self._page(request, kind, form)
 
     def csv_view(
@@ -118,13 +121,11 @@ class BrakePages(BasketPages):
         return csv_of_question(row, request)
 
     def _is_pointless(self, request: HttpRequest, kind: Approval.Kind) -> bool:
-        if not switch_is_on():
-            text = _("Nothing was done: the switch BASKET_SWITCH_ENABLED is off.")
-        elif not _open(kind):
-            text = _("Nothing was done: this brake is not on any more.")
-        else:
+        if is_off(request):
+            return True
+        if _open(kind):
             return False
-        messages.warning(request, text)
+        messages.warning(request, _("Nothing was done: this brake is not on any more."))
         return True
 
     def _answer(self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm) -> bool:
@@ -156,22 +157,23 @@ class BrakePages(BasketPages):
     def _page(
         self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm | None
     ) -> HttpResponse:
-        context, is_brake = standing_of_basket(), kind == Kind.BRAKE
+        is_brake = kind == Kind.BRAKE
+        title = (
+            _("Removals that are held back") if is_brake else _("Subscriptions missing at Basket")
+        )
         seen = getattr(form, "cleaned_data", {}).get("seen") if form else None
-        context |= {
-            **self.admin_site.each_context(request),
-            "opts": self.model._meta,
-            "title": _("Removals that are held back")
-            if is_brake
-            else _("Subscriptions missing at Basket"),
-            "is_brake": is_brake,
-            "may_answer": may_manage(request) and context["basket_switch_is_on"],
-            "questions": [self._question(request, row) for row in _open(kind)],
-            "form": form or AnswerForm(kind=kind),
-            "answered": seen[0] if seen else None,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/mozillians_basket/brake.html", context)
+        return rendered(
+            request,
+            self.admin_site,
+            self.opts,
+            "questions",
+            title=title,
+            is_brake=is_brake,
+            may_answer=may_manage(request) and switch_is_on(),
+            questions=[self._question(request, row) for row in _open(kind)],
+            form=form or AnswerForm(kind=kind),
+            answered=seen[0] if seen else None,
+        )
 
     def _question(self, request: HttpRequest, row: Approval) -> dict[str, Any]:
         """Read a question with all that its page shows, as of one moment."""
@@ -186,24 +188,15 @@ class BrakePages(BasketPages):
         return {
             "approval": row,
             "causes": [(cause, names.get(actor, ""), n) for cause, actor, n in row.causes],
-            "examples": self._named(request, [key for key, _at in found[:EXAMPLES]]),
-            "csv_url": self._url_of(f"{_name(Kind(row.kind))}_csv", row.pk),
+            "examples": members_with_addresses(
+                request, self.admin_site, [key for key, _at in found[:EXAMPLES]]
+            ),
+            "csv_url": self._url_of(f"{PAGES[Kind(row.kind)]}_csv", row.pk),
             "seen": signing.dumps((row.pk, row.number, shown_at.isoformat()), salt=SALT),
         }
 
-    def _named(self, request: HttpRequest, keys: Iterable[Any]) -> list[dict[str, Any]]:
-        """Members by their keys, with the names and addresses that this admin may see."""
-        wanted = list(keys)
-        people = members(request, self.admin_site, wanted)
-        rows = Member.objects.filter(site_member__in=wanted).select_related("contact")
-        emails = {row.site_member_id: row.contact.email for row in rows if row.contact}
-        return [
-            {"person": people.get(key), "key": key, "address": shown(request, emails.get(key, ""))}
-            for key in wanted
-        ]
-
-    def _url_of(self, name: str, *arguments: Any) -> str:
-        return reverse(f"admin:{name}", args=arguments, current_app=self.admin_site.name)
+    def _url_of(self, page: str, *keys: Any) -> str:
+        return page_url(self.admin_site, Status, page, *keys)
 
 
 def _open(kind: Approval.Kind) -> list[Approval]:
