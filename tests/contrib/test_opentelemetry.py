@@ -27,9 +27,6 @@ trace.set_tracer_provider(TracerProvider())
 trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
 CeleryInstrumentor().instrument()
 call_command("migrate", verbosity=0)
-app.conf.update(
-    broker_url="memory://", broker_transport_options={}, result_backend="cache+memory://"
-)
 with start_worker(app, pool="solo", perform_ping_check=False):
     tasks.unsubscribe_from_basket_task.delay("ana@example.com", ["mozilla-phone"]).get(timeout=30)
     failed = tasks.update_email_in_basket.delay("ana.example.com", "ben@example.com")
@@ -47,6 +44,7 @@ def test_tasks_are_traced_without_addresses(tmp_path):
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "project.settings.dev",
             "DATABASE_URL": "",
+            "BROKER_URL": "memory://",
             "PROJECT_VAR": str(tmp_path),
         },
         capture_output=True,
