@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from waffle.testutils import override_switch
@@ -30,6 +30,13 @@ hypothesis_settings.load_profile("untimed")
 @pytest.fixture(autouse=True)
 def basket_messages() -> None:
     """Replace the plugin's fixture: these tests have a broker of their own, or eager tasks."""
+
+
+@pytest.fixture(autouse=True)
+def no_language_is_left() -> Iterator[None]:
+    """Forget the language of the last request: Django keeps it for the thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

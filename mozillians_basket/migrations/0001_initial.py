@@ -245,6 +245,15 @@ class Migration(migrations.Migration):
                         verbose_name="action",
                     ),
                 ),
+                (
+                    "selection",
+                    models.CharField(
+                        blank=True,
+                        help_text="How the members were selected, in words: the list's filters and search.",
+                        max_length=300,
+                        verbose_name="selection",
+                    ),
+                ),
                 ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
                 (
                     "despite_opt_out",

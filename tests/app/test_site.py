@@ -60,7 +60,7 @@ def test_label_of_a_policy_is_shown_to_admins(
 
     page = admin_client.get(f"/admin/people/userprofile/{profile.pk}/change/")
 
-    assert "The policy is for vouched members." in page.content.decode()
+    assert "Reason: vouched members, since" in page.content.decode()
 
 
 def test_nothing_is_evaluated_or_sent_for_another_member_model(basket: SandboxServer) -> None:
