@@ -14,7 +14,8 @@ def main(arguments: list[str]) -> int:
     named = any(Path(argument.partition("::")[0]).exists() for argument in arguments)
     wanted = ["-m", "browser", *arguments, *([] if named else ["tests/browser"])]
     with Servers() as servers:
-        os.environ.update(servers.environment)
+        # Importing the site's package chooses the settings of development.
+        os.environ.update(servers.environment, DJANGO_SETTINGS_MODULE="project.settings.test")
         return int(pytest.main(wanted, plugins=[servers]))
 
 

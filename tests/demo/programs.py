@@ -22,7 +22,8 @@ class Program:
     def __init__(self, module: str, var: Path, **environment: str) -> None:
         self.mark = f"TEST_PROGRAM={uuid.uuid4()}"
         name, _, value = self.mark.partition("=")
-        own = {key: text for key, text in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+        tests_own = {"DJANGO_SETTINGS_MODULE", "DATABASE_URL"}
+        own = {key: text for key, text in os.environ.items() if key not in tests_own}
         self.said = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", module],

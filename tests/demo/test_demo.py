@@ -9,7 +9,7 @@ import pytest
 from tests.demo.programs import program
 from tests.running import needs_proc
 
-pytestmark = [needs_proc, pytest.mark.slow]
+pytestmark = [needs_proc, pytest.mark.services]
 
 
 def test_the_demo_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:

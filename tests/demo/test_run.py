@@ -16,7 +16,7 @@ from project.processes import free_port
 from tests.demo.programs import program
 from tests.running import needs_proc
 
-pytestmark = [needs_proc, pytest.mark.slow]
+pytestmark = [needs_proc, pytest.mark.services]
 
 
 def people_at(sandbox: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from tests.services.servers import PostgreSQL, Running
 
 #: The folders of the tests with the mark ``services``.
-MARKED = ("tests/services", "tests/client")
+MARKED = ("tests/services", "tests/client", "tests/demo")
 
 #: Tests that run on SQLite in ``make test`` and must pass on PostgreSQL too.
 ALSO_ON_POSTGRESQL = (
@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> int:
     files = [] if any(each.startswith("tests/") for each in arguments) else [*MARKED]
     with PostgreSQL() as postgres:
         os.environ["DATABASE_URL"] = postgres.url
+        # Importing the site's package chooses the settings of development.
+        os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings.test"
         result = int(
             pytest.main(["-m", "services", *files, *arguments], plugins=[Running(postgres)])
         )
