@@ -158,6 +158,8 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
                 end -= rows.settings.recheck
             if row.removal_pending or now < end:  # Basket may carry it out twice, or late
                 looks.append(_growing(rows, row.removed_at, end))
+        if ordered and _may_be_lost(rows, contact, name):
+            looks.append(_growing(rows, contact.touched_at or now))
         wanted = rows.wanted(contact, name)
         if name in rows.paused and (wanted or not _at_rest(rows, contact, name)):
             looks.append(_growing(rows, contact.touched_at or now))
@@ -267,10 +269,17 @@ def _carried_out(rows: Rows, member: Member, contact: Contact) -> bool:
     """Whether a member that only an order named has what was ordered, or was refused it."""
     for name in rows.settings.newsletters:
         row = rows.subscription(contact, name)
+        if (member.id, name) in rows.decisions and _may_be_lost(rows, contact, name):
+            return False
         refused = row.state == State.REFUSED or contact.parked
         if rows.wants(member, contact, name) and not held(row) and not refused:
             return False
     return not rows.moves_of(member)
+
+
+def _may_be_lost(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether Basket shows nobody there, while it may have lost people with a newsletter."""
+    return not contact.token and rows.question(newsletter) is not None
 
 
 def _remove_keyless(rows: Rows, member: Member, contact: Contact) -> None:

@@ -572,6 +572,23 @@ def test_unsubscribe_of_an_address_without_a_member_takes_only_what_it_names(wor
     assert not world.rows.contacts
 
 
+def test_unsubscribe_of_an_address_without_a_member_is_carried_out_after_a_loss(
+    world: World,
+) -> None:
+    crowd_of(world, 10)
+    world.basket.own_subscribe(BEN, PHONE, FOREIGN)
+    world.basket.lose_people()
+    look(world)
+    assert world.rows.question(PHONE)
+
+    world.order_address(BEN, PHONE, subscribe=False)
+    world.run(3600)
+    world.basket.restore_people()
+    world.settle()
+
+    assert world.basket.has(BEN) == {FOREIGN}
+
+
 def test_address_without_a_member_moves_with_what_it_has(world: World) -> None:
     world.basket.own_subscribe(ANA, EXTRA, FOREIGN)
 
