@@ -21,7 +21,14 @@ from mozillians_basket.ledger.touches import (
     drained_members,
     locked_touches,
 )
-from mozillians_basket.models import BulkItem, BulkRequest, Contact, Member, alias
+from mozillians_basket.models import (
+    BulkItem,
+    BulkRequest,
+    Contact,
+    Member,
+    Suppression,
+    alias,
+)
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result, Standing, contact_key
 from mozillians_basket.rules.rows import Rows, State, held, missing
@@ -155,7 +162,8 @@ def erase_address(email: str, context: Context = NO_CONTEXT) -> bool:
         if contact_id is None:
             return False
         before = read(contact_id, locked_members(Q(contact__in=contact_id)))
-        write(before, evaluate.erase(before, *contact_id), context)
+        if before.contacts:  # or a sync has just erased it
+            write(before, evaluate.erase(before, *contact_id), context)
     return True
 
 
@@ -182,8 +190,15 @@ def usable_key(email: str) -> str:
 
 
 def _contact(email: str) -> int:
-    contacts, suppressed = contacts_of([email])
-    [contact_id] = contacts.values()
+    """Find, or make, the contact of an address, and lock it: a sync could erase it."""
+    locked: list[int] = []
+    suppressed: dict[int, Suppression] = {}
+    while not locked:
+        contacts, found = contacts_of([email])
+        suppressed |= found
+        rows = Contact.objects.using(alias()).filter(pk__in=contacts.values())
+        locked = list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+    [contact_id] = locked
     if suppressed:
         before, row = read([contact_id]), suppressed[contact_id]
         write(before, evaluate.suppress_again(before, contact_id, row.newsletters, row.erased_at))

@@ -161,6 +161,12 @@ def drained_members(
     emails += [email for some in addresses.values() for email in some]
     contacts, suppressed = contacts_of(emails)
     before = read(contacts.values(), [*members.values()])
+    if not before.contacts.keys() >= set(
+        contacts.values()
+    ):  # erased by a sync before they were locked
+        contacts, again = contacts_of(emails)
+        suppressed |= again
+        before = read(contacts.values(), [*members.values()])
 
     rows = before.copy()
     for contact_id, suppression in suppressed.items():

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from mozillians_basket import sync
-from mozillians_basket.ledger import touches
+from mozillians_basket.ledger import decisions, touches
 from mozillians_basket.models import Contact, Decision, Event, Member, Subscription, Touch
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
@@ -186,3 +186,37 @@ def test_a_share_that_waited_for_an_arrival_waits_for_the_address_that_it_came_f
     step.result(20)
 
     assert newsletters_of(basket, other) == {"mozilla-phone"}
+
+
+def test_an_address_that_is_erased_while_a_member_arrives_is_made_again(
+    broker: Broker, basket: SandboxServer, elsewhere: Elsewhere[object]
+) -> None:
+    profile = member()
+    touches.drain()
+    Contact.objects.create(key="new@example.com", email="new@example.com", clear=True)
+    profile.user.email = "new@example.com"
+    profile.user.save()
+
+    with transaction.atomic():
+        Contact.objects.filter(key="new@example.com").delete()
+        drained = elsewhere(touches.drain)
+        wait_for_locks()
+    drained.result(20)
+
+    assert Contact.objects.get(members__site_member=profile.pk).key == "new@example.com"
+
+
+def test_an_address_that_is_erased_while_an_order_names_it_is_made_again(
+    broker: Broker, basket: SandboxServer, elsewhere: Elsewhere[object]
+) -> None:
+    Contact.objects.create(key="bare@example.com", email="bare@example.com", clear=True)
+
+    with transaction.atomic():
+        Contact.objects.filter(key="bare@example.com").delete()
+        ordered = elsewhere(
+            lambda: decisions.unsubscribe_address("bare@example.com", ["mozilla-phone"])
+        )
+        wait_for_locks()
+    ordered.result(20)
+
+    assert Decision.objects.get(member__contact__key="bare@example.com").wanted is False
