@@ -38,7 +38,7 @@ HISTORY = "mozillians_basket_event_changelist"
 PAGES: dict[str, tuple[str, list[int], str]] = {
     "a member": ("people_userprofile_change", [5000], ""),
     "a member's newsletters": ("people_userprofile_basket", [5000], ""),
-    "what is stored about a member": ("people_userprofile_basket_data", [5000], ""),
+    "the stored data of a member": ("people_userprofile_basket_data", [5000], ""),
     "the overview": ("mozillians_basket_status_changelist", [], ""),
     "the history": (HISTORY, [], ""),
     "the history, page 50": (HISTORY, [], "p=50"),

@@ -132,7 +132,7 @@ def pages(language: str, basket: SandboxServer, commit: Commit) -> Iterator[Any]
     yield say(own, page, act="take back")
 
     # The group, for a member and for a manager.
-    nda = Group.objects.get(slug="nda")
+    nda = Group.objects.get_or_create(slug="nda", defaults={"name": "NDA"})[0]
     manager = person("manager")
     managers.force_login(manager.user)
     yield say(managers, GROUP, act="accept")
