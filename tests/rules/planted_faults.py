@@ -77,7 +77,7 @@ FAULTS = (
     Fault(
         "a deleted member's opt-outs do not stay with the mailbox",
         "evaluate",
-        "        leave_behind(rows, member, contact)\n",
+        "        leave_behind(rows, member, contact, arrived)\n",
         "        pass\n",
     ),
     Fault(
@@ -107,8 +107,8 @@ FAULTS = (
     Fault(
         "a removal that is carried out late is not expected",
         "answers",
-        "if row.removal_pending or _struck(",
-        "if row.removal_pending and not _struck(",
+        "if row.removal_pending or (row.removed_at and _struck(",
+        "if row.removal_pending and (row.removed_at and not _struck(",
     ),
     Fault(
         "a subscribe that was only queued is not waited for",
@@ -197,14 +197,14 @@ FAULTS = (
     Fault(
         "a removal that is held back is applied",
         "evaluate",
-        "if name not in kept and outcome != ",
-        "if outcome != ",
+        "if name not in kept and (again or outcome != ",
+        "if (again or outcome != ",
     ),
     Fault(
         "a member whose removal is held back leaves their address",
         "evaluate",
-        "if not (kept and goes):",
-        "if True:",
+        "if not (kept and goes) and _place(",
+        "if _place(",
     ),
     Fault(
         "an approval is a new decision",
