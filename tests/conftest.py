@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.dispatch import receiver
 from django.utils import timezone, translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -14,6 +17,7 @@ from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
+from project.groups.models import Group
 from project.people.models import UserProfile
 from tests.brokers import broker, commit
 from tests.factories import VouchFactory
@@ -25,6 +29,13 @@ hypothesis_settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("untimed")
+
+
+@receiver(post_migrate)
+def keep_the_nda_group(sender: AppConfig, using: str, **kwargs: object) -> None:
+    """Make the group again that a migration makes: Django empties all tables after some tests."""
+    if sender.label == Group._meta.app_label:
+        Group.objects.using(using).get_or_create(slug="nda", defaults={"name": "NDA"})
 
 
 @pytest.fixture(autouse=True)
