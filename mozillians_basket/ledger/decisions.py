@@ -16,19 +16,12 @@ from mozillians_basket.ledger.share import (
     write,
 )
 from mozillians_basket.ledger.touches import (
-    contacts_of,
     drain_unnamed,
     drained_members,
     locked_touches,
+    read_addresses,
 )
-from mozillians_basket.models import (
-    BulkItem,
-    BulkRequest,
-    Contact,
-    Member,
-    Suppression,
-    alias,
-)
+from mozillians_basket.models import BulkItem, BulkRequest, Contact, Member, alias
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result, Standing, contact_key
 from mozillians_basket.rules.rows import Rows, State, held, missing
@@ -191,16 +184,9 @@ def usable_key(email: str) -> str:
 
 def _contact(email: str) -> int:
     """Find, or make, the contact of an address, and lock it: a sync could erase it."""
-    locked: list[int] = []
-    suppressed: dict[int, Suppression] = {}
-    while not locked:
-        contacts, found = contacts_of([email])
-        suppressed |= found
-        rows = Contact.objects.using(alias()).filter(pk__in=contacts.values())
-        locked = list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
-    [contact_id] = locked
-    if suppressed:
-        before, row = read([contact_id]), suppressed[contact_id]
+    contacts, suppressed, before = read_addresses([email])
+    [contact_id] = contacts.values()
+    if row := suppressed.get(contact_id):
         write(before, evaluate.suppress_again(before, contact_id, row.newsletters, row.erased_at))
     return contact_id
 

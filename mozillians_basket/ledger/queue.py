@@ -27,11 +27,6 @@ def due(now: datetime | None = None) -> "QuerySet[Contact]":
     return rows.exclude(waits).order_by("priority", "touched_at")
 
 
-def leased(now: datetime) -> "QuerySet[Contact]":
-    """Return the contacts that a worker has: few, found by the index on leases."""
-    return Contact.objects.using(alias()).exclude(lease="").filter(leased_until__gt=now)
-
-
 def claim(
     limit: int, contact_ids: Collection[int] | None = None
 ) -> tuple[str, list[Contact], bool]:
@@ -80,7 +75,9 @@ def claim(
 def shares_to_start() -> int:
     """Say how many shares the sweeper may start under ``BASKET_MAX_IN_FLIGHT``."""
     now = timezone.now()
-    under_way = leased(now)
+    # Few, found by the index on leases.
+    leased = Contact.objects.using(alias()).exclude(lease="")
+    under_way = leased.filter(leased_until__gt=now)
     room = conf.MAX_IN_FLIGHT - under_way[: conf.MAX_IN_FLIGHT].count()
     found = due(now)[:room].count() if room > 0 else 0
     if not found:

@@ -159,14 +159,7 @@ def drained_members(
             addresses[key].clear()
     emails = [standing.email for standing in standings.values()]
     emails += [email for some in addresses.values() for email in some]
-    contacts, suppressed = contacts_of(emails)
-    before = read(contacts.values(), [*members.values()])
-    if not before.contacts.keys() >= set(
-        contacts.values()
-    ):  # erased by a sync before they were locked
-        contacts, again = contacts_of(emails)
-        suppressed |= again
-        before = read(contacts.values(), [*members.values()])
+    contacts, suppressed, before = read_addresses(emails, [*members.values()])
 
     rows = before.copy()
     for contact_id, suppression in suppressed.items():
@@ -330,7 +323,7 @@ def _is_key(model: type[Model], key: str) -> bool:
     return True
 
 
-def contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppression]]:
+def _contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppression]]:
     """
     Find or create the contacts of some addresses.
 
@@ -356,6 +349,25 @@ def contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppre
         suppressed[hashes[row.hash]] = row
     rows_of.filter(pk__in=[row.pk for row in found]).delete()
     return known, suppressed
+
+
+def read_addresses(
+    emails: Collection[str], members: Collection[Member] = ()
+) -> tuple[dict[str, int], dict[int, Suppression], Rows]:
+    """
+    Lock and read the contacts of some addresses, and all that bears on them and on the members.
+
+    A sync may erase a contact just before it is locked; then it is made again.
+    Returns the contacts' keys by normalised address, the suppressions that the caller
+    applies, and the rows.
+    """
+    suppressed: dict[int, Suppression] = {}
+    while True:
+        contacts, found = _contacts_of(emails)
+        suppressed |= found
+        rows = read(contacts.values(), members)
+        if rows.contacts.keys() >= set(contacts.values()):
+            return contacts, suppressed, rows
 
 
 def drain_unnamed() -> None:

@@ -33,6 +33,10 @@ FRESH = 5
 #: The period for which inferred opt-outs are counted.
 LATELY = timedelta(days=1)
 
+#: Subscriptions that an admin has to see to. An address whose last member has gone, and whose
+#: person too, is erased after a day without an admin.
+FOR_ADMINS = Q(state=State.REFUSED) | Q(state=State.LOST, contact__clear=False)
+
 #: The conditions on subscriptions behind the numbers of :class:`Newsletter`.
 SUBSCRIPTIONS = {
     "confirmed": HELD & Q(contact__optin=True),
@@ -134,9 +138,7 @@ def with_problems(contacts: QuerySet[Any]) -> QuerySet[Any]:
     As a union, so that each half goes by its index.
     """
     own = Contact.objects.filter(~Q(problem=""), failing_since__isnull=False).values("pk")
-    rows = Subscription.objects.filter(
-        newsletter__in=get_site().newsletters, state__in=[State.REFUSED, State.LOST]
-    )
+    rows = Subscription.objects.filter(FOR_ADMINS, newsletter__in=get_site().newsletters)
     return contacts.filter(pk__in=own.union(rows.values("contact")))
 
 
@@ -148,8 +150,7 @@ def problem_groups() -> dict[str, Q]:
     invalid = rows.filter(state=State.REFUSED, error_code="2")
     address = Q(problem="2") | Q(Exists(invalid))
     refused = ~address & (
-        (~Q(problem="") & ~Q(problem__in=Problem.values))
-        | Q(Exists(rows.filter(state__in=[State.REFUSED, State.LOST])))
+        (~Q(problem="") & ~Q(problem__in=Problem.values)) | Q(Exists(rows.filter(FOR_ADMINS)))
     )
     own = Q(problem__in=Problem.values) & ~address & ~refused
     return {

@@ -24,9 +24,11 @@ from mozillians_basket.models import (
     Touch,
 )
 from mozillians_basket.upkeep import statistics
+from tests.app.steps import settle_everything
 from tests.factories import VouchFactory
 
 OVERVIEW = reverse("admin:mozillians_basket_status_changelist")
+PROBLEMS = reverse("admin:mozillians_basket_failingcontact_changelist")
 #: Session, user, switch and its page, status, questions, queue and touches, newsletters, charts,
 #: bulk requests; and a savepoint around it all.
 QUERIES = 23
@@ -109,6 +111,24 @@ def test_lost_and_refused_subscriptions_are_counted(basket, admin_client, commit
 
     assert row_of(page, "mozilla-phone") == ["2", "0", "0", "0", "1", "1", "0"]
     assert row_of(page, "Refused or missing")[0] == "2"
+
+
+def test_address_that_was_left_is_no_problem_while_basket_knows_nobody_there(
+    basket, admin_client, commit
+):
+    vouch = VouchFactory.create()
+    email = vouch.vouchee.user.email
+    settle_everything()
+    Contact.objects.update(touched_at=timezone.now())
+    settle_everything()
+    basket.forget_people()
+
+    with commit():
+        vouch.vouchee.user.delete()
+
+    assert Contact.objects.get(key=email).subscriptions.get(newsletter="mozilla-phone").missing_at
+    assert statistics.problems().for_admins == 0
+    assert email not in admin_client.get(PROBLEMS).content.decode()
 
 
 def test_counts_over_all_subscriptions_are_kept_for_some_seconds(basket, admin_client, commit):
