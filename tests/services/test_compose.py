@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
-import psycopg
 import pytest
 
 from project.processes import ROOT, Process, free_port, wait_until
@@ -172,6 +171,8 @@ class Composed:
 def composed(postgres: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     """Start everything in the order of ``depends_on``."""
     given = SERVICES["postgres"]["environment"]
+    import psycopg  # `make test` collects this file too, and has no driver for PostgreSQL
+
     with psycopg.connect(postgres.database_url("postgres"), autocommit=True) as connection:
         user, name = given["POSTGRES_USER"], given["POSTGRES_DB"]
         connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{given['POSTGRES_PASSWORD']}'")
