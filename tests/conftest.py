@@ -33,9 +33,14 @@ hypothesis_settings.load_profile("untimed")
 
 @receiver(post_migrate)
 def keep_the_nda_group(sender: AppConfig, using: str, **kwargs: object) -> None:
-    """Make the group again that a migration makes: Django empties all tables after some tests."""
+    """
+    Make the group again that a migration makes: Django empties all tables after some tests.
+
+    In bulk, as a migration does: a signal would leave a touch for the next test.
+    """
     if sender.label == Group._meta.app_label:
-        Group.objects.using(using).get_or_create(slug="nda", defaults={"name": "NDA"})
+        nda = Group(slug="nda", name="NDA")
+        Group.objects.using(using).bulk_create([nda], ignore_conflicts=True)
 
 
 @pytest.fixture(autouse=True)
