@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
@@ -176,12 +176,12 @@ class Approval(models.Model):
     def sentence(self) -> str:
         """The question in a sentence: the same in mail, banner, overview, doctor and log."""
         if self.kind == self.Kind.BRAKE:
-            text = _now(
+            text = gettext(
                 "Policies would remove %(number)s of %(total)s subscriptions to %(newsletter)s at "
                 "once, so the removals are held back: approve them, or correct their cause."
             )
         else:
-            text = _now(
+            text = gettext(
                 "%(number)s of %(total)s subscriptions to %(newsletter)s are missing at Basket at "
                 "once, so nothing is concluded: say whether these people opted out or Basket lost "
                 "them."

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.admin import BasketMemberAdmin
 from project.people.models import UserProfile, Vouch
@@ -32,7 +33,7 @@ class UserProfileAdmin(BasketMemberAdmin, ProfileModelAdmin):
         """Fetch each profile's user too: the autocomplete fields name a profile by it."""
         return super().get_queryset(request).select_related("user")
 
-    @admin.display(ordering="user__email")
+    @admin.display(description=_("email address"), ordering="user__email")
     def email(self, profile: UserProfile) -> str:
         """The address of the profile's user."""
         return profile.user.email

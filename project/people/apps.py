@@ -2,12 +2,14 @@
 
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_save, pre_save
+from django.utils.translation import gettext_lazy as _
 
 
 class PeopleConfig(AppConfig):
     """The people app: profiles and vouches."""
 
     name = "project.people"
+    verbose_name = _("People")
 
     def ready(self) -> None:
         """Connect the receivers that keep ``is_vouched`` up to date."""

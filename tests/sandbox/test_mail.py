@@ -80,7 +80,10 @@ def test_ignored_change_sends_no_message(caller: Caller) -> None:
     assert caller.sandbox.messages == []
 
 
-@pytest.mark.parametrize(("lang", "word"), [("fr", "abonnements"), ("ru", "subscriptions")])
+@pytest.mark.parametrize(
+    ("lang", "word"),
+    [("fr", "abonnements"), ("pt-BR", "boletins"), ("ar", "النشرات"), ("ru", "subscriptions")],
+)
 def test_recovery_message_links_to_the_newsletters(caller: Caller, lang: str, word: str) -> None:
     caller.sandbox.put_person(EMAIL, newsletters=["app-dev"], optin=True, lang=lang)
 

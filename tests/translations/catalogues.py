@@ -29,7 +29,6 @@ class Part:
 
 
 PARTS = (
-    # Not yet: the admin's pages and the names of models, which only admins see.
-    Part("mozillians_basket", ("admin/*", "apps.py", "models/*", "sandbox/*", "templates/admin/*")),
+    Part("mozillians_basket"),
     Part("project"),
 )

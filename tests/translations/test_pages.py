@@ -1,11 +1,8 @@
 """The members' pages in each language: no English text of the site's own, and right to left."""
 
-import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any
 
-import polib
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
@@ -19,55 +16,13 @@ from project.groups.models import Group, Membership
 from project.people.models import UserProfile
 from tests.brokers import Commit
 from tests.factories import MembershipFactory, UserFactory, UserProfileFactory, VouchFactory
-from tests.translations.catalogues import LANGUAGES, PARTS
+from tests.translations.catalogues import LANGUAGES
+from tests.translations.texts import Texts, same_as_english
 
 PASSWORD = "a long password"
 PHONE, NDA, OPEN = "mozilla-phone", "mozillians-nda", "mozilla-foundation"
 NEWSLETTERS = reverse("mozillians_basket:newsletters")
 GROUP = reverse("group", args=["nda"])
-
-#: Names, addresses and codes in the rows of these tests, and numbers.
-DATA = re.compile(r"\b(?:xx|user\d)[\w-]*(?:@[\w.-]+)?|\bBR\b|\d+")
-
-#: The attributes that a person reads or hears.
-READ = {"alt", "aria-label", "placeholder", "title"}
-
-#: Words of Django's own catalogues that a language spells as English does.
-DJANGOS = {"es": {"no"}}
-
-
-class Texts(HTMLParser):
-    """Collects what a person reads on a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.direction = ""
-        self.found: set[str] = set()
-        self._inside: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = dict(attrs)
-        if tag == "html":
-            self.direction = named.get("dir") or ""
-        if tag in {"script", "style", "option"}:
-            self._inside.append(tag)
-        for name in READ & named.keys():
-            self._add(named[name] or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._inside and self._inside[-1] == tag:
-            self._inside.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self._inside:
-            self._add(data)
-
-    def _add(self, text: str) -> None:
-        for part in DATA.sub("", text).split(" – "):  # noqa: RUF001 - of titles
-            left = " ".join(part.split()).rstrip(" :")
-            if any(each.isalpha() for each in left):
-                self.found.add(left)
 
 
 def pages(language: str, basket: SandboxServer, commit: Commit) -> Iterator[Any]:
@@ -179,17 +134,6 @@ def pages(language: str, basket: SandboxServer, commit: Commit) -> Iterator[Any]
 
 #: The pages by language; the English ones are compared with those of each other language.
 PAGES_READ: dict[str, list[Texts]] = {}
-
-
-def same_as_english(language: str) -> set[str]:
-    """Return the texts that a translator left as they are in English, on purpose."""
-    found = {
-        entry.msgid
-        for part in PARTS
-        for entry in polib.pofile(str(part.catalogue(language)))
-        if entry.msgstr == entry.msgid
-    }
-    return found | DJANGOS.get(language, set())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
