@@ -60,13 +60,12 @@ def test_chosen_language_stays_and_leads_back_to_the_same_page(client: Client) -
     assert '<html lang="es"' in text_of(later)
 
 
-def test_admin_is_in_english_as_its_texts_are_not_translated(client: Client) -> None:
-    page = client.get("/admin/login/", headers={"accept-language": "ar"})
-    after = client.get("/", headers={"accept-language": "ar"})
+def test_admin_has_the_language_of_the_site(client: Client) -> None:
+    choose(client, "ar", "/")
 
-    assert '<html lang="en" dir="ltr"' in text_of(page)
-    assert page.headers["Content-Language"] == "en"
-    assert '<html lang="ar"' in text_of(after)
+    page = client.get("/admin/login/")
+
+    assert '<html lang="ar" dir="rtl"' in text_of(page)
 
 
 def test_unknown_language_changes_nothing(client: Client) -> None:
