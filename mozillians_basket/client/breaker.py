@@ -34,8 +34,8 @@ logger = logging.getLogger("mozillians_basket")
 #: Seconds to wait after the first, second, ... failure of a contact in a row; the last one stays.
 SCHEDULE = (5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 
-#: Shortest wait in seconds after "rate limit reached": Basket's window (measured).
-RATE_LIMIT_FLOOR = 300
+#: Shortest wait of a contact in seconds after an answer 429: Basket's window (measured).
+WAIT_AFTER_429 = 300
 
 #: Seconds to the next probe after none, one, two, ... failed probes; the last one stays.
 PROBE_SCHEDULE = (5, 10, 30, 60, 120, 300)
@@ -334,7 +334,7 @@ def waiting_time(attempts: int, error: BasketError) -> timedelta:
     """
     seconds: float = SCHEDULE[min(max(attempts, 1), len(SCHEDULE)) - 1]
     if isinstance(error, BasketUnavailable) and error.status == 429:
-        seconds = max(seconds, RATE_LIMIT_FLOOR)
+        seconds = max(seconds, WAIT_AFTER_429)
     return _spread(seconds)
 
 

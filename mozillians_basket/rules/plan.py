@@ -19,7 +19,8 @@ from mozillians_basket.rules.rows import (
     unseen,
 )
 
-#: Basket answers 429 to the fifth equal call within five minutes (measured).
+#: Basket answers 429 to the fifth equal call within five minutes (measured). The wait after a
+#: 429 is ``client.breaker.WAIT_AFTER_429``.
 RATE_LIMIT_CALLS, RATE_LIMIT_WINDOW = 5, timedelta(minutes=5)
 
 

@@ -19,6 +19,7 @@ from mozillians_basket.models import (
     Touch,
     alias,
 )
+from mozillians_basket.rules.answers import ADDRESS_CODES
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep.approvals import HELD, NO_VETO
@@ -147,8 +148,8 @@ def problem_groups() -> dict[str, Q]:
     rows = Subscription.objects.filter(
         contact=OuterRef("pk"), newsletter__in=get_site().newsletters
     )
-    invalid = rows.filter(state=State.REFUSED, error_code="2")
-    address = Q(problem="2") | Q(Exists(invalid))
+    invalid = rows.filter(state=State.REFUSED, error_code__in=ADDRESS_CODES)
+    address = Q(problem__in=ADDRESS_CODES) | Q(Exists(invalid))
     refused = ~address & (
         (~Q(problem="") & ~Q(problem__in=Problem.values)) | Q(Exists(rows.filter(FOR_ADMINS)))
     )

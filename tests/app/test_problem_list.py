@@ -96,15 +96,18 @@ WEEK = timedelta(weeks=1)
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ({}, {"waits", "parked", "address", "blocked", "old", "lost"}),
+        ({}, {"waits", "parked", "address", "blocked", "person", "old", "lost"}),
         ({"waits": "retry"}, {"waits", "old"}),
         ({"waits": "parked"}, {"parked"}),
-        ({"waits": "address"}, {"address"}),
-        ({"waits": "refused"}, {"blocked", "lost"}),
+        ({"waits": "address"}, {"address", "blocked"}),
+        ({"waits": "refused"}, {"person", "lost"}),
         ({"error": "rate limit"}, {"waits"}),
-        ({"error": "refused"}, {"address", "blocked"}),
+        ({"error": "refused"}, {"address", "blocked", "person"}),
         ({"error": "missing at Basket"}, {"lost"}),
-        ({"newsletter": "mozilla-phone"}, {"waits", "parked", "address", "blocked", "old", "lost"}),
+        (
+            {"newsletter": "mozilla-phone"},
+            {"waits", "parked", "address", "blocked", "person", "old", "lost"},
+        ),
         ({"newsletter": "mozillians-nda"}, set()),
         ({"since": "hour"}, {"waits", "address"}),
         ({"since": "day"}, {"waits", "address", "parked"}),
@@ -112,17 +115,24 @@ WEEK = timedelta(weeks=1)
         ({"since": "older"}, {"old"}),
         ({"since": "older", "waits": "parked"}, set()),
         ({"dismissed": "yes"}, {"aside"}),
-        ({"dismissed": "any"}, {"waits", "parked", "address", "blocked", "old", "lost", "aside"}),
-        ({"error": "of no kind"}, {"waits", "parked", "address", "blocked", "old", "lost"}),
+        (
+            {"dismissed": "any"},
+            {"waits", "parked", "address", "blocked", "person", "old", "lost", "aside"},
+        ),
+        (
+            {"error": "of no kind"},
+            {"waits", "parked", "address", "blocked", "person", "old", "lost"},
+        ),
     ],
 )
 def test_the_filters(switch_on, admin_client, query, shown):
     now = timezone.now()
-    names = {"waits", "parked", "address", "blocked", "old", "lost", "aside"}
+    names = {"waits", "parked", "address", "blocked", "person", "old", "lost", "aside"}
     failing("waits", problem="rate limit")
     failing("parked", parked=True, ago=timedelta(hours=5))
     failing("address", problem="2", parked=True)
     without("blocked", "refused", "blocked domain")
+    without("person", "refused", "11")
     without("lost", "missing at Basket")
     failing("old", ago=2 * WEEK)
     failing("aside", dismissed_at=now)
