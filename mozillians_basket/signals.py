@@ -17,7 +17,8 @@ from django.dispatch import Signal
 #: Basket has a newsletter now that a member wants.
 subscription_confirmed = Signal()
 
-#: Basket refuses to subscribe a member. Receivers get ``error_code`` too.
+#: Basket refuses to subscribe a member, or refuses their address already when it is looked up.
+#: Receivers get ``error_code`` too.
 subscription_refused = Signal()
 
 #: A member opted out of a newsletter, at Basket or on the site.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mozillians_basket.models import Contact, Event, Subscription
+from mozillians_basket.models import Contact, Event, Problem, Subscription
 from mozillians_basket.rules.rows import DecidedBy, Decision, Rows, State, held
 from mozillians_basket.signals import Announcement
 
@@ -97,6 +97,7 @@ def announcements(before: Rows, after: Rows, context: "Context") -> list[Announc
         if key not in before.subscriptions or before.subscriptions[key].__dict__ != row.__dict__
         for each in _about_contact(before, after, context, row)
     ]
+    found += _about_refused_addresses(before, after)
     for decision in after.decisions.values():
         member = after.members[decision.member_id]
         chosen = decision.decided_by == DecidedBy.MEMBER and decision.decided_at == after.now
@@ -137,6 +138,22 @@ def _about_contact(
         if (vetoed and ended) if signal == "opted_in" else not vetoed:
             cause = context.cause or AT_BASKET
             yield Announcement(signal, member.key, name, DecidedBy.MEMBER, cause)
+
+
+def _about_refused_addresses(before: Rows, after: Rows) -> Iterator[Announcement]:
+    """Return the signals about the members at contacts whose lookup Basket has just refused."""
+    for pk, contact in after.contacts.items():
+        was_parked = pk in before.contacts and before.contacts[pk].parked
+        if was_parked or not contact.parked or contact.problem in Problem.values:
+            continue
+        for member in after.at(contact):
+            for name in sorted(after.settings.newsletters):
+                row = after.subscription(contact, name)
+                if after.wants(member, contact, name) and not held(row):
+                    by, code = after.decision(member, name).decided_by, contact.problem
+                    yield Announcement(
+                        "subscription_refused", member.key, name, by, contact.cause, code
+                    )
 
 
 def called(

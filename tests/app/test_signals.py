@@ -107,6 +107,18 @@ def test_refused_subscription_tells_the_code(told, basket, commit):
     assert refused[-1] == "2"
 
 
+def test_address_that_the_lookup_refuses_is_told_as_a_refused_subscription(told, basket, commit):
+    profile = UserProfileFactory(user__email="nobody@a-name-without-an-end")
+
+    with commit():
+        VouchFactory(vouchee=profile)
+
+    [refused] = told
+    assert refused[:4] == ("subscription_refused", str(profile.pk), PHONE, "policy")
+    assert refused[-1] == "2"
+    assert {request.endpoint for request in basket.requests} == {"lookup"}
+
+
 def test_opt_out_on_the_site_is_told_with_its_cause(told, vouched, commit):
     told.clear()
 
