@@ -67,7 +67,7 @@ class SideProcess(processes.SiteProcess):
 
     def celery(self, *arguments: str) -> list[str]:
         """Return a command of the site's Celery app."""
-        start = [self._side.python, "-m", "celery", "--workdir", str(self._side.root)]
+        start = [self._side.python, "-P", "-m", "celery", "--workdir", str(self._side.root)]
         return [*start, "-A", self._side.celery, *arguments]
 
 

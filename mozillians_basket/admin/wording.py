@@ -1,4 +1,4 @@
-"""The words in which the admin's pages tell of problems, outcomes and causes."""
+"""The admin's words for problems, outcomes and causes; the labels of ``Event.Kind`` are others."""
 
 from typing import Any
 

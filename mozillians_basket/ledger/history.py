@@ -1,4 +1,4 @@
-"""Events for the history, derived from the rows before and after a change."""
+"""Events for the history that follow from the rows before and after a change."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

@@ -62,6 +62,8 @@ class Contact(Row):
         max_length=LONGEST_EMAIL,
         help_text=_("One mailbox has one key, however its address is spelled."),
     )
+    # Each lookup by address renews it. Without it, a person who took another address at Basket is
+    # not recognised (``answers.ask_by_token``).
     token = models.CharField(
         _("token"),
         max_length=64,

@@ -33,6 +33,12 @@ class Event(models.Model):
     """One thing that happened to a member or contact. It holds no address."""
 
     class Kind(models.TextChoices):
+        """
+        The kinds of events; the label is what the history shows.
+
+        A new kind needs a migration of ``Event`` and ``HourlyCount``, and ``make messages``.
+        """
+
         DECIDED = "decided", _("decided")
         SUBSCRIBED = "subscribed", _("subscribed")
         UNSUBSCRIBED = "unsubscribed", _("unsubscribed")

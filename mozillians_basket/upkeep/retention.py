@@ -1,4 +1,4 @@
-"""Delete the oldest part of the history, and count its events by hour before that."""
+"""Delete rows that are too old: of the history, whose events are counted by hour first."""
 
 from collections import Counter
 from collections.abc import Iterable
