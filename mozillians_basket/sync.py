@@ -75,13 +75,15 @@ def _look_up(
 ) -> Outcome:
     began_at = timezone.now()
     found = _call(calls.look_up, {contact.pk: (contact.email,) for contact in contacts}, status)
-    nobody = [contact for contact in contacts if contact.token and found[contact.pk] is None]
-    by_token = _call(calls.look_up_token, _tokens(nobody), status) if nobody else {}
-    for contact in nobody:  # a person who came back between the two calls has the address again
+    not_there = [contact for contact in contacts if _is_not_there(contact, found[contact.pk])]
+    by_token = _call(calls.look_up_token, _tokens(not_there), status) if not_there else {}
+    for contact in not_there:  # a person who came back between the two calls has the address again
         person = by_token.get(contact.pk)
         if isinstance(person, Person) and contact_key(person.email) == contact.key:
             found[contact.pk] = by_token.pop(contact.pk)
-    results = found | {pk: r for pk, r in by_token.items() if isinstance(r, BasketError)}
+    renamed, failures = _look_up_renamed(contacts, status)
+    failures |= {pk: r for pk, r in by_token.items() if isinstance(r, BasketError)}
+    results = found | failures
     status = breaker.note("lookup", results, status)
     elsewhere = _with_members_elsewhere(by_token) if by_token else set()
 
@@ -94,7 +96,8 @@ def _look_up(
             if isinstance(results[pk], BasketError):
                 failed[pk] = _answer(rows, pk, results[pk], status)
             else:
-                lookups[pk] = Lookup(began_at, found[pk], by_token.get(pk), pk in elsewhere)
+                others = pk in elsewhere, renamed.get(pk, {})
+                lookups[pk] = Lookup(began_at, found[pk], by_token.get(pk), *others)
         rows = answers.apply_lookups(rows, lookups)
         if failed:
             rows = answers.fail_lookups(rows, failed, began_at)
@@ -123,12 +126,13 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
     with transaction.atomic(using=alias()):
         before, ids = locked_share(lease, status, lock_members=False)
         plans = {pk: plan(before, pk) for pk in ids}
+        renamed = {pk: todo.renamed for pk, todo in plans.items() if todo.renamed}
         if step == Step.SUBSCRIBE:
             names = {pk: todo.subscribe for pk, todo in plans.items() if todo.subscribe}
             rows = answers.begin_subscribe(before, names)
         else:
             names = {pk: todo.unsubscribe for pk, todo in plans.items() if todo.unsubscribe}
-            rows = answers.begin_unsubscribe(before, names)
+            rows = answers.begin_unsubscribe(before, names, renamed)
         lease = queue.renewed(lease)
         for pk in ids:
             rows.contacts[pk].lease = lease
@@ -142,9 +146,8 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
         jobs = {pk: (contacts[pk].email, names[pk], fields[pk]) for pk in names}
         results = _call(calls.subscribe, jobs, status)
     else:
-        results = _call(
-            calls.unsubscribe, {pk: (contacts[pk].token, names[pk]) for pk in names}, status
-        )
+        tokens = {pk: renamed.get(pk) or contacts[pk].token for pk in names}
+        results = _call(calls.unsubscribe, {pk: (tokens[pk], names[pk]) for pk in names}, status)
     status = breaker.note(step, results, status)
     unknown = [pk for pk, r in results.items() if isinstance(r, NewsletterNotFound)]
     if unknown:
@@ -162,7 +165,7 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
             rows = answers.end_subscribe(begun, before, replies)
             kind = Event.Kind.SUBSCRIBED
         else:
-            rows = answers.end_unsubscribe(begun, before, replies)
+            rows = answers.end_unsubscribe(begun, before, replies, renamed)
             kind = Event.Kind.UNSUBSCRIBED
         events = [
             history.called(rows, kind, pk, names[pk], task_id)
@@ -218,6 +221,37 @@ def _tokens(contacts: Collection[Contact]) -> dict[int, tuple[str]]:
     for row in Subscription.objects.using(alias()).filter(contact__in=contacts):
         found[row.contact_id].append(row)
     return {c.pk: (c.token,) for c in contacts if answers.ask_by_token(c, found[c.pk])}
+
+
+def _is_not_there(contact: Contact, result: Any) -> bool:
+    """Whether a lookup by address shows nobody, or somebody else than the contact's person."""
+    token = result.token if isinstance(result, Person) else ""
+    return bool(contact.token) and not isinstance(result, BasketError) and token != contact.token
+
+
+def _look_up_renamed(
+    contacts: Collection[Contact], status: Status
+) -> tuple[dict[int, dict[str, frozenset[str] | None]], dict[int, BasketError]]:
+    """
+    Look up the people who were renamed earlier, by token, for ``Lookup.renamed``.
+
+    Also returns an error for each contact of whose people one could not be looked up.
+    """
+    found: dict[int, dict[str, frozenset[str] | None]] = defaultdict(dict)
+    failures: dict[int, BasketError] = {}
+    left = {contact.pk: [*contact.renamed_people] for contact in contacts}
+    while left := {pk: tokens for pk, tokens in left.items() if tokens}:
+        shown = _call(calls.look_up_token, {pk: (left[pk][-1],) for pk in left}, status)
+        elsewhere = _with_members_elsewhere(shown)
+        for pk, result in shown.items():
+            token = left[pk].pop()
+            if isinstance(result, BasketError):
+                failures[pk] = result
+            elif result is None:
+                found[pk][token] = None
+            else:
+                found[pk][token] = frozenset() if pk in elsewhere else result.newsletters
+    return found, failures
 
 
 def _with_members_elsewhere(by_token: Results) -> set[int]:

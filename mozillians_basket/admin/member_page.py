@@ -216,7 +216,7 @@ def _ask(shown: str, address: str, summary: Summary) -> Answer:
 
 
 #: Columns that no page and no file of the admin shows.
-SECRET = frozenset({"token", "lease", "hash"})
+SECRET = frozenset({"token", "renamed_people", "lease", "hash"})
 
 #: The tables of an export, in words.
 TABLES = {

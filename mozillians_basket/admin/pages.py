@@ -278,7 +278,7 @@ def is_off(request: HttpRequest) -> bool:
 
 
 #: Columns with addresses and tokens, and what tells them apart: no page shows them to everybody.
-HIDDEN = frozenset({"email", "key", "token", "hash"})
+HIDDEN = frozenset({"email", "key", "token", "renamed_people", "hash"})
 
 
 class ReadOnly:

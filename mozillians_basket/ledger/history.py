@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mozillians_basket.models import Contact, Event, Problem, Subscription
+from mozillians_basket.models import Event, Problem, Subscription
 from mozillians_basket.rules.rows import DecidedBy, Decision, Rows, State, held
 from mozillians_basket.signals import Announcement
 
@@ -25,8 +25,7 @@ def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
     for key, row in after.subscriptions.items():
         old = before.subscriptions.get(key)
         if old is None or old.__dict__ != row.__dict__:
-            contact = after.contacts[row.contact_id]
-            for kind, outcome in _of_subscription(before, contact, old or Subscription(), row):
+            for kind, outcome in _of_subscription(old or Subscription(), row):
                 grouped[kind, row.contact_id, None, outcome, row.error_code].append(row.newsletter)
     for key, decision in after.decisions.items():
         was_decided = before.decisions.get(key)
@@ -65,12 +64,9 @@ def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
         yield event(replace(context, cause=gone.cause, actor_id=gone.actor_id), Event.Kind.ERASED)
 
 
-def _of_subscription(
-    before: Rows, contact: Contact, old: Subscription, row: Subscription
-) -> Iterator[tuple[Event.Kind, str]]:
-    was = before.contacts.get(contact.pk) or contact
+def _of_subscription(old: Subscription, row: Subscription) -> Iterator[tuple[Event.Kind, str]]:
     if row.state != old.state and row.state == State.OPTED_OUT:
-        if contact.renamed_at and not was.renamed_at:
+        if row.opted_out_at is None:  # the mailbox's owner has another address
             yield Event.Kind.RENAMED, ""
         else:
             yield Event.Kind.OPTED_OUT, "inferred" if row.missing_at else ""

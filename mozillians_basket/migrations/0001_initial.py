@@ -416,6 +416,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "renamed_people",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Tokens of people who took another address at Basket, with newsletters.",
+                        verbose_name="renamed people",
+                    ),
+                ),
+                (
+                    "renamed_removal_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Set until a lookup shows what it took away.",
+                        null=True,
+                        verbose_name="unsubscribe of a renamed person sent",
+                    ),
+                ),
+                (
                     "optin",
                     models.BooleanField(
                         default=True,

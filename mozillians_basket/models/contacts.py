@@ -73,6 +73,15 @@ class Contact(Row):
     renamed_at = moment(
         _("renamed"), _("When a lookup found that the person has another address at Basket.")
     )
+    renamed_people = models.JSONField(
+        _("renamed people"),
+        default=dict,
+        blank=True,
+        help_text=_("Tokens of people who took another address at Basket, with newsletters."),
+    )
+    renamed_removal_at = moment(
+        _("unsubscribe of a renamed person sent"), _("Set until a lookup shows what it took away.")
+    )
     optin = models.BooleanField(
         _("confirmed at Basket"),
         default=True,

@@ -1,6 +1,6 @@
 """The meaning of Basket's answers, and the changes that follow from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -44,15 +44,18 @@ class Lookup:
     """
     Basket's answer about one contact.
 
-    ``person`` has the contact's address. Where there is nobody, ``by_token`` is
-    the person who has the contact's token: they changed their address at
-    Basket. ``elsewhere`` says that this new address is a contact with members.
+    ``person`` has the contact's address. Where there is nobody, or somebody with
+    another token, ``by_token`` is the person who has the contact's token: they changed
+    their address at Basket. ``elsewhere`` says that this new address is a contact with
+    members. ``renamed`` are the newsletters of people who were renamed earlier, by token:
+    ``None`` where nobody has it, and none where their new address has members.
     """
 
     began_at: datetime
     person: Person | None = None
     by_token: Person | None = None
     elsewhere: bool = False
+    renamed: Mapping[str, frozenset[str] | None] = field(default_factory=dict, repr=False)
 
 
 class Kind(Enum):
@@ -172,13 +175,13 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
     rows = rows.copy()
     for contact_id, lookup in lookups.items():
         contact = rows.contacts[contact_id]
+        if contact.renamed_people:
+            _follow_renamed_people(rows, contact, lookup)
         if lookup.person:
+            if lookup.by_token:  # somebody else has taken the address in the meantime
+                _rename(rows, contact, lookup, lookup.by_token)
             _note_token(rows, contact, lookup.person.token)
             contact.optin = lookup.person.optin
-            for name in rows.settings.newsletters if contact.renamed_at else ():
-                row = rows.record(contact, name)  # the person had these elsewhere
-                row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
-            contact.renamed_at = None
         names = sorted(rows.settings.newsletters)
         for name in names:
             row = rows.subscription(contact, name)
@@ -253,7 +256,15 @@ def _note_token(rows: Rows, contact: Contact, token: str) -> None:
     Write down a person's token. With another token it is another person, made again.
 
     This one cannot have opted out of what was lost with the former: ``seen_at`` is emptied.
+    A renamed person is remembered, with what they have at their new address.
     """
+    if contact.renamed_at:
+        if contact.token not in {"", token}:
+            contact.renamed_people = {**contact.renamed_people, contact.token: None}
+        for name in rows.settings.newsletters:
+            row = rows.record(contact, name)  # the renamed person had these elsewhere
+            row.confirmed_at, row.seen_at, row.removal_pending = None, None, False
+        contact.renamed_at = None
     for name in rows.settings.newsletters if contact.token not in {"", token} else ():
         row = rows.subscription(contact, name)
         if row.state == State.LOST:
@@ -328,6 +339,32 @@ def _rename(rows: Rows, contact: Contact, lookup: Lookup, person: Person) -> Non
         else:
             row.requested_at = None
             _gone(row)
+
+
+def _follow_renamed_people(rows: Rows, contact: Contact, lookup: Lookup) -> None:
+    """
+    Write down what people who were renamed earlier still have.
+
+    Only newsletters count that members here had decided on when the next person took the
+    address. Where nobody has the token, Basket may have lost its people: it is kept for a
+    day, and while a question is open.
+    """
+    names, at, people = rows.settings.newsletters, lookup.began_at, {}
+    waits = at - (contact.touched_at or at) < rows.settings.queue_time
+    for token, known in contact.renamed_people.items():
+        shown = lookup.renamed.get(token)
+        if lookup.person and lookup.person.token == token:  # has the address again
+            continue
+        if shown is None:
+            if waits or any(rows.question(name) for name in known or names):
+                people[token] = known
+            continue
+        if known is None:
+            known = sorted(name for name in names if rows.decided(contact, name))
+        if still := [name for name in known if name in shown]:
+            people[token] = still
+    if people != contact.renamed_people:
+        contact.renamed_people, contact.renamed_removal_at = people, None
 
 
 def _adopt(rows: Rows, contact: Contact) -> None:
@@ -414,7 +451,6 @@ def end_subscribe(
             elif answer.kind != Kind.UNCLEAR:
                 row.requested_at = None
             if answer.kind == Kind.DONE:
-                contact.renamed_at = None
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
                 row.state, row.error_code, row.opted_out_at = State.SUBSCRIBED, "", None
             elif answer.kind == Kind.REFUSED:
@@ -422,23 +458,39 @@ def end_subscribe(
     return rows
 
 
-def begin_unsubscribe(rows: Rows, newsletters: Mapping[int, frozenset[str]]) -> Rows:
-    """Write down, before the calls, the newsletters that each contact is unsubscribed from."""
+def begin_unsubscribe(
+    rows: Rows, newsletters: Mapping[int, frozenset[str]], renamed: Collection[int] = ()
+) -> Rows:
+    """
+    Write down, before the calls, the newsletters that each contact is unsubscribed from.
+
+    :param renamed: the contacts where it is a renamed person who is unsubscribed.
+    """
     rows = rows.copy()
     for contact_id, names in newsletters.items():
+        if contact_id in renamed:
+            rows.contacts[contact_id].renamed_removal_at = rows.now
+            continue
         for row in [rows.record(rows.contacts[contact_id], name) for name in names]:
             row.removal_pending, row.removed_at, row.error_code = True, rows.now, ""
     return rows
 
 
 def end_unsubscribe(
-    rows: Rows, before: Rows, answers: Mapping[int, tuple[frozenset[str], Answer]]
+    rows: Rows,
+    before: Rows,
+    answers: Mapping[int, tuple[frozenset[str], Answer]],
+    renamed: Collection[int] = (),
 ) -> Rows:
     """Write down the answers to unsubscribe calls; Basket only queued what it took."""
     rows = rows.copy()
     for contact_id, (names, answer) in answers.items():
         contact = rows.contacts[contact_id]
         _wait(rows, contact, answer)
+        if contact_id in renamed:
+            if answer.kind in {Kind.NOT_DONE, Kind.UNCLEAR}:
+                contact.renamed_removal_at = before.contacts[contact_id].renamed_removal_at
+            continue
         for row in [rows.record(contact, name) for name in names]:
             if answer.kind in {Kind.NOT_DONE, Kind.REFUSED}:
                 known = before.subscription(contact, row.newsletter)

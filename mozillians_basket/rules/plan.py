@@ -1,7 +1,7 @@
 """The calls to send for a contact, in which order, and when to look it up again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mozillians_basket.rules.rows import (
@@ -32,6 +32,8 @@ class Plan:
     unsubscribe: frozenset[str] = frozenset()
     fields_of: int | None = None
     """The member whose ``fields`` are sent: the one whose decision is newest."""
+    renamed: str = field(default="", repr=False)
+    """The token of the renamed person who is unsubscribed, before the contact's own person."""
 
     def __bool__(self) -> bool:
         return bool(self.subscribe or self.unsubscribe)
@@ -59,12 +61,16 @@ def plan(rows: Rows, contact_id: int) -> Plan:
         if _removable(rows, contact, name):
             unsubscribe.add(name)
     if contact.renamed_at and unsubscribe:
-        subscribe.clear()  # a subscribe makes a new person; the other token would be forgotten
+        subscribe.clear()  # a subscribe makes a new person
+    renamed = ""
+    if contact.renamed_people and (removal := _renamed_removal(rows, contact)):
+        renamed, unsubscribe = removal
     newest = max(wishes, key=lambda wish: (wish.decided_at, wish.member_id), default=None)
     return Plan(
         frozenset(subscribe),
         frozenset(unsubscribe),
         fields_of=newest.member_id if newest and subscribe else None,
+        renamed=renamed,
     )
 
 
@@ -98,8 +104,30 @@ def _removable(rows: Rows, contact: Contact, newsletter: str) -> bool:
         return False
     if not row.removal_pending or row.error_code:  # or that call had no usable answer
         return True
-    so_far = row.removed_at - min(contact.touched_at or rows.now, row.removed_at)
-    return bool(rows.now - row.removed_at >= max(rows.settings.removal_grace, so_far))
+    return _may_be_repeated(rows, contact, row.removed_at)
+
+
+def _may_be_repeated(rows: Rows, contact: Contact, removed_at: datetime) -> bool:
+    """Whether an unsubscribe that lookups still do not show is sent again: ever more rarely."""
+    so_far = removed_at - min(contact.touched_at or rows.now, removed_at)
+    return rows.now - removed_at >= max(rows.settings.removal_grace, so_far)
+
+
+def _renamed_removal(rows: Rows, contact: Contact) -> tuple[str, set[str]] | None:
+    """Name a renamed person, by token, and the newsletters to take away from them now."""
+    at = contact.renamed_removal_at
+    if at and not _may_be_repeated(rows, contact, at):
+        return None
+    for token, names in contact.renamed_people.items():
+        unwanted = {
+            name
+            for name in set(names or ()) - rows.paused
+            if not _is_wished(rows, contact, name)
+            and all(_arrived(rows, move, name) for move in rows.moves_from(contact))
+        }
+        if unwanted:
+            return token, unwanted
+    return None
 
 
 def _removal_refused(row: Subscription) -> bool:
@@ -110,10 +138,15 @@ def _removal_refused(row: Subscription) -> bool:
 def stays(rows: Rows, contact: Contact, newsletter: str) -> bool:
     """Whether a newsletter is wanted at a contact, or nobody there ever decided on it."""
     if contact.renamed_at:
-        wanted = any(rows.wishes(member, newsletter) for member in rows.at(contact))
+        wanted = _is_wished(rows, contact, newsletter)
     else:
         wanted = rows.wanted(contact, newsletter)
     return wanted or not (contact.clear or rows.decided(contact, newsletter))
+
+
+def _is_wished(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether a member at an address wants a newsletter, at whatever address."""
+    return any(rows.wishes(member, newsletter) for member in rows.at(contact))
 
 
 def _arrived(rows: Rows, move: Move, newsletter: str) -> bool:
@@ -166,6 +199,10 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
             looks.append(_growing(rows, contact.touched_at or now))
         if wanted and not held(row) and (limited_until := rate_limited_until(rows, contact)):
             looks.append(limited_until)
+    if at := contact.renamed_removal_at:
+        looks.append(_growing(rows, at, at + rows.settings.removal_grace))
+    if None in contact.renamed_people.values():
+        looks.append(_growing(rows, contact.touched_at or now))
     return min(looks, default=None)
 
 
@@ -258,6 +295,9 @@ def _at_rest(rows: Rows, contact: Contact, newsletter: str) -> bool:
         return False
     if lost_at_a_cleared(contact, row):
         return False
+    for names in contact.renamed_people.values():
+        if names is None or (newsletter in names and not _is_wished(rows, contact, newsletter)):
+            return False
     return not held(row) or stays(rows, contact, newsletter)
 
 

@@ -62,6 +62,8 @@ class Story(RuleBasedStateMachine):
         self.plain = True
         """Whether Basket carries out what it answers, when it answers, and loses nothing."""
         self.renames = 0
+        self.renamed: dict[str, str] = {}
+        """New addresses of people who were renamed while nothing was open, and their mailboxes."""
         self.backup: list[Record] | None = None
         self.basket.on_unsubscribe = self.new_before_old
 
@@ -254,7 +256,16 @@ class Story(RuleBasedStateMachine):
     def rename(self, mailbox: str) -> None:
         if self.basket.find(mailbox):
             self.renames += 1
-            self.basket.rename(mailbox, f"renamed{self.renames}@example.com")
+            renamed = f"renamed{self.renames}@example.com"
+            known = self.world.contact(mailbox)
+            if (
+                known
+                and known.settled_at
+                and not (known.touched_at or self.world.touches or self.basket.queue or self.backup)
+                and not any(box == known.key for box, _name in self.own)
+            ):
+                self.renamed[renamed] = known.key
+            self.basket.rename(mailbox, renamed)
             self.foreign.pop(contact_key(mailbox), None)
             self.opted_out |= {(contact_key(mailbox), name) for name in NEWSLETTERS}
             self.clean = {pair for pair in self.clean if pair[0] != contact_key(mailbox)}
@@ -320,6 +331,7 @@ class Story(RuleBasedStateMachine):
     def lose(self, everything: bool, newsletter: str) -> None:
         """Basket loses everybody, or everybody's subscriptions to one newsletter."""
         self.backup = copy.deepcopy(self.basket.people)
+        self.renamed.clear()
         for name in NEWSLETTERS:
             self._forget_opt_outs(name)
         if everything:
@@ -476,6 +488,11 @@ class Story(RuleBasedStateMachine):
                 there = [k for k, m in self.world.site.items() if contact_key(m.email) == mailbox]
                 self.marked |= {(key, name) for key in there if key in KEYS}
         self.marked, self.leaving = self.marked | self.leaving, set()
+        for renamed, mailbox in self.renamed.items():
+            known = self.world.contact(mailbox)
+            here = rows.at(known) if known else ()
+            for name in self.basket.has(renamed) & set(NEWSLETTERS):
+                assert any(rows.wishes(member, name) for member in here), "nobody wants it there"
         known_keys = {contact.key for contact in rows.contacts.values()}
         for key in {contact_key(box) for box in MAILBOXES} - known_keys:
             ours = self.basket.has(key) & set(NEWSLETTERS)

@@ -417,6 +417,177 @@ def test_opt_in_at_a_renamed_mailbox_subscribes_the_address_of_the_site(world: W
     assert world.basket.has(ANA) == {PHONE}
 
 
+def renamed(world: World, *newsletters: str) -> None:
+    """Give Ana newsletters, and another address at Basket, which a lookup finds."""
+    joined(world, ("ana", ANA, *newsletters))
+    world.basket.rename(ANA, THIRD)
+    look(world)
+
+
+def test_opt_in_at_a_renamed_mailbox_leaves_what_the_renamed_person_has(world: World) -> None:
+    renamed(world, PHONE, NDA)
+
+    world.opt_in("ana", EXTRA)
+    world.settle()
+
+    assert world.basket.has(ANA) == {EXTRA}
+    assert world.basket.has(THIRD) == {PHONE, NDA}
+
+
+def test_renamed_person_is_unsubscribed_after_a_subscribe_at_the_old_address(
+    world: World,
+) -> None:
+    renamed(world, PHONE, NDA)
+    world.opt_in("ana", EXTRA)
+    world.settle()
+
+    world.entitle("ana", PHONE, entitled=False)
+    world.settle()
+
+    assert world.basket.has(ANA) == {EXTRA}
+    assert world.basket.has(THIRD) == {NDA}
+
+
+def test_renamed_person_is_unsubscribed_though_the_entitlement_ended_with_the_opt_in(
+    world: World,
+) -> None:
+    renamed(world, PHONE, NDA)
+
+    world.opt_in("ana", EXTRA)
+    world.between_steps = lambda: world.entitle("ana", PHONE, entitled=False)  # type: ignore[method-assign]
+    world.run(10)
+    del world.between_steps
+    world.settle()
+
+    assert world.basket.has(ANA) == {EXTRA}
+    assert world.basket.has(THIRD) == {NDA}
+
+
+@pytest.mark.parametrize("choose", ["order", "opt in", "own subscribe"])
+def test_nothing_is_left_of_a_renamed_person_when_the_member_is_deleted(
+    world: World, choose: str
+) -> None:
+    renamed(world, PHONE, NDA)
+    if choose == "order":
+        world.order("ana", PHONE, despite_opt_out=True)
+    elif choose == "opt in":
+        world.opt_in("ana", EXTRA)
+    else:
+        world.basket.own_subscribe(ANA, EXTRA)
+    world.settle()
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.basket.has(THIRD) == set()
+    assert not world.rows.contacts
+
+
+def test_newsletters_follow_a_member_from_a_renamed_person_to_the_next_address(
+    world: World,
+) -> None:
+    renamed(world, PHONE)
+    world.opt_in("ana", EXTRA)
+    world.settle()
+    new_first: list[bool] = []
+    world.basket.on_unsubscribe = lambda *_call: new_first.append(PHONE in world.basket.has(NEW))
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE, EXTRA}
+    assert world.basket.has(THIRD) == world.basket.has(ANA) == set()
+    assert new_first
+    assert all(new_first)
+
+
+def test_two_renamed_people_of_one_address_are_both_unsubscribed(world: World) -> None:
+    renamed(world, PHONE)
+    world.opt_in("ana", NDA)
+    world.settle()
+    world.basket.rename(ANA, "fourth@example.com")
+    look(world)
+    world.opt_in("ana", EXTRA)
+    world.settle()
+
+    world.delete("ana")
+    world.settle()
+
+    assert [world.basket.has(email) for email in (ANA, THIRD, "fourth@example.com")] == [set()] * 3
+
+
+def test_person_whose_address_was_taken_before_a_lookup_counts_as_renamed(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.rename(ANA, THIRD)
+    world.basket.own_subscribe(ANA, FOREIGN)
+    look(world)
+    world.settle()
+    assert world.basket.has(THIRD) == {PHONE}
+    assert world.decision("ana", PHONE).opted_out_at is None
+
+    world.entitle("ana", PHONE, entitled=False)
+    world.settle()
+
+    assert world.basket.has(THIRD) == set()
+
+
+def test_renamed_person_is_left_to_members_who_come_to_the_new_address(world: World) -> None:
+    renamed(world, PHONE)
+    world.opt_in("ana", EXTRA)
+    world.settle()
+    world.join("ben", THIRD, PHONE)
+    world.settle()
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(THIRD) == {PHONE}
+    assert world.contact(ANA) is None
+
+
+def test_own_newsletters_of_a_renamed_person_are_left_alone(world: World) -> None:
+    renamed(world, PHONE)
+    world.opt_in("ana", NDA)
+    world.settle()
+    world.basket.own_subscribe(THIRD, EXTRA, FOREIGN)
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(THIRD) == {EXTRA, FOREIGN}
+
+
+def test_renamed_person_is_not_forgotten_while_basket_shows_nobody(world: World) -> None:
+    renamed(world, PHONE)
+    world.opt_in("ana", EXTRA)
+    world.settle()
+    world.basket.lose_people()
+
+    world.delete("ana")
+    world.run(3600)
+    world.basket.restore_people()
+    world.settle()
+
+    assert world.basket.has(THIRD) == set()
+    assert not world.rows.contacts
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_BEFORE, Fault.LOST_AFTER])
+def test_unsubscribe_of_a_renamed_person_without_an_answer_is_repeated(
+    world: World, fault: Fault
+) -> None:
+    renamed(world, PHONE)
+    world.opt_in("ana", EXTRA)
+    world.settle()
+    world.basket.fault = fault
+
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(600)
+
+    assert world.basket.has(THIRD) == set()
+
+
 def test_lost_person_is_a_problem_and_no_opt_out(world: World) -> None:
     joined(world, ("ana", ANA, PHONE))
     world.basket.lose_people(ANA)

@@ -50,6 +50,8 @@ class Contact:
     key: str = ""
     token: str = ""
     renamed_at: datetime | None = None
+    renamed_people: dict[str, list[str] | None] = field(default_factory=dict)
+    renamed_removal_at: datetime | None = None
     optin: bool = True
     touched_at: datetime | None = None
     settled_at: datetime | None = None
@@ -299,11 +301,17 @@ class World:
                 continue
             by_token = None
             mine = [row for row in rows.subscriptions.values() if row.contact_id == contact.id]
-            if person is None and answers.ask_by_token(contact, mine):
+            is_there = person is not None and person.token == contact.token
+            if not is_there and answers.ask_by_token(contact, mine):
                 by_token = self.basket.look_up_token(contact.token)
-            there = self.contact(by_token.email) if by_token else None
-            elsewhere = there is not None and bool(rows.at(there))
-            lookups[contact_id] = Lookup(began, person, by_token, elsewhere=elsewhere)
+            renamed = {}
+            for token in contact.renamed_people:
+                found = self.basket.look_up_token(token)
+                renamed[token] = found and (
+                    frozenset() if self._has_members(found.email) else found.newsletters
+                )
+            elsewhere = by_token is not None and self._has_members(by_token.email)
+            lookups[contact_id] = Lookup(began, person, by_token, elsewhere, renamed)
         self.rows = answers.apply_lookups(self.rows, lookups)
         self.rows = answers.fail_lookups(self.rows, failed, began)
         refused = [i for i in failed if failed[i].kind is Kind.REFUSED]
@@ -317,6 +325,10 @@ class World:
             if opted_out:
                 mark = suppression_hash(keys[contact_id], SECRET)
                 self.suppressions[mark] = opted_out, self.now
+
+    def _has_members(self, email: str) -> bool:
+        contact = self.contact(email)
+        return contact is not None and bool(self.rows.at(contact))
 
     def _subscribe(self, ids: list[int]) -> list[int]:
         self.between_steps()
@@ -332,12 +344,13 @@ class World:
     def _unsubscribe(self, ids: list[int]) -> list[int]:
         self.between_steps()
         plans = {i: todo for i in ids if (todo := plan.plan(self.rows, i).unsubscribe)}
-        before, self.rows = self.rows, answers.begin_unsubscribe(self.rows, plans)
+        renamed = {i: token for i in plans if (token := plan.plan(self.rows, i).renamed)}
+        before, self.rows = self.rows, answers.begin_unsubscribe(self.rows, plans, renamed)
         self._moment("unsubscribe")
-        tokens = {i: self.rows.contacts[i].token for i in plans}
+        tokens = {i: self.rows.contacts[i].token for i in plans} | renamed
         replies = {i: (n, self.basket.unsubscribe(tokens[i], n)) for i, n in plans.items()}
         self._moment("unsubscribe", after=True)
-        self.rows = answers.end_unsubscribe(self.rows, before, replies)
+        self.rows = answers.end_unsubscribe(self.rows, before, replies, renamed)
         return [i for i in ids if i not in replies or replies[i][1].wait is None]
 
     def between_steps(self) -> None:
