@@ -121,7 +121,7 @@ def _about_contact(
             yield Announcement(signal, member.key, name, by, contact.cause, row.error_code)
 
     looked_up = contact.looked_up_at != was.looked_up_at
-    concluded = row.missing_at or row.opted_out_at == old.missing_at
+    concluded = row.opted_out_at == old.missing_at
     signal = ""
     if row.state == State.OPTED_OUT and old.state != State.OPTED_OUT and row.opted_out_at:
         # Without a lookup or a conclusion, it is an older opt-out that a member left there.

@@ -222,13 +222,14 @@ def suppression_hashes(key: str) -> list[str]:
     return [suppression_hash(key, secret.encode()) for secret in secrets]
 
 
-def suppress(erased: Mapping[int, Collection[str]], before: Rows) -> None:
+def suppress(erased: Mapping[int, Mapping[str, datetime | None]], before: Rows) -> None:
     """Keep the opt-outs of erased mailboxes, under a keyed hash of their addresses."""
     Suppression.objects.using(alias()).bulk_create(
         [
             Suppression(
                 hash=suppression_hash(before.contacts[pk].key, conf.SUPPRESSION_KEY.encode()),
                 newsletters=sorted(names),
+                inferred={name: at.isoformat() for name, at in names.items() if at},
                 erased_at=before.now,
             )
             for pk, names in erased.items()
@@ -236,7 +237,7 @@ def suppress(erased: Mapping[int, Collection[str]], before: Rows) -> None:
         ],
         update_conflicts=True,
         unique_fields=["hash"],
-        update_fields=["newsletters", "erased_at"],
+        update_fields=["newsletters", "inferred", "erased_at"],
     )
 
 

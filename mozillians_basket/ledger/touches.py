@@ -163,7 +163,7 @@ def drained_members(
 
     rows = before.copy()
     for contact_id, suppression in suppressed.items():
-        rows = suppress_again(rows, contact_id, suppression.newsletters, suppression.erased_at)
+        rows = suppress_again(rows, contact_id, suppression.opt_outs(), suppression.erased_at)
     situations = []
     for key, member in members.items():
         known = standings.get(key)
@@ -345,7 +345,9 @@ def _contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppr
     suppressed: dict[int, Suppression] = {}
     for row in found:  # under two keys, if a fallback was missing for a while
         earlier = suppressed.get(hashes[row.hash])
-        row.newsletters = sorted({*row.newsletters, *(earlier.newsletters if earlier else ())})
+        if earlier:
+            row.newsletters = sorted({*row.newsletters, *earlier.newsletters})
+            row.inferred = earlier.inferred | row.inferred
         suppressed[hashes[row.hash]] = row
     rows_of.filter(pk__in=[row.pk for row in found]).delete()
     return known, suppressed

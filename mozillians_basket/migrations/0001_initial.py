@@ -842,6 +842,14 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="opted out"),
                 ),
                 (
+                    "inferred",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A control sample took the missing newsletter for that opt-out.",
+                        verbose_name="inferred",
+                    ),
+                ),
+                (
                     "despite_opt_out",
                     models.BooleanField(
                         default=False,
@@ -1047,6 +1055,14 @@ class Migration(migrations.Migration):
                 ),
                 ("hash", models.CharField(max_length=64, verbose_name="hash")),
                 ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
+                (
+                    "inferred",
+                    models.JSONField(
+                        default=dict,
+                        help_text="When control samples inferred some of the opt-outs, by newsletter.",
+                        verbose_name="inferred",
+                    ),
+                ),
                 ("erased_at", models.DateTimeField(verbose_name="erased")),
             ],
             options={

@@ -290,6 +290,11 @@ class Suppression(models.Model):
 
     hash = models.CharField(_("hash"), max_length=64)
     newsletters = models.JSONField(_("newsletters"), default=list)
+    inferred = models.JSONField(
+        _("inferred"),
+        default=dict,
+        help_text=_("When control samples inferred some of the opt-outs, by newsletter."),
+    )
     erased_at = models.DateTimeField(_("erased"))
 
     class Meta:
@@ -299,3 +304,7 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"suppression {self.pk}"
+
+    def opt_outs(self) -> dict[str, datetime | None]:
+        """Return the newsletters, and when a control sample inferred the opt-out, if one did."""
+        return {name: parse_datetime(self.inferred.get(name, "")) for name in self.newsletters}

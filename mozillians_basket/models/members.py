@@ -130,6 +130,11 @@ class Decision(Row):
     )
     decided_at = moment(_("decided"))
     opted_out_at = moment(_("opted out"))
+    inferred = models.BooleanField(
+        _("inferred"),
+        default=False,
+        help_text=_("A control sample took the missing newsletter for that opt-out."),
+    )
     despite_opt_out = models.BooleanField(
         _("despite opt-out"),
         default=False,

@@ -277,7 +277,8 @@ def _show(row: Subscription, at: datetime) -> None:
     if row.state == State.REFUSED and not row.confirmed_at:  # Basket refused a subscribe
         row.state, row.error_code = State.SUBSCRIBED, ""
     if row.state not in {State.OPTED_OUT, State.REFUSED}:
-        row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, None, None
+        row.state, row.opted_out_at = State.SUBSCRIBED, None
+    row.missing_at = None
     row.confirmed_at, row.seen_at, row.requested_at = row.confirmed_at or at, at, None
 
 

@@ -326,7 +326,8 @@ def opt_out(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
     member = rows.members[member_id]
     contact = rows.home(member)
     for name in rows.settings.newsletters.intersection(newsletters):
-        decision = rows.decide(member, name, opted_out_at=rows.now, despite_opt_out=False)
+        own = {"opted_out_at": rows.now, "inferred": False, "despite_opt_out": False}
+        decision = rows.decide(member, name, **own)
         if not decision.decided_by:
             decision.decided_by, decision.decided_at = DecidedBy.MEMBER, rows.now
         if contact:
@@ -380,16 +381,19 @@ def _unpark(contact: Contact) -> None:
 
 
 def suppress_again(
-    rows: Rows, contact_id: int, newsletters: Iterable[str], erased_at: datetime
+    rows: Rows, contact_id: int, newsletters: Mapping[str, datetime | None], erased_at: datetime
 ) -> Rows:
     """
     Give a mailbox that was erased and comes back the opt-outs of its suppression.
 
     It was erased because a lookup had shown that nothing was left.
+
+    :param newsletters: each with the time when a control sample inferred the opt-out, if one did.
     """
     rows = rows.copy()
     contact = rows.contacts[contact_id]
     contact.looked_up_at = erased_at
-    for name in newsletters:
-        mark(rows.record(contact, name), erased_at)
+    for name, inferred_at in newsletters.items():
+        inferred = inferred_at is not None
+        mark(rows.record(contact, name), inferred_at or erased_at, inferred=inferred)
     return rows

@@ -218,14 +218,16 @@ def _growing(rows: Rows, since: datetime, end: datetime | None = None) -> dateti
     return min(look, end) if end and rows.now < end else look
 
 
-def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, frozenset[str]]]:
+def settle(
+    rows: Rows, contact_ids: Iterable[int]
+) -> tuple[Rows, dict[int, dict[str, datetime | None]]]:
     """
     End the sync of some contacts that were looked up: all their calls are answered.
 
     Closes moves, removes keyless members whose order is done, and erases the
     contacts without members, once no removal of ours can take effect late.
     Returns the rows and, by contact that was erased, the newsletters that its
-    mailbox had opted out of.
+    mailbox had opted out of, each with the time when a control sample inferred that.
     """
     rows = rows.copy()
     erased = {}
@@ -338,8 +340,8 @@ def _removals_end(rows: Rows, contact: Contact) -> datetime | None:
     return max((end for end in ends if end > rows.now), default=None)
 
 
-def _erase(rows: Rows, contact: Contact) -> frozenset[str]:
+def _erase(rows: Rows, contact: Contact) -> dict[str, datetime | None]:
     """Delete a contact and its subscriptions; return what its mailbox opted out of."""
     del rows.contacts[contact.id]
     gone = [rows.subscriptions.pop(key) for key in [*rows.subscriptions] if key[0] == contact.id]
-    return frozenset(row.newsletter for row in gone if row.state == State.OPTED_OUT)
+    return {row.newsletter: row.missing_at for row in gone if row.state == State.OPTED_OUT}

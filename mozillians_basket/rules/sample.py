@@ -138,6 +138,7 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
     rows, settings = rows.copy(), rows.settings
     question = rows.question(newsletter)
     if question:
+        rows = reopen(rows, question)  # an erased mailbox may have come back since
         number, found_missing = len(_missing_since(rows, question)), _found_missing(rows, question)
         most = replace(question, missing=max(question.missing, number))
         _put(rows, question, most)
@@ -232,9 +233,35 @@ def end_question(
     return rows
 
 
+def end_copies(
+    rows: Rows, question: Question, ending: Ending, member_ids: Collection[int] | None = None
+) -> Rows:
+    """
+    End a question for members who had left before it, with the copy of an inferred opt-out.
+
+    A question reopens the opt-outs at the addresses that they were inferred at. The copies
+    stand until an admin answers: if Basket lost them, they end.
+    """
+    rows, since = rows.copy(), question.since - rows.settings.reopened
+    for (member_id, name), decision in [*rows.decisions.items()]:
+        if name != question.newsletter or (member_ids is not None and member_id not in member_ids):
+            continue
+        if decision.inferred and after(decision.opted_out_at, since):
+            member = rows.members[member_id]
+            contact = rows.home(member)
+            decision.inferred = False
+            if ending == Ending.LOST and not member.opted_out_at:
+                decision.opted_out_at = None
+                if contact:
+                    touch(contact, rows.now)
+    return rows
+
+
 def answer_question(rows: Rows, question: Question, *, lost: bool) -> Rows:
     """Close a question as an admin answers: Basket lost them, or they opted out."""
-    rows = end_question(rows, question, Ending.LOST if lost else Ending.OPTED_OUT)
+    ending = Ending.LOST if lost else Ending.OPTED_OUT
+    rows = end_question(reopen(rows, question), question, ending)
+    rows = end_copies(rows, question, ending)
     _put(rows, question, replace(question, closed_at=rows.now))
     return rows
 
@@ -285,11 +312,13 @@ def _is_owed(rows: Rows, row: Subscription, question: Question) -> bool:
     """
     Whether it was confirmed since the question began, or asked for since it went missing.
 
-    An order that does not say "despite opt-outs" does not override what may be one.
+    An order that does not say "despite opt-outs" does not override what may be one. What was
+    reopened was confirmed by no Basket.
     """
     members = rows.at(rows.contacts[row.contact_id])
     decisions = [rows.decision(member, row.newsletter) for member in members]
-    return after(row.confirmed_at, question.since) or any(
+    confirmed_since = row.opted_out_at is None and after(row.confirmed_at, question.since)
+    return confirmed_since or any(
         decision.wanted and decision.despite_opt_out and after(decision.decided_at, row.missing_at)
         for decision in decisions
     )

@@ -3,23 +3,33 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from mozillians_basket.rules.rows import Contact, Member, Rows, State, Subscription, unseen
+from mozillians_basket.rules.rows import (
+    Contact,
+    Member,
+    Rows,
+    State,
+    Subscription,
+    missing,
+    unseen,
+)
 
 
-def mark(row: Subscription, at: datetime | None) -> None:
-    """Mark a subscription as opted out; one that is marked already keeps its date."""
+def mark(row: Subscription, at: datetime | None, *, inferred: bool = False) -> None:
+    """
+    Mark a subscription as opted out; one that is marked already keeps its date.
+
+    An opt-out that was inferred, and not shown by Basket, has a ``missing_at``.
+    """
     if row.state != State.OPTED_OUT:
         row.state, row.opted_out_at, row.missing_at = State.OPTED_OUT, at, None
+        if inferred and row.confirmed_at is None:  # what Basket has is not missing
+            row.missing_at = at
 
 
 def opt_out_mailbox(
     rows: Rows, contact: Contact, newsletter: str, at: datetime, *, inferred: bool = False
 ) -> None:
-    """
-    Mark a mailbox, and the decisions of its members and of those who are moving away.
-
-    An opt-out that was inferred, and not shown by Basket, has a ``missing_at``.
-    """
+    """Mark a mailbox, and the decisions of its members and of those who are moving away."""
     row = rows.record(contact, newsletter)
     if unseen(row):  # the call may still be in Basket's queue
         row.requested_at = row.confirmed_at
@@ -32,7 +42,8 @@ def opt_out_mailbox(
         known = (member.id, newsletter) in rows.decisions or member.contact_id != contact.id
         if known and not decision.despite_opt_out:
             at_first = decision.opted_out_at or row.opted_out_at
-            rows.decide(member, newsletter, opted_out_at=at_first)
+            by_sample = inferred and (decision.inferred or not decision.opted_out_at)
+            rows.decide(member, newsletter, opted_out_at=at_first, inferred=by_sample)
 
 
 def opt_out_of_all(rows: Rows, contact: Contact, at: datetime) -> None:
@@ -49,7 +60,7 @@ def opt_out_of_all(rows: Rows, contact: Contact, at: datetime) -> None:
         if not ordered:
             member.opted_out_at = member.opted_out_at or at
         for name in names - ordered if ordered else ():
-            rows.decide(member, name, opted_out_at=rows.veto(member, name) or at)
+            rows.decide(member, name, opted_out_at=rows.veto(member, name) or at, inferred=False)
 
 
 def end_veto(rows: Rows, member: Member, newsletter: str) -> None:
@@ -57,7 +68,7 @@ def end_veto(rows: Rows, member: Member, newsletter: str) -> None:
     for name in rows.settings.newsletters if member.opted_out_at else ():
         rows.decide(member, name, opted_out_at=rows.veto(member, name))
     member.opted_out_at = None
-    rows.decide(member, newsletter, opted_out_at=None)
+    rows.decide(member, newsletter, opted_out_at=None, inferred=False)
 
 
 def end_mailbox_veto(rows: Rows, contact: Contact, newsletter: str) -> None:
@@ -79,9 +90,10 @@ def take_along(rows: Rows, member: Member, contact: Contact) -> None:
     """
     for name in rows.settings.newsletters:
         row = rows.subscription(contact, name)
-        despite = rows.decision(member, name).despite_opt_out
-        if row.state == State.OPTED_OUT and row.opted_out_at and not despite:
-            rows.decide(member, name, opted_out_at=rows.veto(member, name) or row.opted_out_at)
+        decision, veto = rows.decision(member, name), rows.veto(member, name)
+        if row.state == State.OPTED_OUT and row.opted_out_at and not decision.despite_opt_out:
+            inferred = decision.inferred if veto else row.missing_at is not None
+            rows.decide(member, name, opted_out_at=veto or row.opted_out_at, inferred=inferred)
 
 
 def leave_behind(
@@ -90,11 +102,16 @@ def leave_behind(
     """
     Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it.
 
-    Members who have just ``arrived`` do not count: that may be the same person.
+    Members who have just ``arrived`` do not count: that may be the same person. What is
+    missing undecided where the member came from counts as an inferred opt-out.
     """
+    sources = [rows.contacts[move.source_id] for move in rows.moves_of(member)]
     others = [other for other in rows.at(contact) if other.id not in {member.id, *arrived}]
     for name in rows.settings.newsletters:
-        veto, despite = rows.veto(member, name), rows.decision(member, name).despite_opt_out
+        decision, veto = rows.decision(member, name), rows.veto(member, name)
+        lacking = [row for source in sources if missing(row := rows.subscription(source, name))]
+        inferred = not veto or (decision.inferred and not member.opted_out_at)
+        veto = veto or min((row.missing_at for row in lacking), default=None)
         kept = any(rows.wants(other, contact, name) for other in others)
-        if veto and not despite and not kept:
-            mark(rows.record(contact, name), veto)
+        if veto and not decision.despite_opt_out and not kept:
+            mark(rows.record(contact, name), veto, inferred=inferred)

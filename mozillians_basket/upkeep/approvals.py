@@ -22,9 +22,18 @@ from mozillians_basket.dispatch import send
 from mozillians_basket.ledger import history
 from mozillians_basket.ledger.share import Context, locked_members, read, rules_settings, write
 from mozillians_basket.ledger.touches import EXAMPLES, drained_members, held_back, locked_touches
-from mozillians_basket.models import Approval, Contact, Decision, Event, Member, Subscription, alias
-from mozillians_basket.rules.rows import Question, Rows, State, touch
-from mozillians_basket.rules.sample import Ending, Sample, end_question, is_over, reopen
+from mozillians_basket.models import (
+    Approval,
+    Contact,
+    Decision,
+    Event,
+    Member,
+    Subscription,
+    Suppression,
+    alias,
+)
+from mozillians_basket.rules.rows import Question, Rows, State, after, touch
+from mozillians_basket.rules.sample import Ending, Sample, end_copies, end_question, is_over, reopen
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -187,7 +196,7 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
 
 def follow(approval: Approval) -> None:
     """Count the missing of an open question; close it when lookups show most of them again."""
-    _reopen(approval)  # a worker may have died before it finished this
+    _reopen(approval)  # an erased mailbox may have come back since, or a worker may have died
     question = question_of(approval)
     number = about(question).count()
     found_missing = missing_since(approval.newsletter, approval.since).count()
@@ -217,6 +226,7 @@ def _reopen(approval: Approval) -> None:
 def _end_question(approval: Approval) -> None:
     """Apply the answer to all subscriptions that a question is about."""
     question, ending = question_of(approval), Ending(approval.answer)
+    _reopen(approval)
     found = [about(question)]
     if ending == Ending.LOST:
         found.append(_never_seen(question))
@@ -226,6 +236,32 @@ def _end_question(approval: Approval) -> None:
                 before = read_contacts(ids)
                 write(before, end_question(before, question, ending, ids), _context(approval))
                 _progress(approval, len(ids))
+    if ending != Ending.ITSELF:
+        _end_copies(approval, question, ending)
+
+
+def _end_copies(approval: Approval, question: Question, ending: Ending) -> None:
+    """Apply the answer to copies of inferred opt-outs: of members who moved, and of hashes."""
+    name, since = question.newsletter, question.since - rules_settings().reopened
+    copies = Decision.objects.using(alias()).filter(
+        newsletter=name, inferred=True, opted_out_at__gte=since
+    )
+    for ids in in_batches(copies, "member_id"):
+        with transaction.atomic(using=alias()):
+            before = read((), locked_members(Q(pk__in=ids)))
+            write(before, end_copies(before, question, ending, ids), _context(approval))
+    erased = Suppression.objects.using(alias()).filter(inferred__has_key=name, erased_at__gte=since)
+    for ids in in_batches(erased, "pk"):
+        with transaction.atomic(using=alias()):
+            for row in erased.filter(pk__in=ids).order_by("erased_at").select_for_update():
+                if after(row.opt_outs()[name], since):
+                    del row.inferred[name]
+                    if ending == Ending.LOST:
+                        row.newsletters.remove(name)
+                    if row.newsletters:
+                        row.save(using=alias())
+                    else:
+                        row.delete(using=alias())
 
 
 def question_of(approval: Approval) -> Question:

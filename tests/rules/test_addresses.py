@@ -505,7 +505,38 @@ def test_mailbox_that_opted_out_leaves_a_suppression(world: World) -> None:
     world.settle()
 
     assert not world.rows.contacts
-    assert world.suppressions[suppression_hash(ANA, SECRET)][0] == {PHONE}
+    assert world.suppressions[suppression_hash(ANA, SECRET)][0].keys() == {PHONE}
+
+
+def test_opt_out_that_is_undecided_when_a_member_who_moved_is_deleted_stays(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    world.change_email("ana", NEW)
+    world.drain()
+    world.sync(world.due())
+    assert world.subscription(ANA, PHONE).missing_at
+
+    world.delete("ana")
+    world.drain()
+    world.join("ana again", NEW, PHONE)
+    world.settle()
+
+    assert world.basket.has(NEW) == set()
+
+
+def test_undecided_opt_out_of_a_member_who_is_deleted_is_not_that_of_others_there(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", NEW, PHONE))
+    world.basket.own_unsubscribe(ANA, PHONE)
+    world.change_email("ana", NEW)
+    world.drain()
+    world.sync(world.due())
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE}
 
 
 def test_person_who_came_back_after_the_erasure_is_not_unsubscribed(world: World) -> None:

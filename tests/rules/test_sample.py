@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mozillians_basket.rules.rows import Settings, State
-from tests.rules.stories import crowd_of, joined, look, opt_outs
+from tests.rules.stories import NEW, crowd_of, joined, look, opt_outs
 from tests.rules.world import EXTRA, NDA, PHONE, World
 
 Crowd = Callable[[int], list[str]]
@@ -128,6 +128,82 @@ def test_opt_outs_inferred_in_the_day_before_are_reopened(world: World, crowd: C
     world.settle()
 
     assert all(world.basket.has(email) == {PHONE} for email in emails)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_answer_counts_for_members_who_moved_after_an_inferred_opt_out(
+    world: World, crowd: Crowd, lost: bool
+) -> None:
+    emails = crowd(40)
+    world.basket.lose_newsletter(PHONE, emails[0])
+    look(world, emails[0])
+    world.change_email("crowd0", NEW)
+    world.run(7200)
+    assert world.contact(emails[0]) is None
+
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    assert world.decision("crowd0", PHONE).opted_out_at
+    world.answer(PHONE, lost=lost)
+    world.settle()
+
+    assert world.basket.has(NEW) == ({PHONE} if lost else set())
+
+
+def test_answer_ends_no_opt_out_that_a_member_who_moved_made_on_the_site(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(40)
+    world.opt_out("crowd0", PHONE)
+    world.run(60)
+    world.change_email("crowd0", NEW)
+    world.run(7200)
+
+    world.basket.lose_newsletter(PHONE, *emails[1:])
+    look(world)
+    world.answer(PHONE, lost=True)
+    world.settle()
+
+    assert world.basket.has(NEW) == set()
+
+
+def test_answer_counts_once_for_members_who_moved(world: World, crowd: Crowd) -> None:
+    emails = crowd(40)
+    world.basket.lose_newsletter(PHONE, emails[0])
+    look(world, emails[0])
+    world.change_email("crowd0", NEW)
+    world.run(7200)
+    for lost in (False, True):
+        world.basket.lose_newsletter(PHONE)
+        look(world)
+        world.answer(PHONE, lost=lost)
+        for key in [key for key in world.site if key != "crowd0"]:
+            world.opt_in(key, PHONE)
+        world.run(3600)
+        look(world)
+
+    assert world.basket.has(NEW) == set()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_answer_counts_for_mailboxes_of_members_who_were_deleted_meanwhile(
+    world: World, crowd: Crowd, lost: bool
+) -> None:
+    crowd(40)
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    world.change_email("crowd0", NEW)
+    world.run(60)
+    world.delete("crowd0")
+    world.run(60)
+
+    world.join("again", NEW, PHONE)
+    world.run(60)
+    assert world.basket.has(NEW) == set()
+    world.answer(PHONE, lost=lost)
+    world.settle()
+
+    assert world.basket.has(NEW) == ({PHONE} if lost else set())
 
 
 def test_opt_outs_that_basket_showed_are_not_reopened(world: World, crowd: Crowd) -> None:

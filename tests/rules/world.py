@@ -39,6 +39,7 @@ class Decision:
     decided_by: str = ""
     decided_at: datetime | None = None
     opted_out_at: datetime | None = None
+    inferred: bool = False
     despite_opt_out: bool = False
     held_back_at: datetime | None = None
 
@@ -107,7 +108,7 @@ class World:
         self.rows = Rows(settings, START, Decision, Subscription, Move)
         self.site: dict[str, SiteMember] = {}
         self.touches: list[tuple[str, str]] = []
-        self.suppressions: dict[str, tuple[frozenset[str], datetime]] = {}
+        self.suppressions: dict[str, tuple[dict[str, datetime | None], datetime]] = {}
         self.switch = True
         self.brakes: dict[str, Brake] = {}
         self.crash_before = self.crash_after = ""
@@ -304,12 +305,12 @@ class World:
             is_there = person is not None and person.token == contact.token
             if not is_there and answers.ask_by_token(contact, mine):
                 by_token = self.basket.look_up_token(contact.token)
-            renamed = {}
+            renamed: dict[str, frozenset[str] | None] = {}
             for token in contact.renamed_people:
                 found = self.basket.look_up_token(token)
-                renamed[token] = found and (
-                    frozenset() if self._has_members(found.email) else found.newsletters
-                )
+                renamed[token] = found.newsletters if found else None
+                if found and self._has_members(found.email):
+                    renamed[token] = frozenset()
             elsewhere = by_token is not None and self._has_members(by_token.email)
             lookups[contact_id] = Lookup(began, person, by_token, elsewhere, renamed)
         self.rows = answers.apply_lookups(self.rows, lookups)

@@ -121,6 +121,51 @@ def test_opt_outs_inferred_before_the_loss_was_noticed_are_restored(basket: Sand
     assert holders(basket) == set(emails)
 
 
+@pytest.mark.parametrize("answer", [Answer.LOST, Answer.OPTED_OUT])
+def test_opt_outs_inferred_before_the_loss_are_answered_for_those_who_moved_or_left_since(
+    basket: SandboxServer, answer: Answer
+) -> None:
+    emails = vouched(50)
+    lose(basket, "newsletter", emails[:2])
+    look_up(*emails[:2])
+    sweep(4)
+    mover, leaver = User.objects.filter(email__in=emails[:2]).order_by("email")
+    old, left, mover.email = mover.email, leaver.email, "moved@example.com"
+    mover.save()
+    leaver.delete()
+    sweep(4)
+    assert not Contact.objects.filter(key__in=[old, left]).exists()
+
+    lose(basket, "newsletter", emails)
+    verify()
+    carried_out(answer)
+    VouchFactory.create(vouchee__user__email=left)
+    sweep(4)
+
+    restored = {*emails[2:], mover.email, left}
+    assert holders(basket) == (restored if answer == Answer.LOST else set())
+
+
+def test_mailbox_that_comes_back_while_the_question_is_open_waits_for_the_answer(
+    basket: SandboxServer,
+) -> None:
+    emails = vouched(50)
+    lose(basket, "newsletter", emails[:1])
+    look_up(emails[0])
+    sweep(4)
+    User.objects.get(email=emails[0]).delete()
+    sweep(4)
+    lose(basket, "newsletter", emails)
+    verify()
+
+    VouchFactory.create(vouchee__user__email=emails[0])
+    sweep(4)
+    assert holders(basket) == set()
+    carried_out(Answer.LOST)
+
+    assert holders(basket) == set(emails)
+
+
 def test_subscription_that_no_lookup_had_shown_before_the_loss_is_restored(
     basket: SandboxServer,
 ) -> None:
