@@ -267,12 +267,16 @@ def answer_question(rows: Rows, question: Question, *, lost: bool) -> Rows:
 
 
 def verify_rank(rows: Rows, row: Subscription) -> int | None:
-    """Rank a subscription for verification, unseen ones first; ``None`` if it needs none."""
+    """
+    Rank a subscription for verification, unseen ones first; ``None`` if it needs none.
+
+    What was removed is verified too: a restored backup of Basket may bring it back.
+    """
     if held(row) or row.state == State.LOST:
         return 0 if unseen(row) else 1
     contact = rows.contacts[row.contact_id]
     opted_out = any(rows.veto(member, row.newsletter) for member in rows.at(contact))
-    return 2 if opted_out or row.state == State.OPTED_OUT else None
+    return 2 if opted_out or row.state == State.OPTED_OUT or row.removed_at else None
 
 
 def _missing_since(rows: Rows, question: Question) -> list[Subscription]:

@@ -50,7 +50,8 @@ def verify(limit: int | None) -> int:
 
     Contacts with a subscription that no lookup has shown yet go first, then the
     contacts looked up longest ago. Contacts that opted out are included, so that
-    people who came back are noticed.
+    people who came back are noticed, and those with a removal, which a restored backup
+    of Basket may undo.
 
     :param limit: the largest number; ``None`` for all.
     """
@@ -97,11 +98,11 @@ def _idle() -> "QuerySet[Contact]":
 def _needs_verification() -> Q:
     """Choose the contacts that ``rules.sample.verify_rank`` gives a rank."""
     rows = Subscription.objects.using(alias()).filter(contact=OuterRef("pk"))
-    held = rows.filter(Q(confirmed_at__isnull=False) | Q(state__in=[State.LOST, State.OPTED_OUT]))
+    known = Q(confirmed_at__isnull=False) | Q(state__in=[State.LOST, State.OPTED_OUT])
     members = Member.objects.using(alias()).filter(contact=OuterRef("pk"))
     decisions = Decision.objects.using(alias()).filter(member__contact=OuterRef("pk"))
     return (
-        Q(Exists(held))
+        Q(Exists(rows.filter(known | Q(removed_at__isnull=False))))
         | Q(Exists(members.filter(opted_out_at__isnull=False)))
         | Q(Exists(decisions.filter(opted_out_at__isnull=False)))
     )

@@ -75,6 +75,36 @@ FAULTS = (
         "False",
     ),
     Fault(
+        "a renamed person is forgotten when somebody has the address again",
+        "answers",
+        "contact.renamed_people = {**contact.renamed_people, contact.token: None}",
+        "pass",
+    ),
+    Fault(
+        "a renamed person loses what a member still wants",
+        "plan",
+        "            if not _is_wished(rows, contact, name)\n            and all",
+        "            if all",
+    ),
+    Fault(
+        "an undecided opt-out of a deleted member is forgotten",
+        "vetoes",
+        "veto = veto or min((row.missing_at for row in lacking), default=None)",
+        "pass",
+    ),
+    Fault(
+        "members who moved after an inferred opt-out are not restored",
+        "sample",
+        "rows = end_copies(rows, question, ending)",
+        "pass",
+    ),
+    Fault(
+        "what a restored backup brings back is not verified",
+        "sample",
+        "or row.state == State.OPTED_OUT or row.removed_at else",
+        "or row.state == State.OPTED_OUT else",
+    ),
+    Fault(
         "a deleted member's opt-outs do not stay with the mailbox",
         "evaluate",
         "        leave_behind(rows, member, contact, arrived)\n",

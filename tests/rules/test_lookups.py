@@ -894,6 +894,19 @@ def test_unseen_subscriptions_are_verified_first_and_opted_out_ones_too(world: W
     assert ranks == {EXTRA: 0, NDA: 1, PHONE: 2}
 
 
+def test_removal_that_a_restored_backup_undoes_is_repeated(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    backup = copy.deepcopy(world.basket.people)
+    world.entitle("ana", PHONE, entitled=False)
+    world.settle()
+    assert world.basket.has(ANA) == set()
+
+    world.basket.people = backup
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+
+
 def test_fields_are_those_of_the_member_whose_decision_is_newest(world: World) -> None:
     world.join("ana", ANA, PHONE)
     world.drain()

@@ -290,6 +290,30 @@ def test_contacts_without_anything_to_verify_are_left_alone(basket: SandboxServe
     assert len([r for r in basket.requests if r.endpoint == "lookup"]) == 1
 
 
+@pytest.mark.parametrize("limit", [None, 60])
+def test_removal_that_a_restored_backup_undid_is_repeated(
+    basket: SandboxServer, limit: int | None
+) -> None:
+    emails = vouched(5)
+    UserProfile.objects.filter(user__email=emails[0]).update(is_vouched=False)
+    tasks.reconcile()
+    sweep(2)
+    look_up(emails[0])
+    sweep(2)
+    removed = basket.person(emails[0])
+    long_ago = timezone.now() - timedelta(days=2)
+    Subscription.objects.filter(contact__key=emails[0]).update(removed_at=long_ago)
+
+    basket.put_person(emails[0], newsletters=[PHONE])
+    verification.verify(limit)
+    sweep(4)
+
+    person = basket.person(emails[0])
+    assert removed is not None
+    assert person is not None
+    assert removed.newsletters == person.newsletters == frozenset()
+
+
 def test_person_who_came_back_is_noticed(basket: SandboxServer) -> None:
     emails = vouched(5)
     basket.put_person(emails[0], remove=[PHONE])
@@ -372,6 +396,9 @@ def make_rows(seed: int) -> None:
         elif dice.random() < 0.1:
             row.state, row.confirmed_at, row.seen_at = State.OPTED_OUT, None, None
             row.opted_out_at = row.missing_at = dice.choice(minutes)
+        elif dice.random() < 0.1:
+            row.state, row.confirmed_at, row.seen_at = State.UNSUBSCRIBED, None, None
+            row.removed_at = dice.choice([None, *minutes])
         contacts.append(contact)
         rows.append(row)
         decision = Decision(member_id=pk, newsletter=PHONE, entitled=True, wanted=True)
