@@ -270,7 +270,7 @@ def verify_rank(rows: Rows, row: Subscription) -> int | None:
     """
     Rank a subscription for verification, unseen ones first; ``None`` if it needs none.
 
-    What was removed is verified too: a restored backup of Basket may bring it back.
+    A removal is verified too: a restored backup of Basket may undo it.
     """
     if held(row) or row.state == State.LOST:
         return 0 if unseen(row) else 1
@@ -316,8 +316,8 @@ def _is_owed(rows: Rows, row: Subscription, question: Question) -> bool:
     """
     Whether it was confirmed since the question began, or asked for since it went missing.
 
-    An order that does not say "despite opt-outs" does not override what may be one. What was
-    reopened was confirmed by no Basket.
+    An order that does not say "despite opt-outs" does not override what may be one. A
+    subscription that was reopened was confirmed by no Basket.
     """
     members = rows.at(rows.contacts[row.contact_id])
     decisions = [rows.decision(member, row.newsletter) for member in members]

@@ -22,7 +22,7 @@ def mark(row: Subscription, at: datetime | None, *, inferred: bool = False) -> N
     """
     if row.state != State.OPTED_OUT:
         row.state, row.opted_out_at, row.missing_at = State.OPTED_OUT, at, None
-        if inferred and row.confirmed_at is None:  # what Basket has is not missing
+        if inferred and row.confirmed_at is None:  # nothing is missing that Basket has
             row.missing_at = at
 
 
@@ -102,16 +102,17 @@ def leave_behind(
     """
     Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it.
 
-    Members who have just ``arrived`` do not count: that may be the same person. What is
-    missing undecided where the member came from counts as an inferred opt-out.
+    Members who have just ``arrived`` do not count: that may be the same person. A
+    newsletter that is missing undecided where the member came from counts as an inferred
+    opt-out.
     """
-    sources = [rows.contacts[move.source_id] for move in rows.moves_of(member)]
+    sources = {move.source_id for move in rows.moves_of(member)} - {contact.id}
     others = [other for other in rows.at(contact) if other.id not in {member.id, *arrived}]
     for name in rows.settings.newsletters:
         decision, veto = rows.decision(member, name), rows.veto(member, name)
-        lacking = [row for source in sources if missing(row := rows.subscription(source, name))]
+        found = [rows.subscription(rows.contacts[source], name) for source in sources]
         inferred = not veto or (decision.inferred and not member.opted_out_at)
-        veto = veto or min((row.missing_at for row in lacking), default=None)
+        veto = veto or min((row.missing_at for row in found if missing(row)), default=None)
         kept = any(rows.wants(other, contact, name) for other in others)
         if veto and not decision.despite_opt_out and not kept:
             mark(rows.record(contact, name), veto, inferred=inferred)

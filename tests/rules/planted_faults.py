@@ -89,7 +89,7 @@ FAULTS = (
     Fault(
         "an undecided opt-out of a deleted member is forgotten",
         "vetoes",
-        "veto = veto or min((row.missing_at for row in lacking), default=None)",
+        "veto = veto or min((row.missing_at for row in found if missing(row)), default=None)",
         "pass",
     ),
     Fault(
@@ -173,8 +173,8 @@ FAULTS = (
     Fault(
         "opt-outs of the day before a loss stay",
         "sample",
-        "rows = reopen(rows, question)",
-        "pass",
+        "if row.state == State.OPTED_OUT and after(moment, since):",
+        "if False:",
     ),
     Fault(
         "opt-outs that a question reopened look like another loss",

@@ -186,7 +186,7 @@ def test_answer_counts_once_for_members_who_moved(world: World, crowd: Crowd) ->
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_answer_counts_for_mailboxes_of_members_who_were_deleted_meanwhile(
+def test_answer_counts_for_mailboxes_of_members_who_were_deleted_while_it_was_open(
     world: World, crowd: Crowd, lost: bool
 ) -> None:
     crowd(40)
