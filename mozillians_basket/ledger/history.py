@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mozillians_basket.models import Event, Problem, Subscription
-from mozillians_basket.rules.rows import DecidedBy, Decision, Rows, State, held
+from mozillians_basket.rules.rows import DecidedBy, Decision, Rows, State, held, missing
 from mozillians_basket.signals import Announcement
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def _about_contact(
     contact, name = after.contacts[row.contact_id], row.newsletter
     was = before.contacts.get(contact.pk) or contact
     old = before.subscriptions.get((contact.pk, name), Subscription())
-    signal = "subscription_confirmed" if held(row) and not old.confirmed_at else ""
+    confirmed = held(row) and not missing(row) and not old.confirmed_at
+    signal = "subscription_confirmed" if confirmed else ""
     if row.state == State.REFUSED and old.state != State.REFUSED and not held(row):
         signal = "subscription_refused"
     for member in after.at(contact) if signal else ():

@@ -25,7 +25,7 @@ from mozillians_basket.rules.rows import (
     touch,
     unseen,
 )
-from mozillians_basket.rules.vetoes import end_mailbox_veto, opt_out_mailbox
+from mozillians_basket.rules.vetoes import doubt, end_mailbox_veto, opt_out_mailbox
 
 #: The time for which a subscription lost with its person can be the first of a mass loss.
 RECENT = timedelta(hours=1)
@@ -190,20 +190,14 @@ def opt_out_missing(
 
 
 def reopen(rows: Rows, question: Question, contact_ids: Collection[int] | None = None) -> Rows:
-    """
-    Make the opt-outs undecided again that samples inferred in the day before a question.
-
-    They keep ``opted_out_at`` until a lookup shows them: most were real, and would
-    look like a new loss when they are found missing together after the question.
-    """
+    """Make the opt-outs undecided again that samples inferred in the day before a question."""
     rows, since = rows.copy(), question.since - rows.settings.reopened
     for row in _among(rows.of(question.newsletter), contact_ids):
         moment = row.missing_at
         if row.state == State.OPTED_OUT and after(moment, since):
             contact = rows.contacts[row.contact_id]
             end_mailbox_veto(rows, contact, question.newsletter)
-            row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, moment, moment
-            row.confirmed_at = row.seen_at = moment
+            doubt(row, moment)
             touch(contact, rows.now)
     return rows
 

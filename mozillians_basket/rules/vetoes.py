@@ -26,6 +26,17 @@ def mark(row: Subscription, at: datetime | None, *, inferred: bool = False) -> N
             row.missing_at = at
 
 
+def doubt(row: Subscription, at: datetime) -> None:
+    """
+    Make a subscription missing undecided, where it was taken for an opt-out or may be one.
+
+    It keeps ``opted_out_at`` until a lookup shows it: most opt-outs were real, and would
+    look like a new loss when they are found missing together after a question.
+    """
+    row.state, row.missing_at, row.opted_out_at = State.SUBSCRIBED, at, at
+    row.confirmed_at = row.seen_at = at
+
+
 def opt_out_mailbox(
     rows: Rows, contact: Contact, newsletter: str, at: datetime, *, inferred: bool = False
 ) -> None:
@@ -103,16 +114,20 @@ def leave_behind(
     Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it.
 
     Members who have just ``arrived`` do not count: that may be the same person. A
-    newsletter that is missing undecided where the member came from counts as an inferred
-    opt-out.
+    newsletter that is missing undecided where the member came from is undecided here too.
     """
     sources = {move.source_id for move in rows.moves_of(member)} - {contact.id}
     others = [other for other in rows.at(contact) if other.id not in {member.id, *arrived}]
     for name in rows.settings.newsletters:
         decision, veto = rows.decision(member, name), rows.veto(member, name)
-        found = [rows.subscription(rows.contacts[source], name) for source in sources]
-        inferred = not veto or (decision.inferred and not member.opted_out_at)
-        veto = veto or min((row.missing_at for row in found if missing(row)), default=None)
         kept = any(rows.wants(other, contact, name) for other in others)
-        if veto and not decision.despite_opt_out and not kept:
+        if decision.despite_opt_out or kept:
+            continue
+        found = [rows.subscription(rows.contacts[source], name) for source in sources]
+        moments = [row.missing_at for row in found if missing(row)]
+        row = rows.subscription(contact, name)
+        if veto:
+            inferred = decision.inferred and member.opted_out_at is None
             mark(rows.record(contact, name), veto, inferred=inferred)
+        elif moments and row.confirmed_at is None and row.state != State.OPTED_OUT:
+            doubt(rows.record(contact, name), min(moments))

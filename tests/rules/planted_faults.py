@@ -89,7 +89,7 @@ FAULTS = (
     Fault(
         "an undecided opt-out of a deleted member is forgotten",
         "vetoes",
-        "veto = veto or min((row.missing_at for row in found if missing(row)), default=None)",
+        "doubt(rows.record(contact, name), min(moments))",
         "pass",
     ),
     Fault(

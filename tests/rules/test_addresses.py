@@ -508,7 +508,10 @@ def test_mailbox_that_opted_out_leaves_a_suppression(world: World) -> None:
     assert world.suppressions[suppression_hash(ANA, SECRET)][0].keys() == {PHONE}
 
 
-def test_opt_out_that_is_undecided_when_a_member_who_moved_is_deleted_stays(world: World) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_opt_out_that_is_undecided_when_a_member_who_moved_is_deleted_stays(
+    world: World, at_once: bool
+) -> None:
     joined(world, ("ana", ANA, PHONE))
     world.basket.own_unsubscribe(ANA, PHONE)
     world.change_email("ana", NEW)
@@ -518,6 +521,8 @@ def test_opt_out_that_is_undecided_when_a_member_who_moved_is_deleted_stays(worl
 
     world.delete("ana")
     world.drain()
+    if not at_once:
+        world.settle()
     world.join("ana again", NEW, PHONE)
     world.settle()
 
