@@ -177,13 +177,13 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
     rows = rows.copy()
     for contact_id, lookup in lookups.items():
         contact = rows.contacts[contact_id]
-        if contact.renamed_people:
-            _follow_renamed_people(rows, contact, lookup)
         if lookup.person:
             if lookup.by_token:  # somebody else has taken the address in the meantime
                 _rename(rows, contact, lookup, lookup.by_token)
             _note_token(rows, contact, lookup.person.token)
             contact.optin = lookup.person.optin
+        if contact.renamed_people:
+            _follow_renamed_people(rows, contact, lookup)
         names = sorted(rows.settings.newsletters)
         for name in names:
             row = rows.subscription(contact, name)
@@ -349,13 +349,17 @@ def _follow_renamed_people(rows: Rows, contact: Contact, lookup: Lookup) -> None
     Write down what people who were renamed earlier still have.
 
     Only newsletters count that members here had decided on when the next person took the
-    address. Where nobody has the token, Basket may have lost its people: it is kept for a
-    day, and while a question is open.
+    address, or all if no member was left. Where nobody has the token, Basket may have lost
+    its people: it is kept for a day, and while a question is open.
     """
+    found = dict(lookup.renamed)
+    if lookup.by_token:
+        shown_now = frozenset() if lookup.elsewhere else lookup.by_token.newsletters
+        found[lookup.by_token.token] = shown_now
     names, at, people = rows.settings.newsletters, lookup.began_at, {}
     waits = at - (contact.touched_at or at) < rows.settings.queue_time
     for token, known in contact.renamed_people.items():
-        shown = lookup.renamed.get(token)
+        shown = found.get(token)
         if lookup.person and lookup.person.token == token:  # has the address again
             continue
         if shown is None:
@@ -363,7 +367,7 @@ def _follow_renamed_people(rows: Rows, contact: Contact, lookup: Lookup) -> None
                 people[token] = known
             continue
         if known is None:
-            known = sorted(name for name in names if rows.decided(contact, name))
+            known = sorted(n for n in names if contact.clear or rows.decided(contact, n))
         if still := [name for name in known if name in shown]:
             people[token] = still
     if people != contact.renamed_people:

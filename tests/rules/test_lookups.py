@@ -532,6 +532,20 @@ def test_person_whose_address_was_taken_before_a_lookup_counts_as_renamed(world:
     assert world.basket.has(THIRD) == set()
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_person_whose_address_was_taken_is_unsubscribed_though_the_member_was_deleted(
+    world: World, shared: bool
+) -> None:
+    joined(world, ("ana", ANA, PHONE), *([("ben", ANA)] if shared else []))
+    world.basket.rename(ANA, THIRD)
+    world.basket.own_subscribe(ANA, FOREIGN)
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(THIRD) == set()
+
+
 def test_renamed_person_is_left_to_members_who_come_to_the_new_address(world: World) -> None:
     renamed(world, PHONE)
     world.opt_in("ana", EXTRA)
