@@ -3,7 +3,16 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from mozillians_basket.rules.rows import Contact, Member, Rows, State, Subscription, unseen
+from mozillians_basket.rules.rows import (
+    Contact,
+    DecidedBy,
+    Member,
+    Rows,
+    State,
+    Subscription,
+    after,
+    unseen,
+)
 
 
 def mark(row: Subscription, at: datetime | None) -> None:
@@ -85,16 +94,30 @@ def take_along(rows: Rows, member: Member, contact: Contact) -> None:
 
 
 def leave_behind(
-    rows: Rows, member: Member, contact: Contact, arrived: Collection[int] = ()
+    rows: Rows,
+    member: Member,
+    contact: Contact,
+    arrived: Collection[int] = (),
+    left_at: datetime | None = None,
 ) -> None:
     """
     Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it.
 
-    Members who have just ``arrived`` do not count: that may be the same person.
+    Members who have just ``arrived``, or came after this one had gone (``left_at``), do not
+    count: that may be the same person. Nor does a decision of a policy, or a plain order,
+    after that: the mailbox's opt-out would have stood against it.
     """
-    others = [other for other in rows.at(contact) if other.id not in {member.id, *arrived}]
+    left_at = left_at or rows.now
+    came = {move.member_id for move in rows.moves_to(contact) if after(move.moved_at, left_at)}
+    others = [other for other in rows.at(contact) if other.id != member.id]
     for name in rows.settings.newsletters:
         veto, despite = rows.veto(member, name), rows.decision(member, name).despite_opt_out
-        kept = any(rows.wants(other, contact, name) for other in others)
+        kept = False
+        for other in others:
+            decision = rows.decision(other, name)
+            counts = other.id not in came.union(arrived)
+            if after(decision.decided_at, left_at):
+                counts = decision.despite_opt_out or decision.decided_by == DecidedBy.MEMBER
+            kept |= counts and rows.wants(other, contact, name)
         if veto and not despite and not kept:
             mark(rows.record(contact, name), veto)
