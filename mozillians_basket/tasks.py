@@ -125,7 +125,7 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, str]:
 @shared_task(name=SYNC_TOUCHED, base=BasketTask, ignore_result=True)
 def sync_touched(oldest: int) -> None:
     """
-    Drain a touch and those after it, and start a lookup.
+    Drain a touch, those after it and earlier deletions of members, and start a lookup.
 
     If the message is lost, the sweeper finds the touches.
     """

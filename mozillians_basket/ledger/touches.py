@@ -4,6 +4,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.apps import apps
@@ -74,11 +75,15 @@ def drain(
 
     Touches that another worker has locked are skipped.
 
-    :param since: only this touch and those after it.
+    :param since: only this touch and those after it, and deletions of members before it:
+        a new account at the same mailbox must not come before them.
     :param unnamed: only touches whose signal did not know the member.
     """
     with transaction.atomic(using=alias()):
-        touches = Touch.objects.using(alias()).filter(pk__gte=since).order_by("pk")
+        touches = Touch.objects.using(alias()).order_by("pk")
+        if since:
+            deletions = Q(cause=Touch.Cause.DELETED, source=get_site().member_model._meta.label)
+            touches = touches.filter(Q(pk__gte=since) | deletions)
         if touch_ids is not None:
             touches = touches.filter(pk__in=touch_ids)
         if unnamed:
@@ -140,11 +145,13 @@ def drained_members(
     behind = _members_behind(touches)
     causes: dict[Any, dict[str, None]] = defaultdict(dict)
     actors: dict[Any, Any] = {}
+    latest: dict[Any, datetime] = {}
     for touch in touches:
         named = [touch.member_id] if touch.member_id is not None else behind[_source(touch)]
         for key in named:
             addresses[key] += [touch.email] if touch.email else []
             causes[key].setdefault(f"{touch.source} {touch.cause}")
+            latest[key] = max(touch.created_at, latest.get(key, touch.created_at))
             actors |= {key: touch.actor_id} if touch.actor_id is not None else {}
     Touch.objects.using(alias()).filter(pk__in=[touch.pk for touch in touches]).delete()
 
@@ -169,7 +176,10 @@ def drained_members(
         known = standings.get(key)
         left = [contacts[k] for e in addresses[key] if (k := contact_key(e))]
         if known is None:
-            situations.append(Standing(member.pk, passed=tuple(left), deleted=True))
+            left_at = latest.get(key)
+            situations.append(
+                Standing(member.pk, passed=tuple(left), deleted=True, left_at=left_at)
+            )
             continue
         outcomes = {
             policy.newsletter: policy.newsletter in known.entitled for policy in get_site().policies

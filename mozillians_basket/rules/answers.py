@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from operator import attrgetter
 
 from mozillians_basket.rules.plan import RATE_LIMIT_CALLS, queued_since, stays, waits
 from mozillians_basket.rules.rows import (
     Contact,
     DecidedBy,
+    Move,
     Rows,
     State,
     Subscription,
@@ -199,9 +201,9 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
             # Most contacts need no row for most newsletters.
             if meant != Meaning.ABSENT or rows.knows(contact, name):
                 _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
-        contact.looked_up_at = lookup.began_at
+        before, contact.looked_up_at = contact.looked_up_at, lookup.began_at
         if rows.moves_from(contact):
-            _adopt(rows, contact)
+            _adopt(rows, contact, before)
     return rows
 
 
@@ -374,17 +376,48 @@ def _follow_renamed_people(rows: Rows, contact: Contact, lookup: Lookup) -> None
         contact.renamed_people, contact.renamed_removal_at = people, None
 
 
-def _adopt(rows: Rows, contact: Contact) -> None:
-    """Give the members there, or moved away, an own decision where nobody had decided."""
+def _adopt(rows: Rows, contact: Contact, before: datetime | None) -> None:
+    """
+    Give the members there, or moved away, an own decision where nobody had decided.
+
+    A keyless member there only carries an order, or has moved there: it adopts nothing. Of
+    those that moved away, the first one takes all that a bare address had.
+
+    :param before: when the contact had been looked up before.
+    """
+    moves = sorted(rows.moves_from(contact), key=attrgetter("moved_at"))
+    moves = [move for move in moves if move is moves[0] or rows.members[move.member_id].key]
     for name in rows.settings.newsletters:
         row, at = rows.subscription(contact, name), contact.looked_up_at
-        shown = held(row) and row.seen_at == at and row.state != State.OPTED_OUT
-        if shown and not rows.decided(contact, name):
+        if not held(row) or row.seen_at != at or row.state == State.OPTED_OUT:
+            continue
+        there = [member for member in rows.at(contact) if member.key]
+        left = moves
+        if rows.decided(contact, name):
+            there, left = [], [m for m in moves if _had(rows, m, contact, row, before)]
+        for member in [*there, *(rows.members[move.member_id] for move in left)]:
             row.decided = True
-            choice = {"wanted": True, "decided_by": DecidedBy.MEMBER, "decided_at": at}
-            for member in rows.concerned(contact):
-                if not rows.decision(member, name).decided_by:
-                    rows.decide(member, name, **choice)
+            if not rows.decision(member, name).decided_by:
+                choice = {"wanted": True, "decided_by": DecidedBy.MEMBER, "decided_at": at}
+                rows.decide(member, name, **choice)
+
+
+def _had(
+    rows: Rows, move: Move, contact: Contact, row: Subscription, before: datetime | None
+) -> bool:
+    """
+    Whether a newsletter was there, undecided, when a member moved away.
+
+    The first lookup after that tells. Members who decided or came since do not count.
+    """
+    known = row.confirmed_at == contact.looked_up_at or after(move.moved_at, row.confirmed_at)
+    if row.decided or not known or after(before, move.moved_at):
+        return False
+    came = {
+        each.member_id for each in rows.moves_to(contact) if after(each.moved_at, move.moved_at)
+    }
+    decisions = [rows.decision(m, row.newsletter) for m in rows.at(contact) if m.id not in came]
+    return all(after(each.decided_at, move.moved_at) for each in decisions if each.decided_by)
 
 
 def _end_orders(rows: Rows, contact: Contact, newsletter: str, at: datetime) -> None:

@@ -66,8 +66,9 @@ class Standing:
 
     ``contact_id`` is the contact of their address, ``None`` without a usable
     one; ``passed`` are those of the addresses that their touches name, in
-    order; ``entitled`` is the outcome of each policy. Members and contacts
-    have rows before they are evaluated.
+    order; ``entitled`` is the outcome of each policy; ``left_at`` is when a
+    deleted member went, if a touch says so. Members and contacts have rows
+    before they are evaluated.
     """
 
     member_id: int
@@ -76,6 +77,7 @@ class Standing:
     entitled: Mapping[str, bool] = field(default_factory=dict)
     passed: tuple[int, ...] = ()
     deleted: bool = False
+    left_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,9 @@ def evaluate(
                 _leave(rows, member, contact)
             if standing.deleted:
                 last = (member.contact_id, *standing.passed)[-1]
-                leave_behind(rows, member, rows.contacts[last], arrived)
+                leave_behind(rows, member, rows.contacts[last], arrived, standing.left_at)
         elif standing.deleted:
-            _delete(rows, member, standing.passed, arrived)
+            _delete(rows, member, standing.passed, arrived, standing.left_at)
         if not standing.deleted:
             changed = _follow_policies(rows, member, standing.entitled, kept, approved)
             if not (kept and goes) and _place(rows, member, standing):
@@ -218,7 +220,11 @@ def _forget_absence(rows: Rows, member: Member, contact: Contact) -> None:
 
 
 def _delete(
-    rows: Rows, member: Member, passed: Iterable[int] = (), arrived: Collection[int] = ()
+    rows: Rows,
+    member: Member,
+    passed: Iterable[int] = (),
+    arrived: Collection[int] = (),
+    left_at: datetime | None = None,
 ) -> None:
     """Delete a member; their opt-outs stay with the mailbox, and what they decided leaves it."""
     sources = [move.source_id for move in rows.moves_of(member)]
@@ -228,7 +234,7 @@ def _delete(
     for contact in left:
         _leave(rows, member, contact)
     for contact in left if places[-1] is None else [rows.contacts[places[-1]]]:
-        leave_behind(rows, member, contact, arrived)
+        leave_behind(rows, member, contact, arrived, left_at)
     rows.remove(member)
 
 
@@ -304,7 +310,7 @@ def order(
             else:
                 if contact:
                     _ask_again(rows, contact, name, despite=despite)
-                    rows.record(contact, name).decided, contact.clear = True, False
+                    contact.clear = False
                 if despite:
                     end_veto(rows, member, name)
                 decision = rows.decide(member, name, wanted=subscribe, decided_by=by)
@@ -331,7 +337,6 @@ def opt_out(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
         if not decision.decided_by:
             decision.decided_by, decision.decided_at = DecidedBy.MEMBER, rows.now
         if contact:
-            rows.record(contact, name).decided = True
             _forget_absence(rows, member, contact)
     _touch(rows, member)
     return rows

@@ -178,6 +178,10 @@ class Rows:
         """List the open moves away from a contact."""
         return [move for move in self.moves if move.source_id == contact.id]
 
+    def moves_to(self, contact: Contact) -> list[Move]:
+        """List the open moves to a contact."""
+        return [move for move in self.moves if move.target_id == contact.id]
+
     def concerned(self, contact: Contact) -> list[Member]:
         """List the members there, and those with an open move away from there."""
         left = [self.members[move.member_id] for move in self.moves_from(contact)]

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from mozillians_basket.rules.rows import (
     Contact,
+    DecidedBy,
     Member,
     Rows,
     State,
     Subscription,
+    after,
     missing,
     unseen,
 )
@@ -108,19 +110,26 @@ def take_along(rows: Rows, member: Member, contact: Contact) -> None:
 
 
 def leave_behind(
-    rows: Rows, member: Member, contact: Contact, arrived: Collection[int] = ()
+    rows: Rows,
+    member: Member,
+    contact: Contact,
+    arrived: Collection[int] = (),
+    left_at: datetime | None = None,
 ) -> None:
     """
     Leave a deleted member's opt-outs with the mailbox, unless somebody else there wants it.
 
-    Members who have just ``arrived`` do not count: that may be the same person. A
-    newsletter that is missing undecided where the member came from is undecided here too.
+    Members who have just ``arrived``, or came after this one had gone (``left_at``), do not
+    count: that may be the same person. A newsletter that is missing undecided where the
+    member came from is undecided here too.
     """
+    left_at = left_at or rows.now
     sources = {move.source_id for move in rows.moves_of(member)} - {contact.id}
-    others = [other for other in rows.at(contact) if other.id not in {member.id, *arrived}]
+    came = {move.member_id for move in rows.moves_to(contact) if after(move.moved_at, left_at)}
+    others = [each for each in rows.at(contact) if each.id not in {member.id, *arrived, *came}]
     for name in rows.settings.newsletters:
         decision, veto = rows.decision(member, name), rows.veto(member, name)
-        kept = any(rows.wants(other, contact, name) for other in others)
+        kept = any(_wanted_before(rows, other, contact, name, left_at) for other in others)
         if decision.despite_opt_out or kept:
             continue
         found = [rows.subscription(rows.contacts[source], name) for source in sources]
@@ -131,3 +140,19 @@ def leave_behind(
             mark(rows.record(contact, name), veto, inferred=inferred)
         elif moments and row.confirmed_at is None and row.state != State.OPTED_OUT:
             doubt(rows.record(contact, name), min(moments))
+
+
+def _wanted_before(
+    rows: Rows, member: Member, contact: Contact, newsletter: str, left_at: datetime
+) -> bool:
+    """
+    Whether a member wanted a newsletter before somebody else there was deleted.
+
+    A decision of a policy, or a plain order, after that does not count: the opt-out, which
+    is known only now, would have stood against it.
+    """
+    decision = rows.decision(member, newsletter)
+    counts = decision.despite_opt_out or decision.decided_by == DecidedBy.MEMBER
+    if after(decision.decided_at, left_at) and not counts:
+        return False
+    return rows.wants(member, contact, newsletter)

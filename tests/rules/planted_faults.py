@@ -107,8 +107,32 @@ FAULTS = (
     Fault(
         "a deleted member's opt-outs do not stay with the mailbox",
         "evaluate",
-        "        leave_behind(rows, member, contact, arrived)\n",
+        "        leave_behind(rows, member, contact, arrived, left_at)\n",
         "        pass\n",
+    ),
+    Fault(
+        "a newer policy decision ends a deleted member's opt-out",
+        "vetoes",
+        "            if after(decision.decided_at, left_at):\n",
+        "            if False:\n",
+    ),
+    Fault(
+        "an order for an old address keeps what is to leave it",
+        "answers",
+        "there = [member for member in rows.at(contact) if member.key]",
+        "there = [*rows.at(contact)]",
+    ),
+    Fault(
+        "a decision of the next owner keeps a newsletter from moving along",
+        "answers",
+        "[m for m in moves if _had(rows, m, contact, row, before)]",
+        "[]",
+    ),
+    Fault(
+        "a newsletter of the next owner moves along",
+        "answers",
+        "if row.decided or not known or after(before, move.moved_at):",
+        "if row.decided:",
     ),
     Fault(
         "the contact of the last member who goes is not cleared",

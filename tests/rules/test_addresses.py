@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from mozillians_basket.rules.evaluate import contact_key, suppression_hash
+from mozillians_basket.rules.evaluate import Standing, contact_key, suppression_hash
 from mozillians_basket.rules.rows import State
+from tests.rules.basket import Fault
 from tests.rules.stories import ANA, BEN, NEW, THIRD, calls, crowd_of, joined, look, opt_outs
 from tests.rules.world import EXTRA, FOREIGN, NDA, PHONE, SECRET, World
 
@@ -198,11 +199,12 @@ def test_opt_outs_of_a_deleted_member_stay_with_the_mailbox(world: World) -> Non
     assert world.basket.has(ANA) == set()
 
 
+@pytest.mark.parametrize("before", [BEN, ""])
 @pytest.mark.parametrize("first", ["the deletion", "the move"])
 def test_opt_outs_of_a_deleted_account_stand_against_the_account_it_was_merged_into(
-    world: World, first: str
+    world: World, first: str, before: str
 ) -> None:
-    joined(world, ("ana", ANA, PHONE), ("ben", BEN, PHONE))
+    joined(world, ("ana", ANA, PHONE), ("ben", before, PHONE))
     world.opt_out("ana", PHONE)
     world.settle()
 
@@ -224,6 +226,33 @@ def test_opt_outs_of_a_deleted_member_end_if_somebody_else_there_wants_it(world:
     world.settle()
 
     assert world.basket.has(ANA) == {PHONE}
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+@pytest.mark.parametrize("how", ["a new account", "a moved one"])
+def test_opt_outs_of_a_deleted_member_stand_if_somebody_who_came_later_was_drained_first(
+    world: World, how: str, *, chosen: bool
+) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", BEN, PHONE))
+    world.opt_out("ana", PHONE)
+    world.run(60)
+    left_at, deleted = world.now, world.member("ana").id
+    world.wait(seconds=1)
+
+    if how == "a new account":
+        world.join("ana again", ANA, PHONE)
+    else:
+        world.change_email("ben", ANA)
+    world.drain()
+    if chosen:
+        world.opt_in("ana again" if how == "a new account" else "ben", PHONE)
+        look(world)
+        look(world)
+    world.site.pop("ana")
+    world.evaluate([Standing(deleted, deleted=True, left_at=left_at)])
+    world.settle()
+
+    assert world.basket.has(ANA) == ({PHONE} if chosen else set())
 
 
 def test_deleted_members_opt_outs_stay_with_the_last_mailbox(world: World) -> None:
@@ -397,6 +426,95 @@ def test_undecided_newsletter_stays_with_a_mate_and_moves_along(world: World) ->
     world.settle()
 
     assert world.basket.has(ANA) == world.basket.has(NEW) == {EXTRA}
+
+
+@pytest.mark.parametrize("drained", [True, False])
+@pytest.mark.parametrize("how", ["moves there", "joins"])
+def test_undecided_newsletter_moves_along_although_its_next_owner_decided_on_it(
+    world: World, how: str, *, drained: bool
+) -> None:
+    joined(world, ("ana", ANA), ("ben", BEN, PHONE))
+    world.entitle("ben", PHONE, entitled=False)
+    look(world)
+    world.basket.own_subscribe(ANA, PHONE)
+    world.change_email("ana", NEW)
+    if drained:
+        world.drain()
+        world.wait(seconds=1)
+
+    if how == "moves there":
+        world.change_email("ben", ANA)
+    else:
+        world.join("cem", ANA, PHONE)
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE}
+    assert world.basket.has(ANA) == (set() if how == "moves there" else {PHONE})
+
+
+def test_mates_newsletter_does_not_move_along(world: World) -> None:
+    joined(world, ("ana", ANA), ("ben", ANA, PHONE))
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.basket.has(NEW) == set()
+
+
+def test_newsletter_that_a_mate_left_there_does_not_move_along(world: World) -> None:
+    joined(world, ("ana", ANA), ("ben", ANA, PHONE))
+    world.basket.refused.add(BEN)
+    world.change_email("ben", BEN)
+    world.run(60)
+
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.basket.has(NEW) == set()
+
+
+@pytest.mark.parametrize("fault", [Fault.NONE, Fault.LOST_AFTER])
+def test_newsletter_of_the_next_owner_does_not_move_along(world: World, fault: Fault) -> None:
+    joined(world, ("ana", ANA, NDA))
+    world.basket.refused.add(NEW)
+    world.change_email("ana", NEW)
+    world.run(60)
+
+    world.basket.fault = fault
+    world.join("ben", ANA, PHONE)
+    world.run(60)
+    look(world)
+    world.basket.refused.clear()
+    world.retry()
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.basket.has(NEW) == {NDA}
+
+
+def test_newsletter_that_the_next_owner_gets_during_a_sync_does_not_move_along(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA))
+    plain = world.between_steps
+
+    def move() -> None:
+        plain()
+        world.between_steps = plain  # type: ignore[method-assign]
+        world.change_email("ana", NEW)
+        world.join("ben", ANA, PHONE)
+        world.drain()
+        plain()
+
+    world.entitle("ana", NDA)
+    world.drain()
+    world.between_steps = move  # type: ignore[method-assign]
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.basket.has(NEW) == {NDA}
 
 
 def test_order_made_after_the_move_beats_what_the_source_has(world: World) -> None:
@@ -633,6 +751,67 @@ def test_address_without_a_member_moves_with_what_it_has(world: World) -> None:
 
     assert world.basket.has(ANA) == {FOREIGN}
     assert world.basket.has(NEW) == {EXTRA}
+    assert not world.rows.contacts
+
+
+@pytest.mark.parametrize("newsletter", [NDA, PHONE])
+def test_order_for_the_old_address_keeps_nothing_there_before_its_lookup(
+    world: World, newsletter: str
+) -> None:
+    world.basket.own_subscribe(ANA, PHONE, EXTRA)
+    world.update_address(ANA, NEW)
+
+    world.order_address(ANA, newsletter, subscribe=False)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.basket.has(NEW) == {PHONE, EXTRA}
+    assert not world.rows.contacts
+
+
+def test_address_that_moves_to_another_ones_old_address_keeps_nothing_of_that_one(
+    world: World,
+) -> None:
+    world.basket.own_subscribe(ANA, PHONE, EXTRA)
+    world.basket.own_subscribe(BEN, NDA)
+    world.update_address(ANA, NEW)
+
+    world.update_address(BEN, ANA)
+    world.settle()
+
+    assert world.basket.has(BEN) == set()
+    assert world.basket.has(ANA) == {NDA}
+    assert world.basket.has(NEW) == {PHONE, EXTRA}
+    assert not world.rows.contacts
+
+
+def test_unsubscribed_address_that_moves_to_an_old_address_keeps_nothing_from_the_new_one(
+    world: World,
+) -> None:
+    world.basket.own_subscribe(ANA, PHONE, EXTRA)
+    world.update_address(ANA, NEW)
+
+    world.order_address(BEN, PHONE, subscribe=False)
+    world.update_address(BEN, ANA)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.basket.has(NEW) == {PHONE, EXTRA}
+    assert not world.rows.contacts
+
+
+def test_second_new_address_of_an_address_gets_nothing_that_the_first_one_took(
+    world: World,
+) -> None:
+    world.basket.own_subscribe(ANA, PHONE)
+    world.update_address(ANA, NEW)
+    world.wait(seconds=1)
+
+    world.update_address(ANA, THIRD)
+    world.settle()
+
+    assert world.basket.has(ANA) == world.basket.has(THIRD) == set()
+    assert world.basket.has(NEW) == {PHONE}
     assert not world.rows.contacts
 
 

@@ -238,10 +238,13 @@ class World:
 
     def update_address(self, old: str, new: str) -> None:
         """Move an address without a member, as ``update_email_in_basket`` does."""
-        member = Member(next(self.ids), contact_id=self.make_contact(old))
-        self.rows.members[member.id] = member
-        self.rows = self.rows.copy()
-        self.evaluate([Standing(member.id, self.make_contact(new), new)])
+        source, target = self.make_contact(old), self.make_contact(new)
+        there = [m.id for m in self.rows.members.values() if m.contact_id == source and not m.key]
+        if not there:
+            member = Member(next(self.ids), contact_id=source)
+            self.rows.members[member.id] = member
+            self.rows, there = self.rows.copy(), [member.id]
+        self.evaluate([Standing(member_id, target, new) for member_id in there])
 
     def opt_in(self, key: str, *newsletters: str) -> None:
         self.drain()

@@ -2,7 +2,9 @@
 
 import pytest
 
-from mozillians_basket.models import Contact, Member
+from mozillians_basket import api, tasks
+from mozillians_basket.ledger import touches
+from mozillians_basket.models import Contact, Member, Touch
 from tests.app.steps import (
     before_transaction,
     contact_of,
@@ -175,3 +177,62 @@ def test_member_who_leaves_takes_nothing_from_one_who_passed_through(basket, vou
         "leaver-moved@example.com": set(),
         "final@example.com": {"mozilla-phone"},
     }
+
+
+@pytest.fixture
+def successor(basket, vouched, commit):
+    """A member who comes to the address of a deleted one, who opted out; nothing is drained yet."""
+    with commit():
+        other = VouchFactory().vouchee
+    api.opt_out(vouched, ["mozilla-phone"])
+    settle_everything()
+    email = vouched.user.email
+    basket.clear_requests()
+    vouched.user.delete()
+
+    def arrive(how):
+        if how == "moves there":
+            change_address(other, email)
+            return other
+        return VouchFactory(vouchee=UserProfileFactory(user=UserFactory(email=email))).vouchee
+
+    return arrive
+
+
+@pytest.mark.parametrize("how", ["moves there", "is new"])
+def test_opt_out_of_a_deleted_member_stands_if_the_message_about_the_deletion_is_lost(
+    basket, successor, how
+):
+    deletions = list(Touch.objects.values_list("pk", flat=True))
+    profile = successor(how)
+
+    tasks.sync_touched(max(deletions) + 1)
+
+    settle_everything()
+    assert held(basket, profile.user.email) == {profile.user.email: set()}
+    assert "subscribe" not in [request.endpoint for request in basket.requests]
+
+
+@pytest.mark.parametrize("how", ["moves there", "is new"])
+def test_opt_out_of_a_deleted_member_stands_if_another_worker_still_drains_the_deletion(
+    basket, successor, how
+):
+    deletions = list(Touch.objects.values_list("pk", flat=True))
+    profile = successor(how)
+
+    touches.drain(Touch.objects.filter(pk__gt=max(deletions)).values_list("pk", flat=True))
+    drain_everything()
+    settle_everything()
+
+    assert held(basket, profile.user.email) == {profile.user.email: set()}
+
+
+def test_newsletter_that_a_mate_had_before_the_deletion_stays(basket, two):
+    api.opt_out(two[0], ["mozilla-phone"])
+    settle_everything()
+
+    two[0].user.delete()
+    drain_everything()
+    settle_everything()
+
+    assert held(basket, SHARED) == {SHARED: {"mozilla-phone"}}
