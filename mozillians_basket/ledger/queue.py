@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -43,12 +44,17 @@ def claim(
     """
     now = timezone.now()
     with transaction.atomic(using=alias()):
-        rows = due(now) if contact_ids is None else due(now).filter(pk__in=contact_ids)
+        moves = Move.objects.using(alias()).filter(
+            Q(source=OuterRef("pk")) | Q(target=OuterRef("pk"))
+        )
+        rows = due(now).annotate(is_moving=Exists(moves))
+        if contact_ids is not None:
+            rows = rows.filter(pk__in=contact_ids)
         skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked
         if conf.MAX_PER_SECOND is not None:
             limit = _paced(limit, conf.MAX_PER_SECOND)
-        found = list(rows.select_for_update(skip_locked=skip, no_key=True)[:limit])
-        number = len(found)
+        found: list[Any] = list(rows.select_for_update(skip_locked=skip, no_key=True)[:limit])
+        number, moving = len(found), any(row.is_moving for row in found)
         if found and found[0].problem in ALONE:
             found = found[:1]
         else:
@@ -59,10 +65,11 @@ def claim(
         more = number == limit > 0 or len(found) < number
         if not found:
             return "", [], more
-        if len(found) < limit and (partners := _partners([row.pk for row in found])):
+        if moving and len(found) < limit:
+            partners = _partners([row.pk for row in found])
             others = due(now).filter(pk__in=partners, lease="").exclude(problem__in=ALONE)
             along = others.select_for_update(skip_locked=skip, no_key=True)
-            found += along[: limit - len(found)]
+            found.extend(along[: limit - len(found)])
         if conf.MAX_PER_SECOND is not None:
             _use_up(len(found), conf.MAX_PER_SECOND)
         lease = f"{uuid4().hex}-1"
