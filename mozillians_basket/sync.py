@@ -257,7 +257,7 @@ def _answer(
 
 
 def _settled(before: Rows, rows: Rows, ids: list[int]) -> tuple[Rows, bool]:
-    """End the sync of these contacts, and the orders that it carried out; tell if there were any."""
+    """End the sync of these contacts, and their bulk orders; tell if there were any."""
     rows, erased = settle(rows, ids)
     if erased:
         share.suppress(erased, before)
