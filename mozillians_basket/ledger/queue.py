@@ -6,11 +6,12 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
+from mozillians_basket.ledger.share import with_moves
 from mozillians_basket.models import Contact, Event, Move, Problem, Status, Subscription, alias
 
 #: Problems after which a contact is claimed alone: it may be what broke its share.
@@ -44,10 +45,7 @@ def claim(
     """
     now = timezone.now()
     with transaction.atomic(using=alias()):
-        moves = Move.objects.using(alias()).filter(
-            Q(source=OuterRef("pk")) | Q(target=OuterRef("pk"))
-        )
-        rows = due(now).annotate(is_moving=Exists(moves))
+        rows = with_moves(due(now))
         if contact_ids is not None:
             rows = rows.filter(pk__in=contact_ids)
         skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked

@@ -20,6 +20,7 @@ from mozillians_basket.ledger.share import (
     locked_members,
     read,
     suppression_hashes,
+    with_moves,
     write,
 )
 from mozillians_basket.models import (
@@ -336,11 +337,11 @@ def _contacts_of(
     by_key = {key: email.strip() for email in emails if (key := contact_key(email))}
     contacts = Contact.objects.using(alias()).filter(key__in=by_key)
     homes = [member.contact_id for member in members if member.contact_id is not None]
-    places = contacts | Contact.objects.using(alias()).filter(pk__in=homes)
-    ends = list(places.values_list("key", "pk", "moves_away", "moves_here"))
+    places = with_moves(contacts | Contact.objects.using(alias()).filter(pk__in=homes))
+    there = list(places.values_list("key", "pk", "is_moving"))
     # A member's moves lead to where they are: to nowhere, without an address.
-    moving = len(homes) < len(members) or any(away or here for _key, _pk, away, here in ends)
-    known = {key: pk for key, pk, *_moves in ends if key in by_key}
+    moving = len(homes) < len(members) or any(is_moving for *_ids, is_moving in there)
+    known = {key: pk for key, pk, _is_moving in there if key in by_key}
     missing = sorted(by_key.keys() - known.keys())
     if not missing:
         return known, {}, moving
