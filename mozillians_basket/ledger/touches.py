@@ -192,7 +192,6 @@ def _evaluated(
     suspects = [standing for standing in standings if _may_lose(rows, standing)]
     if not suspects:
         return evaluate(rows, standings).rows
-    Status.read()
     status = Status.objects.using(alias()).select_for_update().get(pk=1)
     rows.now = timezone.now()  # after the wait: marks get times in the order of the commits
     brakes = read_brakes(status, rows, len(suspects))
