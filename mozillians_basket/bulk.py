@@ -118,12 +118,6 @@ def retry(request: BulkRequest, *, actor: Any) -> int:
     return number
 
 
-def is_running() -> bool:
-    """Whether there is a bulk request whose orders are not all begun."""
-    running = BulkRequest.objects.using(alias()).filter(state=State.RUNNING)
-    return running.filter(position__lt=F("total")).exists()
-
-
 def advance() -> bool:
     """
     Begin orders of running requests, oldest first, up to ``BASKET_MAX_IN_FLIGHT`` pending ones.

@@ -52,6 +52,9 @@ class Outcome:
     more: bool = False
     """Whether more contacts are due at once."""
 
+    made_room: bool = False
+    """Whether orders of bulk requests were settled, so that more of them can begin."""
+
 
 def look_up(task_id: str = "") -> Outcome:
     """Claim a share of what is due, look it up, and say which steps it needs."""
@@ -108,12 +111,12 @@ def _look_up(
             steps.append(Step.UNSUBSCRIBE)
         refused = [pk for pk, answer in failed.items() if answer.kind == Kind.REFUSED]
         _unlease(rows, failed)
-        rows = _settled(before, rows, refused if steps else [*lookups, *refused])
+        rows, made_room = _settled(before, rows, refused if steps else [*lookups, *refused])
         write(before, rows, Context(task_id=task_id))
     if not steps:
         breaker.note_settled(status, ids)
     more = _is_more_due(rows, results) or (more and not _is_stopped(results))
-    return Outcome(lease if steps else "", tuple(steps), more=more)
+    return Outcome(lease if steps else "", tuple(steps), more, made_room)
 
 
 def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outcome:
@@ -175,12 +178,14 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
         waiting = [pk for pk, (_names, answer) in replies.items() if answer.wait is not None]
         going_on = [pk for pk in ids if pk not in waiting]
         _unlease(rows, waiting)
+        made_room = False
         if last:
-            rows = _settled(begun, rows, going_on)
+            rows, made_room = _settled(begun, rows, going_on)
         write(begun, rows, Context(task_id=task_id), events)
     if last:
         breaker.note_settled(status, ids)
-    return Outcome("" if last or not going_on else lease, more=_is_more_due(rows, results))
+    lease = "" if last or not going_on else lease
+    return Outcome(lease, more=_is_more_due(rows, results), made_room=made_room)
 
 
 @contextmanager
@@ -285,14 +290,13 @@ def _answer(
     return replace(answer, wait=None) if status.is_open else answer
 
 
-def _settled(before: Rows, rows: Rows, ids: list[int]) -> Rows:
-    """End the sync of these contacts, and the orders that it carried out."""
+def _settled(before: Rows, rows: Rows, ids: list[int]) -> tuple[Rows, bool]:
+    """End the sync of these contacts, and their bulk orders; tell if there were any."""
     rows, erased = settle(rows, ids)
     if erased:
         share.suppress(erased, before)
     _unlease(rows, [pk for pk in ids if pk in rows.contacts])
-    decisions.close_items(rows, ids)
-    return rows
+    return rows, decisions.close_items(rows, ids)
 
 
 def _unlease(rows: Rows, ids: Iterable[int]) -> None:

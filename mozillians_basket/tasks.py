@@ -145,7 +145,7 @@ def lookup_users_task(self: "Task[Any, Any]") -> Any:
     if not switch_is_on():
         return None
     outcome = sync.look_up(self.request.id or "")
-    _go_on(more=outcome.more, is_over=not outcome.steps)
+    _go_on(outcome)
     steps: Signature[Any]
     match outcome.steps:
         case ():
@@ -162,14 +162,14 @@ def lookup_users_task(self: "Task[Any, Any]") -> Any:
         return self.replace(steps)
 
 
-def _go_on(*, more: bool, is_over: bool) -> None:
+def _go_on(outcome: sync.Outcome) -> None:
     """
-    Start one lookup if contacts are due, or if the end of a share made room for bulk orders.
+    Start one lookup if contacts are due, or if a bulk request has room for more orders.
 
     One, and no sweep: a sweep starts several lookups, and messages that each
     send more than one grow into a queue in which the steps outlast their leases.
     """
-    if more or (is_over and bulk.is_running() and bulk.advance()):
+    if outcome.more or (outcome.made_room and bulk.advance()):
         send(LOOKUP)
 
 
@@ -183,7 +183,7 @@ def subscribe_users_task(self: "Task[Any, Any]", lease: str, *, last: bool) -> s
     """
     with sync.guarded(lease):
         outcome = sync.make_calls(Step.SUBSCRIBE, lease, last=last, task_id=self.request.id or "")
-    _go_on(more=outcome.more, is_over=last)
+    _go_on(outcome)
     return outcome.lease
 
 
@@ -194,7 +194,7 @@ def unsubscribe_users_task(self: "Task[Any, Any]", lease: str) -> None:
         return
     with sync.guarded(lease):
         outcome = sync.make_calls(Step.UNSUBSCRIBE, lease, last=True, task_id=self.request.id or "")
-    _go_on(more=outcome.more, is_over=True)
+    _go_on(outcome)
 
 
 @shared_task(name=f"{NAME}.sweep", base=PeriodicTask, ignore_result=True)

@@ -215,8 +215,12 @@ def _place_members_of(emails: Iterable[str], context: Context, passed: str = "")
     return bool(ours)
 
 
-def close_items(rows: Rows, contact_ids: Iterable[int]) -> None:
-    """End the items of bulk requests whose members' contacts are settled or parked."""
+def close_items(rows: Rows, contact_ids: Iterable[int]) -> bool:
+    """
+    End the items of bulk requests whose members' contacts are settled or parked.
+
+    Returns whether there were any.
+    """
     members = {
         member.site_member_id: member
         for pk in contact_ids
@@ -229,8 +233,8 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> None:
     )
     changed = []
     # The keys of 100,000 members are a megabyte.
-    pending = pending.select_related("request").defer("request__keys")
-    for item in pending if members else ():
+    items = list(pending.select_related("request").defer("request__keys")) if members else []
+    for item in items:
         before = item.state, item.reason
         item.state, item.reason = _outcome(rows, members[item.member_id], item)
         if item.state != BulkItem.State.PENDING:
@@ -238,6 +242,7 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> None:
         if before != (item.state, item.reason):
             changed.append(item)
     BulkItem.objects.using(alias()).bulk_update(changed, ["state", "reason", "finished_at"])
+    return bool(items)
 
 
 def _outcome(rows: Rows, member: Member, item: BulkItem) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
+from mozillians_basket.ledger.share import with_moves
 from mozillians_basket.models import Contact, Event, Move, Problem, Status, Subscription, alias
 
 #: Problems after which a contact is claimed alone: it may be what broke its share.
@@ -43,12 +45,14 @@ def claim(
     """
     now = timezone.now()
     with transaction.atomic(using=alias()):
-        rows = due(now) if contact_ids is None else due(now).filter(pk__in=contact_ids)
+        rows = with_moves(due(now))
+        if contact_ids is not None:
+            rows = rows.filter(pk__in=contact_ids)
         skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked
         if conf.MAX_PER_SECOND is not None:
             limit = _paced(limit, conf.MAX_PER_SECOND)
-        found = list(rows.select_for_update(skip_locked=skip, no_key=True)[:limit])
-        number = len(found)
+        found: list[Any] = list(rows.select_for_update(skip_locked=skip, no_key=True)[:limit])
+        number, moving = len(found), any(row.is_moving for row in found)
         if found and found[0].problem in ALONE:
             found = found[:1]
         else:
@@ -59,10 +63,11 @@ def claim(
         more = number == limit > 0 or len(found) < number
         if not found:
             return "", [], more
-        if len(found) < limit and (partners := _partners([row.pk for row in found])):
+        if moving and len(found) < limit:
+            partners = _partners([row.pk for row in found])
             others = due(now).filter(pk__in=partners, lease="").exclude(problem__in=ALONE)
             along = others.select_for_update(skip_locked=skip, no_key=True)
-            found += along[: limit - len(found)]
+            found.extend(along[: limit - len(found)])
         if conf.MAX_PER_SECOND is not None:
             _use_up(len(found), conf.MAX_PER_SECOND)
         lease = f"{uuid4().hex}-1"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
@@ -103,14 +103,18 @@ def locked_share(
 
     :param lock_members: not needed where nothing is written about members.
     """
-    contacts = Contact.objects.using(alias()).filter(lease=lease)
-    found = list(contacts.values_list("pk", "moves_away", "moves_here"))
-    ids = {pk for pk, *_moves in found}
+    contacts = with_moves(Contact.objects.using(alias()).filter(lease=lease))
+    found = dict(contacts.values_list("pk", "is_moving"))
     if lock_members:
-        locked_members(Q(contact__in=ids))
-    moving = any(away or here for _pk, away, here in found)
-    rows = read(ids, status=status, moving=moving)
-    return rows, [pk for pk in sorted(ids) if rows.contacts[pk].lease == lease]
+        locked_members(Q(contact__in=list(found)))
+    rows = read(found, status=status, moving=any(found.values()))
+    return rows, [pk for pk in sorted(found) if rows.contacts[pk].lease == lease]
+
+
+def with_moves(contacts: "models.QuerySet[Contact]") -> "models.QuerySet[Any]":
+    """Tell of each contact, as ``is_moving``, whether it is at an end of an open move."""
+    moves = Move.objects.using(alias()).filter(Q(source=OuterRef("pk")) | Q(target=OuterRef("pk")))
+    return contacts.annotate(is_moving=Exists(moves))
 
 
 def read(

@@ -21,6 +21,7 @@ from mozillians_basket.ledger.share import (
     locked_members,
     read,
     suppression_hashes,
+    with_moves,
     write,
 )
 from mozillians_basket.models import (
@@ -201,7 +202,6 @@ def _evaluated(
     suspects = [standing for standing in standings if _may_lose(rows, standing)]
     if not suspects:
         return evaluate(rows, standings).rows
-    Status.read()
     status = Status.objects.using(alias()).select_for_update().get(pk=1)
     rows.now = timezone.now()  # after the wait: marks get times in the order of the commits
     brakes = read_brakes(status, rows, len(suspects))
@@ -333,19 +333,27 @@ def _is_key(model: type[Model], key: str) -> bool:
     return True
 
 
-def _contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppression]]:
+def _contacts_of(
+    emails: Iterable[str], members: Collection[Member]
+) -> tuple[dict[str, int], dict[int, Suppression], bool]:
     """
     Find or create the contacts of some addresses.
 
-    Returns their keys by normalised address, and the suppressions of created contacts
-    that had been erased before. The suppressions are deleted; the caller applies them.
+    Returns their keys by normalised address, the suppressions of created contacts that
+    had been erased before, and whether these contacts or the members may have open moves.
+    The suppressions are deleted; the caller applies them.
     """
     by_key = {key: email.strip() for email in emails if (key := contact_key(email))}
     contacts = Contact.objects.using(alias()).filter(key__in=by_key)
-    known = dict(contacts.values_list("key", "pk"))
+    homes = [member.contact_id for member in members if member.contact_id is not None]
+    places = with_moves(contacts | Contact.objects.using(alias()).filter(pk__in=homes))
+    there = list(places.values_list("key", "pk", "is_moving"))
+    # A member's moves lead to where they are: to nowhere, without an address.
+    moving = len(homes) < len(members) or any(is_moving for *_ids, is_moving in there)
+    known = {key: pk for key, pk, _is_moving in there if key in by_key}
     missing = sorted(by_key.keys() - known.keys())
     if not missing:
-        return known, {}
+        return known, {}, moving
     rows = [Contact(key=key, email=by_key[key]) for key in missing]
     Contact.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
     known = dict(contacts.all().values_list("key", "pk"))
@@ -360,7 +368,7 @@ def _contacts_of(emails: Iterable[str]) -> tuple[dict[str, int], dict[int, Suppr
             row.inferred = earlier.inferred | row.inferred
         suppressed[hashes[row.hash]] = row
     rows_of.filter(pk__in=[row.pk for row in found]).delete()
-    return known, suppressed
+    return known, suppressed, moving
 
 
 def read_addresses(
@@ -375,9 +383,9 @@ def read_addresses(
     """
     suppressed: dict[int, Suppression] = {}
     while True:
-        contacts, found = _contacts_of(emails)
+        contacts, found, moving = _contacts_of(emails, members)
         suppressed |= found
-        rows = read(contacts.values(), members)
+        rows = read(contacts.values(), members, moving=moving)
         if rows.contacts.keys() >= set(contacts.values()):
             return contacts, suppressed, rows
 
