@@ -175,6 +175,24 @@ class SubscriptionFilter(ContactFilter):
         return Q(Exists(_subscriptions(newsletter=name).filter(conditions[state])))
 
 
+class WantedFilter(ContactFilter):
+    """Filter the site's members by a newsletter that they should get; shown while in use."""
+
+    title = gettext_lazy("newsletter that they should get")
+    parameter_name = "basket_wanted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The site's newsletters, where the overview's number has led to the list."""
+        if self.value() is None:
+            return []
+        return [(name, name) for name in sorted(get_site().newsletters)]
+
+    def condition(self, chosen: str) -> Q:
+        """The members whose decisions the overview counts."""
+        decisions = Decision.objects.filter(statistics.WANTED, newsletter=chosen)
+        return Q(Exists(decisions.filter(member__site_member=OuterRef("pk"))))
+
+
 class AgeFilter(ContactFilter):
     """Filter by the begin of the problem."""
 

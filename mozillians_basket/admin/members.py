@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.bulk_requests import BulkRequestAdmin
-from mozillians_basket.admin.contacts import ContactAdmin
+from mozillians_basket.admin.contacts import ContactAdmin, WantedFilter
 from mozillians_basket.admin.history import EventAdmin
 from mozillians_basket.admin.member_page import BasketPanel
 from mozillians_basket.admin.overview import StatusAdmin
@@ -112,6 +112,10 @@ class BasketMemberAdmin(BasketPanel):
             return extended(response, basket_notice=ABOUT_DELETING)
         overview = url_of(request, self.admin_site, Status, "changelist")
         return extended(response, **standing_of_basket(), basket_overview_url=overview)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """The list's filters, and the one that the overview's numbers lead to."""
+        return [*super().get_list_filter(request), WantedFilter]
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Keep the list at hand, so that an action can say what it was filtered by."""

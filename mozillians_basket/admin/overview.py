@@ -21,10 +21,12 @@ from waffle import get_waffle_switch_model
 
 from mozillians_basket.admin.approvals import ApprovalPages
 from mozillians_basket.admin.charts import activities
+from mozillians_basket.admin.contacts import WantedFilter
 from mozillians_basket.admin.explanations import when
 from mozillians_basket.admin.pages import (
     may_change_newsletters,
     may_manage,
+    member_admin,
     page_url,
     rendered,
     standing_of_basket,
@@ -114,6 +116,7 @@ class StatusAdmin(ApprovalPages):
             model._meta.model_name: url_of(request, self.admin_site, model, "changelist")
             for model in (BulkRequest, Contact, Event, FailingContact)
         }
+        lists["wanted"] = self._members_url(request)
         return self._render(
             request,
             "overview",
@@ -257,6 +260,13 @@ class StatusAdmin(ApprovalPages):
                 _("Look at the problems"),
             )
 
+    def _members_url(self, request: HttpRequest) -> str:
+        """The site's list of members, if it can show those who should get a newsletter."""
+        page = member_admin(self.admin_site)
+        if page is None or WantedFilter not in page.get_list_filter(request):
+            return ""
+        return url_of(request, self.admin_site, page.model, "changelist")
+
     def _open_requests(self, request: HttpRequest) -> list[tuple[BulkRequest, str]]:
         """Bulk requests that are not through, with their pages."""
         if not url_of(request, self.admin_site, BulkRequest, "changelist"):
@@ -348,15 +358,15 @@ def _numbers_of_problems(problems: statistics.Problems, url: str) -> list[Number
 
 def _of_newsletter(
     row: statistics.Newsletter, at: Any, lists: dict[Any, str]
-) -> tuple[str, int, list[Number]]:
+) -> tuple[str, list[Number]]:
     """A newsletter with the members who should get it, and its numbers at Basket."""
     contacts, events = lists["contact"], lists["event"]
     since = (at - statistics.LATELY).isoformat()
     left = {"kind__exact": Event.Kind.OPTED_OUT.value, "outcome": "inferred"}
     return (
         row.name,
-        row.wanted,
         [
+            Number("wanted", row.wanted, _list(lists["wanted"], basket_wanted=row.name)),
             *(
                 Number(
                     state, getattr(row, state), _list(contacts, subscription=f"{state} {row.name}")

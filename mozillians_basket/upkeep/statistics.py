@@ -47,6 +47,9 @@ SUBSCRIPTIONS = {
     "missing": Q(state=State.LOST) | (HELD & Q(missing_at__isnull=False)),
 }
 
+#: Decisions of the site's members who should get a newsletter. A bare address is no member.
+WANTED = Q(wanted=True, member__site_member__isnull=False) & (NO_VETO | Q(despite_opt_out=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -224,8 +227,7 @@ def _count(names: list[str]) -> Standing:
         **{f"n_{name}": Count("pk", filter=each) for name, each in SUBSCRIPTIONS.items()}
     )
     found = {name: Newsletter(name, 0, *numbers) for name, *numbers in counted}
-    free = NO_VETO | Q(despite_opt_out=True)
-    decisions = Decision.objects.using(alias()).filter(free, newsletter__in=names, wanted=True)
+    decisions = Decision.objects.using(alias()).filter(WANTED, newsletter__in=names)
     wanted = dict(decisions.order_by().values_list("newsletter").annotate(n=Count("pk")))
     lately: Counter[str] = Counter()
     events = Event.objects.using(alias()).filter(

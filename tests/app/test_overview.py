@@ -19,6 +19,7 @@ from mozillians_basket.models import (
     Decision,
     Event,
     HourlyCount,
+    Member,
     Status,
     Subscription,
     Touch,
@@ -219,6 +220,43 @@ def test_a_number_and_the_list_behind_it_always_agree(basket, admin_client, comm
     assert sum(number > 0 for number in links.values()) >= 12
     for url, number in links.items():
         assert admin_client.get(url).context["cl"].result_count == number, url
+
+
+def test_members_who_should_get_a_newsletter_are_those_of_the_list_behind_the_number(
+    basket, admin_client, commit
+):
+    with commit():
+        vouches = VouchFactory.create_batch(5)
+        VouchFactory(vouchee__user__email=vouches[0].vouchee.user.email.upper())
+    decisions = Decision.objects.filter(newsletter="mozilla-phone", wanted=True).order_by("pk")
+    opted_out, everything, overridden, *_others = decisions
+    now = timezone.now()
+    decisions.filter(pk__in=[opted_out.pk, overridden.pk]).update(opted_out_at=now)
+    decisions.filter(pk=overridden.pk).update(despite_opt_out=True)
+    Member.objects.filter(pk=everything.member_id).update(opted_out_at=now)
+    bare = Member.objects.create()
+    Decision.objects.create(member=bare, newsletter="mozilla-phone", wanted=True)
+    cache.clear()
+
+    overview = admin_client.get(OVERVIEW)
+
+    members = reverse("admin:people_userprofile_changelist")
+    url = f"{members}?basket_wanted=mozilla-phone"
+    assert links_of(overview)[url] == 4
+    listed = admin_client.get(url)
+    assert listed.context["cl"].result_count == 4
+    assert "By newsletter that they should get" in text_of(listed)
+    assert "that they should get" not in text_of(admin_client.get(members))
+
+
+def test_admin_who_may_not_view_members_gets_no_link_to_them(basket, staff, commit):
+    with commit():
+        VouchFactory()
+
+    page = staff("view_status").get(OVERVIEW)
+
+    assert row_of(page, "mozilla-phone")[0] == "1"
+    assert "basket_wanted" not in page.content.decode()
 
 
 def test_contact_after_a_failure_is_failing_and_not_due(basket, admin_client):
