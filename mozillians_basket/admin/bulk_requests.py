@@ -38,7 +38,7 @@ from mozillians_basket.admin.pages import (
     members_with_addresses,
     rendered,
 )
-from mozillians_basket.admin.wording import code_of, grouped, in_plain_words
+from mozillians_basket.admin.wording import code_of, grouped, in_plain_words, listed
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.models import BulkItem, BulkRequest, Event
 
@@ -225,8 +225,8 @@ def outcomes_of(
     number: int = getattr(progress, chosen)
     begun = progress.begun - progress.ended if chosen == "waiting" else number
     not_begun = number - begun if chosen == "waiting" else number * (chosen == "cancelled")
-    listed = Members(row, LISTS[chosen], not_begun, number)
-    page: Page[Any] = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
+    found = Members(row, LISTS[chosen], not_begun, number)
+    page: Page[Any] = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list) if number else []
     people = members_with_addresses(request, site, [item.member_id for item in rows])
     page.object_list = [
@@ -295,11 +295,11 @@ class BulkRequestAdmin(DraftPages, BasketPages):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Add the progress of the list's rows, read in one query."""
-        listed = super().get_changelist_instance(request)
-        progress = progress_of_all(listed.result_list)
-        for row in listed.result_list:
+        changelist = super().get_changelist_instance(request)
+        progress = progress_of_all(changelist.result_list)
+        for row in changelist.result_list:
             row.how_far = progress[row.pk]
-        return listed
+        return changelist
 
     @admin.display(description=gettext_lazy("bulk request"), ordering="pk")
     def order(self, row: BulkRequest) -> str:
@@ -307,7 +307,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         text = _("%(number)d: unsubscribe from %(newsletters)s")
         if row.action == BulkRequest.Action.SUBSCRIBE:
             text = _("%(number)d: subscribe to %(newsletters)s")
-        return text % {"number": row.pk, "newsletters": ", ".join(row.newsletters)}
+        return text % {"number": row.pk, "newsletters": listed(row.newsletters)}
 
     @admin.display(description=gettext_lazy("members"))
     def members_selected(self, row: BulkRequest) -> str:

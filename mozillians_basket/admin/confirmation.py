@@ -25,7 +25,7 @@ from mozillians_basket.admin.pages import (
     page_url,
     rendered,
 )
-from mozillians_basket.admin.wording import grouped
+from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
@@ -388,19 +388,24 @@ def selection_in_words(row: BulkRequest) -> str:
 
 def order_in_words(row: BulkRequest) -> str:
     """Describe the order, for the admin's log."""
-    members = ngettext("%(count)s member", "%(count)s members", row.total)
-    words = {
-        "members": members % {"count": grouped(row.total)},
-        "newsletters": ", ".join(row.newsletters),
-    }
     if row.action == BulkRequest.Action.UNSUBSCRIBE:
-        return _("Ordered: unsubscribe %(members)s from %(newsletters)s.") % words
-    if row.despite_opt_out:
-        return (
-            _(
-                "Ordered: subscribe %(members)s to %(newsletters)s, also those who opted out "
-                "themselves."
-            )
-            % words
+        text = ngettext(
+            "Ordered: unsubscribe %(count)s member from %(newsletters)s.",
+            "Ordered: unsubscribe %(count)s members from %(newsletters)s.",
+            row.total,
         )
-    return _("Ordered: subscribe %(members)s to %(newsletters)s.") % words
+    elif row.despite_opt_out:
+        text = ngettext(
+            "Ordered: subscribe %(count)s member to %(newsletters)s, also if they opted out "
+            "themselves.",
+            "Ordered: subscribe %(count)s members to %(newsletters)s, also those who opted out "
+            "themselves.",
+            row.total,
+        )
+    else:
+        text = ngettext(
+            "Ordered: subscribe %(count)s member to %(newsletters)s.",
+            "Ordered: subscribe %(count)s members to %(newsletters)s.",
+            row.total,
+        )
+    return text % {"count": grouped(row.total), "newsletters": listed(row.newsletters)}

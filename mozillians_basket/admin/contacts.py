@@ -28,7 +28,7 @@ from mozillians_basket.admin.pages import (
     visible_address,
 )
 from mozillians_basket.admin.summary import circumstances, summary_of_contact
-from mozillians_basket.admin.wording import CLASSES
+from mozillians_basket.admin.wording import CLASSES, listed, separator
 from mozillians_basket.models import Contact, Decision, Member, Problem, Subscription
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
@@ -341,7 +341,7 @@ class ContactPages(BasketPages):
         """Name the members at a contact, for the title of its page."""
         people = self._people(request, [contact])
         names = [_name(member, people).name for member in contact.members.all()]
-        return ", ".join(names) or _nobody()
+        return listed(names) or _nobody()
 
     @admin.display(description=gettext_lazy("member"))
     def member_shown(self, contact: Any) -> str:
@@ -377,7 +377,7 @@ def _names(contact: Any, people: Mapping[Any, Person]) -> str:
         )
         for person in found
     ]
-    return format_html_join(", ", "{}", linked) or _nobody()
+    return format_html_join(separator(), "{}", linked) or _nobody()
 
 
 def _name(member: Member, people: Mapping[Any, Person]) -> Person:

@@ -33,7 +33,13 @@ from mozillians_basket.admin.pages import (
     page_url,
     url_of,
 )
-from mozillians_basket.admin.wording import OUTCOMES, cause_in_words, known_causes, outcome_and_note
+from mozillians_basket.admin.wording import (
+    OUTCOMES,
+    cause_in_words,
+    known_causes,
+    listed,
+    outcome_and_note,
+)
 from mozillians_basket.models import BulkRequest, Contact, Event, Member
 from mozillians_basket.site import get_site
 
@@ -184,7 +190,7 @@ class EventAdmin(BasketPages):
         if len(people) == 1:
             [(key, person)] = people.items()
             return person.name, replace(nowhere, url=member_url(request, site, key, "basket"))
-        return ", ".join(sorted(each.name for each in people.values())), replace(nowhere, url=url)
+        return listed(sorted(each.name for each in people.values())), replace(nowhere, url=url)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LongList]:
         """A list that never reads the whole table."""
@@ -246,7 +252,7 @@ class EventAdmin(BasketPages):
             return event.get_kind_display()
         return _("%(kind)s: %(newsletters)s") % {
             "kind": event.get_kind_display(),
-            "newsletters": ", ".join(event.newsletters),
+            "newsletters": listed(event.newsletters),
         }
 
     @admin.display(description=gettext_lazy("outcome"))

@@ -32,7 +32,7 @@ from mozillians_basket.admin.pages import (
     standing_of_basket,
     url_of,
 )
-from mozillians_basket.admin.wording import grouped, in_plain_words, with_code
+from mozillians_basket.admin.wording import grouped, in_plain_words, listed, with_code
 from mozillians_basket.client import calls
 from mozillians_basket.client.breaker import probe_soon
 from mozillians_basket.client.switch import switch_is_on
@@ -242,7 +242,7 @@ class StatusAdmin(ApprovalPages):
             words = in_plain_words(status.reason, status.error_code)
             yield Need(_("Nothing reaches Basket: %(words)s") % {"words": words})
         if status.unknown:
-            names = {"newsletters": ", ".join(sorted(status.unknown))}
+            names = {"newsletters": listed(sorted(status.unknown))}
             yield Need(_("Basket does not know %(newsletters)s: they are paused.") % names)
         for kind, page in ((Approval.Kind.LOSS, "losses"), (Approval.Kind.BRAKE, "removals")):
             for row in context["basket_questions"]:

@@ -31,7 +31,7 @@ from mozillians_basket.admin.pages import (
     page_url,
     rendered,
 )
-from mozillians_basket.admin.wording import RETRY
+from mozillians_basket.admin.wording import RETRY, listed
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.ledger import decisions
 from mozillians_basket.ledger.share import Context
@@ -133,7 +133,7 @@ class ProblemAdmin(ContactPages):
     @admin.display(description=gettext_lazy("newsletters"))
     def newsletters_shown(self, contact: FailingContact) -> str:
         """The newsletters that it concerns."""
-        return ", ".join(concerned(contact))
+        return listed(concerned(contact))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
