@@ -25,7 +25,7 @@ from django.utils import formats, timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
@@ -309,7 +309,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             text = _("%(number)d: subscribe to %(newsletters)s")
         return text % {"number": row.pk, "newsletters": listed(row.newsletters)}
 
-    @admin.display(description=gettext_lazy("members"))
+    @admin.display(description=pgettext_lazy("the selection of a bulk request", "members"))
     def members_selected(self, row: BulkRequest) -> str:
         """Describe the selection, with its size."""
         return selection_in_words(row)
@@ -472,11 +472,11 @@ def _stopped(row: BulkRequest) -> dict[str, Any] | None:
 
 
 HEADINGS: list[tuple[str, Any]] = [
-    ("done", gettext_lazy("done")),
-    ("failed", gettext_lazy("failed")),
-    ("skipped", gettext_lazy("skipped")),
-    ("cancelled", gettext_lazy("left out")),
-    ("waiting", gettext_lazy("waiting")),
+    ("done", pgettext_lazy("members", "done")),
+    ("failed", pgettext_lazy("members", "failed")),
+    ("skipped", pgettext_lazy("members", "skipped")),
+    ("cancelled", pgettext_lazy("members", "left out")),
+    ("waiting", pgettext_lazy("members", "waiting")),
 ]
 
 

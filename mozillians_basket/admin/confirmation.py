@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.pages import (
@@ -316,7 +316,9 @@ class DraftPages(AnyModelAdmin):
             self.admin_site,
             self.opts,
             "confirm",
-            title=_("Subscribe to newsletters") if subscribe else _("Unsubscribe"),
+            title=_("Subscribe to newsletters")
+            if subscribe
+            else pgettext("what an admin orders", "Unsubscribe"),
             bulk_request=draft,
             selection=selection_in_words(draft),
             subscribe=subscribe,

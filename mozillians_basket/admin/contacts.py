@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from mozillians_basket.admin.explanations import next_attempt, problem
 from mozillians_basket.admin.lists import CappedPaginator, members_with_key
@@ -219,7 +219,10 @@ class DismissedFilter(ContactFilter):
 
     title = gettext_lazy("dismissal")
     parameter_name = "dismissed"
-    choices_offered = {"yes": gettext_lazy("dismissed"), "any": gettext_lazy("all")}
+    choices_offered = {
+        "yes": gettext_lazy("dismissed"),
+        "any": pgettext_lazy("problems, dismissed or not", "all"),
+    }
 
     def choices(self, changelist: Any) -> Any:
         """The choices, the first of which is not "all" here."""

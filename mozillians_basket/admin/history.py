@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from mozillians_basket.admin.lists import (
     CappedPaginator,
@@ -177,7 +177,7 @@ class EventAdmin(BasketPages):
 
     def _about(self, request: HttpRequest) -> tuple[str, Link]:
         """Name the member, contact or bulk request that the list is narrowed to, and its page."""
-        site, nowhere = self.admin_site, Link("", _("Back"))
+        site, nowhere = self.admin_site, Link("", pgettext("a link to the page before", "Back"))
         if key := request.GET.get("bulk_request", ""):
             url = url_of(request, site, BulkRequest, "change", key)
             return _("bulk request %(number)s") % {"number": key}, replace(nowhere, url=url)
