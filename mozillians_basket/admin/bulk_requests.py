@@ -32,11 +32,9 @@ from mozillians_basket import bulk
 from mozillians_basket.admin.confirmation import DraftPages, selection_in_words
 from mozillians_basket.admin.exports import csv_of
 from mozillians_basket.admin.pages import (
-    BasketPages,
     is_off,
     may_change_newsletters,
     members_with_addresses,
-    rendered,
 )
 from mozillians_basket.admin.wording import code_of, grouped, in_plain_words, listed
 from mozillians_basket.dispatch import wake_sweeper
@@ -254,7 +252,7 @@ REASONS = {
 }
 
 
-class BulkRequestAdmin(DraftPages, BasketPages):
+class BulkRequestAdmin(DraftPages):
     """The list of bulk requests, with actor, order, time and progress."""
 
     list_display = ("order", "members_selected", "actor", "created_at", "state", "progress")
@@ -360,7 +358,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             "busy": busy_in_words(row, progress),
             **(extra_context or {}),
         }
-        return rendered(request, self.admin_site, self.opts, "bulk_request", **context)
+        return self.rendered(request, "bulk_request", **context)
 
     def progress_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Return the numbers of a request's page, for its script."""
@@ -386,36 +384,34 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         row = self._row_to_change(request, key)
         progress = progress_of(row)
         if request.method != "POST" and progress.may_cancel:
-            return rendered(
+            return self.rendered(
                 request,
-                self.admin_site,
-                self.opts,
                 "cancel",
                 title=_("Cancel bulk request %(number)d") % {"number": row.pk},
                 bulk_request=row,
                 selection=selection_in_words(row),
                 begun=grouped(progress.begun),
                 left_out=progress.total - progress.begun,
-                back=self.url_of("change", row.pk),
+                back=self.url_to("change", row.pk),
             )
         if request.method == "POST" and bulk.cancel(row, actor=request.user):
             text = _("Cancelled. Orders that were begun end as ordered.")
             self._went_through(request, row, text)
         else:
             self.message_user(request, _("There was nothing to cancel."), messages.WARNING)
-        return HttpResponseRedirect(self.url_of("change", row.pk))
+        return HttpResponseRedirect(self.url_to("change", row.pk))
 
     @method_decorator(require_POST)
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Retry the failed orders."""
         row = self._row_to_change(request, key)
         if is_off(request):
-            return HttpResponseRedirect(self.url_of("change", row.pk))
+            return HttpResponseRedirect(self.url_to("change", row.pk))
         if bulk.retry(row, actor=request.user):
             self._went_through(request, row, _("The failed members are tried again."))
         else:
             self.message_user(request, _("There was nothing to try again."), messages.WARNING)
-        return HttpResponseRedirect(self.url_of("change", row.pk))
+        return HttpResponseRedirect(self.url_to("change", row.pk))
 
     @method_decorator(require_POST)
     def repeat_view(self, request: HttpRequest, key: int) -> HttpResponse:
@@ -424,12 +420,12 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         keys = row.keys[row.position :] if row.state == BulkRequest.State.CANCELLED else []
         if not keys:
             self.message_user(request, _("There is nobody to repeat it for."), messages.WARNING)
-            return HttpResponseRedirect(self.url_of("change", row.pk))
+            return HttpResponseRedirect(self.url_to("change", row.pk))
         selection = _("left out of bulk request %(number)d") % {"number": row.pk}
         action = BulkRequest.Action(row.action)
         draft = bulk.draft(action, keys, actor=request.user, selection=selection)
         query = urlencode({"newsletters": row.newsletters}, doseq=True)
-        return HttpResponseRedirect(f"{self.url_of('confirm', draft.pk)}?{query}")
+        return HttpResponseRedirect(f"{self.url_to('confirm', draft.pk)}?{query}")
 
     def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
         """Return all members of a request, or those of one of its lists, to download."""

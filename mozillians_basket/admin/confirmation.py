@@ -18,12 +18,11 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.pages import (
-    AnyModelAdmin,
+    BasketPages,
     is_off,
     may_change_newsletters,
     member_admin,
     page_url,
-    rendered,
 )
 from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls
@@ -260,7 +259,7 @@ class Choice:
     chosen: bool
 
 
-class DraftPages(AnyModelAdmin):
+class DraftPages(BasketPages):
     """The part of the bulk requests' admin that turns a draft into an order."""
 
     def confirm_view(self, request: HttpRequest, key: int) -> HttpResponse:
@@ -271,7 +270,7 @@ class DraftPages(AnyModelAdmin):
         if draft.actor_id != request.user.pk:
             raise PermissionDenied  # also when it is ordered already: it was not theirs to confirm
         if draft.state != BulkRequest.State.DRAFT:
-            return HttpResponseRedirect(self.url_of("change", draft.pk))
+            return HttpResponseRedirect(self.url_to("change", draft.pk))
         if request.method == "POST" and is_off(request):
             return HttpResponseRedirect(request.get_full_path())
         newsletters = offered()
@@ -284,7 +283,7 @@ class DraftPages(AnyModelAdmin):
         if not form.is_valid():
             return self._ask(request, draft, form, newsletters)
         self._order(request, draft, form.cleaned_data)
-        return HttpResponseRedirect(self.url_of("change", draft.pk))
+        return HttpResponseRedirect(self.url_to("change", draft.pk))
 
     def _may_view_members(self, request: HttpRequest) -> bool:
         page = member_admin(self.admin_site)
@@ -311,10 +310,8 @@ class DraftPages(AnyModelAdmin):
     ) -> HttpResponse:
         subscribe = draft.action == BulkRequest.Action.SUBSCRIBE
         preview = preview_of(draft.keys, subscribe=subscribe)
-        return rendered(
+        return self.rendered(
             request,
-            self.admin_site,
-            self.opts,
             "confirm",
             title=_("Subscribe to newsletters")
             if subscribe
@@ -334,10 +331,6 @@ class DraftPages(AnyModelAdmin):
         url = page_url(self.admin_site, page.model, "changelist")
         filters = QueryDict(request.GET.get("_changelist_filters", "")).urlencode()
         return f"{url}?{filters}" if filters else url
-
-    def url_of(self, page: str, *args: object) -> str:
-        """Return the address of one of the bulk requests' pages on this admin site."""
-        return page_url(self.admin_site, BulkRequest, page, *args)
 
 
 def choices_of(

@@ -28,7 +28,6 @@ from mozillians_basket.admin.pages import (
     may_manage,
     member_admin,
     page_url,
-    rendered,
     standing_of_basket,
     url_of,
 )
@@ -45,7 +44,6 @@ from mozillians_basket.models import (
     Contact,
     Event,
     FailingContact,
-    Status,
 )
 from mozillians_basket.redaction import redacted
 from mozillians_basket.upkeep import doctor, statistics
@@ -117,14 +115,14 @@ class StatusAdmin(ApprovalPages):
             for model in (BulkRequest, Contact, Event, FailingContact)
         }
         lists["wanted"] = self._members_url(request)
-        return self._render(
+        return self.rendered(
             request,
             "overview",
             title=_("Basket: overview"),
             needs=[*self._needs(context, problems, lists), *_of_settings(findings)],
-            stop_url=self._url("stop"),
+            stop_url=self.url_to("stop"),
             may_try=may_manage(request) or may_change_newsletters(request),
-            try_url=self._url("try"),
+            try_url=self.url_to("try"),
             breaker_words=in_plain_words(
                 context["basket_status"].reason, context["basket_status"].error_code
             ),
@@ -150,7 +148,7 @@ class StatusAdmin(ApprovalPages):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The overview, to which the admin's log of what was released leads."""
-        return HttpResponseRedirect(self._url("changelist"))
+        return HttpResponseRedirect(self.url_to("changelist"))
 
     def stop_view(self, request: HttpRequest) -> HttpResponse:
         """The emergency stop: what will wait, and who turned the switch when."""
@@ -169,19 +167,19 @@ class StatusAdmin(ApprovalPages):
                 _turn(request, on=False, reason=redacted(form.cleaned_data["reason"]))
                 told = _("Stopped: nothing more is sent to Basket. Changes are kept.")
                 self.message_user(request, told, messages.WARNING)
-                return HttpResponseRedirect(self._url("stop"))
+                return HttpResponseRedirect(self.url_to("stop"))
             if request.POST.get("turn") == "on" and not is_on:
                 _turn(request, on=True)
                 wake_sweeper()
                 told = _("The switch is on again: what was kept is sent in the background.")
                 self.message_user(request, told, messages.SUCCESS)
-                return HttpResponseRedirect(self._url("stop"))
+                return HttpResponseRedirect(self.url_to("stop"))
         context = standing_of_basket()
         contacts = url_of(request, self.admin_site, Contact, "changelist")
         running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING)
         requests = url_of(request, self.admin_site, BulkRequest, "changelist")
         queue = statistics.queue()
-        return self._render(
+        return self.rendered(
             request,
             "stop",
             title=_("Emergency stop"),
@@ -217,7 +215,7 @@ class StatusAdmin(ApprovalPages):
                 wake_sweeper()
                 told = _("Basket answers. The next probe starts now, and all goes on after it.")
                 self.message_user(request, told, messages.SUCCESS)
-        return HttpResponseRedirect(self._url("changelist"))
+        return HttpResponseRedirect(self.url_to("changelist"))
 
     def _needs(
         self, context: dict[str, Any], problems: statistics.Problems, lists: dict[Any, str]
@@ -229,7 +227,7 @@ class StatusAdmin(ApprovalPages):
                 "The switch BASKET_SWITCH_ENABLED is off: nothing is sent to Basket. Changes are "
                 "kept, and sent when it is turned on."
             )
-            yield Need(text, self._url("stop"), _("Turn it on again"))
+            yield Need(text, self.url_to("stop"), _("Turn it on again"))
         if doctor.is_overdue(status.swept_at):
             if status.swept_at is None:
                 yield Need(_("The sweeper has never run: start a worker and beat."))
@@ -247,7 +245,7 @@ class StatusAdmin(ApprovalPages):
         for kind, page in ((Approval.Kind.LOSS, "losses"), (Approval.Kind.BRAKE, "removals")):
             for row in context["basket_questions"]:
                 if row.kind == kind and not row.answer:
-                    yield Need(row.sentence, self._url(page), _("Look at them and decide"))
+                    yield Need(row.sentence, self.url_to(page), _("Look at them and decide"))
         if problems.for_admins:
             text = ngettext(
                 "%(count)s problem needs you or a change: nothing more is tried.",
@@ -277,12 +275,6 @@ class StatusAdmin(ApprovalPages):
             (row, page_url(self.admin_site, BulkRequest, "change", row.pk))
             for row in rows.select_related("actor").order_by("-pk")[:OPEN_REQUESTS]
         ]
-
-    def _render(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-        return rendered(request, self.admin_site, self.opts, template, **context)
-
-    def _url(self, page: str) -> str:
-        return page_url(self.admin_site, Status, page)
 
 
 def _list(url: str, **query: str) -> str:
