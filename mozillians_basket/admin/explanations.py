@@ -24,7 +24,7 @@ def when(moment: datetime) -> str:
 
 
 class Stage(Enum):
-    """What can be said of one newsletter at one address: all sentences and columns go by it."""
+    """The stage of a newsletter at an address: all sentences and columns go by it."""
 
     GETS = auto()
     UNCONFIRMED = auto()
@@ -381,7 +381,7 @@ def _address(subject: Subject) -> list[str]:
                 _("Their address has changed. Nothing is left to be sent: Basket is asked again.")
             )
         elif subject.contact is None:
-            said.append(_("What Basket has for their old address is still to be removed."))
+            said.append(_("Basket has yet to remove what their old address has."))
         else:
             said.append(_("Their address has changed, and Basket is still to be told."))
     return said

@@ -201,7 +201,7 @@ def with_code(label: str, code: int | str | None = None) -> str:
 
 
 def separator() -> str:
-    """What stands between the texts of a list in the admin's language."""
+    """The text between two others of a list, in the admin's language."""
     return pgettext("between the texts of a list", ", ")
 
 

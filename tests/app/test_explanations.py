@@ -374,8 +374,8 @@ HELD = {"state": State.SUBSCRIBED, "confirmed_at": EARLIER}
 GONE = {"state": State.OPTED_OUT, "opted_out_at": EARLIER}
 REMOVED = {"removed_at": EARLIER, "removal_pending": True}
 
-#: What stands about a newsletter: its row, whether the address is confirmed, and then the state in
-#: the table, the first sentence, a part of the reason, and whether Basket has it.
+#: By case: a newsletter's row, whether the address is confirmed, and then the state in the table,
+#: the first sentence, a part of the reason, and whether Basket has it.
 AT_BASKET = {
     "no row": ({}, True, "unknown", "none", "", False),
     "had": (HELD, True, "subscribed", "get", "", True),
@@ -482,7 +482,7 @@ def test_newsletter_that_nobody_decided_on_says_why_it_stays():
         pytest.param({"state": "unsubscribed"}, HELD, "Nothing is left to be sent", id="all done"),
     ],
 )
-def test_changed_address_is_to_be_told_until_all_is_sent(source, target, words):
+def test_changed_address_is_called_untold_until_all_is_sent(source, target, words):
     new = contact(2, "new@example.com", touched_at=NOW)
     about = subject(
         contact(clear=True), WANTED, subscription(**source), subscription(contact_id=2, **target),
@@ -498,7 +498,7 @@ def test_changed_address_is_to_be_told_until_all_is_sent(source, target, words):
 
 @pytest.mark.parametrize(
     ("row", "words"),
-    [(HELD, "is still to be removed"), ({**HELD, **REMOVED}, "Nothing is left to be sent")],
+    [(HELD, "has yet to remove"), ({**HELD, **REMOVED}, "Nothing is left to be sent")],
 )
 def test_member_without_an_address_leaves_the_old_one(row, words):
     member = Member(pk=1, site_member_id=1)
