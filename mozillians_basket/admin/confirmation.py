@@ -315,7 +315,7 @@ class DraftPages(BasketPages):
             "confirm",
             title=_("Subscribe to newsletters")
             if subscribe
-            else pgettext("what an admin orders", "Unsubscribe"),
+            else pgettext("an order by an admin", "Unsubscribe"),
             bulk_request=draft,
             selection=selection_in_words(draft),
             subscribe=subscribe,

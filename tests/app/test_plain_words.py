@@ -2,6 +2,7 @@
 
 import pytest
 from django.template import Context, Template
+from django.utils import translation
 
 from mozillians_basket.admin.wording import CLASSES, WORDS, code_of, in_plain_words, listed
 from mozillians_basket.exceptions import (
@@ -84,3 +85,11 @@ def test_list_of_names_is_one_text(names, text):
         Template("{% load basket_lists %}{{ names|listed }}").render(Context({"names": names}))
         == text
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("de", "a, b und c"), ("ar", "\u200f\u2068a، b\u2069 و\u2068c\u2069")]
+)
+def test_list_is_joined_in_the_way_of_the_language(language, text):
+    with translation.override(language):
+        assert listed(["a", "b", "c"]) == text
