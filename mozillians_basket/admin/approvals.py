@@ -28,6 +28,7 @@ from mozillians_basket.admin.pages import (
     may_manage,
     members_with_addresses,
 )
+from mozillians_basket.admin.wording import cause_in_words
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.models import Approval, Status, alias
 from mozillians_basket.upkeep import approvals
@@ -183,7 +184,9 @@ class ApprovalPages(BasketPages):
         names = {str(user.pk): user.get_username() for user in actors}
         return {
             "approval": row,
-            "causes": [(cause, names.get(actor, ""), n) for cause, actor, n in row.causes],
+            "causes": [
+                (cause_in_words(cause), names.get(actor, ""), n) for cause, actor, n in row.causes
+            ],
             "examples": members_with_addresses(
                 request, self.admin_site, [key for key, _at in found[:EXAMPLES]]
             ),

@@ -70,15 +70,13 @@ STAGES: dict[Stage, Any] = {
     Stage.ASKED_FOR: gettext_lazy("subscribe sent"),
 }
 
-#: Whether Basket has it at this stage; where a call is open, both answers fit.
-AT_BASKET = {Stage.GETS: True, Stage.UNCONFIRMED: True, Stage.KEPT: True, Stage.MISSED: False}
-
 
 def at_basket(contact: Contact | None, row: Subscription) -> bool | None:
     """Whether Basket has it by the ledger; ``None`` while a call about it is open."""
-    if row.removal_pending or stage(contact, row) == Stage.ASKED_FOR:
+    now = stage(contact, row)
+    if row.removal_pending or now == Stage.ASKED_FOR:
         return None
-    return AT_BASKET.get(stage(contact, row), held(row))
+    return held(row) and now != Stage.MISSED
 
 
 def state_in_words(contact: Contact | None, row: Subscription) -> str:
