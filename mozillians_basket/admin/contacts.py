@@ -99,8 +99,7 @@ class StandingFilter(ContactFilter):
 
     def condition(self, chosen: str) -> Q:
         """The contacts that wait for this."""
-        groups = statistics.problem_groups()
-        return ~groups["retry"] if chosen == "admins" else groups[chosen]
+        return statistics.in_problem_group(chosen)
 
 
 class QueueFilter(ContactFilter):
