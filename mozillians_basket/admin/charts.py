@@ -18,7 +18,7 @@ from mozillians_basket.upkeep import retention
 from mozillians_basket.upkeep.retention import Numbers
 
 #: All lengths are in the SVG's own units. The page scales it up to twice, and two fit on a phone.
-WIDTH = 200
+WIDTH = 180
 PANEL = 60
 FOOT = 20
 
@@ -26,7 +26,7 @@ FOOT = 20
 ROOM = 64
 
 #: At most so many words below the bars, so that they do not run into each other.
-MOST_WORDS = 3
+MOST_WORDS = 2
 
 Kind = Event.Kind
 

@@ -1,6 +1,7 @@
 """Promises that hold for every page of the app."""
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page
@@ -56,11 +57,12 @@ def test_every_page_is_accessible(admin_page: Page, web: Web, site_with_a_past: 
     ],
 )
 def test_no_page_scrolls_sideways(
-    admin_page: Page, admin: User, site_with_a_past: None, width: int, language: str
+    admin_page: Page, web: Web, admin: User, site_with_a_past: None, width: int, language: str
 ) -> None:
     ask_and_order(admin)
     admin_page.set_viewport_size({"width": width, "height": 800})
-    admin_page.set_extra_http_headers({"Accept-Language": language})
+    name = settings.LANGUAGE_COOKIE_NAME
+    admin_page.context.add_cookies([{"name": name, "value": language, "url": web.url}])
     admin_page.goto("/admin/")
 
     found = {url: too_wide(admin_page) for url in pages_within(admin_page, APP, APP)}
