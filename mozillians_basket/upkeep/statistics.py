@@ -47,7 +47,7 @@ SUBSCRIPTIONS = {
 #: Decisions of the site's members who should get a newsletter. A bare address is no member.
 WANTED = Q(wanted=True, member__site_member__isnull=False) & (NO_VETO | Q(despite_opt_out=True))
 
-#: Those of them that the rows of subscriptions tell alone.
+#: The conditions that need no other table.
 OF_ROWS = ("opted_out", "refused", "missing")
 
 
