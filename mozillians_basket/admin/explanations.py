@@ -118,7 +118,8 @@ def reason(
             _("A brake holds removals back since %(moment)s, until an admin approves them.")
             % {"moment": when(member.held_back_at)}
         )
-    return " ".join([*said, *_at_basket(rows, contact, row)])
+    # In English a time ends in a full stop itself: "since 3 p.m.".
+    return " ".join([*said, *_at_basket(rows, contact, row)]).replace("..", ".")
 
 
 def group_of(newsletter: str) -> str:

@@ -514,6 +514,15 @@ def test_member_without_an_address_leaves_the_old_one(row, words):
     assert "still to be told" not in said
 
 
+def test_sentence_that_ends_in_a_time_has_one_full_stop():
+    afternoon = decision(wanted=True, decided_at=EARLIER + timedelta(hours=3))
+    about = subject(afternoon, held())
+
+    said = reason(about.rows, about.members[0], about.contact, "mozilla-phone", entitled=True)
+
+    assert said == "Reason: vouched members, since June 12, 2026, 3 p.m."
+
+
 def test_a_confirmation_that_is_awaited_is_named():
     about = subject(WANTED, held(), at=contact(optin=False))
 
