@@ -27,9 +27,8 @@ from mozillians_basket.admin.pages import (
     is_off,
     may_manage,
     members_with_addresses,
-    page_url,
-    rendered,
 )
+from mozillians_basket.admin.wording import cause_in_words
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.models import Approval, Status, alias
 from mozillians_basket.upkeep import approvals
@@ -108,7 +107,7 @@ class ApprovalPages(BasketPages):
             if self._is_pointless(request, kind) or (
                 form.is_valid() and self._answer(request, kind, form)
             ):
-                return HttpResponseRedirect(self._url_of(PAGES[kind]))
+                return HttpResponseRedirect(self.url_to(PAGES[kind]))
         return self._page(request, kind, form)
 
     def csv_view(
@@ -162,10 +161,8 @@ class ApprovalPages(BasketPages):
             _("Removals that are held back") if is_brake else _("Subscriptions missing at Basket")
         )
         seen = getattr(form, "cleaned_data", {}).get("seen") if form else None
-        return rendered(
+        return self.rendered(
             request,
-            self.admin_site,
-            self.opts,
             "questions",
             title=title,
             is_brake=is_brake,
@@ -187,16 +184,15 @@ class ApprovalPages(BasketPages):
         names = {str(user.pk): user.get_username() for user in actors}
         return {
             "approval": row,
-            "causes": [(cause, names.get(actor, ""), n) for cause, actor, n in row.causes],
+            "causes": [
+                (cause_in_words(cause), names.get(actor, ""), n) for cause, actor, n in row.causes
+            ],
             "examples": members_with_addresses(
                 request, self.admin_site, [key for key, _at in found[:EXAMPLES]]
             ),
-            "csv_url": self._url_of(f"{PAGES[Kind(row.kind)]}_csv", row.pk),
+            "csv_url": self.url_to(f"{PAGES[Kind(row.kind)]}_csv", row.pk),
             "seen": signing.dumps((row.pk, row.number, shown_at.isoformat()), salt=SALT),
         }
-
-    def _url_of(self, page: str, *keys: Any) -> str:
-        return page_url(self.admin_site, Status, page, *keys)
 
 
 def _open(kind: Approval.Kind) -> list[Approval]:

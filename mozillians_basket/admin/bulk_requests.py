@@ -25,20 +25,18 @@ from django.utils import formats, timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.confirmation import DraftPages, selection_in_words
 from mozillians_basket.admin.exports import csv_of
 from mozillians_basket.admin.pages import (
-    BasketPages,
     is_off,
     may_change_newsletters,
     members_with_addresses,
-    rendered,
 )
-from mozillians_basket.admin.wording import code_of, grouped, in_plain_words
+from mozillians_basket.admin.wording import code_of, grouped, in_plain_words, listed
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.models import BulkItem, BulkRequest, Event
 
@@ -225,8 +223,8 @@ def outcomes_of(
     number: int = getattr(progress, chosen)
     begun = progress.begun - progress.ended if chosen == "waiting" else number
     not_begun = number - begun if chosen == "waiting" else number * (chosen == "cancelled")
-    listed = Members(row, LISTS[chosen], not_begun, number)
-    page: Page[Any] = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
+    found = Members(row, LISTS[chosen], not_begun, number)
+    page: Page[Any] = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list) if number else []
     people = members_with_addresses(request, site, [item.member_id for item in rows])
     page.object_list = [
@@ -254,7 +252,7 @@ REASONS = {
 }
 
 
-class BulkRequestAdmin(DraftPages, BasketPages):
+class BulkRequestAdmin(DraftPages):
     """The list of bulk requests, with actor, order, time and progress."""
 
     list_display = ("order", "members_selected", "actor", "created_at", "state", "progress")
@@ -295,11 +293,11 @@ class BulkRequestAdmin(DraftPages, BasketPages):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Add the progress of the list's rows, read in one query."""
-        listed = super().get_changelist_instance(request)
-        progress = progress_of_all(listed.result_list)
-        for row in listed.result_list:
+        changelist = super().get_changelist_instance(request)
+        progress = progress_of_all(changelist.result_list)
+        for row in changelist.result_list:
             row.how_far = progress[row.pk]
-        return listed
+        return changelist
 
     @admin.display(description=gettext_lazy("bulk request"), ordering="pk")
     def order(self, row: BulkRequest) -> str:
@@ -307,9 +305,9 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         text = _("%(number)d: unsubscribe from %(newsletters)s")
         if row.action == BulkRequest.Action.SUBSCRIBE:
             text = _("%(number)d: subscribe to %(newsletters)s")
-        return text % {"number": row.pk, "newsletters": ", ".join(row.newsletters)}
+        return text % {"number": row.pk, "newsletters": listed(row.newsletters)}
 
-    @admin.display(description=gettext_lazy("members"))
+    @admin.display(description=pgettext_lazy("the selection of a bulk request", "members"))
     def members_selected(self, row: BulkRequest) -> str:
         """Describe the selection, with its size."""
         return selection_in_words(row)
@@ -360,7 +358,7 @@ class BulkRequestAdmin(DraftPages, BasketPages):
             "busy": busy_in_words(row, progress),
             **(extra_context or {}),
         }
-        return rendered(request, self.admin_site, self.opts, "bulk_request", **context)
+        return self.rendered(request, "bulk_request", **context)
 
     def progress_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Return the numbers of a request's page, for its script."""
@@ -386,36 +384,34 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         row = self._row_to_change(request, key)
         progress = progress_of(row)
         if request.method != "POST" and progress.may_cancel:
-            return rendered(
+            return self.rendered(
                 request,
-                self.admin_site,
-                self.opts,
                 "cancel",
                 title=_("Cancel bulk request %(number)d") % {"number": row.pk},
                 bulk_request=row,
                 selection=selection_in_words(row),
                 begun=grouped(progress.begun),
                 left_out=progress.total - progress.begun,
-                back=self.url_of("change", row.pk),
+                back=self.url_to("change", row.pk),
             )
         if request.method == "POST" and bulk.cancel(row, actor=request.user):
             text = _("Cancelled. Orders that were begun end as ordered.")
             self._went_through(request, row, text)
         else:
             self.message_user(request, _("There was nothing to cancel."), messages.WARNING)
-        return HttpResponseRedirect(self.url_of("change", row.pk))
+        return HttpResponseRedirect(self.url_to("change", row.pk))
 
     @method_decorator(require_POST)
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Retry the failed orders."""
         row = self._row_to_change(request, key)
         if is_off(request):
-            return HttpResponseRedirect(self.url_of("change", row.pk))
+            return HttpResponseRedirect(self.url_to("change", row.pk))
         if bulk.retry(row, actor=request.user):
             self._went_through(request, row, _("The failed members are tried again."))
         else:
             self.message_user(request, _("There was nothing to try again."), messages.WARNING)
-        return HttpResponseRedirect(self.url_of("change", row.pk))
+        return HttpResponseRedirect(self.url_to("change", row.pk))
 
     @method_decorator(require_POST)
     def repeat_view(self, request: HttpRequest, key: int) -> HttpResponse:
@@ -424,12 +420,12 @@ class BulkRequestAdmin(DraftPages, BasketPages):
         keys = row.keys[row.position :] if row.state == BulkRequest.State.CANCELLED else []
         if not keys:
             self.message_user(request, _("There is nobody to repeat it for."), messages.WARNING)
-            return HttpResponseRedirect(self.url_of("change", row.pk))
+            return HttpResponseRedirect(self.url_to("change", row.pk))
         selection = _("left out of bulk request %(number)d") % {"number": row.pk}
         action = BulkRequest.Action(row.action)
         draft = bulk.draft(action, keys, actor=request.user, selection=selection)
         query = urlencode({"newsletters": row.newsletters}, doseq=True)
-        return HttpResponseRedirect(f"{self.url_of('confirm', draft.pk)}?{query}")
+        return HttpResponseRedirect(f"{self.url_to('confirm', draft.pk)}?{query}")
 
     def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
         """Return all members of a request, or those of one of its lists, to download."""
@@ -472,11 +468,11 @@ def _stopped(row: BulkRequest) -> dict[str, Any] | None:
 
 
 HEADINGS: list[tuple[str, Any]] = [
-    ("done", gettext_lazy("done")),
-    ("failed", gettext_lazy("failed")),
-    ("skipped", gettext_lazy("skipped")),
-    ("cancelled", gettext_lazy("left out")),
-    ("waiting", gettext_lazy("waiting")),
+    ("done", pgettext_lazy("members", "done")),
+    ("failed", pgettext_lazy("members", "failed")),
+    ("skipped", pgettext_lazy("members", "skipped")),
+    ("cancelled", pgettext_lazy("members", "left out")),
+    ("waiting", pgettext_lazy("members", "waiting")),
 ]
 
 

@@ -1,6 +1,6 @@
 """Throughput and failures for the overview, as charts and as tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,19 +13,20 @@ from django.utils.translation import gettext_lazy
 
 from mozillians_basket.admin.wording import grouped
 from mozillians_basket.models import Event
+from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import retention
 from mozillians_basket.upkeep.retention import Numbers
 
-#: All lengths are in the SVG's own units. The page scales it up to twice, and down to a phone.
-WIDTH = 360
-PANEL = 72
+#: All lengths are in the SVG's own units. The page scales it up to twice, and two fit on a phone.
+WIDTH = 180
+PANEL = 60
 FOOT = 20
 
 #: The width of a word: one that begins nearer to the edge would reach over it.
 ROOM = 64
 
 #: At most so many words below the bars, so that they do not run into each other.
-MOST_WORDS = 4
+MOST_WORDS = 2
 
 Kind = Event.Kind
 
@@ -72,7 +73,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One series above its base line. All panels of a chart have one scale."""
+    """One series above its base line."""
 
     label: str
     css: str
@@ -101,17 +102,17 @@ class Chart:
     words: tuple[Word, ...]
 
 
-def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
+def draw(moments: Sequence[str], series: Sequence[Series], highest: int) -> Chart:
     """
     Lay a chart out: for each series one panel, for each moment one bar in each.
 
     The panel says which series it is, so no colour has to.
 
     :param moments: the text below, and in the tip of, each bar.
+    :param highest: the number whose bar fills a panel: charts with the same one can be compared.
     """
     step = WIDTH / max(len(moments), 1)
     every = -(-len(moments) // MOST_WORDS) or 1
-    scale = max((number for one in series for number in one.numbers), default=0)
     return Chart(
         width=str(WIDTH),
         height=str(PANEL + FOOT),
@@ -124,7 +125,7 @@ def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
                 highest=max(one.numbers, default=0),
                 total=sum(one.numbers),
                 bars=tuple(
-                    _bar(number, scale, when, x=place * step, width=step)
+                    _bar(number, highest, when, x=place * step, width=step)
                     for place, (when, number) in enumerate(zip(moments, one.numbers, strict=True))
                     if number
                 ),
@@ -139,9 +140,9 @@ def draw(moments: Sequence[str], series: Sequence[Series]) -> Chart:
     )
 
 
-def _bar(number: int, scale: int, when: str, *, x: float, width: float) -> Bar:
+def _bar(number: int, highest: int, when: str, *, x: float, width: float) -> Bar:
     # Not lower than two units: one failure among a thousand must be seen.
-    height = max(2.0, (PANEL - 4) * number / scale)
+    height = max(2.0, (PANEL - 4) * number / highest)
     return Bar(
         x=_length(x + width * 0.1),
         y=_length(PANEL - height),
@@ -168,8 +169,8 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """A chart with its table."""
+class Group:
+    """The charts of one newsletter, or of all of them together, with their table."""
 
     key: str
     """The prefix of its ids in the page."""
@@ -177,8 +178,17 @@ class Activity:
     title: str
     description: str
     chart: Chart
-    headings: tuple[str, ...]
     rows: tuple[TableRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A period, with the charts of each newsletter. All of them have one scale."""
+
+    key: str
+    title: str
+    headings: tuple[str, ...]
+    groups: tuple[Group, ...]
 
 
 def activities() -> tuple[Activity, ...]:
@@ -205,33 +215,56 @@ def activities() -> tuple[Activity, ...]:
 
 
 def _activity(
-    key: str, title: str, numbers: Numbers, names: list[str], ends: Iterable[datetime]
+    key: str, title: str, numbers: Numbers, names: list[str], ends: list[datetime]
 ) -> Activity:
-    carried = [sum(counted[kind] for kind in CARRIED) for counted in numbers.values()]
-    failed = [sum(counted[kind] for kind in FAILED) for counted in numbers.values()]
+    # The parts of all newsletters together come first, and no other has a higher bar.
+    newsletters = ["", *sorted(get_site().newsletters)]
+    series = {newsletter: _series(newsletter, numbers) for newsletter in newsletters}
+    highest = max((n for both in series.values() for one in both for n in one.numbers), default=0)
     return Activity(
         key=key,
         title=title,
-        description=_(
-            "%(carried)s carried to Basket, %(failed)s failed. The numbers are in the table below."
-        )
-        % {"carried": grouped(sum(carried)), "failed": grouped(sum(failed))},
-        chart=draw(
-            names,
-            [
-                Series(_("Carried to Basket"), "basket-carried", carried),
-                Series(_("Refused, parked or missing"), "basket-failed", failed),
-            ],
-        ),
         headings=tuple(str(heading) for _kind, heading in COLUMNS),
-        rows=tuple(
-            TableRow(
-                name,
-                urlencode(
-                    {"created_at__gte": start.isoformat(), "created_at__lt": end.isoformat()}
-                ),
-                tuple(counted[kind] for kind, _heading in COLUMNS),
+        groups=tuple(
+            Group(
+                key=f"{key}-{place}",
+                title=newsletter or _("All newsletters"),
+                description=_described(*series[newsletter]),
+                chart=draw(names, series[newsletter], highest),
+                rows=_rows(newsletter, numbers, names, ends),
             )
-            for name, end, (start, counted) in zip(names, ends, numbers.items(), strict=True)
+            for place, newsletter in enumerate(newsletters)
         ),
     )
+
+
+def _series(newsletter: str, numbers: Numbers) -> tuple[Series, Series]:
+    def of(kinds: tuple[Event.Kind, ...]) -> list[int]:
+        return [sum(counted[newsletter, kind] for kind in kinds) for counted in numbers.values()]
+
+    # An address is parked, not one of its newsletters.
+    failed = _("Refused or missing") if newsletter else _("Refused, parked or missing")
+    return (
+        Series(_("Carried to Basket"), "basket-carried", of(CARRIED)),
+        Series(failed, "basket-failed", of(FAILED)),
+    )
+
+
+def _described(carried: Series, failed: Series) -> str:
+    text = _(
+        "%(carried)s carried to Basket, %(failed)s failed. The numbers are in the table below."
+    )
+    numbers = {"carried": sum(carried.numbers), "failed": sum(failed.numbers)}
+    return text % {name: grouped(number) for name, number in numbers.items()}
+
+
+def _rows(
+    newsletter: str, numbers: Numbers, names: list[str], ends: list[datetime]
+) -> tuple[TableRow, ...]:
+    about = {"newsletter": newsletter} if newsletter else {}
+    rows = []
+    for name, end, (start, counted) in zip(names, ends, numbers.items(), strict=True):
+        period = {"created_at__gte": start.isoformat(), "created_at__lt": end.isoformat()}
+        cells = tuple(counted[newsletter, kind] for kind, _heading in COLUMNS)
+        rows.append(TableRow(name, urlencode({**about, **period}), cells))
+    return tuple(rows)

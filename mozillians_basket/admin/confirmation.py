@@ -14,18 +14,17 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.pages import (
-    AnyModelAdmin,
+    BasketPages,
     is_off,
     may_change_newsletters,
     member_admin,
     page_url,
-    rendered,
 )
-from mozillians_basket.admin.wording import grouped
+from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
@@ -260,7 +259,7 @@ class Choice:
     chosen: bool
 
 
-class DraftPages(AnyModelAdmin):
+class DraftPages(BasketPages):
     """The part of the bulk requests' admin that turns a draft into an order."""
 
     def confirm_view(self, request: HttpRequest, key: int) -> HttpResponse:
@@ -271,7 +270,7 @@ class DraftPages(AnyModelAdmin):
         if draft.actor_id != request.user.pk:
             raise PermissionDenied  # also when it is ordered already: it was not theirs to confirm
         if draft.state != BulkRequest.State.DRAFT:
-            return HttpResponseRedirect(self.url_of("change", draft.pk))
+            return HttpResponseRedirect(self.url_to("change", draft.pk))
         if request.method == "POST" and is_off(request):
             return HttpResponseRedirect(request.get_full_path())
         newsletters = offered()
@@ -284,7 +283,7 @@ class DraftPages(AnyModelAdmin):
         if not form.is_valid():
             return self._ask(request, draft, form, newsletters)
         self._order(request, draft, form.cleaned_data)
-        return HttpResponseRedirect(self.url_of("change", draft.pk))
+        return HttpResponseRedirect(self.url_to("change", draft.pk))
 
     def _may_view_members(self, request: HttpRequest) -> bool:
         page = member_admin(self.admin_site)
@@ -311,12 +310,12 @@ class DraftPages(AnyModelAdmin):
     ) -> HttpResponse:
         subscribe = draft.action == BulkRequest.Action.SUBSCRIBE
         preview = preview_of(draft.keys, subscribe=subscribe)
-        return rendered(
+        return self.rendered(
             request,
-            self.admin_site,
-            self.opts,
             "confirm",
-            title=_("Subscribe to newsletters") if subscribe else _("Unsubscribe"),
+            title=_("Subscribe to newsletters")
+            if subscribe
+            else pgettext("an order by an admin", "Unsubscribe"),
             bulk_request=draft,
             selection=selection_in_words(draft),
             subscribe=subscribe,
@@ -332,10 +331,6 @@ class DraftPages(AnyModelAdmin):
         url = page_url(self.admin_site, page.model, "changelist")
         filters = QueryDict(request.GET.get("_changelist_filters", "")).urlencode()
         return f"{url}?{filters}" if filters else url
-
-    def url_of(self, page: str, *args: object) -> str:
-        """Return the address of one of the bulk requests' pages on this admin site."""
-        return page_url(self.admin_site, BulkRequest, page, *args)
 
 
 def choices_of(
@@ -388,19 +383,24 @@ def selection_in_words(row: BulkRequest) -> str:
 
 def order_in_words(row: BulkRequest) -> str:
     """Describe the order, for the admin's log."""
-    members = ngettext("%(count)s member", "%(count)s members", row.total)
-    words = {
-        "members": members % {"count": grouped(row.total)},
-        "newsletters": ", ".join(row.newsletters),
-    }
     if row.action == BulkRequest.Action.UNSUBSCRIBE:
-        return _("Ordered: unsubscribe %(members)s from %(newsletters)s.") % words
-    if row.despite_opt_out:
-        return (
-            _(
-                "Ordered: subscribe %(members)s to %(newsletters)s, also those who opted out "
-                "themselves."
-            )
-            % words
+        text = ngettext(
+            "Ordered: unsubscribe %(count)s member from %(newsletters)s.",
+            "Ordered: unsubscribe %(count)s members from %(newsletters)s.",
+            row.total,
         )
-    return _("Ordered: subscribe %(members)s to %(newsletters)s.") % words
+    elif row.despite_opt_out:
+        text = ngettext(
+            "Ordered: subscribe %(count)s member to %(newsletters)s, also if they opted out "
+            "themselves.",
+            "Ordered: subscribe %(count)s members to %(newsletters)s, also those who opted out "
+            "themselves.",
+            row.total,
+        )
+    else:
+        text = ngettext(
+            "Ordered: subscribe %(count)s member to %(newsletters)s.",
+            "Ordered: subscribe %(count)s members to %(newsletters)s.",
+            row.total,
+        )
+    return text % {"count": grouped(row.total), "newsletters": listed(row.newsletters)}

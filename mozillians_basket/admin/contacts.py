@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from mozillians_basket.admin.explanations import next_attempt, problem
 from mozillians_basket.admin.lists import CappedPaginator, members_with_key
@@ -28,7 +28,7 @@ from mozillians_basket.admin.pages import (
     visible_address,
 )
 from mozillians_basket.admin.summary import circumstances, summary_of_contact
-from mozillians_basket.admin.wording import CLASSES
+from mozillians_basket.admin.wording import CLASSES, listed, separator
 from mozillians_basket.models import Contact, Decision, Member, Problem, Subscription
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
@@ -99,8 +99,7 @@ class StandingFilter(ContactFilter):
 
     def condition(self, chosen: str) -> Q:
         """The contacts that wait for this."""
-        groups = statistics.problem_groups()
-        return ~groups["retry"] if chosen == "admins" else groups[chosen]
+        return statistics.in_problem_group(chosen)
 
 
 class QueueFilter(ContactFilter):
@@ -175,6 +174,24 @@ class SubscriptionFilter(ContactFilter):
         return Q(Exists(_subscriptions(newsletter=name).filter(conditions[state])))
 
 
+class WantedFilter(ContactFilter):
+    """Filter the site's members by a newsletter that they should get; shown while in use."""
+
+    title = gettext_lazy("newsletter that they should get")
+    parameter_name = "basket_wanted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The site's newsletters, where the overview's number has led to the list."""
+        if self.value() is None:
+            return []
+        return [(name, name) for name in sorted(get_site().newsletters)]
+
+    def condition(self, chosen: str) -> Q:
+        """The members whose decisions the overview counts."""
+        decisions = Decision.objects.filter(statistics.WANTED, newsletter=chosen)
+        return Q(Exists(decisions.filter(member__site_member=OuterRef("pk"))))
+
+
 class AgeFilter(ContactFilter):
     """Filter by the begin of the problem."""
 
@@ -201,7 +218,10 @@ class DismissedFilter(ContactFilter):
 
     title = gettext_lazy("dismissal")
     parameter_name = "dismissed"
-    choices_offered = {"yes": gettext_lazy("dismissed"), "any": gettext_lazy("all")}
+    choices_offered = {
+        "yes": gettext_lazy("dismissed"),
+        "any": pgettext_lazy("problems, dismissed or not", "all"),
+    }
 
     def choices(self, changelist: Any) -> Any:
         """The choices, the first of which is not "all" here."""
@@ -323,7 +343,7 @@ class ContactPages(BasketPages):
         """Name the members at a contact, for the title of its page."""
         people = self._people(request, [contact])
         names = [_name(member, people).name for member in contact.members.all()]
-        return ", ".join(names) or _nobody()
+        return listed(names) or _nobody()
 
     @admin.display(description=gettext_lazy("member"))
     def member_shown(self, contact: Any) -> str:
@@ -359,7 +379,7 @@ def _names(contact: Any, people: Mapping[Any, Person]) -> str:
         )
         for person in found
     ]
-    return format_html_join(", ", "{}", linked) or _nobody()
+    return format_html_join(separator(), "{}", linked) or _nobody()
 
 
 def _name(member: Member, people: Mapping[Any, Person]) -> Person:

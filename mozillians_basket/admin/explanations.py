@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 from django.utils import formats, timezone
-from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from mozillians_basket.admin.wording import in_plain_words, is_refusal, with_code
+from mozillians_basket.admin.wording import in_plain_words, is_refusal, listed, with_code
 from mozillians_basket.models import Contact, Status, Subscription
 from mozillians_basket.rules.evaluate import contact_key
-from mozillians_basket.rules.plan import stays
+from mozillians_basket.rules.plan import removal_refused, stays
 from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, missing
 from mozillians_basket.site import Standing, get_site
 
@@ -23,15 +23,78 @@ def when(moment: datetime) -> str:
     return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
+class Stage(Enum):
+    """The stage of a newsletter at an address: all sentences and columns go by it."""
+
+    GETS = auto()
+    UNCONFIRMED = auto()
+    """Basket has it, and waits for the person's confirmation."""
+
+    LEAVING = auto()
+    """An unsubscribe was sent, and no lookup has shown yet that it was carried out."""
+
+    KEPT = auto()
+    """Basket has it, and has refused to remove it."""
+
+    MISSED = auto()
+    """A lookup missed it, and it is not decided whether that is an opt-out or a loss."""
+
+    ASKED_FOR = auto()
+    """A subscribe was sent, and has no answer."""
+
+    WITHOUT = auto()
+    """They do not get it: the row's state says why."""
+
+
+def stage(contact: Contact | None, row: Subscription) -> Stage:
+    """The stage of a subscription."""
+    if held(row) and row.state != State.OPTED_OUT:
+        if missing(row):
+            return Stage.MISSED
+        if row.removal_pending:
+            return Stage.LEAVING
+        if removal_refused(row):
+            return Stage.KEPT
+        return Stage.GETS if contact is None or contact.optin else Stage.UNCONFIRMED
+    if row.requested_at and row.state not in {State.OPTED_OUT, State.REFUSED, State.LOST}:
+        return Stage.ASKED_FOR
+    return Stage.WITHOUT
+
+
+#: The stages in a word or two; of all others, the state is shown.
+STAGES: dict[Stage, Any] = {
+    Stage.UNCONFIRMED: gettext_lazy("awaiting confirmation"),
+    Stage.LEAVING: gettext_lazy("unsubscribe sent"),
+    Stage.KEPT: gettext_lazy("subscribed, as Basket refuses to remove it"),
+    Stage.MISSED: gettext_lazy("missing at Basket"),
+    Stage.ASKED_FOR: gettext_lazy("subscribe sent"),
+}
+
+
+def at_basket(contact: Contact | None, row: Subscription) -> bool | None:
+    """Whether Basket has it by the ledger; ``None`` while a call about it is open."""
+    now = stage(contact, row)
+    if row.removal_pending or now == Stage.ASKED_FOR:
+        return None
+    return held(row) and now != Stage.MISSED
+
+
+def state_in_words(contact: Contact | None, row: Subscription) -> str:
+    """The state of a subscription, as the table and Basket's answer show it."""
+    return str(STAGES.get(stage(contact, row)) or row.get_state_display())
+
+
 def to_be_sent(rows: Rows, contact: Contact, newsletter: str) -> str:
     """The call about this newsletter that is not sent yet; empty if there is none."""
     row = rows.subscription(contact, newsletter)
-    blocked = row.state in {State.REFUSED, State.LOST} or row.missing_at
+    now, blocked = stage(contact, row), row.state in {State.REFUSED, State.LOST} or row.missing_at
     if rows.wanted(contact, newsletter):
-        if held(row) or blocked:
+        if held(row) or blocked or now == Stage.ASKED_FOR:
             return ""
         return _("subscribe to %(newsletter)s") % {"newsletter": newsletter}
-    if not held(row) or row.removal_pending or stays(rows, contact, newsletter):
+    if not held(row) or row.removal_pending or now in {Stage.KEPT, Stage.MISSED}:
+        return ""
+    if stays(rows, contact, newsletter):
         return ""
     return _("unsubscribe from %(newsletter)s") % {"newsletter": newsletter}
 
@@ -55,7 +118,8 @@ def reason(
             _("A brake holds removals back since %(moment)s, until an admin approves them.")
             % {"moment": when(member.held_back_at)}
         )
-    return " ".join([*said, *_at_basket(contact, row)])
+    # In English a time ends in a full stop itself: "since 3 p.m.".
+    return " ".join([*said, *_at_basket(rows, contact, row)]).replace("..", ".")
 
 
 def group_of(newsletter: str) -> str:
@@ -124,22 +188,35 @@ def _opted_out(rows: Rows, member: Any, contact: Contact | None, newsletter: str
     ) % {"moment": when(at)}
 
 
-def _at_basket(contact: Contact | None, row: Subscription) -> list[str]:
+def _at_basket(rows: Rows, contact: Contact | None, row: Subscription) -> list[str]:
     """Basket's state of the newsletter, where it differs from the decision."""
-    if row.state == State.REFUSED:
-        return [with_code(row.error_code)]
-    if row.state == State.LOST:
-        return [in_plain_words(State.LOST)]
-    if missing(row) and row.missing_at is not None:
-        return [
+    now, said = stage(contact, row), []
+    if row.state == State.REFUSED or now == Stage.KEPT:
+        said.append(with_code(row.error_code))
+    elif row.state == State.LOST:
+        said.append(in_plain_words(State.LOST))
+    elif now == Stage.MISSED and row.missing_at is not None:
+        said.append(
             _("Basket did not have it any more on %(moment)s, which is being looked into.")
             % {"moment": when(row.missing_at)}
-        ]
-    if row.removal_pending:
-        return [_("The removal was sent, and is not yet seen to be done.")]
-    if contact is not None and held(row) and not contact.optin:
-        return [_("Basket wrote to them and waits for their confirmation.")]
-    return []
+        )
+    elif row.removal_pending and contact is not None and rows.wanted(contact, row.newsletter):
+        said.append(
+            _("An earlier removal was sent: once it is seen to be done, they are subscribed again.")
+        )
+    elif row.removal_pending:
+        said.append(_("The removal was sent, and is not yet seen to be done."))
+    elif now == Stage.ASKED_FOR and row.requested_at is not None:
+        said.append(
+            _("On %(moment)s Basket was asked to subscribe them, and has not answered yet.")
+            % {"moment": when(row.requested_at)}
+        )
+    if now == Stage.UNCONFIRMED:
+        said.append(_("Basket wrote to them and waits for their confirmation."))
+    has = now in {Stage.GETS, Stage.UNCONFIRMED}
+    if has and contact and not (contact.clear or rows.decided(contact, row.newsletter)):
+        said.append(_("Basket has it without a decision of this site, which leaves it there."))
+    return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +249,18 @@ class Subject:
         found = [self.contact] if self.contact is not None else []
         return [*found, *(self.rows.contacts[move.source_id] for move in moves)]
 
+    def names_at(self, *stages: Stage) -> list[str]:
+        """The site's newsletters that are at one of these stages, at one of their addresses."""
+        return [
+            name
+            for name in sorted(self.rows.settings.newsletters)
+            if any(stage(at, self.rows.subscription(at, name)) in stages for at in self.places)
+        ]
+
     def standing(self, member: Any) -> Standing | None:
         """The standing of a member; ``None`` for one who is not on the site."""
         found: Standing | None = (self.standings or {}).get(member.site_member_id)
         return found
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names as one text: "a, b and c"."""
-    return get_text_list(sorted(names), _("and"))
 
 
 def next_attempt(
@@ -249,7 +329,7 @@ def explain_unknown(standing: Standing | None) -> list[str]:
     if standing is not None and standing.entitled:
         said.append(
             _("By the policies they should get %(newsletters)s.")
-            % {"newsletters": listed(standing.entitled)}
+            % {"newsletters": listed(sorted(standing.entitled))}
         )
     return said
 
@@ -266,19 +346,17 @@ def _what_they_get(subject: Subject) -> list[str]:
                 "newsletters for the old address is removed, and then the address is erased here."
             )
         ]
-    names = subject.rows.settings.newsletters
-    has = {
-        name
-        for place in subject.places
-        for name in names
-        if held(subject.rows.subscription(place, name))
-    }
-    if has and subject.contact is not None and not subject.contact.optin:
+    gets = subject.names_at(Stage.GETS, Stage.KEPT)
+    awaited = [name for name in subject.names_at(Stage.UNCONFIRMED) if name not in gets]
+    said = []
+    if gets:
+        said.append(_("They get %(newsletters)s.") % {"newsletters": listed(gets)})
+    if awaited:
         text = _("Basket has %(newsletters)s for them, and waits for their confirmation.")
-        return [text % {"newsletters": listed(has)}]
-    if has:
-        return [_("They get %(newsletters)s.") % {"newsletters": listed(has)}]
-    return [_("They get none of this site's newsletters.")]
+        said.append(text % {"newsletters": listed(awaited)})
+    if not said and not subject.names_at(Stage.LEAVING, Stage.MISSED, Stage.ASKED_FOR):
+        return [_("They get none of this site's newsletters.")]
+    return said
 
 
 def _address(subject: Subject) -> list[str]:
@@ -297,6 +375,12 @@ def _address(subject: Subject) -> list[str]:
                     "address changes again or an admin asks to try again."
                 )
             )
+        elif not _not_sent(subject) and not subject.names_at(Stage.ASKED_FOR):
+            said.append(
+                _("Their address has changed. Nothing is left to be sent: Basket is asked again.")
+            )
+        elif subject.contact is None:
+            said.append(_("Basket has yet to remove what their old address has."))
         else:
             said.append(_("Their address has changed, and Basket is still to be told."))
     return said
@@ -405,25 +489,31 @@ def _what_they_lack(subject: Subject) -> list[str]:
     """Each of the site's newsletters that they do not get, with the reason."""
     if not subject.members:
         return []
+    has = subject.names_at(Stage.GETS, Stage.UNCONFIRMED, Stage.KEPT)
     return [
         _("%(newsletter)s: %(reason)s") % {"newsletter": name, "reason": reasons(subject, name)}
         for name in sorted(subject.rows.settings.newsletters)
-        if not any(held(subject.rows.subscription(place, name)) for place in subject.places)
+        if name not in has
     ]
 
 
-def _waiting(subject: Subject, circumstances: Circumstances) -> list[str]:
-    changes = [
+def _not_sent(subject: Subject) -> list[str]:
+    """The calls that are not sent yet, at all of their addresses."""
+    return [
         text
         for place in subject.places
         for name in sorted(subject.rows.settings.newsletters)
         if (text := to_be_sent(subject.rows, place, name))
     ]
+
+
+def _waiting(subject: Subject, circumstances: Circumstances) -> list[str]:
+    changes = _not_sent(subject)
     due = [place for place in subject.places if place.touched_at is not None]
     if not changes and not due:
         return []
     if changes:
-        said = _("Not sent yet: %(changes)s.") % {"changes": get_text_list(changes, _("and"))}
+        said = _("Not sent yet: %(changes)s.") % {"changes": listed(changes)}
     else:
         said = _("Basket is still to be asked about them.")
     place = due[0] if due else subject.places[0]
@@ -453,7 +543,7 @@ def everybody(circumstances: Circumstances) -> list[str]:
     if status.unknown:
         said.append(
             _("Basket does not know %(newsletters)s: nothing is sent about that until it does.")
-            % {"newsletters": listed(status.unknown)}
+            % {"newsletters": listed(sorted(status.unknown))}
         )
     return said
 

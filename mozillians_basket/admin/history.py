@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from mozillians_basket.admin.lists import (
     CappedPaginator,
@@ -33,7 +33,13 @@ from mozillians_basket.admin.pages import (
     page_url,
     url_of,
 )
-from mozillians_basket.admin.wording import OUTCOMES, cause_in_words, known_causes, outcome_and_note
+from mozillians_basket.admin.wording import (
+    OUTCOMES,
+    cause_in_words,
+    known_causes,
+    listed,
+    outcome_and_note,
+)
 from mozillians_basket.models import BulkRequest, Contact, Event, Member
 from mozillians_basket.site import get_site
 
@@ -171,7 +177,7 @@ class EventAdmin(BasketPages):
 
     def _about(self, request: HttpRequest) -> tuple[str, Link]:
         """Name the member, contact or bulk request that the list is narrowed to, and its page."""
-        site, nowhere = self.admin_site, Link("", _("Back"))
+        site, nowhere = self.admin_site, Link("", pgettext("a link to the page before", "Back"))
         if key := request.GET.get("bulk_request", ""):
             url = url_of(request, site, BulkRequest, "change", key)
             return _("bulk request %(number)s") % {"number": key}, replace(nowhere, url=url)
@@ -184,7 +190,7 @@ class EventAdmin(BasketPages):
         if len(people) == 1:
             [(key, person)] = people.items()
             return person.name, replace(nowhere, url=member_url(request, site, key, "basket"))
-        return ", ".join(sorted(each.name for each in people.values())), replace(nowhere, url=url)
+        return listed(sorted(each.name for each in people.values())), replace(nowhere, url=url)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LongList]:
         """A list that never reads the whole table."""
@@ -246,7 +252,7 @@ class EventAdmin(BasketPages):
             return event.get_kind_display()
         return _("%(kind)s: %(newsletters)s") % {
             "kind": event.get_kind_display(),
-            "newsletters": ", ".join(event.newsletters),
+            "newsletters": listed(event.newsletters),
         }
 
     @admin.display(description=gettext_lazy("outcome"))

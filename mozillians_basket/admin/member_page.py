@@ -17,7 +17,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mozillians_basket.admin.explanations import listed
 from mozillians_basket.admin.pages import (
     Link,
     extended,
@@ -32,7 +31,7 @@ from mozillians_basket.admin.pages import (
     visible_address,
 )
 from mozillians_basket.admin.summary import Summary, summary_of_member
-from mozillians_basket.admin.wording import ORDER, SYNC, with_code
+from mozillians_basket.admin.wording import ORDER, SYNC, listed, with_code
 from mozillians_basket.api import export
 from mozillians_basket.client import calls
 from mozillians_basket.client.switch import switch_is_on
@@ -121,7 +120,7 @@ def _sync(member: Model, context: Context) -> str | Promise:
 
 
 def _told(order: str, names: list[str], *, despite_opt_out: bool) -> str:
-    named = {"newsletters": ", ".join(sorted(names))}
+    named = {"newsletters": listed(sorted(names))}
     if order == "unsubscribe":
         return _("They are being unsubscribed from %(newsletters)s.") % named
     if despite_opt_out:
@@ -197,6 +196,8 @@ def _ask(shown: str, address: str, summary: Summary) -> Answer:
     except BasketError as error:
         return Answer(shown, with_code(error.label, getattr(error, "code", None)))
     names = person.newsletters if person is not None else frozenset()
+    nothing = [(name, _("nothing known"), False) for name in sorted(get_site().newsletters)]
+    ledger = summary.ledger.get(contact_key(address), nothing)
     return Answer(
         shown,
         known=person is not None,
@@ -204,13 +205,8 @@ def _ask(shown: str, address: str, summary: Summary) -> Answer:
         confirmed=person is not None and person.optin,
         others=len(names - get_site().newsletters),
         rows=tuple(
-            (
-                entry.newsletter,
-                entry.state,
-                entry.newsletter in names,
-                (entry.newsletter in names) == entry.held,
-            )
-            for entry in summary.entries
+            (name, state, name in names, expected is None or expected == (name in names))
+            for name, state, expected in ledger
         ),
     )
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.bulk_requests import BulkRequestAdmin
-from mozillians_basket.admin.contacts import ContactAdmin
+from mozillians_basket.admin.contacts import ContactAdmin, WantedFilter
 from mozillians_basket.admin.history import EventAdmin
 from mozillians_basket.admin.member_page import BasketPanel
 from mozillians_basket.admin.overview import StatusAdmin
@@ -29,6 +29,7 @@ from mozillians_basket.admin.pages import (
     url_of,
 )
 from mozillians_basket.admin.problems import ProblemAdmin
+from mozillians_basket.admin.wording import separated
 from mozillians_basket.models import BulkRequest, Contact, Event, FailingContact, Status
 from mozillians_basket.redaction import redacted
 
@@ -113,11 +114,15 @@ class BasketMemberAdmin(BasketPanel):
         overview = url_of(request, self.admin_site, Status, "changelist")
         return extended(response, **standing_of_basket(), basket_overview_url=overview)
 
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """The list's filters, and the one that the overview's numbers lead to."""
+        return [*super().get_list_filter(request), WantedFilter]
+
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Keep the list at hand, so that an action can say what it was filtered by."""
-        listed = super().get_changelist_instance(request)
-        request.basket_changelist = listed  # type: ignore[attr-defined]
-        return listed
+        changelist = super().get_changelist_instance(request)
+        request.basket_changelist = changelist  # type: ignore[attr-defined]
+        return changelist
 
     @admin.action(
         description=gettext_lazy("Subscribe selected %(verbose_name_plural)s to newsletters"),
@@ -156,17 +161,17 @@ class BasketMemberAdmin(BasketPanel):
 
 def _selection(request: HttpRequest) -> str:
     """The selection in words: the list's filters and search, or that rows were ticked."""
-    listed: ChangeList = request.basket_changelist  # type: ignore[attr-defined]
+    changelist: ChangeList = request.basket_changelist  # type: ignore[attr-defined]
     said = [] if request.POST.get("select_across") == "1" else [_("ticked in the list")]
-    for spec in listed.filter_specs:
-        if listed.filter_params.keys().isdisjoint(map(str, spec.expected_parameters())):
+    for spec in changelist.filter_specs:
+        if changelist.filter_params.keys().isdisjoint(map(str, spec.expected_parameters())):
             continue  # without a query for its choices
-        for number, choice in enumerate(spec.choices(listed)):
+        for number, choice in enumerate(spec.choices(changelist)):
             if number and choice["selected"]:
                 said.append(_filter_in_words(spec, str(choice["display"])))
-    if listed.query:
-        said.append(_("search for “%(text)s”") % {"text": redacted(listed.query)})
-    return ", ".join(said) or _("all members of the list")
+    if changelist.query:
+        said.append(_("search for “%(text)s”") % {"text": redacted(changelist.query)})
+    return separated(said) or _("all members of the list")
 
 
 def _filter_in_words(spec: Any, chosen: str) -> str:

@@ -21,16 +21,17 @@ from waffle import get_waffle_switch_model
 
 from mozillians_basket.admin.approvals import ApprovalPages
 from mozillians_basket.admin.charts import activities
+from mozillians_basket.admin.contacts import WantedFilter
 from mozillians_basket.admin.explanations import when
 from mozillians_basket.admin.pages import (
     may_change_newsletters,
     may_manage,
+    member_admin,
     page_url,
-    rendered,
     standing_of_basket,
     url_of,
 )
-from mozillians_basket.admin.wording import grouped, in_plain_words, with_code
+from mozillians_basket.admin.wording import grouped, in_plain_words, listed, with_code
 from mozillians_basket.client import calls
 from mozillians_basket.client.breaker import probe_soon
 from mozillians_basket.client.switch import switch_is_on
@@ -43,7 +44,6 @@ from mozillians_basket.models import (
     Contact,
     Event,
     FailingContact,
-    Status,
 )
 from mozillians_basket.redaction import redacted
 from mozillians_basket.upkeep import doctor, statistics
@@ -114,14 +114,15 @@ class StatusAdmin(ApprovalPages):
             model._meta.model_name: url_of(request, self.admin_site, model, "changelist")
             for model in (BulkRequest, Contact, Event, FailingContact)
         }
-        return self._render(
+        lists["wanted"] = self._members_url(request)
+        return self.rendered(
             request,
             "overview",
             title=_("Basket: overview"),
             needs=[*self._needs(context, problems, lists), *_of_settings(findings)],
-            stop_url=self._url("stop"),
+            stop_url=self.url_to("stop"),
             may_try=may_manage(request) or may_change_newsletters(request),
-            try_url=self._url("try"),
+            try_url=self.url_to("try"),
             breaker_words=in_plain_words(
                 context["basket_status"].reason, context["basket_status"].error_code
             ),
@@ -147,7 +148,7 @@ class StatusAdmin(ApprovalPages):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The overview, to which the admin's log of what was released leads."""
-        return HttpResponseRedirect(self._url("changelist"))
+        return HttpResponseRedirect(self.url_to("changelist"))
 
     def stop_view(self, request: HttpRequest) -> HttpResponse:
         """The emergency stop: what will wait, and who turned the switch when."""
@@ -166,19 +167,19 @@ class StatusAdmin(ApprovalPages):
                 _turn(request, on=False, reason=redacted(form.cleaned_data["reason"]))
                 told = _("Stopped: nothing more is sent to Basket. Changes are kept.")
                 self.message_user(request, told, messages.WARNING)
-                return HttpResponseRedirect(self._url("stop"))
+                return HttpResponseRedirect(self.url_to("stop"))
             if request.POST.get("turn") == "on" and not is_on:
                 _turn(request, on=True)
                 wake_sweeper()
                 told = _("The switch is on again: what was kept is sent in the background.")
                 self.message_user(request, told, messages.SUCCESS)
-                return HttpResponseRedirect(self._url("stop"))
+                return HttpResponseRedirect(self.url_to("stop"))
         context = standing_of_basket()
         contacts = url_of(request, self.admin_site, Contact, "changelist")
         running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING)
         requests = url_of(request, self.admin_site, BulkRequest, "changelist")
         queue = statistics.queue()
-        return self._render(
+        return self.rendered(
             request,
             "stop",
             title=_("Emergency stop"),
@@ -214,7 +215,7 @@ class StatusAdmin(ApprovalPages):
                 wake_sweeper()
                 told = _("Basket answers. The next probe starts now, and all goes on after it.")
                 self.message_user(request, told, messages.SUCCESS)
-        return HttpResponseRedirect(self._url("changelist"))
+        return HttpResponseRedirect(self.url_to("changelist"))
 
     def _needs(
         self, context: dict[str, Any], problems: statistics.Problems, lists: dict[Any, str]
@@ -226,7 +227,7 @@ class StatusAdmin(ApprovalPages):
                 "The switch BASKET_SWITCH_ENABLED is off: nothing is sent to Basket. Changes are "
                 "kept, and sent when it is turned on."
             )
-            yield Need(text, self._url("stop"), _("Turn it on again"))
+            yield Need(text, self.url_to("stop"), _("Turn it on again"))
         if doctor.is_overdue(status.swept_at):
             if status.swept_at is None:
                 yield Need(_("The sweeper has never run: start a worker and beat."))
@@ -239,12 +240,12 @@ class StatusAdmin(ApprovalPages):
             words = in_plain_words(status.reason, status.error_code)
             yield Need(_("Nothing reaches Basket: %(words)s") % {"words": words})
         if status.unknown:
-            names = {"newsletters": ", ".join(sorted(status.unknown))}
+            names = {"newsletters": listed(sorted(status.unknown))}
             yield Need(_("Basket does not know %(newsletters)s: they are paused.") % names)
         for kind, page in ((Approval.Kind.LOSS, "losses"), (Approval.Kind.BRAKE, "removals")):
             for row in context["basket_questions"]:
                 if row.kind == kind and not row.answer:
-                    yield Need(row.sentence, self._url(page), _("Look at them and decide"))
+                    yield Need(row.sentence, self.url_to(page), _("Look at them and decide"))
         if problems.for_admins:
             text = ngettext(
                 "%(count)s problem needs you or a change: nothing more is tried.",
@@ -257,6 +258,13 @@ class StatusAdmin(ApprovalPages):
                 _("Look at the problems"),
             )
 
+    def _members_url(self, request: HttpRequest) -> str:
+        """The site's list of members, if it can show those who should get a newsletter."""
+        page = member_admin(self.admin_site)
+        if page is None or WantedFilter not in page.get_list_filter(request):
+            return ""
+        return url_of(request, self.admin_site, page.model, "changelist")
+
     def _open_requests(self, request: HttpRequest) -> list[tuple[BulkRequest, str]]:
         """Bulk requests that are not through, with their pages."""
         if not url_of(request, self.admin_site, BulkRequest, "changelist"):
@@ -267,12 +275,6 @@ class StatusAdmin(ApprovalPages):
             (row, page_url(self.admin_site, BulkRequest, "change", row.pk))
             for row in rows.select_related("actor").order_by("-pk")[:OPEN_REQUESTS]
         ]
-
-    def _render(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-        return rendered(request, self.admin_site, self.opts, template, **context)
-
-    def _url(self, page: str) -> str:
-        return page_url(self.admin_site, Status, page)
 
 
 def _list(url: str, **query: str) -> str:
@@ -348,15 +350,15 @@ def _numbers_of_problems(problems: statistics.Problems, url: str) -> list[Number
 
 def _of_newsletter(
     row: statistics.Newsletter, at: Any, lists: dict[Any, str]
-) -> tuple[str, int, list[Number]]:
+) -> tuple[str, list[Number]]:
     """A newsletter with the members who should get it, and its numbers at Basket."""
     contacts, events = lists["contact"], lists["event"]
     since = (at - statistics.LATELY).isoformat()
     left = {"kind__exact": Event.Kind.OPTED_OUT.value, "outcome": "inferred"}
     return (
         row.name,
-        row.wanted,
         [
+            Number("wanted", row.wanted, _list(lists["wanted"], basket_wanted=row.name)),
             *(
                 Number(
                     state, getattr(row, state), _list(contacts, subscription=f"{state} {row.name}")

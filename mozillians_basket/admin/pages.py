@@ -261,10 +261,12 @@ def rendered(
 ) -> TemplateResponse:
     """One of the app's own pages on an admin site, under the banner."""
     request.current_app = site.name
+    if "basket_status" not in context:
+        context.update(standing_of_basket())
     return TemplateResponse(
         request,
         f"admin/mozillians_basket/{template}.html",
-        {**site.each_context(request), **standing_of_basket(), "opts": opts, **context},
+        {**site.each_context(request), "opts": opts, **context},
     )
 
 
@@ -303,6 +305,14 @@ class BasketPages(ReadOnly, AnyModelAdmin):
     change_list_template = "admin/mozillians_basket/change_list.html"
     change_form_template = "admin/mozillians_basket/change_form.html"
     show_full_result_count = False
+
+    def url_to(self, page: str, *keys: Any) -> str:
+        """The address of one of the table's pages on this admin site."""
+        return page_url(self.admin_site, self.model, page, *keys)
+
+    def rendered(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        """One of the table's own pages."""
+        return rendered(request, self.admin_site, self.opts, template, **context)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Refuse lookups of what is hidden: ``?token__startswith=`` would read it off the list."""

@@ -28,10 +28,8 @@ from mozillians_basket.admin.explanations import problem
 from mozillians_basket.admin.pages import (
     is_off,
     may_change_newsletters,
-    page_url,
-    rendered,
 )
-from mozillians_basket.admin.wording import RETRY
+from mozillians_basket.admin.wording import RETRY, listed
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.ledger import decisions
 from mozillians_basket.ledger.share import Context
@@ -133,7 +131,7 @@ class ProblemAdmin(ContactPages):
     @admin.display(description=gettext_lazy("newsletters"))
     def newsletters_shown(self, contact: FailingContact) -> str:
         """The newsletters that it concerns."""
-        return ", ".join(concerned(contact))
+        return listed(concerned(contact))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -155,14 +153,14 @@ class ProblemAdmin(ContactPages):
         contact = self.get_object(request, object_id or "")
         if contact is None and self.has_view_permission(request):
             self.message_user(request, _("This problem is over."), messages.SUCCESS)
-            return HttpResponseRedirect(self._list_url())
+            return HttpResponseRedirect(self.url_to("changelist"))
         if contact is None or not self.has_view_permission(request, contact):
             raise PermissionDenied
         context = {
             "title": _("Problem"),
             "basket_may_order": may_change_newsletters(request),
             # By the list's own actions, with all shown: a dismissed problem would not be found.
-            "basket_actions_url": f"{self._list_url()}?dismissed=any",
+            "basket_actions_url": self.url_to("changelist") + "?dismissed=any",
             **(extra_context or {}),
         }
         return super().changeform_view(request, object_id, form_url, context)
@@ -200,10 +198,8 @@ class ProblemAdmin(ContactPages):
             ) % {"count": number}
             self.message_user(request, told, messages.SUCCESS)
             return None
-        return rendered(
+        return self.rendered(
             request,
-            self.admin_site,
-            self.opts,
             "dismiss",
             title=_("Dismiss problems"),
             media=self.media,
@@ -213,7 +209,7 @@ class ProblemAdmin(ContactPages):
             select_across=request.POST.get("select_across", "0"),
             action_checkbox_name=helpers.ACTION_CHECKBOX_NAME,
             confirm=CONFIRM,
-            basket_list_url=self._list_url(),
+            basket_list_url=self.url_to("changelist"),
         )
 
     def _dismiss(self, request: HttpRequest, queryset: QuerySet[FailingContact], note: str) -> int:
@@ -228,6 +224,3 @@ class ProblemAdmin(ContactPages):
         """The contacts behind problems that were chosen, as rows to be updated."""
         rows = Contact.objects.using(alias())
         return rows.filter(pk__in=queryset.order_by().values("pk"))
-
-    def _list_url(self) -> str:
-        return page_url(self.admin_site, FailingContact, "changelist")

@@ -1,7 +1,7 @@
 """The data that the admin's pages show of one member or contact, read in a few queries."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Model, Q
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from mozillians_basket.admin.explanations import (
     Circumstances,
     Subject,
+    at_basket,
     everybody,
     explain,
     explain_unknown,
@@ -20,6 +21,7 @@ from mozillians_basket.admin.explanations import (
     problem,
     reason,
     reasons,
+    state_in_words,
     subscriptions_of,
     to_be_sent,
 )
@@ -27,7 +29,7 @@ from mozillians_basket.admin.pages import standing_of_basket, visible_address
 from mozillians_basket.admin.wording import cause_in_words, outcome_of
 from mozillians_basket.ledger.share import empty_rows
 from mozillians_basket.models import Contact, Decision, Event, Member, Move, Status, Subscription
-from mozillians_basket.rules.rows import Rows, State, held
+from mozillians_basket.rules.rows import Rows, held
 from mozillians_basket.site import Standing, get_site
 
 #: The number of events that are shown; the history has all.
@@ -72,6 +74,10 @@ class Summary:
 
     emails_before: Sequence[str] = ()
     """The same addresses unmasked, to look them up in Basket."""
+
+    ledger: Mapping[str, Sequence[tuple[str, str, bool | None]]] = field(default_factory=dict)
+    """By the key of each address: the site's newsletters, each with its state there, and whether
+    Basket has it by the ledger (``None`` while a call about it is open)."""
 
 
 def circumstances() -> Circumstances:
@@ -158,6 +164,7 @@ def _summary(request: HttpRequest, subject: Subject, now: Circumstances) -> Summ
         address=visible_address(request, email),
         addresses_before=[visible_address(request, each) for each in before],
         emails_before=before,
+        ledger={place.key: _ledger(rows, place) for place in subject.places},
     )
 
 
@@ -198,7 +205,7 @@ def _entry(subject: Subject, name: str) -> Entry:
     vetoes = any(rows.veto(member, name) for member in subject.members)
     return Entry(
         newsletter=name,
-        state=_("awaiting confirmation") if _awaits(contact, row) else row.get_state_display(),
+        state=state_in_words(contact, row),
         reason=reasons(subject, name) if ours else said,
         to_be_sent=to_be_sent(rows, contact, name) if ours and contact is not None else "",
         held=has,
@@ -210,9 +217,11 @@ def _entry(subject: Subject, name: str) -> Entry:
     )
 
 
-def _awaits(contact: Contact | None, row: Subscription) -> bool:
-    """Whether Basket waits for the person's confirmation."""
-    return contact is not None and not contact.optin and row.state == State.SUBSCRIBED
+def _ledger(rows: Rows, place: Contact) -> list[tuple[str, str, bool | None]]:
+    known = {name: rows.subscription(place, name) for name in sorted(get_site().newsletters)}
+    return [
+        (name, state_in_words(place, row), at_basket(place, row)) for name, row in known.items()
+    ]
 
 
 def _events(subject: Subject) -> list[tuple[Event, str, str]]:

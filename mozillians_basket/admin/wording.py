@@ -1,5 +1,6 @@
 """The admin's words for problems, outcomes and causes; the labels of ``Event.Kind`` are others."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from basket import errors
@@ -7,7 +8,7 @@ from django.apps import apps
 from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from mozillians_basket.api import CHOICE, CODE, ERASURE
 from mozillians_basket.models import Approval, Event, Touch
@@ -169,7 +170,7 @@ def known_causes() -> dict[str, str]:
 
 def cause_in_words(causes: str) -> str:
     """Translate the causes of a change; a cause without a translation stays as it is."""
-    return ", ".join(_cause_in_words(cause) for cause in causes.split(", "))
+    return separated(_cause_in_words(cause) for cause in causes.split(", "))
 
 
 def _cause_in_words(cause: str) -> str:
@@ -197,6 +198,25 @@ def _cause_in_words(cause: str) -> str:
 def with_code(label: str, code: int | str | None = None) -> str:
     """The meaning of a label and a code in a plain sentence, with the code beside it."""
     return f"{in_plain_words(label, code)} ({code_of(label, code)})"
+
+
+def separator() -> str:
+    """The text between two others of a list, in the admin's language."""
+    return pgettext("between the texts of a list", ", ")
+
+
+def separated(texts: Iterable[str]) -> str:
+    """Texts as one: "a, b"."""
+    return separator().join(texts)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as one text, in the order given and the way of the admin's language: "a, b and c"."""
+    *first, last = [*names] or [""]
+    if not first:
+        return last
+    text = pgettext("the end of a list", "%(first)s and %(last)s")
+    return text % {"first": separated(first), "last": last}
 
 
 def grouped(number: int) -> str:

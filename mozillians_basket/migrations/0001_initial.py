@@ -738,6 +738,17 @@ class Migration(migrations.Migration):
                         verbose_name="kind",
                     ),
                 ),
+                (
+                    "newsletter",
+                    models.CharField(
+                        blank=True,
+                        help_text=(
+                            "Empty for all events of the kind, whatever newsletters they name."
+                        ),
+                        max_length=100,
+                        verbose_name="newsletter",
+                    ),
+                ),
                 ("number", models.PositiveIntegerField(verbose_name="number")),
             ],
             options={
@@ -745,7 +756,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "hourly counts",
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("hour", "kind"), name="basket_one_count_per_hour_and_kind"
+                        fields=("hour", "kind", "newsletter"), name="basket_one_count_per_hour"
                     )
                 ],
             },

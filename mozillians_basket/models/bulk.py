@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mozillians_basket.conf import conf
 from mozillians_basket.models.base import moment, reference
@@ -52,8 +53,8 @@ class BulkRequest(models.Model):
         blank=True,
         help_text=_("How many items ended in each state; empty until the request is over."),
     )
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
-    finished_at = moment(_("finished"))
+    created_at = models.DateTimeField(pgettext_lazy("when", "created"), default=timezone.now)
+    finished_at = moment(pgettext_lazy("when", "finished"))
 
     class Meta:
         verbose_name = _("bulk request")
@@ -96,7 +97,7 @@ class BulkItem(models.Model):
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.PENDING)
     reason = models.CharField(_("reason"), max_length=40, blank=True)
     ordered_at = models.DateTimeField(_("ordered"), default=timezone.now)
-    finished_at = moment(_("finished"))
+    finished_at = moment(pgettext_lazy("when", "finished"))
 
     class Meta:
         verbose_name = _("bulk item")

@@ -9,6 +9,7 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mozillians_basket.models.base import Row, moment, reference
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL
@@ -50,7 +51,7 @@ class Contact(Row):
     class Priority(models.IntegerChoices):
         """The order of the contacts that are due."""
 
-        CHANGE = 0, _("change")
+        CHANGE = 0, pgettext_lazy("a priority", "change")
         BULK = 1, _("bulk request")
         VERIFICATION = 2, _("verification")
 
@@ -88,7 +89,7 @@ class Contact(Row):
         help_text=_("False while Basket waits for the person's confirmation."),
     )
     clear = models.BooleanField(
-        _("clear"),
+        pgettext_lazy("whether everything there is taken away", "clear"),
         default=False,
         help_text=_("The last member left or was deleted: everything of ours goes."),
     )
@@ -117,7 +118,9 @@ class Contact(Row):
         settings.AUTH_USER_MODEL, _("actor"), _("The user who caused that, if known.")
     )
     failing_since = moment(_("failing since"))
-    dismissed_at = moment(_("dismissed"), _("When an admin dismissed the problem."))
+    dismissed_at = moment(
+        pgettext_lazy("when", "dismissed"), _("When an admin dismissed the problem.")
+    )
     lease = models.CharField(
         _("lease"),
         max_length=40,
@@ -206,11 +209,11 @@ class Subscription(Row):
         _("removal pending"), default=False, help_text=_("Basket queues unsubscribes.")
     )
     decided = models.BooleanField(
-        _("decided"),
+        pgettext_lazy("whether", "decided"),
         default=False,
         help_text=_("Somebody who is or was there decided on it; nothing else is taken away."),
     )
-    opted_out_at = moment(_("opted out"))
+    opted_out_at = moment(pgettext_lazy("when", "opted out"))
     error_code = models.CharField(
         _("error code"), max_length=40, blank=True, help_text=_("Why Basket refused it.")
     )
@@ -261,13 +264,16 @@ class Move(Row):
         db_index=False,
     )
     source = models.ForeignKey(
-        Contact, on_delete=models.DO_NOTHING, related_name="moves_away", verbose_name=_("from")
+        Contact,
+        on_delete=models.DO_NOTHING,
+        related_name="moves_away",
+        verbose_name=pgettext_lazy("the address before a move", "from"),
     )
     target = models.ForeignKey(
         Contact,
         on_delete=models.DO_NOTHING,
         related_name="moves_here",
-        verbose_name=_("to"),
+        verbose_name=pgettext_lazy("the address after a move", "to"),
         null=True,
         blank=True,
         help_text=_("Empty while the member has no address."),
@@ -295,7 +301,7 @@ class Suppression(models.Model):
         default=dict,
         help_text=_("When control samples inferred some of the opt-outs, by newsletter."),
     )
-    erased_at = models.DateTimeField(_("erased"))
+    erased_at = models.DateTimeField(pgettext_lazy("when", "erased"))
 
     class Meta:
         verbose_name = _("suppression")

@@ -132,6 +132,12 @@ class HourlyCount(models.Model):
 
     hour = models.DateTimeField(_("hour"), help_text=_("Its beginning."))
     kind = models.CharField(_("kind"), max_length=20, choices=Event.Kind)
+    newsletter = models.CharField(
+        _("newsletter"),
+        max_length=100,
+        blank=True,
+        help_text=_("Empty for all events of the kind, whatever newsletters they name."),
+    )
     number = models.PositiveIntegerField(_("number"))
 
     class Meta:
@@ -139,9 +145,9 @@ class HourlyCount(models.Model):
         verbose_name_plural = _("hourly counts")
         constraints = [
             models.UniqueConstraint(
-                fields=["hour", "kind"], name="basket_one_count_per_hour_and_kind"
+                fields=["hour", "kind", "newsletter"], name="basket_one_count_per_hour"
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.hour:%Y-%m-%d %H}: {self.number} {self.kind}"
+        return f"{self.hour:%Y-%m-%d %H}: {self.number} {self.kind} {self.newsletter}".rstrip()

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mozillians_basket.conf import conf
 from mozillians_basket.models.base import Row, moment, reference
@@ -51,7 +52,7 @@ class Touch(models.Model):
         _("actor"),
         _("The user in whose request it was saved, if the middleware is installed."),
     )
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    created_at = models.DateTimeField(pgettext_lazy("when", "created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("touch")
@@ -82,7 +83,9 @@ class Member(Row):
         on_delete=models.DO_NOTHING,
         related_name="members",
     )
-    opted_out_at = moment(_("opted out"), _("When the person turned everything off at Basket."))
+    opted_out_at = moment(
+        pgettext_lazy("when", "opted out"), _("When the person turned everything off at Basket.")
+    )
     held_back_at = moment(
         _("held back"), _("Since when a brake keeps a removal from being applied.")
     )
@@ -128,8 +131,8 @@ class Decision(Row):
         blank=True,
         help_text=_("Empty where the row only carries an opt-out."),
     )
-    decided_at = moment(_("decided"))
-    opted_out_at = moment(_("opted out"))
+    decided_at = moment(pgettext_lazy("when", "decided"))
+    opted_out_at = moment(pgettext_lazy("when", "opted out"))
     inferred = models.BooleanField(
         _("inferred"),
         default=False,

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
@@ -140,7 +140,7 @@ class Approval(models.Model):
     number = models.PositiveIntegerField(
         _("number"), default=0, help_text=_("The most that were missing; how many are held back.")
     )
-    total = models.PositiveIntegerField(_("of"), default=0)
+    total = models.PositiveIntegerField(pgettext_lazy("how many in all", "of"), default=0)
     examples = models.JSONField(_("examples"), default=list, blank=True, encoder=DjangoJSONEncoder)
     causes = models.JSONField(
         _("causes"),
@@ -156,7 +156,7 @@ class Approval(models.Model):
     progress = models.PositiveIntegerField(_("progress"), default=0)
     carried_at = moment(_("last step"), _("When a worker last carried it on."))
     closed_at = moment(_("closed"))
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    created_at = models.DateTimeField(pgettext_lazy("when", "created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("approval")

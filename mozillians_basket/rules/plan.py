@@ -97,7 +97,7 @@ def _removable(rows: Rows, contact: Contact, newsletter: str) -> bool:
     shown = after(row.seen_at, contact.looked_up_at) or after(
         row.confirmed_at, contact.looked_up_at
     )
-    if not (held(row) and shown) or _removal_refused(row):
+    if not (held(row) and shown) or removal_refused(row):
         return False
     moves = rows.moves_from(contact)
     if stays(rows, contact, newsletter) or not all(_arrived(rows, m, newsletter) for m in moves):
@@ -130,7 +130,7 @@ def _renamed_removal(rows: Rows, contact: Contact) -> tuple[str, set[str]] | Non
     return None
 
 
-def _removal_refused(row: Subscription) -> bool:
+def removal_refused(row: Subscription) -> bool:
     """Whether Basket has refused to remove what it has."""
     return held(row) and bool(row.error_code) and not row.removal_pending
 
@@ -268,7 +268,7 @@ def _lasting_problem(rows: Rows, contact: Contact) -> str:
         row = rows.subscription(contact, name)
         if row.state == State.LOST and not contact.clear:
             return str(State.LOST)
-        if row.state == State.REFUSED or _removal_refused(row):
+        if row.state == State.REFUSED or removal_refused(row):
             return str(row.error_code)
     return ""
 

@@ -30,8 +30,13 @@ STRETCH = timedelta(days=1)
 #: The longest time before now whose events are counted directly for a page.
 UNCOUNTED = timedelta(hours=26)
 
-Numbers = dict[datetime, Counter[str]]
-"""The number of events by kind, of each hour or day."""
+Numbers = dict[datetime, Counter[tuple[str, str]]]
+"""
+The numbers of events of each hour or day, by newsletter and kind.
+
+With an empty newsletter: all events of the kind, as one of them can name several
+newsletters or none.
+"""
 
 
 def horizon(days: int | None = None) -> datetime | None:
@@ -111,9 +116,9 @@ def fill() -> int:
         start = end if first is None else beginning_of_hour(first)
         done = min(start + STRETCH, end)
         rows = [
-            HourlyCount(hour=hour, kind=kind, number=number)
+            HourlyCount(hour=hour, newsletter=newsletter, kind=kind, number=number)
             for hour, numbers in count_events(start, done).items()
-            for kind, number in numbers.items()
+            for (newsletter, kind), number in numbers.items()
         ]
         with transaction.atomic(using=alias()):
             HourlyCount.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
@@ -132,14 +137,19 @@ def count_events(start: datetime, end: datetime | None = None) -> Numbers:
     rows = Event.objects.using(alias()).filter(created_at__gte=start)
     if end is not None:
         rows = rows.filter(created_at__lt=end)
-    counted = rows.annotate(hour=TruncHour("created_at", tzinfo=UTC)).order_by()
-    return _gathered(counted.values_list("hour", "kind").annotate(number=Count("pk")))
+    each_hour = rows.annotate(hour=TruncHour("created_at", tzinfo=UTC)).order_by()
+    counted = each_hour.values_list("hour", "newsletters", "kind").annotate(number=Count("pk"))
+    return _gathered(
+        (hour, newsletter, kind, number)
+        for hour, newsletters, kind, number in counted
+        for newsletter in {"", *newsletters}
+    )
 
 
-def _gathered(rows: Iterable[tuple[datetime, str, int]]) -> Numbers:
+def _gathered(rows: Iterable[tuple[datetime, str, str, int]]) -> Numbers:
     numbers: Numbers = {}
-    for moment, kind, number in rows:
-        numbers.setdefault(moment, Counter())[kind] += number
+    for moment, newsletter, kind, number in rows:
+        numbers.setdefault(moment, Counter())[newsletter, kind] += number
     return numbers
 
 
@@ -157,7 +167,8 @@ def by_hour(hours: int, latest: Numbers) -> Numbers:
     """
     start = beginning_of_hour(timezone.now()) - (hours - 1) * HOUR
     counted = HourlyCount.objects.using(alias()).filter(hour__gte=start)
-    numbers = _gathered(counted.values_list("hour", "kind", "number")) | latest
+    rows = counted.values_list("hour", "newsletter", "kind", "number")
+    numbers = _gathered(rows) | latest
     moments = (start + number * HOUR for number in range(hours))
     return {moment: numbers.get(moment, Counter()) for moment in moments}
 
@@ -171,8 +182,9 @@ def by_day(days: int, latest: Numbers) -> Numbers:
     today = timezone.localdate()
     moments = [_midnight(today - timedelta(days=number)) for number in reversed(range(days))]
     counts = HourlyCount.objects.using(alias()).filter(hour__gte=moments[0])
-    by_kind = counts.annotate(day=TruncDay("hour")).order_by().values_list("day", "kind")
-    numbers = _gathered(by_kind.annotate(sum=Sum("number")))
+    each_day = counts.annotate(day=TruncDay("hour")).order_by()
+    rows = each_day.values_list("day", "newsletter", "kind").annotate(sum=Sum("number"))
+    numbers = _gathered(rows)
     for hour, more in latest.items():
         numbers.setdefault(_midnight(timezone.localdate(hour)), Counter()).update(more)
     return {moment: numbers.get(moment, Counter()) for moment in moments}

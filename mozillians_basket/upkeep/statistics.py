@@ -4,10 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from django.core.cache import cache
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from mozillians_basket.models import (
@@ -34,10 +35,6 @@ FRESH = 5
 #: The period for which inferred opt-outs are counted.
 LATELY = timedelta(days=1)
 
-#: Subscriptions that an admin has to see to. An address whose last member has gone, and whose
-#: person too, is erased after a day without an admin.
-FOR_ADMINS = Q(state=State.REFUSED) | Q(state=State.LOST, contact__clear=False)
-
 #: The conditions on subscriptions behind the numbers of :class:`Newsletter`.
 SUBSCRIPTIONS = {
     "confirmed": HELD & Q(contact__optin=True),
@@ -46,6 +43,12 @@ SUBSCRIPTIONS = {
     "refused": Q(state=State.REFUSED),
     "missing": Q(state=State.LOST) | (HELD & Q(missing_at__isnull=False)),
 }
+
+#: Decisions of the site's members who should get a newsletter. A bare address is no member.
+WANTED = Q(wanted=True, member__site_member__isnull=False) & (NO_VETO | Q(despite_opt_out=True))
+
+#: The conditions that need no other table.
+OF_ROWS = ("opted_out", "refused", "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,39 +139,57 @@ def with_problems(contacts: QuerySet[Any]) -> QuerySet[Any]:
     """
     Of some contacts, those that fail, are parked, refused or missing at Basket.
 
-    As a union, so that each half goes by its index.
+    As a union, so that each part goes by its index.
     """
     own = Contact.objects.filter(~Q(problem=""), failing_since__isnull=False).values("pk")
-    rows = Subscription.objects.filter(FOR_ADMINS, newsletter__in=get_site().newsletters)
-    return contacts.filter(pk__in=own.union(rows.values("contact")))
+    rows = Subscription.objects.filter(newsletter__in=get_site().newsletters).values("contact")
+    lost = rows.filter(state=State.LOST, contact__clear=False)
+    return contacts.filter(pk__in=own.union(rows.filter(state=State.REFUSED), lost))
 
 
 def problem_groups() -> dict[str, Q]:
-    """The conditions on contacts with a problem behind the numbers of :class:`Problems`."""
+    """
+    The groups of contacts with problems, as :class:`Problems` counts them.
+
+    A contact belongs to the first one whose condition it meets.
+    """
     rows = Subscription.objects.filter(
         contact=OuterRef("pk"), newsletter__in=get_site().newsletters
     )
-    invalid = rows.filter(state=State.REFUSED, error_code__in=ADDRESS_CODES)
-    address = Q(problem__in=ADDRESS_CODES) | Q(Exists(invalid))
-    refused = ~address & (
-        (~Q(problem="") & ~Q(problem__in=Problem.values)) | Q(Exists(rows.filter(FOR_ADMINS)))
-    )
-    own = Q(problem__in=Problem.values) & ~address & ~refused
+    refused = rows.filter(state=State.REFUSED)
+    invalid = refused.filter(error_code__in=ADDRESS_CODES)
+    # An address whose last member has gone, and whose person too, is erased without an admin.
+    lost = Q(clear=False) & Q(Exists(rows.filter(state=State.LOST)))
     return {
-        "retry": own & Q(parked=False),
-        "parked": own & Q(parked=True),
-        "address": address,
-        "refused": refused,
+        "address": Q(problem__in=ADDRESS_CODES) | Q(Exists(invalid)),
+        "refused": (~Q(problem="") & ~Q(problem__in=Problem.values)) | Q(Exists(refused)) | lost,
+        "parked": Q(parked=True),
+        "retry": Q(parked=False),
     }
+
+
+def in_problem_group(name: str) -> Q:
+    """The condition on the contacts of one group, or of all that wait for ``admins``."""
+    groups = problem_groups()
+    if name == "admins":
+        return groups["address"] | groups["refused"] | groups["parked"]
+    condition = groups[name]
+    for earlier in takewhile(name.__ne__, groups):
+        condition &= ~groups[earlier]
+    return condition
 
 
 def problems() -> Problems:
     """Count the contacts with problems as the admin's list of problems filters them."""
-    shown = Q(dismissed_at=None)
-    conditions = {name: each & shown for name, each in problem_groups().items()}
-    conditions["dismissed"] = ~shown
-    counts = {name: Count("pk", filter=each) for name, each in conditions.items()}
-    return Problems(**with_problems(Contact.objects.using(alias())).aggregate(**counts))
+    groups = {"dismissed": Q(dismissed_at__isnull=False), **problem_groups()}
+    group = Case(*(When(condition, then=Value(name)) for name, condition in groups.items()))
+    rows = with_problems(Contact.objects.using(alias())).order_by().annotate(group=group)
+    return Problems(**{**dict.fromkeys(groups, 0), **_numbers(rows, "group")})
+
+
+def _numbers(rows: QuerySet[Any], column: str) -> dict[str, int]:
+    """Count rows by the values of a column."""
+    return dict(rows.order_by().values_list(column).annotate(number=Count("pk")))
 
 
 class Newsletter(NamedTuple):
@@ -220,25 +241,37 @@ def subscriptions() -> Standing:
 def _count(names: list[str]) -> Standing:
     now = timezone.now()
     rows = Subscription.objects.using(alias()).filter(newsletter__in=names).order_by()
-    counted = rows.values_list("newsletter").annotate(
-        **{f"n_{name}": Count("pk", filter=each) for name, each in SUBSCRIPTIONS.items()}
-    )
-    found = {name: Newsletter(name, 0, *numbers) for name, *numbers in counted}
-    free = NO_VETO | Q(despite_opt_out=True)
-    decisions = Decision.objects.using(alias()).filter(free, newsletter__in=names, wanted=True)
-    wanted = dict(decisions.order_by().values_list("newsletter").annotate(n=Count("pk")))
+    counts = {f"n_{name}": Count("pk", filter=SUBSCRIPTIONS[name]) for name in OF_ROWS}
+    held = Count("pk", filter=HELD)
+    counted = rows.values("newsletter").annotate(n_held=held, **counts)
+    found = {row["newsletter"]: row for row in counted}
+    # Contacts and members tell of exceptions. These are counted apart: to join all rows takes
+    # longer (100,000 members: 510 instead of 370 ms).
+    awaiting = Counter(_numbers(rows.filter(SUBSCRIPTIONS["awaiting"]), "newsletter"))
+    decided = Decision.objects.using(alias()).filter(newsletter__in=names, wanted=True)
+    decided = decided.filter(Q(opted_out_at=None) | Q(despite_opt_out=True))
+    opted_out = Q(member__opted_out_at__isnull=False, despite_opt_out=False)
+    wanted = Counter(_numbers(decided, "newsletter"))
+    wanted.subtract(_numbers(decided.filter(opted_out | Q(member__site_member=None)), "newsletter"))
     lately: Counter[str] = Counter()
     events = Event.objects.using(alias()).filter(
         kind=Event.Kind.OPTED_OUT, outcome="inferred", created_at__gt=now - LATELY
     )
     for newsletters in events.values_list("newsletters", flat=True):
         lately.update(newsletters)
-    return Standing(
-        now,
-        tuple(
-            found.get(name, Newsletter(name))._replace(
-                wanted=wanted.get(name, 0), left_lately=lately[name]
+    newsletters = []
+    for name in names:
+        row = Counter(found.get(name, {}))
+        newsletters.append(
+            Newsletter(
+                name,
+                wanted=wanted[name],
+                confirmed=row["n_held"] - awaiting[name],
+                awaiting=awaiting[name],
+                opted_out=row["n_opted_out"],
+                refused=row["n_refused"],
+                missing=row["n_missing"],
+                left_lately=lately[name],
             )
-            for name in names
-        ),
-    )
+        )
+    return Standing(now, tuple(newsletters))

@@ -2,13 +2,14 @@
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 from waffle.testutils import override_switch
 
 from mozillians_basket.admin import member_page
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import Contact, Event, Status
+from mozillians_basket.models import Contact, Event, Member, Move, Status, Subscription
 from project.people.models import UserProfile
 from tests.factories import UserProfileFactory
 
@@ -43,6 +44,40 @@ def test_page_says_that_basket_and_ledger_agree(basket, vouched, admin_client):
     assert ">differ<" not in page
     assert "other newsletters" not in page
     assert "The ledger and Basket differ" not in page
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_removal_that_was_sent_is_no_difference(basket, vouched, admin_client, carried_out):
+    row = Subscription.objects.get(contact__key=vouched.user.email, newsletter="mozilla-phone")
+    row.removal_pending, row.removed_at = True, timezone.now()
+    row.save()
+    if carried_out:
+        basket.put_person(vouched.user.email, newsletters=[])
+
+    page = ask(admin_client, vouched)
+
+    assert "<td>unsubscribe sent</td>" in page
+    assert ">differ<" not in page
+
+
+def test_answer_about_an_old_address_stands_beside_what_the_ledger_knows_of_that_one(
+    basket, vouched, admin_client, commit
+):
+    old = Contact.objects.get(key=vouched.user.email)
+    new = Contact.objects.create(email="new@example.com", key="new@example.com")
+    Member.objects.filter(contact=old).update(contact=new)
+    User.objects.filter(pk=vouched.user.pk).update(email=new.email)
+    Move.objects.create(
+        member=Member.objects.get(contact=new), source=old, target=new, moved_at=timezone.now()
+    )
+
+    page = ask(admin_client, vouched)
+
+    at_new, at_old = page.split("Ledger and Basket side by side")[1:]
+    assert "<td>unknown</td>" in at_new
+    assert "<td>not subscribed</td>" in at_new
+    assert "<td>subscribed</td>\n        <td>subscribed</td>" in at_old
+    assert ">differ<" not in page
 
 
 def test_asking_changes_nothing_and_shows_no_token(basket, vouched, admin_client):

@@ -248,8 +248,9 @@ def test_admin_who_may_manage_basket_may_release(basket, braked, staff, commit):
 
 
 def test_page_says_what_caused_the_removals(braked, admin_client):
-    assert "Causes of the removals Cause By Removals reconcile - 4" in text_of(
-        admin_client.get(REMOVALS)
+    assert (
+        "Causes of the removals Cause By Removals comparison of policies and ledger - 4"
+        in text_of(admin_client.get(REMOVALS))
     )
 
 

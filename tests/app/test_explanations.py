@@ -1,5 +1,6 @@
 """The reasons why a person gets a newsletter or not, from rows that are in no database."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,10 +8,13 @@ import pytest
 from mozillians_basket.admin.explanations import (
     Circumstances,
     Subject,
+    at_basket,
     explain,
     explain_unknown,
     next_attempt,
     reason,
+    state_in_words,
+    to_be_sent,
 )
 from mozillians_basket.models import Contact, Decision, Member, Move, Problem, Status, Subscription
 from mozillians_basket.rules.rows import DecidedBy, Rows, Settings, State
@@ -364,6 +368,159 @@ def test_the_reason_of_one_newsletter(decided, row, policy, words):
     said = reason(about.rows, about.members[0], about.contact, "mozilla-phone", entitled=policy)
 
     assert words in said
+
+
+HELD = {"state": State.SUBSCRIBED, "confirmed_at": EARLIER}
+GONE = {"state": State.OPTED_OUT, "opted_out_at": EARLIER}
+REMOVED = {"removed_at": EARLIER, "removal_pending": True}
+
+#: By case: a newsletter's row, whether the address is confirmed, and then the state in the table,
+#: the first sentence, a part of the reason, and whether Basket has it.
+AT_BASKET = {
+    "no row": ({}, True, "unknown", "none", "", False),
+    "had": (HELD, True, "subscribed", "get", "", True),
+    "unconfirmed": (HELD, False, "awaiting confirmation", "waits", "wrote to them", True),
+    "removal sent": ({**HELD, **REMOVED}, True, "unsubscribe sent", "", "emoval was sent", None),
+    "removal of an unconfirmed one sent": (
+        {**HELD, **REMOVED}, False, "unsubscribe sent", "", "emoval was sent", None,
+    ),
+    "removal without a clear answer": (
+        {**HELD, **REMOVED, "error_code": "UNCLEAR"}, True,
+        "unsubscribe sent", "", "emoval was sent", None,
+    ),
+    "removal refused": (
+        {**HELD, "state": State.REFUSED, "error_code": "2"}, True,
+        "subscribed, as Basket refuses to remove it", "get", "address is invalid", True,
+    ),
+    "missed": (
+        {**HELD, "missing_at": NOW}, True, "missing at Basket", "", "being looked into", False,
+    ),
+    "removed": ({"state": State.UNSUBSCRIBED}, True, "unsubscribed", "none", "", False),
+    "opted out": (GONE, True, "opted out", "none", "turned it off", False),
+    "opted out, still on Basket's list": (
+        {**HELD, **GONE}, True, "opted out", "none", "turned it off", True,
+    ),
+    "opted out, removal sent": (
+        {**HELD, **GONE, **REMOVED}, True, "opted out", "none", "The removal was sent", None,
+    ),
+    "refused": (
+        {"state": State.REFUSED, "error_code": "2"}, True,
+        "refused", "none", "address is invalid", False,
+    ),
+    "lost": (
+        {**HELD, "state": State.LOST, "missing_at": NOW}, True,
+        "missing at Basket", "none", "does not know this person", False,
+    ),
+    "asked for": (
+        {"requested_at": EARLIER}, True, "subscribe sent", "", "has not answered yet", None,
+    ),
+}  # fmt: skip
+
+DECISIONS = {
+    "wanted": {"wanted": True, "entitled": True},
+    "wanted by an admin": {"wanted": True, "decided_by": DecidedBy.ADMIN},
+    "not wanted": {},
+    "not wanted by the member": {"decided_by": DecidedBy.MEMBER},
+    "opted out on the site": {"wanted": True, "opted_out_at": EARLIER},
+    "undecided": {"decided_by": "", "decided_at": None},
+}
+
+#: The calls that are left to be sent. All others were sent, or cannot be.
+NOT_SENT = {
+    **dict.fromkeys(itertools.product(("no row", "removed"), list(DECISIONS)[:2]), "subscribe to"),
+    **dict.fromkeys(
+        itertools.product(("had", "unconfirmed"), list(DECISIONS)[2:5]), "unsubscribe from"
+    ),
+    **dict.fromkeys(
+        itertools.product(["opted out, still on Basket's list"], list(DECISIONS)[:5]),
+        "unsubscribe from",
+    ),
+}
+
+
+@pytest.mark.parametrize("decided", DECISIONS)
+@pytest.mark.parametrize("there", AT_BASKET)
+def test_table_reason_and_sentences_of_a_newsletter_agree(there, decided):
+    fields, optin, words, first, because, has = AT_BASKET[there]
+    at, row = contact(optin=optin), subscription(**fields)
+    about = subject(decision(**DECISIONS[decided]), row, at=at, standing=entitled("mozilla-phone"))
+
+    said = told(about)
+
+    firsts = {
+        "get": "They get mozilla-phone.",
+        "waits": "Basket has mozilla-phone for them, and waits for their confirmation.",
+        "none": "They get none of this site's newsletters.",
+    }
+    assert [key for key, text in firsts.items() if text in said] == ([first] if first else [])
+    assert state_in_words(at, row) == words
+    assert at_basket(at, row) is has
+    why = reason(about.rows, about.members[0], at, "mozilla-phone", entitled=True)
+    assert because in why
+    assert (f"mozilla-phone: {why}" in said) == (first not in {"get", "waits"})
+    call = NOT_SENT.get((there, decided), "")
+    assert to_be_sent(about.rows, at, "mozilla-phone") == (call and f"{call} mozilla-phone")
+    assert ("Not sent yet" in said) == bool(call)
+    assert not (call and "was sent" in why)
+
+
+def test_newsletter_that_nobody_decided_on_says_why_it_stays():
+    about = subject(held(), standing=entitled())
+
+    said = reason(about.rows, about.members[0], about.contact, "mozilla-phone", entitled=False)
+
+    assert "Basket has it without a decision of this site" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        pytest.param(HELD, {}, "and Basket is still to be told.", id="nothing sent"),
+        pytest.param(HELD, {"requested_at": NOW}, "is still to be told.", id="no answer yet"),
+        pytest.param(HELD, HELD, "and Basket is still to be told.", id="the old one is left"),
+        pytest.param({**HELD, **REMOVED}, HELD, "Nothing is left to be sent", id="all sent"),
+        pytest.param({"state": "unsubscribed"}, HELD, "Nothing is left to be sent", id="all done"),
+    ],
+)
+def test_changed_address_is_called_untold_until_all_is_sent(source, target, words):
+    new = contact(2, "new@example.com", touched_at=NOW)
+    about = subject(
+        contact(clear=True), WANTED, subscription(**source), subscription(contact_id=2, **target),
+        Move(member_id=1, source_id=1, target_id=2, moved_at=NOW),
+        at=new, standing=entitled("mozilla-phone", email="new@example.com"),
+    )  # fmt: skip
+
+    said = told(about)
+
+    assert words in said
+    assert ("is still to be told" in said) != ("Nothing is left to be sent" in said)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [(HELD, "has yet to remove"), ({**HELD, **REMOVED}, "Nothing is left to be sent")],
+)
+def test_member_without_an_address_leaves_the_old_one(row, words):
+    member = Member(pk=1, site_member_id=1)
+    move = Move(member_id=1, source_id=1, moved_at=NOW)
+    about = subject(
+        contact(clear=True), WANTED, subscription(**row), move,
+        standing=entitled(email=""), members=[member],
+    )  # fmt: skip
+
+    said = told(Subject(about.rows, None, about.members, about.standings))
+
+    assert words in said
+    assert "still to be told" not in said
+
+
+def test_sentence_that_ends_in_a_time_has_one_full_stop():
+    afternoon = decision(wanted=True, decided_at=EARLIER + timedelta(hours=3))
+    about = subject(afternoon, held())
+
+    said = reason(about.rows, about.members[0], about.contact, "mozilla-phone", entitled=True)
+
+    assert said == "Reason: vouched members, since June 12, 2026, 3 p.m."
 
 
 def test_a_confirmation_that_is_awaited_is_named():

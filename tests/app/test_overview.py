@@ -19,6 +19,7 @@ from mozillians_basket.models import (
     Decision,
     Event,
     HourlyCount,
+    Member,
     Status,
     Subscription,
     Touch,
@@ -221,6 +222,43 @@ def test_a_number_and_the_list_behind_it_always_agree(basket, admin_client, comm
         assert admin_client.get(url).context["cl"].result_count == number, url
 
 
+def test_members_who_should_get_a_newsletter_are_those_of_the_list_behind_the_number(
+    basket, admin_client, commit
+):
+    with commit():
+        vouches = VouchFactory.create_batch(5)
+        VouchFactory(vouchee__user__email=vouches[0].vouchee.user.email.upper())
+    decisions = Decision.objects.filter(newsletter="mozilla-phone", wanted=True).order_by("pk")
+    opted_out, everything, overridden, *_others = decisions
+    now = timezone.now()
+    decisions.filter(pk__in=[opted_out.pk, overridden.pk]).update(opted_out_at=now)
+    decisions.filter(pk=overridden.pk).update(despite_opt_out=True)
+    Member.objects.filter(pk=everything.member_id).update(opted_out_at=now)
+    bare = Member.objects.create()
+    Decision.objects.create(member=bare, newsletter="mozilla-phone", wanted=True)
+    cache.clear()
+
+    overview = admin_client.get(OVERVIEW)
+
+    members = reverse("admin:people_userprofile_changelist")
+    url = f"{members}?basket_wanted=mozilla-phone"
+    assert links_of(overview)[url] == 4
+    listed = admin_client.get(url)
+    assert listed.context["cl"].result_count == 4
+    assert "By newsletter that they should get" in text_of(listed)
+    assert "that they should get" not in text_of(admin_client.get(members))
+
+
+def test_admin_who_may_not_view_members_gets_no_link_to_them(basket, staff, commit):
+    with commit():
+        VouchFactory()
+
+    page = staff("view_status").get(OVERVIEW)
+
+    assert row_of(page, "mozilla-phone")[0] == "1"
+    assert "basket_wanted" not in page.content.decode()
+
+
 def test_contact_after_a_failure_is_failing_and_not_due(basket, admin_client):
     now = timezone.now()
     Contact.objects.create(
@@ -299,14 +337,49 @@ def test_charts_and_tables_show_throughput_and_failures(basket, admin_client, co
     html = admin_client.get(OVERVIEW).content.decode()
 
     charts = re.findall(r'<svg class="basket-chart".*?</svg>', html, re.DOTALL)
-    assert len(charts) == 4
+    assert len(charts) == 12  # of all newsletters and of each of the two
     assert all('role="img"' in chart and "<desc" in chart for chart in charts)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
     assert captions[0].startswith("Carried to Basket: 2 in all")
     assert captions[1].startswith("Refused, parked or missing: 1 in all")
-    assert captions[2].startswith("Carried to Basket: 7 in all")
-    assert html.count("<details>") == html.count("<caption>The last") == 2
+    assert captions[6].startswith("Carried to Basket: 7 in all")
+    assert html.count("<details>") == 2
+    assert html.count("<caption>The last") == 6
     assert "style=" not in re.sub(r"<svg.*?</svg>", "", html.split("<main", 1)[1], flags=re.DOTALL)
+
+
+def test_each_newsletter_has_its_own_charts_on_one_scale(admin_client, switch_on):
+    hour = timezone.now() - timedelta(days=3)
+    for newsletter, number in (("", 40), ("mozilla-phone", 30), ("mozillians-nda", 15)):
+        HourlyCount.objects.create(
+            hour=hour, newsletter=newsletter, kind=Event.Kind.SUBSCRIBED, number=number
+        )
+    Event.objects.create(kind=Event.Kind.REFUSED, newsletters=["mozillians-nda"])
+
+    response = admin_client.get(OVERVIEW)
+
+    days = {group.title: group for group in response.context["activities"][1].groups}
+    assert list(days) == ["All newsletters", "mozilla-phone", "mozillians-nda"]
+    totals = {name: [p.total for p in group.chart.panels] for name, group in days.items()}
+    assert totals == {
+        "All newsletters": [40, 1], "mozilla-phone": [30, 0], "mozillians-nda": [15, 1],
+    }  # fmt: skip
+    phone, nda = (days[name].chart.panels[0].bars[0] for name in list(days)[1:])
+    assert float(phone.height) == 2 * float(nda.height)
+    assert "newsletter=mozillians-nda&amp;created_at__gte=" in response.content.decode()
+
+
+def test_row_of_a_newsletter_leads_to_the_events_that_it_counts(admin_client, switch_on):
+    for names in (["mozilla-phone"], ["mozilla-phone", "mozillians-nda"], ["mozillians-nda"]):
+        Event.objects.create(kind=Event.Kind.SUBSCRIBED, newsletters=names)
+
+    response = admin_client.get(OVERVIEW)
+
+    _all, phone, _nda = response.context["activities"][0].groups
+    history = reverse("admin:mozillians_basket_event_changelist")
+    assert phone.rows[-1].numbers[0] == 2
+    listed = admin_client.get(f"{history}?{phone.rows[-1].query}").context["cl"]
+    assert listed.result_count == 2
 
 
 def test_thousands_are_told_apart(admin_client, switch_on):

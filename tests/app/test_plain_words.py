@@ -1,8 +1,10 @@
 """Each problem that can be stored or shown has a text of its own for an admin."""
 
 import pytest
+from django.template import Context, Template
+from django.utils import translation
 
-from mozillians_basket.admin.wording import CLASSES, WORDS, code_of, in_plain_words
+from mozillians_basket.admin.wording import CLASSES, WORDS, code_of, in_plain_words, listed
 from mozillians_basket.exceptions import (
     BasketMisconfigured,
     BasketRefused,
@@ -71,3 +73,23 @@ def test_a_code_without_words_falls_back_to_its_label_s(label, code, words):
 )
 def test_the_code_stands_beside_the_words(label, code, shown):
     assert code_of(label, code) == shown
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], ""), (["a"], "a"), (["b", "a"], "b and a"), (["a", "b", "c"], "a, b and c")],
+)
+def test_list_of_names_is_one_text(names, text):
+    assert listed(names) == text
+    assert (
+        Template("{% load basket_lists %}{{ names|listed }}").render(Context({"names": names}))
+        == text
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("de", "a, b und c"), ("ar", "\u200f\u2068a، b\u2069 و\u2068c\u2069")]
+)
+def test_list_is_joined_in_the_way_of_the_language(language, text):
+    with translation.override(language):
+        assert listed(["a", "b", "c"]) == text

@@ -45,7 +45,7 @@ def test_the_charts_have_tables_that_the_keyboard_opens(
     admin_page: Page, site_with_a_past: None
 ) -> None:
     admin_page.goto(OVERVIEW)
-    table = admin_page.get_by_role("table", name="24 hours")
+    table = admin_page.get_by_role("table", name="The last 24 hours: All newsletters")
 
     tab_to(admin_page, admin_page.locator("summary").first)
     expect(table).not_to_be_visible()

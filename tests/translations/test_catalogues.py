@@ -97,9 +97,11 @@ def test_strings_are_the_same_in_all_languages(part: Part, language: str) -> Non
 def test_compiled_catalogue_holds_what_is_written(part: Part, language: str) -> None:
     file = part.catalogue(language)
 
-    def contents(catalogue: Iterable[Any]) -> dict[str, object]:
+    def contents(catalogue: Iterable[Any]) -> dict[tuple[str, str], object]:
         return {
-            each.msgid: each.msgstr_plural if each.msgid_plural else each.msgstr
+            (each.msgctxt or "", each.msgid): each.msgstr_plural
+            if each.msgid_plural
+            else each.msgstr
             for each in catalogue
         }
 

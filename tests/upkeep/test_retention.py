@@ -145,8 +145,9 @@ def happened(moment: datetime, kind: Event.Kind = Event.Kind.SUBSCRIBED, number:
     Event.objects.bulk_create(Event(kind=kind, created_at=moment) for _ in range(number))
 
 
-def counted() -> dict[tuple[datetime, str], int]:
-    return {(row.hour, row.kind): row.number for row in HourlyCount.objects.all()}
+def counted(newsletter: str = "") -> dict[tuple[datetime, str], int]:
+    rows = HourlyCount.objects.filter(newsletter=newsletter)
+    return {(row.hour, row.kind): row.number for row in rows}
 
 
 @pytest.mark.usefixtures("noon")
@@ -161,6 +162,34 @@ def test_hours_that_are_over_are_counted_by_kind() -> None:
     eleven = NOON - timedelta(hours=1)
     assert counted() == {(eleven, "subscribed"): 3, (eleven, "parked"): 1}
     assert Status.read().counted_to == NOON
+
+
+@pytest.mark.usefixtures("noon")
+def test_event_counts_for_each_newsletter_that_it_names_and_once_for_all() -> None:
+    eleven = NOON - timedelta(hours=1)
+    for names in (["first"], ["first", "second"], []):
+        Event.objects.create(kind="subscribed", newsletters=names, created_at=eleven)
+
+    tasks.count_events()
+
+    assert counted() == {(eleven, "subscribed"): 3}
+    assert counted("first") == {(eleven, "subscribed"): 2}
+    assert counted("second") == {(eleven, "subscribed"): 1}
+
+
+@pytest.mark.usefixtures("noon")
+def test_page_gets_the_numbers_of_each_newsletter_from_counts_and_from_events() -> None:
+    for moment in (NOON - timedelta(hours=2), NOON + timedelta(minutes=5)):
+        Event.objects.create(kind="refused", newsletters=["first"], created_at=moment)
+        tasks.count_events()
+
+    latest = retention.not_counted()
+
+    expected = Counter({("", "refused"): 1, ("first", "refused"): 1})
+    hours = [numbers for numbers in retention.by_hour(24, latest).values() if numbers]
+    days = [numbers for numbers in retention.by_day(30, latest).values() if numbers]
+    assert hours == [expected, expected]
+    assert days == [expected + expected]
 
 
 @pytest.mark.usefixtures("noon")
@@ -220,8 +249,8 @@ def test_page_counts_what_is_not_in_the_hourly_counts_yet() -> None:
     assert len(hours) == 24
     assert list(hours)[-1] == NOON
     assert {hour: numbers for hour, numbers in hours.items() if numbers} == {
-        NOON - timedelta(hours=2): Counter(subscribed=2),
-        NOON: Counter(subscribed=3),
+        NOON - timedelta(hours=2): Counter({("", "subscribed"): 2}),
+        NOON: Counter({("", "subscribed"): 3}),
     }
 
 
