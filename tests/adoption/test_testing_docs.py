@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.adoption.community import build, code_blocks, manage, run
+from tests.adoption.community import code_blocks, manage, run
+
+pytestmark = pytest.mark.slow
 
 PAGE = "docs/testing-your-site.md"
 NO_BROKER = "redis://127.0.0.1:1"
@@ -14,18 +16,16 @@ DJANGO = ("-p", "no:cacheprovider", "--ds", "community.settings")
 
 
 @pytest.fixture
-def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
+def site(site: Path, basket_sandbox: SandboxServer) -> Path:
     """The README's site, with the page's tests in it."""
-    build(tmp_path, basket_sandbox)
     for name, text in code_blocks(PAGE).items():
         if name != "sh":
-            (tmp_path / name).write_text(text)
-    (tmp_path / "pytest.ini").write_text("[pytest]\npython_files = tests.py test_*.py\n")
+            (site / name).write_text(text)
+    (site / "pytest.ini").write_text("[pytest]\npython_files = tests.py test_*.py\n")
     basket_sandbox.clear_requests()
-    return tmp_path
+    return site
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
 def test_examples_for_pytest_pass(
     site: Path, basket_sandbox: SandboxServer, options: tuple[str, ...]
@@ -37,7 +37,6 @@ def test_examples_for_pytest_pass(
     assert basket_sandbox.requests == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--parallel", "2")], ids=["one process", "parallel"])
 def test_examples_for_django_s_runner_pass(
     site: Path, basket_sandbox: SandboxServer, options: tuple[str, ...]

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.ledger.tables import TablesWorld, install
 from tests.rules.machine import Story
 
-EXAMPLES, STEPS = 6, 50
+EXAMPLES, STEPS = 4, 50
 
 
 class StoryOnTables(Story):
@@ -19,6 +19,7 @@ class StoryOnTables(Story):
     world_class = TablesWorld
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_stories_end_well_on_tables_too(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     install(monkeypatch, settings)
