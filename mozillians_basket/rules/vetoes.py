@@ -126,10 +126,14 @@ def leave_behind(
     left_at = left_at or rows.now
     sources = {move.source_id for move in rows.moves_of(member)} - {contact.id}
     came = {move.member_id for move in rows.moves_to(contact) if after(move.moved_at, left_at)}
-    others = [each for each in rows.at(contact) if each.id not in {member.id, *arrived, *came}]
+    before = {each.id for each in rows.at(contact)} - {member.id, *arrived, *came}
     for name in rows.settings.newsletters:
         decision, veto = rows.decision(member, name), rows.veto(member, name)
-        kept = any(_wanted_before(rows, other, contact, name, left_at) for other in others)
+        kept = any(
+            _keeps(rows, other, contact, name, left_at, before=other.id in before)
+            for other in rows.at(contact)
+            if other.id != member.id
+        )
         if decision.despite_opt_out or kept:
             continue
         found = [rows.subscription(rows.contacts[source], name) for source in sources]
@@ -142,17 +146,24 @@ def leave_behind(
             doubt(rows.record(contact, name), min(moments))
 
 
-def _wanted_before(
-    rows: Rows, member: Member, contact: Contact, newsletter: str, left_at: datetime
+def _keeps(
+    rows: Rows,
+    member: Member,
+    contact: Contact,
+    newsletter: str,
+    left_at: datetime,
+    *,
+    before: bool,
 ) -> bool:
     """
-    Whether a member wanted a newsletter before somebody else there was deleted.
+    Whether a member wanted a newsletter before somebody else there was deleted, or chose it since.
 
     A decision of a policy, or a plain order, after that does not count: the opt-out, which
     is known only now, would have stood against it.
+
+    :param before: whether they were there before.
     """
-    decision = rows.decision(member, newsletter)
-    counts = decision.despite_opt_out or decision.decided_by == DecidedBy.MEMBER
-    if after(decision.decided_at, left_at) and not counts:
-        return False
-    return rows.wants(member, contact, newsletter)
+    decision, counts = rows.decision(member, newsletter), before
+    if after(decision.decided_at, left_at):
+        counts = decision.despite_opt_out or decision.decided_by == DecidedBy.MEMBER
+    return counts and rows.wants(member, contact, newsletter)
