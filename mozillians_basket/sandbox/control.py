@@ -84,7 +84,9 @@ def faults(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
 
 @control("GET", "POST", "PUT", "DELETE")
 def people(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
-    """List the people, create or change one, or delete one (``?email=``) or all."""
+    """List the people, create or change one, add many, or delete one (``?email=``) or all."""
+    if "emails" in body:
+        return {"added": _add_people(**body)}
     if request.method in {"POST", "PUT"}:
         return {"person": _shown(_put_person(body))}
     everyone = Person.objects.all()
@@ -184,3 +186,24 @@ def _put_person(body: dict[str, Any]) -> Person:
     person.save()
     person.newsletters.set(found.values())
     return person
+
+
+@transaction.atomic
+def _add_people(emails: list[str], **fields: Any) -> int:
+    """Create new people who differ in their addresses alone, by few queries; return how many."""
+    keys = [email.lower() for email in emails]
+    if known := Person.objects.filter(email_key__in=keys).first():
+        raise ValueError(f"{known.email} is there already")
+    first = _put_person({"email": emails[0], **fields})
+    own = {name: value for name, value in fields.items() if name in PERSON_FIELDS}
+    others = [Person(email=email, email_key=email.lower(), **own) for email in emails[1:]]
+    for person in others:
+        person.clean_fields()
+    Person.objects.bulk_create(others)
+    newsletters = first.newsletters.all()
+    Subscription.objects.bulk_create(
+        Subscription(person=person, newsletter=newsletter)
+        for person in Person.objects.filter(email_key__in=keys[1:])
+        for newsletter in newsletters
+    )
+    return len(emails)

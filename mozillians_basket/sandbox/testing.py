@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any, Self, cast
@@ -151,6 +152,18 @@ class SandboxServer:
         return SandboxPerson.from_fields(
             self._ask("POST", "people", {"email": email, **fields})["person"]
         )
+
+    def add_people(
+        self, emails: Iterable[str], *, newsletters: Iterable[str] = (), **fields: Any
+    ) -> None:
+        """
+        Create many people at once, with the same newsletters and fields.
+
+        :raises ValueError: if one of them is there already.
+        """
+        body = {"emails": list(emails), "newsletters": list(newsletters), **fields}
+        if body["emails"]:
+            self._ask("POST", "people", body)
 
     def rename_person(self, email: str, new_email: str) -> SandboxPerson:
         """Change a person's address, as a person does at Basket: their token stays."""

@@ -1,6 +1,5 @@
 """The files of the how-to guides work in a site that follows them."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.adoption.community import (
     ROOT,
-    build,
     build_with_members,
     code_blocks,
     follow,
@@ -79,20 +77,6 @@ for path in PATHS:
     assert answer.status_code == 200, (path, answer.status_code)
     print(path, answer.content.decode())
 """
-
-
-@pytest.fixture(scope="module")
-def readme_site(
-    tmp_path_factory: pytest.TempPathFactory, basket_sandbox_server: SandboxServer
-) -> Path:
-    """The README's site, for copies."""
-    return build(tmp_path_factory.mktemp("readme"), basket_sandbox_server)
-
-
-@pytest.fixture
-def site(readme_site: Path, tmp_path: Path) -> Path:
-    """A copy of the README's site."""
-    return Path(shutil.copytree(readme_site, tmp_path / "site"))
 
 
 def add(path: Path, text: str) -> None:

@@ -1,14 +1,13 @@
 """Installing, upgrading and removing: each wrong step gives a message, each right one works."""
 
 import re
-import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.adoption.community import MEMBERS, build, code_blocks, manage
+from tests.adoption.community import MEMBERS, code_blocks, manage
 
 pytestmark = pytest.mark.slow
 
@@ -19,18 +18,6 @@ user.save()
 user.delete()
 print("saved and deleted")
 """
-
-
-@pytest.fixture(scope="module")
-def adopted(tmp_path_factory: pytest.TempPathFactory, basket_sandbox_server: SandboxServer) -> Path:
-    """The README's site."""
-    return build(tmp_path_factory.mktemp("adopted"), basket_sandbox_server)
-
-
-@pytest.fixture
-def site(adopted: Path, tmp_path: Path) -> Path:
-    """A copy of the README's site."""
-    return Path(shutil.copytree(adopted, tmp_path / "site"))
 
 
 def change_settings(site: Path, *lines: str) -> None:

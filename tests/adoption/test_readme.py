@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.adoption.community import build, manage
+from tests.adoption.community import manage
 
 #: Changes on the site, each followed by a worker that runs until all is done.
 STORY = """
@@ -42,12 +42,6 @@ gone.is_staff = False
 gone.save()
 work()
 """
-
-
-@pytest.fixture
-def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
-    """A new Django project with the README's code in it."""
-    return build(tmp_path, basket_sandbox)
 
 
 @pytest.mark.parametrize("queue", ["", "newsletters"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mozillians_basket.sandbox.testing import SandboxServer
-from tests.adoption.community import build, code_blocks, manage, run
+from tests.adoption.community import code_blocks, manage, run
 
 PAGE = "docs/testing-your-site.md"
 NO_BROKER = "redis://127.0.0.1:1"
@@ -14,15 +14,14 @@ DJANGO = ("-p", "no:cacheprovider", "--ds", "community.settings")
 
 
 @pytest.fixture
-def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
+def site(site: Path, basket_sandbox: SandboxServer) -> Path:
     """The README's site, with the page's tests in it."""
-    build(tmp_path, basket_sandbox)
     for name, text in code_blocks(PAGE).items():
         if name != "sh":
-            (tmp_path / name).write_text(text)
-    (tmp_path / "pytest.ini").write_text("[pytest]\npython_files = tests.py test_*.py\n")
+            (site / name).write_text(text)
+    (site / "pytest.ini").write_text("[pytest]\npython_files = tests.py test_*.py\n")
     basket_sandbox.clear_requests()
-    return tmp_path
+    return site
 
 
 @pytest.mark.slow

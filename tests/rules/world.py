@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from mozillians_basket.rules import answers, evaluate, plan, sample
 from mozillians_basket.rules.answers import Answer, Kind, Lookup
@@ -21,8 +21,17 @@ START = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 SECRET = b"for tests"
 
 
+class Row:
+    """A row of a table. The rules copy rows most of the time, so the copy is a short one."""
+
+    def __copy__(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__ = self.__dict__.copy()
+        return copied
+
+
 @dataclass
-class Member:
+class Member(Row):
     id: int
     key: str = ""
     contact_id: int | None = None
@@ -31,7 +40,7 @@ class Member:
 
 
 @dataclass
-class Decision:
+class Decision(Row):
     member_id: int
     newsletter: str
     entitled: bool = False
@@ -44,7 +53,7 @@ class Decision:
 
 
 @dataclass
-class Contact:
+class Contact(Row):
     id: int
     email: str = ""
     key: str = ""
@@ -63,7 +72,7 @@ class Contact:
 
 
 @dataclass
-class Subscription:
+class Subscription(Row):
     contact_id: int
     newsletter: str
     state: str = State.UNKNOWN
@@ -79,7 +88,7 @@ class Subscription:
 
 
 @dataclass
-class Move:
+class Move(Row):
     member_id: int
     source_id: int
     target_id: int | None

@@ -19,6 +19,34 @@ def test_person_is_changed_in_several_calls(basket_sandbox: SandboxServer) -> No
     assert (person.optout, person.fields["lang"]) == (True, "de")
 
 
+def test_people_are_added_in_one_call(basket_sandbox: SandboxServer) -> None:
+    emails = ["ada@example.com", "Bea@example.com", "cem@example.com"]
+
+    basket_sandbox.add_people(emails, newsletters={"app-dev", "mozilla-phone"}, lang="de")
+
+    people = basket_sandbox.people
+    assert set(people) == set(emails)
+    assert len({person.token for person in people.values()}) == 3
+    assert {person.newsletters for person in people.values()} == {
+        frozenset({"app-dev", "mozilla-phone"})
+    }
+    assert {person.fields["lang"] for person in people.values()} == {"de"}
+    found = basket_sandbox.person("bea@example.com")
+    assert found == people["Bea@example.com"]
+
+
+@pytest.mark.parametrize(
+    "emails", [["bea@example.com", "ADA@example.com"], ["bea@example.com", f"{'x' * 250}@e.com"]]
+)
+def test_people_are_added_all_or_none(basket_sandbox: SandboxServer, emails: list[str]) -> None:
+    basket_sandbox.put_person(EMAIL, newsletters=["app-dev"])
+
+    with pytest.raises(ValueError, match=r"\w"):
+        basket_sandbox.add_people(emails)
+
+    assert set(basket_sandbox.people) == {EMAIL}
+
+
 def test_renamed_person_keeps_the_token(caller: Caller) -> None:
     before = caller.sandbox.put_person(EMAIL, newsletters={"app-dev"}, optin=True)
 

@@ -132,8 +132,7 @@ def multiplied(size: int) -> None:
 
 def at_basket(basket: SandboxServer, emails: Iterable[str], newsletter: str) -> None:
     """Give people at Basket a newsletter."""
-    for email in emails:
-        basket.put_person(email, newsletters=[newsletter])
+    basket.add_people(emails, newsletters=[newsletter])
 
 
 def subscribed(size: int, newsletter: str = PHONE) -> list[str]:
