@@ -8,6 +8,8 @@ import pytest
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.adoption.community import code_blocks, manage, run
 
+pytestmark = pytest.mark.slow
+
 PAGE = "docs/testing-your-site.md"
 NO_BROKER = "redis://127.0.0.1:1"
 DJANGO = ("-p", "no:cacheprovider", "--ds", "community.settings")
@@ -24,7 +26,6 @@ def site(site: Path, basket_sandbox: SandboxServer) -> Path:
     return site
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
 def test_examples_for_pytest_pass(
     site: Path, basket_sandbox: SandboxServer, options: tuple[str, ...]
@@ -36,7 +37,6 @@ def test_examples_for_pytest_pass(
     assert basket_sandbox.requests == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--parallel", "2")], ids=["one process", "parallel"])
 def test_examples_for_django_s_runner_pass(
     site: Path, basket_sandbox: SandboxServer, options: tuple[str, ...]

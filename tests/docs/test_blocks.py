@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -21,10 +22,13 @@ CELERY_NAMES = {"CELERY_DB_REUSE_MAX"} | {
 DEFINED_IN = ("project/settings", "mozillians_basket/sandbox", "tests/contract")
 
 
+@cache
+def code_of(folder: str) -> str:
+    return "".join(path.read_text() for path in (ROOT / folder).rglob("*.py"))
+
+
 def basket_names() -> set[str]:
-    text = "".join(
-        path.read_text() for folder in DEFINED_IN for path in (ROOT / folder).rglob("*.py")
-    )
+    text = "".join(map(code_of, DEFINED_IN))
     own = {f"BASKET_{name}" for name in vars(Settings) if name.isupper()}
     return own | {SWITCH} | set(re.findall(r"BASKET_[A-Z_]+[A-Z]", text))
 
@@ -77,7 +81,7 @@ def test_make_targets_exist(page: Path) -> None:
 def test_dotted_names_of_the_app_exist(page: Path) -> None:
     named = set(re.findall(r"`(mozillians_basket(?:\.\w+)+)(?:\(|`)", page.read_text()))
     permissions = {"sync_members", "manage_basket", "export_addresses"}
-    code = "".join(path.read_text() for path in (ROOT / "mozillians_basket").rglob("*.py"))
+    code = code_of("mozillians_basket")
 
     for name in named:
         parent, _dot, last = name.rpartition(".")

@@ -19,6 +19,7 @@ class StoryOnTables(Story):
     world_class = TablesWorld
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_stories_end_well_on_tables_too(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     install(monkeypatch, settings)

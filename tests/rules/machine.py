@@ -59,6 +59,9 @@ class Story(RuleBasedStateMachine):
         self.homes: dict[str, set[str]] = {key: set() for key in KEYS}
         self.foreign: dict[str, set[str]] = {}
         self.seen_calls = 0
+        self.acts = 0
+        self.recovered_after = -1
+        """The number of acts at the last recovery: another one right after it shows nothing."""
         self.plain = True
         """Whether Basket carries out what it answers, when it answers, and loses nothing."""
         self.renames = 0
@@ -370,10 +373,12 @@ class Story(RuleBasedStateMachine):
             self.drain()
             self.world.run(seconds)
 
+    @precondition(lambda self: self.acts != self.recovered_after)
     @rule()
     def recover(self) -> None:
         self._recover()
         self.check_settled()
+        self.recovered_after = self.acts + 1
 
     def _recover(self) -> None:
         self.basket.fault = Fault.NONE
@@ -403,6 +408,10 @@ class Story(RuleBasedStateMachine):
             self.check_settled()
 
     # Invariants.
+
+    @invariant()
+    def acts_are_counted(self) -> None:
+        self.acts += 1
 
     @invariant()
     def no_opt_out_is_invented(self) -> None:

@@ -1,5 +1,6 @@
 """The state machine, with enough examples to find each planted fault (``make planted-faults``)."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.rules.machine import Story
@@ -13,5 +14,5 @@ SUITE = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-TestStory = Story.TestCase
+TestStory = pytest.mark.slow(Story.TestCase)
 TestStory.settings = SUITE

@@ -26,8 +26,11 @@ from tests.brokers import Commit
 from tests.factories import MembershipFactory, UserProfileFactory
 from tests.upkeep.crowds import NDA, PHONE, at_basket, holders, subscribed, sweep
 
-#: The default numbers of subscriptions out of 300, and out of 1,500, that may go in an hour.
-FLOOR, TENTH = 50, 150
+#: More members than one transaction reads, and so many that a tenth is more than the floor.
+CROWD, LARGE = 210, 600
+
+#: The numbers of their subscriptions that may go in an hour at the default settings.
+FLOOR, TENTH = 50, 60
 
 
 def group_is_deleted() -> None:
@@ -110,9 +113,9 @@ PATHS: tuple[Callable[[], None], ...] = (
 
 @pytest.fixture
 def members(basket: SandboxServer, mailoutbox: list[Any], settings: Any) -> list[str]:
-    """300 members of the group, as Basket has them."""
+    """Members of the group, as Basket has them."""
     settings.BASKET_MANAGERS = ["newsletters@example.com"]
-    emails = subscribed(300, NDA)
+    emails = subscribed(CROWD, NDA)
     at_basket(basket, emails, NDA)
     return emails
 
@@ -129,7 +132,7 @@ def test_brake_holds_on_every_path(
 
     kept = holders(basket, NDA)
     held_back = Decision.objects.filter(held_back_at__isnull=False)
-    assert len(kept) == 300 - FLOOR
+    assert len(kept) == CROWD - FLOOR
     assert set(held_back.values_list("member__contact__key", flat=True)) == kept
     assert set(held_back.values_list("newsletter", "wanted", "entitled")) == {(NDA, True, True)}
     assert Member.objects.filter(held_back_at__isnull=False).count() == len(kept)
@@ -190,20 +193,22 @@ def test_brake_holds_where_an_order_drains_the_change(
     orders(keys[:100])
     touches.drain_all()
 
-    assert Decision.objects.filter(newsletter=NDA, held_back_at__isnull=False).count() == 250
-    assert Approval.objects.get().number == 250
+    assert (
+        Decision.objects.filter(newsletter=NDA, held_back_at__isnull=False).count() == CROWD - FLOOR
+    )
+    assert Approval.objects.get().number == CROWD - FLOOR
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_tenth_of_1500_may_go_within_an_hour_on_every_path(
+def test_a_tenth_of_600_may_go_within_an_hour_on_every_path(
     basket: SandboxServer, path: Callable[[], None]
 ) -> None:
-    subscribed(1500, NDA)
+    subscribed(LARGE, NDA)
 
     path()
     touches.drain_all()
 
-    assert Decision.objects.filter(held_back_at__isnull=False).count() == 1500 - TENTH
+    assert Decision.objects.filter(held_back_at__isnull=False).count() == LARGE - TENTH
     assert sum(Status.read().removals[NDA].values()) == TENTH
 
 
@@ -249,16 +254,16 @@ def test_moves_orders_and_choices_are_no_removals(
 ) -> None:
     keys = list(UserProfile.objects.order_by("pk").values_list("pk", flat=True))
 
-    decisions.order(keys[:100], [NDA], subscribe=False)
-    for key in keys[100:160]:
+    decisions.order(keys[:80], [NDA], subscribe=False)
+    for key in keys[80:140]:
         decisions.choose(key, [NDA], subscribe=False)
-    for number, user in enumerate(User.objects.order_by("pk")[160:240]):
+    for number, user in enumerate(User.objects.order_by("pk")[140:200]):
         user.email = f"moved{number}@example.com"
         user.save()
     sweep(24)
 
-    moved = {f"moved{number}@example.com" for number in range(80)}
-    assert holders(basket, NDA) == moved | set(members[240:])
+    moved = {f"moved{number}@example.com" for number in range(60)}
+    assert holders(basket, NDA) == moved | set(members[200:])
     assert not Approval.objects.exists()
     assert Status.read().removals == {}
 
