@@ -9,6 +9,7 @@ SERVICES_READY := $(VENV)/.ready-services
 BROWSER_READY := $(VENV)/.ready-browser
 BENCH_READY := $(VENV)/.ready-bench
 DOCS_READY := $(VENV)/.ready-docs
+MUTANTS_READY := $(VENV)/.ready-mutants
 MINUTES ?= 2
 # The extras that a site may install, as against those for work on the app.
 EXTRAS := health metrics redis sandbox
@@ -19,7 +20,7 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-services test-browser screenshots planted-faults soak-rules soak \
+.PHONY: help demo run test test-services test-browser screenshots planted-faults mutants soak-rules soak \
 	contract pairs every-pair bench benchmark size walk messages \
 	coverage docs lint format types check wheel requirements clean
 
@@ -50,6 +51,9 @@ screenshots: $(BROWSER_READY) ## take the pictures of the docs again
 planted-faults: $(READY) ## plant faults in the rules, and where brakes and losses are written; show what finds them
 	$(RUN) -m tests.rules.planted_faults
 	$(RUN) -m tests.upkeep.planted_faults
+
+mutants: $(MUTANTS_READY) ## change the rules in every small way, and show what no test notices; ARGS="brake plan" for some
+	$(RUN) -m tests.rules.mutants $(ARGS)
 
 soak-rules: $(READY) ## new stories for the state machine of the rules: MINUTES=2
 	$(RUN) -m tests.rules.soak --minutes $(MINUTES)
@@ -114,7 +118,7 @@ wheel: $(READY) ## build the app's sdist and wheel into dist/ and check what is 
 	$(RUN) -m pytest tests/project/test_wheel.py
 
 requirements: $(READY) ## pin requirements/*.in again; ARGS=--upgrade for the latest of all
-	for name in base dev docs prod bench browser; do \
+	for name in base dev docs prod bench browser mutants; do \
 		$(COMPILE) $(ARGS) requirements/$$name.in --output-file requirements/$$name.txt || exit; \
 	done
 	$(COMPILE) --resolution lowest-direct $(addprefix --extra ,$(EXTRAS)) pyproject.toml \
@@ -133,6 +137,10 @@ $(READY): requirements/dev.txt pyproject.toml
 
 $(DOCS_READY): $(READY) requirements/docs.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	touch $@
+
+$(MUTANTS_READY): $(READY) requirements/mutants.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	touch $@
 
 $(SERVICES_READY): $(READY) requirements/prod.txt

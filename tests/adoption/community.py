@@ -1,5 +1,6 @@
 """A new Django project with only the code blocks of the README and the docs in it."""
 
+import json
 import os
 import re
 import subprocess
@@ -21,6 +22,23 @@ class Membership(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
     )
     group = models.CharField(max_length=50)
+"""
+
+
+#: Makes the tables and the switch in one process: a start of Django takes as long as its work.
+TABLES = """
+import importlib
+import os
+import django
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "community.settings"
+django.setup()
+from django.core.management import call_command
+
+call_command("makemigrations", "members")
+importlib.invalidate_caches()
+call_command("migrate")
+call_command("waffle_switch", "BASKET_SWITCH_ENABLED", "on", create=True)
 """
 
 
@@ -76,6 +94,8 @@ def build_with_members(
     """
     Create the project with members of another kind, and the README's settings and Celery app.
 
+    Its tasks are eager, and the switch is on.
+
     :param files: modules of the project by name, such as ``basket``.
     """
     run(folder, server, "-m", "django", "startproject", "community", ".")
@@ -90,8 +110,7 @@ def build_with_members(
         (folder / "community" / f"{name}.py").write_text(text)
     path = folder / "community" / "settings.py"
     path.write_text(f"{path.read_text()}\n{blocks['community/settings.py']}\n{settings}")
-    manage(folder, server, "makemigrations", "members")
-    manage(folder, server, "migrate")
+    run(folder, server, "-c", TABLES)
     return folder
 
 
@@ -120,6 +139,28 @@ def run(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "mem
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+#: Prints the newsletters of everybody at Basket who gets some.
+SHOW = """
+import json
+from django.conf import settings
+from mozillians_basket.sandbox.control_client import ControlClient
+
+basket = ControlClient(settings.BASKET_URL, settings.BASKET_API_KEY)
+people = basket.ask("GET", "people")["people"]
+basket.close()
+print("HELD", json.dumps({p["email"]: p["newsletters"] for p in people if p["newsletters"]}))
+"""
+
+
+def held_after_each(
+    folder: Path, server: SandboxServer, preparation: str, *changes: str
+) -> list[dict[str, list[str]]]:
+    """Make changes in one process of the site; return what Basket holds after each of them."""
+    code = "\n".join([preparation, *(f"{change}\n{SHOW}" for change in changes)])
+    told = manage(folder, server, "shell", "-c", code)
+    return [json.loads(text) for text in re.findall(r"^HELD (.+)$", told, re.MULTILINE)]
 
 
 def manage(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "memory://") -> str:

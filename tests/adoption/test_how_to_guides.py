@@ -10,6 +10,7 @@ from tests.adoption.community import (
     build_with_members,
     code_blocks,
     follow,
+    held_after_each,
     manage,
     named_files,
 )
@@ -23,47 +24,45 @@ BASKET_MEMBER_MODEL = "auth.User"
 
 ADA = """
 from django.contrib.auth.models import Group, User
-ada, _made = User.objects.get_or_create(username="ada", email="ada@example.com")
+ada = User.objects.create(username="ada", email="ada@example.com")
 """
 
 
 def adopted(folder: Path, server: SandboxServer, page: str) -> Path:
     """Build a site of Django's users with a page's description; its tasks are eager."""
     [basket] = [text for name, text in named_files(page) if name == "community/basket.py"]
-    build_with_members(folder, server, "", SETTINGS, basket=basket)
-    manage(folder, server, "waffle_switch", "--create", "BASKET_SWITCH_ENABLED", "on")
-    return folder
-
-
-def newsletters(site: Path, server: SandboxServer, *lines: str) -> set[str]:
-    """Run code on the site; return what Ada then gets at Basket."""
-    manage(site, server, "shell", "-c", ADA + "\n".join(lines))
-    person = server.person("ada@example.com")
-    return set(person.newsletters) if person else set()
+    return build_with_members(folder, server, "", SETTINGS, basket=basket)
 
 
 def test_members_of_django_s_groups(tmp_path: Path, basket_sandbox: SandboxServer) -> None:
     site = adopted(tmp_path, basket_sandbox, "docs/groups.md")
     group = "group, _made = Group.objects.get_or_create(name='nda')"
+    news = {"ada@example.com": ["mozillians-nda"]}
 
     assert "no signal" not in manage(site, basket_sandbox, "check")
-    assert newsletters(site, basket_sandbox, group) == set()
-    assert newsletters(site, basket_sandbox, group, "ada.groups.add(group)") == {"mozillians-nda"}
-    assert newsletters(site, basket_sandbox, group, "group.user_set.remove(ada)") == set()
-    assert newsletters(site, basket_sandbox, group, "group.user_set.add(ada)") == {"mozillians-nda"}
-    assert newsletters(site, basket_sandbox, group, "group.delete()") == set()
+    assert held_after_each(
+        site,
+        basket_sandbox,
+        ADA,
+        group,
+        "ada.groups.add(group)",
+        "group.user_set.remove(ada)",
+        "group.user_set.add(ada)",
+        "group.delete()",
+    ) == [{}, news, {}, news, {}]
 
 
 def test_members_who_are_deleted_by_a_flag(tmp_path: Path, basket_sandbox: SandboxServer) -> None:
     site = adopted(tmp_path, basket_sandbox, "docs/soft-deletion.md")
 
-    def saved(**values: bool) -> set[str]:
-        lines = [f"ada.{name} = {value}" for name, value in values.items()]
-        return newsletters(site, basket_sandbox, *lines, "ada.save()")
-
     assert "no signal" not in manage(site, basket_sandbox, "check")
-    assert saved(is_staff=True) == {"mozilla-phone"}
-    assert saved(is_active=False) == set()
+    assert held_after_each(
+        site,
+        basket_sandbox,
+        ADA,
+        "ada.is_staff = True; ada.save()",
+        "ada.is_active = False; ada.save()",
+    ) == [{"ada@example.com": ["mozilla-phone"]}, {}]
 
 
 PAGES = """

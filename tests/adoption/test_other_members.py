@@ -111,7 +111,6 @@ print(page.status_code, page.content.decode().count('/change/">person'))
 def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
     """A new Django project with such members."""
     build_with_members(tmp_path, basket_sandbox, MODELS, SETTINGS, basket=BASKET, urls=URLS)
-    manage(tmp_path, basket_sandbox, "waffle_switch", "--create", "BASKET_SWITCH_ENABLED", "on")
     return tmp_path
 
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.ledger.tables import TablesWorld, install
 from tests.rules.machine import Story
 
-EXAMPLES, STEPS = 6, 50
+EXAMPLES, STEPS = 4, 50
 
 
 class StoryOnTables(Story):

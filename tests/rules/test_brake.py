@@ -1,13 +1,14 @@
 """The brake: policies remove only a limited number within an hour without approval."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from mozillians_basket.rules.brake import Brake
+from mozillians_basket.rules.brake import Brake, lately, would_lose
 from mozillians_basket.rules.rows import Settings
 from tests.rules.stories import joined
-from tests.rules.world import EXTRA, NDA, PHONE, World
+from tests.rules.world import EXTRA, NDA, PHONE, START, World
 
 Crowd = Callable[[int], list[str]]
 SETTINGS = Settings(newsletters=frozenset({PHONE}))
@@ -29,6 +30,50 @@ def test_brake_lets_go_of_the_larger_of_floor_and_ratio(
     brake: Brake, more: int, *, allows: bool
 ) -> None:
     assert brake.allows(more, SETTINGS) is allows
+
+
+def test_removals_count_for_an_hour_by_the_minute() -> None:
+    now = START + timedelta(hours=1, seconds=30)
+    first = int(START.timestamp()) // 60
+
+    assert lately({str(first - 1): 1, str(first): 2, str(first + 60): 3}, now) == {
+        str(first): 2,
+        str(first + 60): 3,
+    }
+
+
+def test_member_loses_what_basket_has_for_them_alone(world: World) -> None:
+    world.basket.own_subscribe("ana@example.com", EXTRA)
+    joined(world, ("ana", "ana@example.com", PHONE), ("ben", "ben@example.com", PHONE))
+    joined(world, ("cem", "ben@example.com"))
+    ana, cem = world.member("ana"), world.member("cem")
+
+    assert would_lose(world.rows, ana, PHONE, goes=False)
+    assert would_lose(world.rows, ana, EXTRA, goes=True)
+    assert not would_lose(world.rows, ana, EXTRA, goes=False)
+    assert not would_lose(world.rows, ana, NDA, goes=True)
+    assert not would_lose(world.rows, cem, PHONE, goes=True)
+
+
+def test_member_loses_nothing_that_basket_never_had(world: World) -> None:
+    world.basket.refused_subscribes.add("ana@example.com")
+    joined(world, ("ana", "ana@example.com", PHONE), ("ben", "", PHONE))
+
+    for key in ("ana", "ben"):
+        member = world.member(key)
+        assert world.decision(key, PHONE).wanted
+        assert not would_lose(world.rows, member, PHONE, goes=False)
+        assert not would_lose(world.rows, member, PHONE, goes=True)
+
+
+def test_member_loses_nothing_that_is_being_removed(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.basket.unsubscribe_delays = [timedelta(minutes=5)]
+    world.order("ana", PHONE, subscribe=False)
+    world.run(1)
+    assert world.subscription("ana@example.com", PHONE).removal_pending
+
+    assert not would_lose(world.rows, world.member("ana"), PHONE, goes=True)
 
 
 def still_there(world: World, emails: list[str]) -> int:
