@@ -190,7 +190,7 @@ def test_brake_holds_where_an_order_drains_the_change(
     keys = list(UserProfile.objects.values_list("pk", flat=True))
     path()
 
-    orders(keys[:100])
+    orders(keys[:60])
     touches.drain_all()
 
     assert (
