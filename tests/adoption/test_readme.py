@@ -13,11 +13,12 @@ pytestmark = pytest.mark.slow
 #: Changes on the site, each followed by a worker that runs until all is done.
 STORY = """
 import time
+from threading import Timer
 from celery.contrib.testing.worker import start_worker
 from community.celery import app
 from django.contrib.auth.models import User
 from members.models import Membership
-from mozillians_basket import dispatch
+from mozillians_basket import dispatch, tasks
 from mozillians_basket.ledger import queue
 from mozillians_basket.models import Contact, Touch
 
@@ -25,12 +26,18 @@ def is_busy():
     leased = Contact.objects.exclude(lease="")
     return Touch.objects.exists() or queue.due().exists() or leased.exists()
 
+def wake():
+    for _ in range(2):
+        tasks.sweep.apply_async(queue=QUEUES)
+
 def work():
     dispatch.flush(30)
     with start_worker(app, pool="solo", perform_ping_check=False, queues=QUEUES):
         ends = time.monotonic() + 60
         while is_busy() and time.monotonic() < ends:
             time.sleep(0.05)
+        # A worker that ends waits twice for a message, for two seconds.
+        Timer(0.1, wake).start()
 
 staff = User.objects.create(username="staff", email="staff@example.com", is_staff=True)
 guest = User.objects.create(username="guest", email="guest@example.com")

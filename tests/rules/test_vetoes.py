@@ -1,0 +1,94 @@
+"""Marks of opt-outs: of everything, of one newsletter, and their end."""
+
+from datetime import timedelta
+
+from mozillians_basket.rules import sample, vetoes
+from mozillians_basket.rules.rows import Question, State
+from tests.rules.stories import ANA, NEW, joined
+from tests.rules.world import EXTRA, NDA, PHONE, START, World
+
+EARLY, LATER = START + timedelta(days=1), START + timedelta(days=2)
+ALL = (PHONE, NDA, EXTRA)
+
+
+def dates(world: World, key: str) -> dict[str, object]:
+    """Return the dates of a member's opt-outs by newsletter."""
+    return {name: world.rows.veto(world.member(key), name) for name in ALL}
+
+
+def test_everything_that_is_turned_off_is_one_mark_of_each_member(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA))
+    before = set(world.rows.decisions)
+
+    vetoes.opt_out_of_all(world.rows, world.contact(ANA), LATER)
+
+    assert dates(world, "ana") == dates(world, "ben") == dict.fromkeys(ALL, LATER)
+    assert world.member("ana").opted_out_at == world.member("ben").opted_out_at == LATER
+    assert set(world.rows.decisions) == before
+    assert world.decision("ana", PHONE).opted_out_at is None
+
+
+def test_newsletters_ordered_despite_opt_outs_are_left_out_when_everything_is_turned_off(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA), ("ben", ANA), ("cem", ANA))
+    rows = world.rows
+    ana, cem = world.member("ana"), world.member("cem")
+    rows.decide(ana, NDA, wanted=True, despite_opt_out=True)
+    rows.decide(ana, PHONE, opted_out_at=EARLY)
+    world.change_email("cem", NEW)
+    world.drain()
+    rows = world.rows
+    rows.decide(world.member("cem"), EXTRA, wanted=True, despite_opt_out=True)
+    assert world.member("cem").contact_id != cem.contact_id
+
+    vetoes.opt_out_of_all(rows, world.contact(ANA), LATER)
+
+    assert dates(world, "ana") == {PHONE: EARLY, NDA: None, EXTRA: LATER}
+    assert dates(world, "ben") == {PHONE: LATER, NDA: None, EXTRA: LATER}
+    assert dates(world, "cem") == {PHONE: LATER, NDA: None, EXTRA: None}
+    assert {member.opted_out_at for member in rows.members.values()} == {None}
+
+
+def test_end_of_one_opt_out_leaves_those_of_all_others(world: World) -> None:
+    joined(world, ("ana", ANA))
+    ana = world.member("ana")
+    ana.opted_out_at = LATER
+    world.rows.decide(ana, NDA, opted_out_at=EARLY)
+
+    vetoes.end_veto(world.rows, ana, PHONE)
+
+    assert dates(world, "ana") == {PHONE: None, NDA: EARLY, EXTRA: LATER}
+    assert ana.opted_out_at is None
+
+
+def test_end_of_an_opt_out_decides_nothing_on_other_newsletters(world: World) -> None:
+    joined(world, ("ana", ANA))
+    ana = world.member("ana")
+    world.rows.decisions.clear()
+
+    vetoes.end_veto(world.rows, ana, PHONE)
+
+    assert set(world.rows.decisions) == {(ana.id, PHONE)}
+
+
+def test_mailbox_that_made_no_marks_ends_none(world: World) -> None:
+    joined(world, ("ana", ANA))
+    contact = world.contact(ANA)
+    world.rows.decisions.clear()
+    world.rows.record(contact, EXTRA).state = State.OPTED_OUT
+
+    vetoes.end_mailbox_veto(world.rows, contact, EXTRA)
+
+    assert world.rows.subscription(contact, EXTRA).state == State.UNKNOWN
+    assert not world.rows.decisions
+
+
+def test_answer_closes_its_question_and_no_other(world: World) -> None:
+    asked, other = Question(PHONE, START, 3), Question(NDA, START, 3)
+    world.rows.questions = [asked, other]
+
+    rows = sample.answer_question(world.rows, asked, lost=True)
+
+    assert [question.closed_at for question in rows.questions] == [rows.now, None]
+    assert (rows.question(PHONE), rows.question(NDA)) == (None, other)
