@@ -92,3 +92,16 @@ def test_answer_closes_its_question_and_no_other(world: World) -> None:
 
     assert [question.closed_at for question in rows.questions] == [rows.now, None]
     assert (rows.question(PHONE), rows.question(NDA)) == (None, other)
+
+
+def test_deleted_member_leaves_opt_outs_that_no_order_overrides(world: World) -> None:
+    joined(world, ("ana", ANA))
+    ana, contact = world.member("ana"), world.contact(ANA)
+    world.rows.decide(ana, PHONE, opted_out_at=EARLY)
+    world.rows.decide(ana, NDA, opted_out_at=EARLY, wanted=True, despite_opt_out=True)
+
+    vetoes.leave_behind(world.rows, ana, contact)
+
+    row = world.rows.subscription(contact, PHONE)
+    assert (row.state, row.opted_out_at) == (State.OPTED_OUT, EARLY)
+    assert world.rows.subscription(contact, NDA).state != State.OPTED_OUT
