@@ -1,4 +1,4 @@
-"""Marks of opt-outs: of everything, of one newsletter, and their end."""
+"""Marks of opt-outs and the ends of questions, row by row."""
 
 from datetime import timedelta
 
@@ -105,3 +105,26 @@ def test_deleted_member_leaves_opt_outs_that_no_order_overrides(world: World) ->
     row = world.rows.subscription(contact, PHONE)
     assert (row.state, row.opted_out_at) == (State.OPTED_OUT, EARLY)
     assert world.rows.subscription(contact, NDA).state != State.OPTED_OUT
+
+
+def test_order_despite_opt_outs_since_it_went_missing_is_owed_however_a_question_ends(
+    world: World,
+) -> None:
+    emails = {key: f"{key}@example.com" for key in ("ana", "ben", "cem", "dee")}
+    joined(world, *((key, email, PHONE) for key, email in emails.items()))
+    rows, asked = world.rows, Question(PHONE, EARLY, len(emails))
+    world.now = LATER
+    for email in emails.values():
+        world.subscription(email, PHONE).missing_at = EARLY
+    world.decision("ana", PHONE).despite_opt_out = True
+    world.decision("ana", PHONE).decided_at = LATER
+    world.decision("ben", PHONE).despite_opt_out = True  # an order of before
+    world.decision("cem", PHONE).decided_at = LATER  # an order that overrides nothing
+    dee = world.decision("dee", PHONE)
+    dee.wanted, dee.despite_opt_out, dee.decided_at = False, True, LATER
+
+    world.rows = sample.end_question(rows, asked, sample.Ending.OPTED_OUT)
+
+    states = {key: world.subscription(email, PHONE).state for key, email in emails.items()}
+    assert states.pop("ana") == State.UNKNOWN
+    assert set(states.values()) == {State.OPTED_OUT}
