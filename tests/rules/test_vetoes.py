@@ -1,4 +1,4 @@
-"""Marks of opt-outs: of everything, of one newsletter, and their end."""
+"""Marks of opt-outs and the ends of questions, row by row."""
 
 from datetime import timedelta
 
@@ -92,3 +92,39 @@ def test_answer_closes_its_question_and_no_other(world: World) -> None:
 
     assert [question.closed_at for question in rows.questions] == [rows.now, None]
     assert (rows.question(PHONE), rows.question(NDA)) == (None, other)
+
+
+def test_deleted_member_leaves_opt_outs_that_no_order_overrides(world: World) -> None:
+    joined(world, ("ana", ANA))
+    ana, contact = world.member("ana"), world.contact(ANA)
+    world.rows.decide(ana, PHONE, opted_out_at=EARLY)
+    world.rows.decide(ana, NDA, opted_out_at=EARLY, wanted=True, despite_opt_out=True)
+
+    vetoes.leave_behind(world.rows, ana, contact)
+
+    row = world.rows.subscription(contact, PHONE)
+    assert (row.state, row.opted_out_at) == (State.OPTED_OUT, EARLY)
+    assert world.rows.subscription(contact, NDA).state != State.OPTED_OUT
+
+
+def test_order_despite_opt_outs_since_it_went_missing_is_owed_however_a_question_ends(
+    world: World,
+) -> None:
+    emails = {key: f"{key}@example.com" for key in ("ana", "ben", "cem", "dee")}
+    joined(world, *((key, email, PHONE) for key, email in emails.items()))
+    rows, asked = world.rows, Question(PHONE, EARLY, len(emails))
+    world.now = LATER
+    for email in emails.values():
+        world.subscription(email, PHONE).missing_at = EARLY
+    world.decision("ana", PHONE).despite_opt_out = True
+    world.decision("ana", PHONE).decided_at = LATER
+    world.decision("ben", PHONE).despite_opt_out = True  # an order of before
+    world.decision("cem", PHONE).decided_at = LATER  # an order that overrides nothing
+    dee = world.decision("dee", PHONE)
+    dee.wanted, dee.despite_opt_out, dee.decided_at = False, True, LATER
+
+    world.rows = sample.end_question(rows, asked, sample.Ending.OPTED_OUT)
+
+    states = {key: world.subscription(email, PHONE).state for key, email in emails.items()}
+    assert states.pop("ana") == State.UNKNOWN
+    assert set(states.values()) == {State.OPTED_OUT}
