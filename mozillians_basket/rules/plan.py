@@ -91,13 +91,16 @@ def waits(rows: Rows, member: Member, contact: Contact, newsletter: str) -> bool
     return False
 
 
+def _is_shown(row: Subscription, contact: Contact) -> bool:
+    """Whether Basket has a newsletter: the latest lookup, or a call after it, says so."""
+    at = contact.looked_up_at
+    return held(row) and (after(row.seen_at, at) or after(row.confirmed_at, at))
+
+
 def _removable(rows: Rows, contact: Contact, newsletter: str) -> bool:
     """Whether a newsletter has to be unsubscribed, and may be now."""
     row = rows.subscription(contact, newsletter)
-    shown = after(row.seen_at, contact.looked_up_at) or after(
-        row.confirmed_at, contact.looked_up_at
-    )
-    if not (held(row) and shown) or removal_refused(row):
+    if not _is_shown(row, contact) or removal_refused(row):
         return False
     moves = rows.moves_from(contact)
     if stays(rows, contact, newsletter) or not all(_arrived(rows, m, newsletter) for m in moves):
@@ -155,7 +158,7 @@ def _arrived(rows: Rows, move: Move, newsletter: str) -> bool:
         return True
     target = rows.contacts[move.target_id]
     row = rows.subscription(target, newsletter)
-    there = held(row) and not missing(row) and not row.removal_pending
+    there = _is_shown(row, target) and not missing(row) and not row.removal_pending
     return there or not rows.wants(rows.members[move.member_id], target, newsletter)
 
 
