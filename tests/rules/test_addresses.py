@@ -334,6 +334,24 @@ def test_newsletter_leaves_only_once_all_who_moved_have_it(world: World) -> None
     assert world.basket.has(NEW) == world.basket.has(BEN) == {PHONE}
 
 
+def test_newsletter_stays_while_the_last_lookup_does_not_show_it_at_the_new_address(
+    world: World,
+) -> None:
+    joined(world, ("ben", BEN, PHONE))
+    world.join("cem", NEW, PHONE)
+    world.run(1)  # a call has confirmed it, and no lookup has shown it
+    world.basket.opt_out_of_all(NEW)
+
+    world.change_email("ben", NEW)
+    world.opt_in("ben", PHONE)
+    world.run(2)
+    meanwhile = world.basket.has(BEN) | world.basket.has(NEW)
+    world.settle()
+
+    assert meanwhile == {PHONE}
+    assert (world.basket.has(BEN), world.basket.has(NEW)) == (set(), {PHONE})
+
+
 def test_move_to_a_refused_address_outlasts_a_mate_who_wants_the_same(world: World) -> None:
     joined(world, ("ana", ANA, PHONE), ("ben", ANA, PHONE))
     world.basket.refused.add(NEW)
