@@ -128,3 +128,27 @@ def test_order_despite_opt_outs_since_it_went_missing_is_owed_however_a_question
     states = {key: world.subscription(email, PHONE).state for key, email in emails.items()}
     assert states.pop("ana") == State.UNKNOWN
     assert set(states.values()) == {State.OPTED_OUT}
+
+
+def test_opt_out_that_basket_showed_is_told_from_an_inferred_one(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE, NDA))
+    contact = world.contact(ANA)
+    row = world.subscription(ANA, PHONE)
+    row.confirmed_at, row.seen_at = EARLY, None  # a call that may still be in Basket's queue
+
+    vetoes.opt_out_mailbox(world.rows, contact, PHONE, LATER)
+    vetoes.opt_out_mailbox(world.rows, contact, NDA, LATER, inferred=True)
+
+    assert (row.missing_at, row.requested_at) == (None, EARLY)
+    assert world.subscription(ANA, NDA).missing_at == LATER
+
+
+def test_member_who_takes_an_opt_out_along_keeps_the_date_of_their_own(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    ana, contact = world.member("ana"), world.contact(ANA)
+    vetoes.mark(world.rows.record(contact, PHONE), LATER)
+    world.rows.decide(ana, PHONE, opted_out_at=EARLY)
+
+    vetoes.take_along(world.rows, ana, contact)
+
+    assert dates(world, "ana")[PHONE] == EARLY
