@@ -151,19 +151,23 @@ def events_found(request: HttpRequest, site: AdminSite, text: str) -> Q:
     The condition on events for what an admin typed: matched exactly, so that indexes find them.
 
     They are the events of the members who are meant, and of the contacts that
-    these have now. Admins who may not view members find them by their keys only.
+    these have now. A text that is the key or the address of a member whom the
+    ledger knows is no name: a site's names and addresses need not have an index.
+    Admins who may not view members find them by their keys only.
     """
-    text = text.strip()
-    members = members_with_key(text)
-    contacts: set[int] = set()
-    if may_see_addresses(request):
-        members |= _members_named(request, site, text)
+    text, may_see = text.strip(), may_see_addresses(request)
+    members, contacts = members_with_key(text), set[int]()
+    if may_see:
         found = at_addresses(Contact.objects.all(), [text])
         contacts |= set(found.values_list("pk", flat=True))
-    chosen = list(members)[:MOST]
-    known = Member.objects.filter(site_member__in=chosen, contact__isnull=False)
-    contacts |= set(known.values_list("contact", flat=True))
-    return Q(member__in=chosen) | Q(contact__in=contacts)
+    known = Member.objects.filter(Q(site_member__in=members) | Q(contact__in=contacts))
+    if may_see and not known.exists():
+        members |= _members_named(request, site, text)
+        known = Member.objects.filter(site_member__in=list(members)[:MOST])
+    for key, contact_id in known.values_list("site_member", "contact")[:MOST]:
+        members |= {key} - {None}
+        contacts |= {contact_id} - {None}
+    return Q(member__in=list(members)[:MOST]) | Q(contact__in=contacts)
 
 
 def members_with_key(text: str) -> set[Any]:

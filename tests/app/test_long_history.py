@@ -140,3 +140,12 @@ def test_the_values_of_a_column_are_stepped_through(db, django_assert_num_querie
 
     assert found == sorted(user.pk for user in users)
     assert values_in_use(acted, "actor_id", 2) == found[:2]
+
+
+def test_known_address_or_key_is_not_looked_for_among_the_sites_names(vouched, admin_client):
+    for text in (vouched.user.email, str(vouched.pk)):
+        with CaptureQueriesContext(connection) as queries:
+            page = admin_client.get(HISTORY, {"q": text})
+
+        assert page.context["cl"].result_count > 0
+        assert not [query for query in queries if '"full_name" = ' in query["sql"]]
