@@ -34,7 +34,7 @@ from mozillians_basket.admin.pages import (
 from mozillians_basket.admin.wording import grouped, in_plain_words, listed, with_code
 from mozillians_basket.client import calls
 from mozillians_basket.client.breaker import probe_soon
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.switch import row_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.exceptions import BasketError
@@ -158,7 +158,7 @@ class StatusAdmin(ApprovalPages):
         may = may_manage(request) or request.user.has_perm(
             f"{model._meta.app_label}.change_{model._meta.model_name}"
         )
-        is_on = switch_is_on()
+        is_on = row_is_on()  # waffle's cache can be behind, and must not keep anybody from stopping
         form = StopForm(request.POST if request.method == "POST" and is_on else None)
         if request.method == "POST":
             if not may:
@@ -174,7 +174,7 @@ class StatusAdmin(ApprovalPages):
                 told = _("The switch is on again: what was kept is sent in the background.")
                 self.message_user(request, told, messages.SUCCESS)
                 return HttpResponseRedirect(self.url_to("stop"))
-        context = standing_of_basket()
+        context = {**standing_of_basket(), "basket_switch_is_on": is_on}
         contacts = url_of(request, self.admin_site, Contact, "changelist")
         running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING)
         requests = url_of(request, self.admin_site, BulkRequest, "changelist")

@@ -20,8 +20,11 @@ def call_is_allowed() -> bool:
     Waffle's cache can be behind the row: by a race, in another process, or
     after a ``QuerySet.update()``. The row is read where it is written.
     """
-    if not switch_is_on():
-        return False
+    return switch_is_on() and row_is_on()
+
+
+def row_is_on() -> bool:
+    """Whether the switch's own row says on, or waffle's default where there is no row."""
     model = get_waffle_switch_model()
     rows = model._default_manager.using(router.db_for_write(model)).filter(name=SWITCH)
     active = rows.values_list("active", flat=True).first()

@@ -71,6 +71,19 @@ def test_switch_that_was_never_made_is_made(admin_client, transactional_db):
     assert switch_is_on()
 
 
+@pytest.mark.parametrize("active", [True, False])
+@pytest.mark.django_db(transaction=True)
+def test_switch_is_turned_by_its_row_whatever_waffles_cache_says(basket, admin_client, active):
+    Switch.objects.update(active=not active)
+    Switch.objects.get(name=SWITCH).flush()
+    assert switch_is_on() != active
+    Switch.objects.update(active=active)
+
+    page(admin_client, YES if active else {"turn": "on"})
+
+    assert Switch.objects.get(name=SWITCH).active != active
+
+
 def test_admin_who_may_only_look_cannot_turn_it(basket, staff):
     client = staff("view_status")
 
