@@ -84,7 +84,13 @@ def empty_rows(status: Status | None = None) -> Rows:
 def _questions() -> list[Question]:
     remembered = Q(closed_at__isnull=True) | Q(closed_at__gt=timezone.now() - REMEMBERED)
     losses = Approval.objects.using(alias()).filter(remembered, kind=Approval.Kind.LOSS)
-    return [Question(each.newsletter, each.since, each.number, each.closed_at) for each in losses]
+    return [question_of(each) for each in losses]
+
+
+def question_of(row: Approval) -> Question:
+    """Return a possible loss as the rules know it."""
+    lost = row.answer == Approval.Answer.LOST
+    return Question(row.newsletter, row.since, row.number, row.closed_at, lost=lost)
 
 
 def locked_members(found: Q) -> list[Member]:

@@ -145,7 +145,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     if (held(row) and row.state != State.OPTED_OUT) or back:
         if rows.closed_since(newsletter, lookup.began_at):
             return Meaning.OUTDATED
-        doubts = rows.confirmed_during(row)
+        doubts = rows.losses_of(row)
         if despite or (doubts and all(asked.closed_at for asked in doubts)):
             return Meaning.LACKING
         if not found:

@@ -37,12 +37,17 @@ class DecidedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A possible loss. ``missing`` is the most that were missing; ``closed_at`` once over."""
+    """
+    A possible loss. ``missing`` is the most that were missing; ``closed_at`` once over.
+
+    ``lost`` says that an admin answered that Basket lost them.
+    """
 
     newsletter: str
     since: datetime
     missing: int
     closed_at: datetime | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,21 +202,31 @@ class Rows:
         about = [question for question in self.questions if question.newsletter == newsletter]
         return any(after(question.closed_at, moment) for question in about)
 
-    def confirmed_during(self, row: Subscription) -> list[Question]:
+    def losses_of(self, row: Subscription) -> list[Question]:
         """
-        List the questions that were open when a subscription was confirmed.
+        List the losses that may be why Basket does not have a subscription.
 
-        The wrong Basket may have confirmed it, of whatever newsletter, unless it was seen
-        since they closed. An opt-out that was reopened was confirmed by no Basket then.
+        It was confirmed while a question was open, of whatever newsletter, perhaps by the
+        wrong Basket, and was not seen since that closed. Or it was last seen before a loss
+        that an admin confirmed, and no lookup asked for it during that. An opt-out that was
+        reopened was confirmed by no Basket then.
         """
         if row.opted_out_at is not None:
             return []
+        last = row.seen_at or row.confirmed_at
         return [
             question
             for question in self.questions
-            if after(row.confirmed_at, question.since)
-            and (question.closed_at is None or after(question.closed_at, row.confirmed_at))
-            and not after(row.seen_at, question.closed_at)
+            if (
+                after(row.confirmed_at, question.since)
+                and (question.closed_at is None or after(question.closed_at, row.confirmed_at))
+                and not after(row.seen_at, question.closed_at)
+            )
+            or (
+                question.lost
+                and question.newsletter == row.newsletter
+                and not after(last, question.since)
+            )
         ]
 
     def veto(self, member: Member, newsletter: str) -> datetime | None:

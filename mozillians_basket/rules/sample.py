@@ -179,10 +179,10 @@ def is_over(number: int, found_missing: int, question: Question, settings: Setti
 def opt_out_missing(
     rows: Rows, newsletter: str, contact_ids: Collection[int] | None = None
 ) -> Rows:
-    """Record missing subscriptions as opt-outs; not what a wrong Basket may have confirmed."""
+    """Record missing subscriptions as opt-outs; not what may have been lost."""
     rows = rows.copy()
     for row in _among(rows.of(newsletter), contact_ids):
-        if missing(row) and not rows.confirmed_during(row):
+        if missing(row) and not rows.losses_of(row):
             contact = rows.contacts[row.contact_id]
             opt_out_mailbox(rows, contact, newsletter, row.missing_at, inferred=True)
             touch(contact, rows.now)
@@ -256,7 +256,7 @@ def answer_question(rows: Rows, question: Question, *, lost: bool) -> Rows:
     ending = Ending.LOST if lost else Ending.OPTED_OUT
     rows = end_question(reopen(rows, question), question, ending)
     rows = end_copies(rows, question, ending)
-    _put(rows, question, replace(question, closed_at=rows.now))
+    _put(rows, question, replace(question, closed_at=rows.now, lost=lost))
     return rows
 
 

@@ -20,7 +20,14 @@ from mozillians_basket.client.breaker import tell_admins
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import send
 from mozillians_basket.ledger import history
-from mozillians_basket.ledger.share import Context, locked_members, read, rules_settings, write
+from mozillians_basket.ledger.share import (
+    Context,
+    locked_members,
+    question_of,
+    read,
+    rules_settings,
+    write,
+)
 from mozillians_basket.ledger.touches import EXAMPLES, drained_members, held_back, locked_touches
 from mozillians_basket.models import (
     Approval,
@@ -262,11 +269,6 @@ def _end_copies(approval: Approval, question: Question, ending: Ending) -> None:
                         row.save(using=alias())
                     else:
                         row.delete(using=alias())
-
-
-def question_of(approval: Approval) -> Question:
-    """Return a question as the rules know it."""
-    return Question(approval.newsletter, approval.since, approval.number, approval.closed_at)
 
 
 # The rules about rows, in SQL. Each names its other form.

@@ -11,6 +11,7 @@ from mozillians_basket import sync
 from mozillians_basket.client import calls
 from mozillians_basket.exceptions import BasketError, BasketRefused, BasketUnavailable
 from mozillians_basket.ledger import decisions, queue, touches
+from mozillians_basket.ledger.share import question_of
 from mozillians_basket.models import (
     Approval,
     Contact,
@@ -25,7 +26,7 @@ from mozillians_basket.models import (
 )
 from mozillians_basket.rules.answers import Answer, Kind
 from mozillians_basket.rules.evaluate import contact_key
-from mozillians_basket.rules.rows import Question, Rows, Settings
+from mozillians_basket.rules.rows import Rows, Settings
 from mozillians_basket.site import BasketSite, Policy, Standing
 from mozillians_basket.sync import Step
 from mozillians_basket.upkeep import approvals, verification
@@ -93,7 +94,7 @@ class TablesWorld(World):
             {(row.member_id, row.newsletter): row for row in Decision.objects.all()},
             {(row.contact_id, row.newsletter): row for row in Subscription.objects.all()},
             list(Move.objects.all()),
-            [Question(row.newsletter, row.since, row.number, row.closed_at) for row in approvals],
+            [question_of(row) for row in approvals],
         )  # fmt: skip
 
     @rows.setter

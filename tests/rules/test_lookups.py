@@ -700,7 +700,7 @@ def test_lookup_from_before_the_end_of_a_loss_concludes_nothing_and_is_repeated(
     assert (contact.touched_at is not None) == outdated
 
 
-def test_opt_out_that_one_question_reopened_is_not_confirmed_during_another_one() -> None:
+def test_opt_out_that_one_question_reopened_is_not_part_of_another_one() -> None:
     reopened: Columns = dict.fromkeys(
         ("confirmed_at", "seen_at", "missing_at", "opted_out_at"), ago(1)
     )

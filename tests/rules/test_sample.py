@@ -50,6 +50,47 @@ def test_total_loss_asks_admins_and_concludes_nothing(
     assert question.missing == size
 
 
+@pytest.mark.parametrize("lost", ["people", "newsletter"])
+def test_lost_subscription_that_no_lookup_asked_for_before_the_answer_is_no_opt_out(
+    world: World, crowd: Crowd, lost: str
+) -> None:
+    emails = crowd(53)
+    if lost == "people":
+        world.basket.lose_people()
+    else:
+        world.basket.lose_newsletter(PHONE)
+    world.verify(emails[0])
+    world.run(60)
+    waiting = {row.contact_id for row in world.rows.of(PHONE) if row.missing_at is None}
+
+    world.answer(PHONE, lost=True)
+    world.run(60)
+    look(world)
+    world.settle()
+
+    assert 0 < len(waiting) < 3
+    assert opt_outs(world) == 0
+    assert all(world.basket.has(email) == {PHONE} for email in emails)
+
+
+def test_opt_out_after_a_loss_that_is_over_counts(world: World, crowd: Crowd) -> None:
+    emails = crowd(53)
+    world.basket.lose_newsletter(PHONE)
+    world.verify(emails[0])
+    world.run(60)
+    world.answer(PHONE, lost=True)
+    world.run(60)
+    look(world)
+    look(world)
+    world.basket.own_unsubscribe(emails[-1], PHONE)
+
+    look(world)
+    world.settle()
+
+    assert world.subscription(emails[-1], PHONE).state == State.OPTED_OUT
+    assert opt_outs(world) == 1
+
+
 def test_sample_looks_up_those_subscribed_nearest_in_time(world: World, crowd: Crowd) -> None:
     crowd(60)
     newest = [f"new{number}@example.com" for number in range(8)]
