@@ -151,8 +151,8 @@ def events_found(request: HttpRequest, site: AdminSite, text: str) -> Q:
     The condition on events for what an admin typed: matched exactly, so that indexes find them.
 
     They are the events of the members who are meant, and of the contacts that
-    these have now. A text that is the key or the address of a member whom the
-    ledger knows is no name: a site's names and addresses need not have an index.
+    these have now. A text that is the key or the address of a member in the
+    ledger is no name: a site's names and addresses need not have an index.
     Admins who may not view members find them by their keys only.
     """
     text, may_see = text.strip(), may_see_addresses(request)
