@@ -7,11 +7,14 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from threading import Event
 from types import FrameType
 
 from honcho.manager import Manager
 
 _HOST = "127.0.0.1"
+
+_interrupted = Event()
 
 
 class ForegroundManager(Manager):  # type: ignore[misc]
@@ -44,6 +47,7 @@ class ForegroundManager(Manager):  # type: ignore[misc]
 
 def main() -> int:
     """Prepare the database, print all addresses, then run until a signal."""
+    signal.signal(signal.SIGINT, _interrupt)
     site_port, sandbox_port = _port("SITE_PORT", 8000), _port("SANDBOX_PORT", 8001)
     for name, port in (("SITE_PORT", site_port), ("SANDBOX_PORT", sandbox_port)):
         if _is_taken(port):
@@ -153,9 +157,17 @@ def _run(site_port: int, sandbox_port: int) -> int:
         command = shlex.join([sys.executable, *arguments])
         manager.add_process(name, f"exec {command}", env=environment, cwd=str(settings.BASE_DIR))
     signal.signal(signal.SIGHUP, _end)
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
     manager.loop()
     # Ctrl-C is the normal end.
     return 0 if manager.returncode == 128 + signal.SIGINT else int(manager.returncode or 0)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End by an exception, and remember it: Python drops one that is raised in a finalizer."""
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
