@@ -177,16 +177,19 @@ def drained_members(
         known = standings.get(key)
         left = [contacts[k] for e in addresses[key] if (k := contact_key(e))]
         if known is None:
-            left_at = latest.get(key)
             situations.append(
-                Standing(member.pk, passed=tuple(left), deleted=True, left_at=left_at)
+                Standing(member.pk, passed=tuple(left), deleted=True, changed_at=latest.get(key))
             )
             continue
         outcomes = {
             policy.newsletter: policy.newsletter in known.entitled for policy in get_site().policies
         }
         home = contacts.get(contact_key(known.email))
-        situations.append(Standing(member.pk, home, known.email, outcomes, tuple(left)))
+        situations.append(
+            Standing(
+                member.pk, home, known.email, outcomes, tuple(left), changed_at=latest.get(key)
+            )
+        )
     ids = {key: member.pk for key, member in members.items()}
     pairs = {(ids[key], name) for key, name in approved if key in ids}
     joined = {ids[key]: ", ".join(some)[:200] for key, some in causes.items() if key in ids}

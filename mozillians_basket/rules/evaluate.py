@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
 
 import idna
 
@@ -66,8 +65,8 @@ class Standing:
 
     ``contact_id`` is the contact of their address, ``None`` without a usable
     one; ``passed`` are those of the addresses that their touches name, in
-    order; ``entitled`` is the outcome of each policy; ``left_at`` is when a
-    deleted member went, if a touch says so. Members and contacts have rows
+    order; ``entitled`` is the outcome of each policy; ``changed_at`` is the time
+    of their last touch, if there is one. Members and contacts have rows
     before they are evaluated.
     """
 
@@ -77,7 +76,7 @@ class Standing:
     entitled: Mapping[str, bool] = field(default_factory=dict)
     passed: tuple[int, ...] = ()
     deleted: bool = False
-    left_at: datetime | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +101,14 @@ def evaluate(
     is not applied: the member keeps row and decision, both marked ``held_back_at``;
     the rest of the change goes on. Removals in ``approved`` (member, newsletter)
     pass the brake; a decision made since they were held back stays.
-    Deletions come last, so their opt-outs stay with mailboxes as if nobody had arrived since.
+    Changes come in the order of their times, as a deleted member's opt-outs stay with the
+    mailbox against what others there want later. Without times, deletions come last.
     """
     rows, spent = rows.copy(), Counter[str]()
     removed: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
     held_back: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
     arrived: set[int] = set()
-    for standing in sorted(standings, key=attrgetter("deleted")):
+    for standing in sorted(standings, key=_moment):
         member = rows.members[standing.member_id]
         goes = standing.deleted or standing.contact_id is None
         flips = ended(rows, member, standing.entitled)
@@ -127,9 +127,9 @@ def evaluate(
                 _leave(rows, member, contact)
             if standing.deleted:
                 last = (member.contact_id, *standing.passed)[-1]
-                leave_behind(rows, member, rows.contacts[last], arrived, standing.left_at)
+                leave_behind(rows, member, rows.contacts[last], arrived, standing.changed_at)
         elif standing.deleted:
-            _delete(rows, member, standing.passed, arrived, standing.left_at)
+            _delete(rows, member, standing.passed, arrived, standing.changed_at)
         if not standing.deleted:
             changed = _follow_policies(rows, member, standing.entitled, kept, approved)
             if not (kept and goes) and _place(rows, member, standing):
@@ -145,6 +145,13 @@ def evaluate(
         for name in losses - kept:
             removed[name].append(member.id)
     return Evaluated(rows, removed, held_back)
+
+
+def _moment(standing: Standing) -> tuple[object, ...]:
+    """Sort standings: members without a time first, deletions without one last."""
+    if standing.changed_at is None:
+        return (2,) if standing.deleted else (0,)
+    return (1, standing.changed_at, standing.deleted)
 
 
 def _mark(rows: Rows, member: Member, kept: Collection[str], waiting: Collection[str]) -> None:

@@ -159,11 +159,11 @@ def _keeps(
     Whether a member wanted a newsletter before somebody else there was deleted, or chose it since.
 
     A decision of a policy, or a plain order, after that does not count: the opt-out, which
-    is known only now, would have stood against it.
+    is known only now, would have stood against it. Those of this evaluation were before it.
 
     :param before: whether they were there before.
     """
     decision, counts = rows.decision(member, newsletter), before
-    if after(decision.decided_at, left_at):
+    if after(decision.decided_at, left_at) and decision.decided_at != rows.now:
         counts = decision.despite_opt_out or decision.decided_by == DecidedBy.MEMBER
     return counts and rows.wants(member, contact, newsletter)

@@ -113,8 +113,8 @@ FAULTS = (
     Fault(
         "a newer policy decision ends a deleted member's opt-out",
         "vetoes",
-        "            if after(decision.decided_at, left_at):\n",
-        "            if False:\n",
+        "    if after(decision.decided_at, left_at) and decision.decided_at != rows.now:\n",
+        "    if False:\n",
     ),
     Fault(
         "an order for an old address keeps what is to leave it",

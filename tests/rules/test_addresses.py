@@ -249,10 +249,36 @@ def test_opt_outs_of_a_deleted_member_stand_if_somebody_who_came_later_was_drain
         look(world)
         look(world)
     world.site.pop("ana")
-    world.evaluate([Standing(deleted, deleted=True, left_at=left_at)])
+    world.wait(seconds=1)
+    world.evaluate([Standing(deleted, deleted=True, changed_at=left_at)])
     world.settle()
 
     assert world.basket.has(ANA) == ({PHONE} if chosen else set())
+
+
+@pytest.mark.parametrize("vouched_first", [True, False])
+def test_mate_keeps_a_newsletter_that_they_had_before_the_deletion_drained_with_it(
+    world: World, *, vouched_first: bool
+) -> None:
+    world.join("ben", ANA)
+    joined(world, ("ana", ANA, PHONE))
+    world.opt_out("ana", PHONE)
+    world.run(60)
+    ana, ben, now = world.member("ana").id, world.member("ben"), world.now
+    before, after = now - timedelta(seconds=2), now - timedelta(seconds=1)
+
+    world.site.pop("ana")
+    vouched_at, left_at = (before, after) if vouched_first else (after, before)
+    world.evaluate(
+        [
+            Standing(ana, deleted=True, changed_at=left_at),
+            Standing(ben.id, ben.contact_id, ANA, {PHONE: True}, changed_at=vouched_at),
+        ]
+    )
+    world.site["ben"].entitled[PHONE] = True
+    world.settle()
+
+    assert world.basket.has(ANA) == ({PHONE} if vouched_first else set())
 
 
 def test_deleted_members_opt_outs_stay_with_the_last_mailbox(world: World) -> None:
