@@ -159,7 +159,7 @@ def _keeps(
     Whether a member wanted a newsletter before somebody else there was deleted, or chose it since.
 
     A decision of a policy, or a plain order, after that does not count: the opt-out, which
-    is known only now, would have stood against it. Those of this evaluation were before it.
+    is known only now, would have stood against it. Decisions of this evaluation were before it.
 
     :param before: whether they were there before.
     """
