@@ -165,6 +165,8 @@ def export(member: Any) -> dict[str, Any]:
     for row in [*values["bulk_requests"], *values["approvals"]]:
         for column in {"keys", "examples"} & row.keys():  # other members' keys are theirs
             row[column] = [each for each in row[column] if each in named]
+    for row in values["contacts"]:  # tokens of people who had the address before are theirs
+        row["renamed_people"] = [*row["renamed_people"].values()]
     exported: dict[str, Any] = json.loads(json.dumps(values, cls=DjangoJSONEncoder))
     return exported
 

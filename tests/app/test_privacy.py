@@ -79,6 +79,15 @@ def test_export_of_a_shared_address_names_no_other_member(basket, vouched, commi
     assert {row["member_id"] for row in found["events"]} <= {vouched.pk, None}
 
 
+def test_export_keeps_the_tokens_of_people_who_had_the_address_before(vouched):
+    Contact.objects.update(renamed_people={"their-token": [PHONE]})
+
+    found = export(vouched)
+
+    assert found["contacts"][0]["renamed_people"] == [[PHONE]]
+    assert "their-token" not in json.dumps(found)
+
+
 def test_export_of_a_stranger_is_empty(db):
     assert not any(export(4711).values())
 

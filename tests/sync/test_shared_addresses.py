@@ -236,3 +236,24 @@ def test_newsletter_that_a_mate_had_before_the_deletion_stays(basket, two):
     settle_everything()
 
     assert held(basket, SHARED) == {SHARED: {"mozilla-phone"}}
+
+
+@pytest.mark.parametrize("vouched_first", [True, False])
+def test_mate_who_is_vouched_around_a_deletion_is_judged_by_the_order_of_the_two(
+    basket, commit, vouched_first
+):
+    with commit():
+        leaver = VouchFactory(vouchee__user__email=SHARED).vouchee
+        mate = UserProfileFactory(user=UserFactory(email=SHARED.upper()))
+    api.opt_out(leaver, ["mozilla-phone"])
+    settle_everything()
+
+    if vouched_first:
+        VouchFactory(vouchee=mate)
+    leaver.user.delete()
+    if not vouched_first:
+        VouchFactory(vouchee=mate)
+    drain_everything()
+    settle_everything()
+
+    assert held(basket, SHARED) == {SHARED: {"mozilla-phone"} if vouched_first else set()}

@@ -95,6 +95,23 @@ def test_lost_subscription_is_subscribed_again_where_it_is_wanted(
     assert approval.progress == 50
 
 
+def test_lost_subscription_that_is_found_missing_after_the_answer_is_subscribed_again(
+    basket: SandboxServer,
+) -> None:
+    emails = vouched(53)
+    lose(basket, "newsletter", emails)
+    look_up(emails[0])
+    sweep(4)
+    not_asked_for = Subscription.objects.filter(missing_at=None, newsletter=PHONE).count()
+
+    carried_out(Answer.LOST)
+    verify()
+
+    assert 0 < not_asked_for < 3
+    assert holders(basket) == set(emails)
+    assert opt_outs() == 0
+
+
 def test_opt_outs_that_basket_had_shown_are_not_restored(basket: SandboxServer) -> None:
     emails = vouched(50)
     basket.put_person(emails[0], newsletters=[], optout=True)
