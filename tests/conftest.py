@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.apps import AppConfig
+from django.core.cache import caches
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 from django.utils import timezone, translation
@@ -59,6 +60,13 @@ def keep_the_nda_group(sender: AppConfig, using: str, **kwargs: object) -> None:
 @pytest.fixture(autouse=True)
 def basket_messages() -> None:
     """Replace the plugin's fixture: these tests have a broker of their own, or eager tasks."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_cached() -> None:
+    """Forget what an earlier test left in a cache: the switch, counts, throttled requests."""
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -75,13 +75,14 @@ def basket_ready(basket: SandboxServer) -> Iterator[None]:
     switch = get_waffle_switch_model()
     found = {"BASKET_URL": basket.url, "BASKET_API_KEY": basket.api_key}
     with override_settings(**found), dispatch.captured() as messages:
-        switch.objects.update_or_create(name=SWITCH, defaults={"active": True})
+        row, _ = switch.objects.update_or_create(name=SWITCH, defaults={"active": True})
+        row.flush()  # waffle's own waits for a commit, which a test's transaction never has
         before, _test = _test, _Test(messages)
         try:
             yield
         finally:
             _test = before
-            switch(name=SWITCH).flush()  # its row goes with the test, waffle's cache would not
+            row.flush()  # the row goes with the test, waffle's cache would not
 
 
 def basket_settled() -> None:

@@ -1,7 +1,6 @@
 """The page before a bulk request: counts, titles, and warnings where the policy disagrees."""
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 from waffle.testutils import override_switch
 
@@ -18,11 +17,6 @@ from mozillians_basket.models import (
 from mozillians_basket.rules.rows import State
 from tests.app.bulk import UNSUBSCRIBE, select, text_of, url_of
 from tests.factories import UserProfileFactory
-
-
-@pytest.fixture(autouse=True)
-def _forgetful():
-    cache.clear()
 
 
 def confirmation(client):

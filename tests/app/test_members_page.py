@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
@@ -25,12 +24,6 @@ NOWHERE = "http://127.0.0.1:1"
 
 class Users(BasketSite):
     """A site whose members are its users."""
-
-
-@pytest.fixture(autouse=True)
-def nobody_has_done_much():
-    """Clear the counters that earlier tests left."""
-    cache.clear()
 
 
 @pytest.fixture

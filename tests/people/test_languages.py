@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
@@ -14,11 +13,6 @@ from project.people.views import sent_mail
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_done_much() -> None:
-    cache.clear()
 
 
 def choose(client: Client, language: str, back_to: str) -> Any:

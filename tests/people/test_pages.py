@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core import signing
-from django.core.cache import cache
 from django.test import Client
 from django.urls import path, reverse
 
@@ -24,11 +23,6 @@ PASSWORD = "a long password"
 
 #: The pages that send visitors to the sign-in.
 PRIVATE = ("profile", "address", "delete-account", "members", "mozillians_basket:newsletters")
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_done_much() -> None:
-    cache.clear()
 
 
 @pytest.fixture

@@ -1,6 +1,12 @@
 """The pytest plugin, as an adopter's suite uses it."""
 
 import pytest
+import waffle
+
+from mozillians_basket.conf import SWITCH
+from mozillians_basket.sandbox.site_tests import basket_ready, basket_settled
+from mozillians_basket.sandbox.testing import SandboxServer
+from tests.factories import VouchFactory
 
 pytest_plugins = ["pytester"]
 
@@ -54,3 +60,16 @@ def test_plugin_imports_no_django_by_itself(pytester: pytest.Pytester) -> None:
     """)
 
     pytester.runpytest_subprocess(*ONLY_IT).assert_outcomes(passed=1)
+
+
+@pytest.mark.django_db
+def test_switch_is_on_even_if_waffle_has_cached_that_it_is_off(
+    basket_sandbox: SandboxServer,
+) -> None:
+    assert not waffle.switch_is_active(SWITCH)
+
+    with basket_ready(basket_sandbox):
+        VouchFactory.create(vouchee__user__email="ada@example.com")
+        basket_settled()
+
+    assert set(basket_sandbox.people) == {"ada@example.com"}
