@@ -18,7 +18,8 @@ from django.dispatch import Signal
 subscription_confirmed = Signal()
 
 #: Basket refuses to subscribe a member, or refuses their address already when it is looked up.
-#: Receivers get ``error_code`` too.
+#: Receivers get ``error_code`` too. It comes once for each newsletter that the member lacks for
+#: it. Only another address helps against a code in ``rules.answers.ADDRESS_CODES``.
 subscription_refused = Signal()
 
 #: A member opted out of a newsletter, at Basket or on the site.
@@ -52,6 +53,6 @@ class Announcement(NamedTuple):
     error_code: str = ""
 
 
-def are_heard(sender: type[Model]) -> bool:
-    """Whether any receiver is connected; the process that writes and the worker agree on it."""
-    return any(signal.has_listeners(sender) for signal in SIGNALS.values())
+def heard(sender: type[Model]) -> set[str]:
+    """Name the signals with a receiver; the process that writes and the worker agree on it."""
+    return {name for name, signal in SIGNALS.items() if signal.has_listeners(sender)}

@@ -23,13 +23,28 @@ from mozillians_basket.sandbox.formats import country_code, is_url
 
 logger = logging.getLogger("mozillians_basket")
 
-#: The fields that a site may send at subscribe (Newsletter API, /news/subscribe).
-FIELDS = ("country", "lang", "format", "first_name", "last_name", "source_url")
-
 #: Basket stores English for any other language code (measured).
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]{2})?", re.IGNORECASE)
 
 LONGEST_NAME, LONGEST_URL = 255, 1024
+
+
+def _name(text: str) -> str:
+    return text if text.isprintable() and len(text) <= LONGEST_NAME else ""
+
+
+#: The fields that a site may send at subscribe (Newsletter API, /news/subscribe), each with
+#: a function that returns a value as Basket takes it, or nothing if Basket takes another one.
+FIELDS: Mapping[str, Callable[[str], str]] = {
+    "country": lambda text: country_code(text) or "",
+    "lang": lambda text: text if LANGUAGE.fullmatch(text) else "",
+    "format": lambda text: text if text.lower() in {"h", "html", "t", "text"} else "",
+    "first_name": _name,
+    "last_name": _name,
+    "source_url": lambda text: (
+        text if text.isprintable() and len(text) <= LONGEST_URL and is_url(text) else ""
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -242,20 +257,8 @@ class BasketSite:
 
 def usable(name: str, value: Any) -> str:
     """Return a value as Basket takes it at subscribe; empty if it would take another one."""
-    text = "" if value is None else str(value).strip()
-    match name:
-        case "country":
-            return country_code(text) or ""
-        case "lang":
-            return text if LANGUAGE.fullmatch(text) else ""
-        case "format":
-            return text if text.lower() in {"h", "html", "t", "text"} else ""
-        case "first_name" | "last_name":
-            return text if text.isprintable() and len(text) <= LONGEST_NAME else ""
-        case "source_url":
-            fits = text.isprintable() and len(text) <= LONGEST_URL
-            return text if fits and is_url(text) else ""
-    return ""
+    as_taken = FIELDS.get(name)
+    return as_taken("" if value is None else str(value).strip()) if as_taken else ""
 
 
 def site_path(model: type[Model], path: str) -> "Iterator[Field[Any, Any] | ForeignObjectRel]":

@@ -287,7 +287,8 @@ def _answer(
     if isinstance(result, NewsletterNotFound) and names.isdisjoint(status.unknown):
         # The catalogue does not tell which one it is, and nothing else would change at once.
         return replace(answer, code="9", wait=breaker.waiting_time(attempts + 1, result))
-    return replace(answer, wait=None) if status.is_open else answer
+    outage = status.is_open and answer.kind == Kind.UNCLEAR  # a rate limit is none
+    return replace(answer, wait=None) if outage else answer
 
 
 def _settled(before: Rows, rows: Rows, ids: list[int]) -> tuple[Rows, bool]:

@@ -34,7 +34,8 @@ logger = logging.getLogger("mozillians_basket")
 #: Seconds to wait after the first, second, ... failure of a contact in a row; the last one stays.
 SCHEDULE = (5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 
-#: Shortest wait of a contact in seconds after an answer 429: Basket's window (measured).
+#: Shortest wait of a contact in seconds after an answer 429: Basket's window (measured), or longer.
+#: A new change does not end the wait; an admin who asks to try again does.
 WAIT_AFTER_429 = 300
 
 #: Seconds to the next probe after none, one, two, ... failed probes; the last one stays.

@@ -20,7 +20,11 @@ AT_BASKET = "at Basket"
 
 
 def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
-    """Return the events between two states of the same rows."""
+    """
+    Return the events between two states of the same rows.
+
+    Every contact of ``after`` is in ``before`` too; subscriptions and decisions may be new.
+    """
     grouped: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for key, row in after.subscriptions.items():
         old = before.subscriptions.get(key)
@@ -55,8 +59,7 @@ def events(before: Rows, after: Rows, context: "Context") -> Iterator[Event]:
                 its = replace(context, cause=cause, actor_id=context.actors.get(moved.pk))
             yield event(its, Event.Kind.MOVED, contact_id, moved.site_member_id)
     for pk, contact in after.contacts.items():
-        was_parked = pk in before.contacts and before.contacts[pk].parked
-        if contact.parked and not was_parked:
+        if contact.parked and not before.contacts[pk].parked:
             key = _only_member(after, pk)
             yield event(context, Event.Kind.PARKED, pk, key, outcome=contact.problem)
     for pk in before.contacts.keys() - after.contacts.keys():
@@ -110,7 +113,7 @@ def _about_contact(
 ) -> Iterator[Announcement]:
     """Return the signals about the members at a contact whose subscription changed."""
     contact, name = after.contacts[row.contact_id], row.newsletter
-    was = before.contacts.get(contact.pk) or contact
+    was = before.contacts[contact.pk]
     old = before.subscriptions.get((contact.pk, name), Subscription())
     confirmed = held(row) and not missing(row) and not old.confirmed_at
     signal = "subscription_confirmed" if confirmed else ""
@@ -140,8 +143,7 @@ def _about_contact(
 def _about_refused_addresses(before: Rows, after: Rows) -> Iterator[Announcement]:
     """Return the signals about the members at contacts whose lookup Basket has just refused."""
     for pk, contact in after.contacts.items():
-        was_parked = pk in before.contacts and before.contacts[pk].parked
-        if was_parked or not contact.parked or contact.problem in Problem.values:
+        if before.contacts[pk].parked or not contact.parked or contact.problem in Problem.values:
             continue
         for member in after.at(contact):
             for name in sorted(after.settings.newsletters):

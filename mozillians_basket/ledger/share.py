@@ -221,9 +221,10 @@ def write(
         Event.objects.using(using).filter(contact__in=erased).delete()
         Contact.objects.using(using).filter(pk__in=erased).delete()
     Event.objects.using(using).bulk_create(noted)
-    heard = signals.are_heard(get_site().member_model)
-    if heard and (announced := history.announcements(before, after, context)):
-        dispatch.send_after_commit(dispatch.ANNOUNCE, announced)
+    if heard := signals.heard(get_site().member_model):
+        found = history.announcements(before, after, context)
+        if announced := [each for each in found if each.signal in heard]:
+            dispatch.send_after_commit(dispatch.ANNOUNCE, announced)
 
 
 def suppression_hashes(key: str) -> list[str]:

@@ -63,8 +63,9 @@ class Contact(Row):
         max_length=LONGEST_EMAIL,
         help_text=_("One mailbox has one key, however its address is spelled."),
     )
-    # Each lookup by address renews it. Without it, a person who took another address at Basket is
-    # not recognised (``answers.ask_by_token``).
+    # Each lookup by address renews it. It recognises a person who took another address at Basket
+    # (``answers.ask_by_token``) and one who was made again after a loss (``answers._note_token``),
+    # and unsubscribe calls need it (``sync.make_calls``). A lookup comes before each of them.
     token = models.CharField(
         _("token"),
         max_length=64,

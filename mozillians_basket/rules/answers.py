@@ -449,6 +449,7 @@ def fail_lookups(rows: Rows, answers: Mapping[int, Answer], began_at: datetime) 
         if answer.kind == Kind.REFUSED:
             contact.looked_up_at, contact.problem = began_at, answer.code
             contact.parked = bool(rows.at(contact))
+            contact.attempts = 0  # earlier failures are over: a change must not wake it
             for move in rows.moves_from(contact):
                 if move.target_id is not None:
                     touch(rows.contacts[move.target_id], rows.now)

@@ -253,11 +253,15 @@ def test_signal_is_sent_by_a_worker_and_not_by_the_request(broker, switch_on, co
     assert ("announce", [told]) in broker.messages
 
 
-def test_without_receivers_no_message_is_sent(broker, switch_on, commit):
+def test_signal_without_receivers_is_no_message(broker, switch_on, commit):
+    signals.opted_in.connect(fail)
     profile = UserProfileFactory()
 
-    with commit():
-        opt_out(profile, [PHONE])
+    try:
+        with commit():
+            opt_out(profile, [PHONE])
+    finally:
+        signals.opted_in.disconnect(fail)
 
     assert "announce" not in {name for name, *_arguments in broker.messages}
 

@@ -254,3 +254,37 @@ def test_a_lookup_that_is_refused_by_code_nine_is_not_repeated_at_once(basket, c
 
     assert [request.endpoint for request in basket.requests] == ["lookup"]
     assert contact_of(profile).problem == "9"
+
+
+def test_probe_that_is_rate_limited_waits_like_any_contact(basket, vouched, commit):
+    now = timezone.now()
+    Status.objects.update(opened_at=now, failing_call="subscribe", failures=5)
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    basket.fail("subscribe", kind="rate_limit")
+    basket.clear_counts()
+
+    Status.objects.update(next_probe_at=now)
+    tasks.sweep()
+
+    assert basket.counts["subscribe"] == 1
+    assert contact_of(vouched).not_before >= now + timedelta(minutes=5)
+
+
+def test_refused_address_that_had_failed_before_is_not_tried_again_after_a_change(
+    basket, vouched, commit
+):
+    basket.fail("lookup", status=500, times=1)
+    basket.fail("lookup", status=400, code=2)
+    with commit():
+        vouched.user.email = MOVED
+        vouched.user.save()
+    settle_everything()
+    basket.clear_requests()
+
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    settle_everything()
+
+    assert contact_of(vouched).problem == "2"
+    assert not [request for request in basket.requests if MOVED in str(request)]
