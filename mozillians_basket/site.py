@@ -237,11 +237,16 @@ class BasketSite:
 
         A member who is missing from the answer no longer exists, or is a member no more.
         """
+        return self.standings_of(Q(pk__in=list(member_ids)))
+
+    def standings_of(self, chosen: Q) -> dict[Any, Standing]:
+        """Evaluate the policies, in one query, for the members that a condition chooses."""
+        # Chosen in the subqueries too, or PostgreSQL may read all members who meet a policy.
         tests = {
-            f"_basket_{number}": Exists(self.entitled(policy).filter(pk=OuterRef("pk")))
+            f"_basket_{number}": Exists(self.entitled(policy).filter(chosen, pk=OuterRef("pk")))
             for number, policy in enumerate(self.policies)
         }
-        rows = self.with_email(self.rows().filter(pk__in=list(member_ids))).annotate(**tests)
+        rows = self.with_email(self.rows().filter(chosen)).annotate(**tests)
         return {
             pk: Standing(
                 email=(email or "").strip(),

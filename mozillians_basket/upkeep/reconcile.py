@@ -211,13 +211,11 @@ def _differences(names: frozenset[str]) -> Iterator[tuple[int, list[Difference]]
     """Compare the site's members with the ledger, then the ledger's with the site, in chunks."""
     for keys in in_batches(get_site().rows(), "pk", size=CHUNK):
         yield len(keys), list(_compared(list(keys), names))
-    members = Member.objects.using(alias()).filter(site_member__isnull=False)
+    there = get_site().rows().filter(pk=OuterRef("site_member"))
+    gone = Member.objects.using(alias()).filter(~Exists(there), site_member__isnull=False)
     columns = ("contact_id", "held_back_at")
-    for rows in in_batches(members, "site_member_id", *columns, size=CHUNK):
-        # Not in one statement: the ledger may be in another database than the members.
-        there = set(get_site().rows().filter(pk__in=list(rows)).values_list("pk", flat=True))
-        if gone := [_departed(key, *row) for key, row in rows.items() if key not in there]:
-            yield 0, gone
+    for rows in in_batches(gone, "site_member_id", *columns, size=CHUNK):
+        yield 0, [_departed(key, *row) for key, row in rows.items()]
 
 
 def _departed(key: Any, contact_id: int | None, held_back_at: datetime | None) -> Difference:
@@ -231,7 +229,7 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
 
     Addresses that differ only in how they are spelled are one contact: no difference.
     """
-    standings = get_site().standings(keys)
+    standings = get_site().standings_of(Q(pk__gte=keys[0], pk__lte=keys[-1]))
     members = Member.objects.using(alias()).filter(
         site_member_id__gte=keys[0], site_member_id__lte=keys[-1]
     )
