@@ -178,9 +178,9 @@ class Changes:
         return True
 
     def delete(self, member: Member) -> bool:
-        if not self._is_placed(member):
-            return False
         mailbox = member.mailbox
+        if not self._is_placed(member) or (member.marks and self._has_unseen_changes(mailbox)):
+            return False
         User.objects.get(pk=member.user_id).delete()
         member.delete()
         self.members.remove(member)
@@ -315,6 +315,24 @@ class Changes:
         key = member.mailbox.key if member.mailbox else None
         home = known.contact.key if known and known.contact else None
         return known is not None and home == key
+
+    def _has_unseen_changes(self, mailbox: Mailbox | None) -> bool:
+        """
+        Whether a change there showed no signal, and the reconciler has not found it yet.
+
+        A deleted member's opt-outs stay if nobody else there wants the newsletter, as far as
+        the ledger knows.
+        """
+        if mailbox is None:
+            return False
+        there = Known.objects.filter(contact__key=mailbox.key, site_member__isnull=False)
+        touched = set(Touch.objects.values_list("member", flat=True))
+        known = set(there.values_list("site_member", flat=True)) - touched
+        mates = [member for member in mailbox.members if member.profile_id not in touched]
+        rows = Decision.objects.filter(member__site_member__in=known, entitled=True)
+        return known != {mate.profile_id for mate in mates} or set(
+            rows.values_list("member__site_member", "newsletter")
+        ) != {(mate.profile_id, name) for mate in mates for name in OURS if mate.entitled[name]}
 
     def _is_drained(self, member: Member, newsletter: str) -> bool:
         """
