@@ -182,7 +182,7 @@ def test_a_bulk_run_outlives_its_workers(
     assert (states.count("done"), states.count("skipped"), len(states)) == (197, 3, 200)
     # The sweep after the last order's end closes it.
     finished = BulkRequest.objects.filter(pk=request.pk, state=BulkRequest.State.FINISHED)
-    wait_until(finished.exists, timeout=10, what="the end of the request")
+    wait_until(finished.exists, timeout=60, what="the end of the request")
 
 
 @on_redis
