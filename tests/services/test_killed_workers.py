@@ -186,6 +186,7 @@ def test_a_bulk_run_outlives_its_workers(
 
 
 @on_redis
+@pytest.mark.usefixtures("patient")
 def test_a_worker_that_is_told_to_stop_finishes_a_change_of_address(
     start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
 ) -> None:

@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.usefixtures("patient")
 def test_calls_of_a_pool_s_processes_are_counted_together(
     site: dict[str, str], basket: SandboxServer, tmp_path: Path
 ) -> None:
