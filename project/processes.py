@@ -7,6 +7,7 @@ servers and the site's processes by the classes of this module.
 
 import atexit
 import os
+import random
 import re
 import shutil
 import signal
@@ -29,11 +30,22 @@ _LAST_LINES = 25
 _WARNING = re.compile(r" (WARNING|ERROR|CRITICAL) ")
 
 
+#: Below the ports that the system gives to servers at port 0, and to connections.
+_PORTS = range(20_000, 32_768)
+
+
 def free_port() -> int:
-    """Return a port of loopback that is not in use."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """
+    Return a port of loopback that is not in use.
+
+    It stays free until its server starts, and while that server is down: the system gives it to
+    no other program by itself.
+    """
+    for port in random.SystemRandom().sample(_PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("100 ports of loopback are in use.")
 
 
 def wait_until(condition: Callable[[], Any], *, timeout: float, what: str) -> None:

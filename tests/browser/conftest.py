@@ -9,7 +9,7 @@ from django.conf import settings as site_settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from waffle.models import Switch
 
 from mozillians_basket.conf import SWITCH
@@ -31,6 +31,9 @@ class Start(Protocol):
 
 #: Seconds until a page must appear or change.
 PATIENCE = 15.0
+
+# Its own default is 5 s, whatever a context's is.
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 def pytest_configure(config: pytest.Config) -> None:

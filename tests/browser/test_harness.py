@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from project.processes import ROOT, Web, wait_until
 from tests.browser.accessibility import barriers, tab_to
+from tests.browser.conftest import PATIENCE
 from tests.browser.watch import Watch
 from tests.running import processes_with
 
@@ -37,6 +39,15 @@ def guest(context: BrowserContext, web: Web) -> Page:
     return page
 
 
+def seen(page: Page, condition: Callable[[], bool]) -> bool:
+    """Whether the condition comes to hold while the browser tells what happens on the page."""
+    for _ in range(int(PATIENCE * 10)):
+        if condition():
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
 @pytest.mark.parametrize(
     ("script", "complaint"),
     [
@@ -59,9 +70,10 @@ def test_errors_behind_a_page_are_noticed(
     watch = Watch(guest.context, web.url)
 
     guest.evaluate(f"() => {{ {script}; }}")
-    guest.wait_for_timeout(500)
 
-    assert any(complaint in line for line in watch.complaints), watch.complaints
+    assert seen(guest, lambda: any(complaint in line for line in watch.complaints)), (
+        watch.complaints
+    )
 
 
 def test_a_page_with_nothing_wrong_has_no_complaints(guest: Page, web: Web) -> None:
@@ -78,10 +90,9 @@ def test_expected_error_has_to_occur(guest: Page, web: Web) -> None:
 
     before = watch.complaints
     guest.evaluate("() => console.error('Oh no')")
-    guest.wait_for_timeout(200)
 
     assert before == ["expected, and did not come up: Oh no"]
-    assert not watch.complaints
+    assert seen(guest, lambda: not watch.complaints), watch.complaints
 
 
 def test_a_barrier_is_found(guest: Page) -> None:

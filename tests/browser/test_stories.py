@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.processes import SiteProcess, wait_until
 from tests.browser import past
@@ -76,7 +77,8 @@ def test_stop_everything_start_again_and_repair_what_failed(
 
     turn_switch(admin_page)
     basket.latency = 0
-    admin_page.wait_for_timeout(2000)  # calls under way end
+    leased = Contact.objects.filter(leased_until__isnull=False)
+    wait_until(lambda: not leased.exists(), timeout=PATIENCE, what="the end of calls under way")
     basket.clear_requests()
     admin_page.goto(bulk)
     expect(admin_page.get_by_text("BASKET_SWITCH_ENABLED is off")).to_be_visible()

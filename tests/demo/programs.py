@@ -47,7 +47,7 @@ class Program:
         """Send a signal as a terminal does: to the whole foreground group."""
         os.killpg(self.process.pid, number)
 
-    def end(self, timeout: float = 70) -> int:
+    def end(self, timeout: float = 300) -> int:
         """Wait for the end; return the exit status."""
         rest, _ = self.process.communicate(timeout=timeout)
         self.said += rest

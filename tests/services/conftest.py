@@ -110,6 +110,12 @@ def site(postgres: PostgreSQL, broker: Broker, basket: SandboxServer) -> dict[st
 
 
 @pytest.fixture
+def patient(site: dict[str, str]) -> None:
+    """Let calls and steps take their time: on a busy machine they would be made again."""
+    site |= {"BASKET_TIMEOUT": "20", "BASKET_LEASE_SECONDS": "60"}
+
+
+@pytest.fixture
 def start_worker(site: dict[str, str]) -> Iterator[StartWorker]:
     """Start a worker, and wait until it is ready unless told otherwise."""
     with ExitStack() as stack:

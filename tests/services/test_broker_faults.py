@@ -129,6 +129,7 @@ def test_messages_that_were_purged_are_not_needed(
     assert newsletters_of(basket, profile) == {"mozilla-phone"}
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_message_that_comes_twice_subscribes_once(
     start_worker: StartWorker, broker: Broker, basket: SandboxServer
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_message_that_comes_twice_subscribes_once(
     assert calls_about(basket, profile) == ["lookup", "subscribe"]
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_step_that_is_delivered_twice_is_carried_out_once(
     start_worker: StartWorker, broker: Broker, basket: SandboxServer
 ) -> None:

@@ -182,10 +182,11 @@ def test_a_bulk_run_outlives_its_workers(
     assert (states.count("done"), states.count("skipped"), len(states)) == (197, 3, 200)
     # The sweep after the last order's end closes it.
     finished = BulkRequest.objects.filter(pk=request.pk, state=BulkRequest.State.FINISHED)
-    wait_until(finished.exists, timeout=10, what="the end of the request")
+    wait_until(finished.exists, timeout=60, what="the end of the request")
 
 
 @on_redis
+@pytest.mark.usefixtures("patient")
 def test_a_worker_that_is_told_to_stop_finishes_a_change_of_address(
     start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
 ) -> None:

@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.usefixtures("patient")
 def test_calls_of_a_pool_s_processes_are_counted_together(
     site: dict[str, str], basket: SandboxServer, tmp_path: Path
 ) -> None:
@@ -36,7 +37,7 @@ def test_calls_of_a_pool_s_processes_are_counted_together(
         for profile in members(4):
             vouch(profile)
         settle()
-        wait_until(lambda: 'call="subscribe"' in text(), timeout=10, what="the metrics")
+        wait_until(lambda: 'call="subscribe"' in text(), timeout=60, what="the metrics")
         page = text()
 
     numbers = {

@@ -66,6 +66,7 @@ def test_many_chains_outlive_the_workers_that_ran_them(
     assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in profiles)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_worker_that_is_told_to_stop_finishes_its_calls(
     start_worker: StartWorker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls(
     assert calls_about(basket, profile) == ["lookup", "subscribe"]
 
 
+@pytest.mark.usefixtures("patient")
 def test_two_workers_and_two_sweepers_subscribe_each_member_once(
     start_worker: StartWorker, start_beat: StartBeat, broker: Broker, basket: SandboxServer
 ) -> None:
