@@ -93,7 +93,7 @@ def test_process_that_ignores_the_end_is_killed_with_its_children(baker: Baker) 
 
     assert ran
     assert not is_running(pid)
-    wait_until(lambda: not is_running(child), timeout=10, what="the end of the child")
+    wait_until(lambda: not is_running(child), timeout=60, what="the end of the child")
     assert not baker.folder.exists()
 
 
@@ -116,8 +116,8 @@ def test_processes_end_when_the_program_is_killed() -> None:
         started.kill()
 
     assert ran
-    wait_until(lambda: not is_running(int(pid)), timeout=10, what="the end of the process")
-    wait_until(lambda: not Path(folder).is_dir(), timeout=10, what="the end of its folder")
+    wait_until(lambda: not is_running(int(pid)), timeout=60, what="the end of the process")
+    wait_until(lambda: not Path(folder).is_dir(), timeout=60, what="the end of its folder")
 
 
 def interrupted_block(signals: Signals, reached: list[str]) -> None:
