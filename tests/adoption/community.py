@@ -134,7 +134,7 @@ def run(folder: Path, basket: SandboxServer, *arguments: str, broker: str = "mem
         env=environment(folder, basket, broker),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

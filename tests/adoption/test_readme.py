@@ -32,7 +32,8 @@ def wake():
 
 def work():
     dispatch.flush(30)
-    with start_worker(app, pool="solo", perform_ping_check=False, queues=QUEUES):
+    patient = {"perform_ping_check": False, "shutdown_timeout": 60}
+    with start_worker(app, pool="solo", queues=QUEUES, **patient):
         ends = time.monotonic() + 60
         while is_busy() and time.monotonic() < ends:
             time.sleep(0.05)

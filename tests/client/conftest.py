@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,7 +21,12 @@ class Received:
     line: str
     headers: Any
     body: str
-    at: float = field(default_factory=time.monotonic)
+    client: Any
+    """The address and port of its connection's other end."""
+
+
+#: Seconds for which an answer is held back at most.
+LONGEST = 30
 
 
 class Server(ThreadingHTTPServer):
@@ -37,6 +42,9 @@ class Server(ThreadingHTTPServer):
         self.content = FOUND.encode()
         self.headers = {"Content-Type": "application/json"}
         self.seconds = 0.0
+        self.answering = threading.Event()
+        self.answering.set()
+        self._held_until = 0
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that did not wait for the answer."""
@@ -44,6 +52,19 @@ class Server(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
+
+    def hold(self, *, until: int = 0) -> None:
+        """Answer nothing before ``answering`` is set, or before this many requests are there."""
+        self._held_until = until
+        self.answering.clear()
+
+    def take(self, request: Received) -> None:
+        """Keep a request; return when it may be answered."""
+        self.received.append(request)
+        if len(self.received) == self._held_until:
+            self.answering.set()
+        self.answering.wait(LONGEST)
+        time.sleep(self.seconds)
 
     def answers(self, status: int, content: str | bytes, **headers: str) -> None:
         """Set the answer; a header's name is given with underscores."""
@@ -59,8 +80,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(size).decode()
-        self.server.received.append(Received(self.requestline, self.headers, body))
-        time.sleep(self.server.seconds)
+        self.server.take(Received(self.requestline, self.headers, body, self.client_address))
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)
@@ -84,4 +104,5 @@ def server(settings: Any, switch_on: None, monkeypatch: pytest.MonkeyPatch) -> I
         settings.BASKET_API_KEY = "a-key"
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
+        server.answering.set()
         server.shutdown()

@@ -30,6 +30,9 @@ from mozillians_basket.sandbox.testing import SandboxServer
 
 pytestmark = pytest.mark.django_db
 
+#: The key of no contact, for others than those that a test makes.
+NOBODY = 10**9
+
 DOWN = BasketUnavailable(503)
 RATE_LIMIT = BasketUnavailable(429, 5)
 WRONG_KEY = BasketMisconfigured(401, 7)
@@ -178,17 +181,18 @@ def test_every_second_probe_is_a_contact_that_did_not_fail() -> None:
 
 
 def test_probes_that_fail_come_at_growing_intervals() -> None:
-    open_breaker()
     waits = []
 
-    for _ in range(8):
-        next_probe_at = Status.read().next_probe_at or timezone.now()
-        waits.append(round((next_probe_at - timezone.now()).total_seconds(), 1))
-        let_probe()
-        assert note("lookup", failing([take_probe([1])]))
+    with time_machine.travel(timezone.now(), tick=False):
+        open_breaker()
+        for _ in range(8):
+            next_probe_at = Status.read().next_probe_at or timezone.now()
+            waits.append((next_probe_at - timezone.now()).total_seconds())
+            let_probe()
+            assert note("lookup", failing([take_probe([1])]))
 
     floors = [5, 10, 30, 60, 120, 300, 300, 300]
-    assert all(f - 0.5 <= w <= 1.2 * f for f, w in zip(floors, waits, strict=True)), waits
+    assert all(f <= w <= 1.2 * f for f, w in zip(floors, waits, strict=True)), waits
 
 
 def test_probe_that_makes_the_failing_call_closes_the_breaker(
@@ -225,7 +229,7 @@ def test_outage_uses_up_no_attempts() -> None:
     note("lookup", failing(ids))
     note("lookup", failing([parked]))
 
-    opened = note("lookup", failing([99]))
+    opened = note("lookup", failing([NOBODY]))
 
     assert opened
     assert set(Contact.objects.values_list("attempts", "not_before", "parked")) == {
@@ -236,9 +240,9 @@ def test_outage_uses_up_no_attempts() -> None:
 def test_outage_takes_nothing_back_that_was_not_its_own() -> None:
     [limited, other] = contacts(2, attempts=3, not_before=timezone.now(), problem="rate limit")
     Contact.objects.filter(pk=other).update(problem="unavailable")
-    note("lookup", failing([limited]) | failing([90, 91, 92]))
+    note("lookup", failing([limited, NOBODY, NOBODY + 1, NOBODY + 2]))
 
-    note("lookup", failing([93]))
+    assert note("lookup", failing([NOBODY + 3]))
 
     assert list(Contact.objects.order_by("pk").values_list("attempts", flat=True)) == [3, 3]
     assert not Contact.objects.filter(not_before=None).exists()
@@ -277,7 +281,7 @@ def test_contact_that_alone_had_opened_the_breaker_waits_when_others_get_through
     open_breaker([bad], error=WRONG_KEY)
     let_probe()
 
-    note("lookup", {take_probe([99]): None})
+    note("lookup", {take_probe([NOBODY]): None})
 
     contact = Contact.objects.get()
     assert (contact.attempts, contact.problem, contact.parked) == (1, "misconfigured", False)
@@ -289,7 +293,7 @@ def test_end_of_an_outage_costs_those_who_failed_nothing() -> None:
     open_breaker(ids)
     let_probe()
 
-    note("lookup", {take_probe([99]): None})
+    note("lookup", {take_probe([NOBODY]): None})
 
     assert set(Contact.objects.values_list("attempts", "not_before")) == {(0, None)}
 

@@ -11,7 +11,7 @@ import requests
 
 from mozillians_basket.sandbox.testing import SandboxServer
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds until a queued change must be visible."""
 
 

@@ -27,7 +27,7 @@ trace.set_tracer_provider(TracerProvider())
 trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
 CeleryInstrumentor().instrument()
 call_command("migrate", verbosity=0)
-with start_worker(app, pool="solo", perform_ping_check=False):
+with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=60):
     tasks.unsubscribe_from_basket_task.delay("ana@example.com", ["mozilla-phone"]).get(timeout=30)
     failed = tasks.update_email_in_basket.delay("ana.example.com", "ben@example.com")
     failed.get(timeout=30, propagate=False)

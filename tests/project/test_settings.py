@@ -125,9 +125,12 @@ def test_waffle_s_cache_is_shared_by_all_processes_or_soon_forgets(
 def test_a_broker_out_of_reach_fails_at_once_and_is_not_tried_again() -> None:
     code = (
         "import time; from kombu.exceptions import OperationalError\n"
-        "from project.celery import app; start = time.monotonic()\n"
-        "try: app.send_task('any')\n"
-        "except OperationalError: print(time.monotonic() - start < 2)"
+        "from project.celery import app\n"
+        "for _ in range(2):  # the first one imports the transport\n"
+        "    start = time.monotonic()\n"
+        "    try: app.send_task('any')\n"
+        "    except OperationalError: took = time.monotonic() - start\n"
+        "print(took < 2)"
     )
 
     said = python(code, settings_module="project.settings.dev", BROKER_URL="amqp://127.0.0.1:1//")

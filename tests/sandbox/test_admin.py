@@ -64,7 +64,7 @@ def test_records_cannot_be_added(admin: Caller) -> None:
 
 
 def test_admin_needs_a_login(basket_sandbox: SandboxServer) -> None:
-    answer = requests.get(f"{basket_sandbox.url}/admin/basket_sandbox/person/", timeout=5)
+    answer = requests.get(f"{basket_sandbox.url}/admin/basket_sandbox/person/", timeout=60)
 
     assert "Log in" in answer.text
 

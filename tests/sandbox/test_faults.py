@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from project.processes import wait_until
 from tests.sandbox.conftest import Caller
 
 EMAIL = "ada@example.com"
@@ -66,6 +67,7 @@ def test_hanging_request_times_out(caller: Caller) -> None:
     with pytest.raises(requests.ReadTimeout):
         caller.session.get(caller.sandbox.url + "/news/lookup-user/", timeout=0.2)
 
+    wait_until(lambda: caller.sandbox.requests, timeout=30, what="the request")
     (request,) = caller.sandbox.requests
     assert (request.endpoint, request.status) == ("lookup", None)
 
@@ -114,10 +116,11 @@ def test_seed_decides_which_share_of_requests_fails(caller: Caller) -> None:
 
 
 def test_latency_varies_with_its_spread(caller: Caller) -> None:
-    caller.sandbox.fail(kind="delay", seconds=0.05, spread="exponential")
+    caller.sandbox.fail(kind="delay", seconds=0.5, spread="exponential")
 
-    answers = [caller.get("/news/newsletters/") for _ in range(12)]
-    times = [answer.elapsed.total_seconds() for answer in answers]
+    with ThreadPoolExecutor(24) as pool:
+        calls = [pool.submit(Caller(caller.sandbox).get, "/news/newsletters/") for _ in range(24)]
+        times = [call.result().elapsed.total_seconds() for call in calls]
 
     assert max(times) > 2 * min(times)
 
@@ -255,7 +258,7 @@ def test_recover_and_subscribe_by_token_need_the_store(caller: Caller) -> None:
 
 
 def test_parallel_first_subscribes_can_race(caller: Caller) -> None:
-    caller.sandbox.fail("subscribe", kind="race", seconds=0.5)
+    caller.sandbox.fail("subscribe", kind="race", seconds=2)
     slugs = ["mozilla-phone", "app-dev", "mozilla-foundation"]
 
     with ThreadPoolExecutor(3) as pool:
@@ -269,7 +272,7 @@ def test_parallel_first_subscribes_can_race(caller: Caller) -> None:
 
 
 def test_first_subscribe_without_sync_can_be_lost_in_a_race(caller: Caller) -> None:
-    caller.sandbox.fail("subscribe", kind="race", seconds=0.5)
+    caller.sandbox.fail("subscribe", kind="race", seconds=2)
 
     with ThreadPoolExecutor(2) as pool:
         answers = [

@@ -19,12 +19,12 @@ def kinds(caller: Caller) -> list[str]:
 def test_double_optin_by_the_links_in_messages(caller: Caller) -> None:
     caller.subscribe(EMAIL, "app-dev", lang="de")
     (asked,) = caller.sandbox.messages
-    page = caller.session.get(asked.link, timeout=10)
+    page = caller.session.get(asked.link, timeout=60)
     assert (asked.kind, asked.lang) == ("confirm", "de")
     assert "bestätigen" in asked.subject
     assert EMAIL in page.text
 
-    after = caller.session.post(asked.link, timeout=10)
+    after = caller.session.post(asked.link, timeout=60)
 
     assert after.status_code == 200
     person = caller.sandbox.person(EMAIL)
@@ -91,7 +91,7 @@ def test_recovery_message_links_to_the_newsletters(caller: Caller, lang: str, wo
 
     (message,) = caller.sandbox.messages
     assert word in message.subject
-    page = caller.session.get(message.link, timeout=10)
+    page = caller.session.get(message.link, timeout=60)
     assert 'value="app-dev" checked' in page.text
 
 

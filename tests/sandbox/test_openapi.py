@@ -108,7 +108,7 @@ def kind_of(value: Any) -> str:
 
 
 def ask(caller: Caller, method: str, path: str, **arguments: Any) -> requests.Response:
-    return caller.session.request(method, caller.sandbox.url + path, timeout=10, **arguments)
+    return caller.session.request(method, caller.sandbox.url + path, timeout=60, **arguments)
 
 
 def described_calls(description: dict[str, Any]) -> set[tuple[str, str]]:

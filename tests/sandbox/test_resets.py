@@ -10,27 +10,28 @@ import pytest
 import requests
 
 from mozillians_basket.sandbox.resets import Resets
+from project.processes import wait_until
 from tests.sandbox.conftest import Caller
 
 EMAIL = "ada@example.com"
-SLOW = 20.0
+SLOW = 50.0
 """A number of seconds that no test really waits."""
 
 
 @contextmanager
 def straggling(caller: Caller) -> Iterator[Future[requests.Response]]:
-    """Subscribe a person by a request that is still under way in the block."""
+    """Subscribe a person by a request that is still under way in the block, struck by a fault."""
     with ThreadPoolExecutor(1) as pool:
         slow = Caller(caller.sandbox)
         under_way = pool.submit(slow.subscribe, "late@example.com", "mozilla-phone")
-        time.sleep(0.3)
+        wait_until(lambda: caller.sandbox.faults[0]["remaining"] == 0, timeout=30, what="the fault")
         assert under_way.running()
         yield under_way
 
 
 @pytest.mark.parametrize("kind", ["delay", "hang", "store_gone"])
 def test_reset_leaves_requests_under_way_unanswered(caller: Caller, kind: str) -> None:
-    caller.sandbox.fail("subscribe", kind=kind, seconds=SLOW)
+    caller.sandbox.fail("subscribe", kind=kind, seconds=SLOW, times=1)
     started = time.monotonic()
 
     with straggling(caller) as under_way:
@@ -45,7 +46,7 @@ def test_reset_leaves_requests_under_way_unanswered(caller: Caller, kind: str) -
 
 
 def test_request_from_before_a_reset_uses_up_no_later_fault(caller: Caller) -> None:
-    caller.sandbox.fail("subscribe", kind="delay", seconds=SLOW)
+    caller.sandbox.fail("subscribe", kind="delay", seconds=SLOW, times=1)
 
     with straggling(caller) as under_way:
         caller.sandbox.reset()
@@ -87,11 +88,13 @@ def test_reset_waits_for_requests_that_are_nearly_done() -> None:
 
 
 def test_reset_is_fast(caller: Caller) -> None:
-    caller.subscribe(EMAIL, "mozilla-phone")
+    taken = []
+    for _ in range(5):  # the machine may be busy with something else in between
+        caller.subscribe(EMAIL, "mozilla-phone")
+        started = time.monotonic()
+        caller.sandbox.reset()
+        taken.append(time.monotonic() - started)
 
-    started = time.monotonic()
-    caller.sandbox.reset()
-
-    assert time.monotonic() - started < 0.1
+    assert min(taken) < 0.1
     assert caller.sandbox.people == {}
     assert caller.sandbox.requests == []
