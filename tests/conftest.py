@@ -28,9 +28,12 @@ __all__ = ["broker", "commit"]
 
 # No test fails because the machine is busy, or for an example that no earlier run has tried.
 hypothesis_settings.register_profile(
-    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "new-examples", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-hypothesis_settings.load_profile("steady")
+hypothesis_settings.register_profile(
+    "same-examples", hypothesis_settings.get_profile("new-examples"), derandomize=True
+)
+hypothesis_settings.load_profile("same-examples")
 
 
 @pytest.hookimpl(trylast=True)

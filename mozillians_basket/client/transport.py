@@ -45,7 +45,7 @@ SWITCH_GRACE = 0.02
 Value = TypeVar("Value")
 
 _timeout: ContextVar[float | None] = ContextVar("basket_timeout", default=None)
-_fan_out: ContextVar["_FanOut | None"] = ContextVar("basket_fan_out", default=None)
+_fan_out: ContextVar["FanOut | None"] = ContextVar("basket_fan_out", default=None)
 
 
 class UnusableReply(Exception):
@@ -149,7 +149,7 @@ def fan_out(
     jobs = list(arguments)
     if len(jobs) < 2:
         return [outcome_of(function, *job) for job in jobs]
-    fan = _FanOut()
+    fan = FanOut()
     futures: list[Future[Value | BasketError]] = []
     try:
         if fan.read_switch():
@@ -191,7 +191,7 @@ def unexpected(error: Exception) -> StepFailed:
     return StepFailed(text)
 
 
-class _FanOut:
+class FanOut:
     """Calls that run side by side, and whether another one may start."""
 
     def __init__(self) -> None:

@@ -320,13 +320,13 @@ def test_switch_row_that_is_off_counts_whatever_the_cache_says(
 @pytest.fixture
 def answers_after_the_stop(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return a function that holds the server's answers back until a share is stopped."""
-    stop = transport._FanOut.stop
+    stop = transport.FanOut.stop
 
-    def stop_and_answer(fan: transport._FanOut, error: type[BasketError]) -> None:
+    def stop_and_answer(fan: transport.FanOut, error: type[BasketError]) -> None:
         stop(fan, error)
         server.answering.set()
 
-    monkeypatch.setattr(transport._FanOut, "stop", stop_and_answer)
+    monkeypatch.setattr(transport.FanOut, "stop", stop_and_answer)
     return server.hold
 
 
@@ -368,13 +368,13 @@ class Clock:
         self.allowed: list[float] = []
         self.here: list[float] = []
         self._last = threading.local()
-        wait_for_permission = transport._FanOut.wait_for_permission
+        wait_for_permission = transport.FanOut.wait_for_permission
 
-        def wait_and_note(fan: transport._FanOut) -> None:
+        def wait_and_note(fan: transport.FanOut) -> None:
             wait_for_permission(fan)
             self.allowed.append(self._last.reading)
 
-        monkeypatch.setattr(transport._FanOut, "wait_for_permission", wait_and_note)
+        monkeypatch.setattr(transport.FanOut, "wait_for_permission", wait_and_note)
         monkeypatch.setattr(transport, "time", self)
 
     def monotonic(self) -> float:
