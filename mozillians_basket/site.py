@@ -231,16 +231,15 @@ class BasketSite:
             )
         return tuple(sorted(slugs))
 
-    def standings(self, member_ids: Iterable[Any]) -> dict[Any, Standing]:
+    def standings(self, members: Iterable[Any] | Q) -> dict[Any, Standing]:
         """
         Evaluate the policies for these members, in one query.
 
         A member who is missing from the answer no longer exists, or is a member no more.
-        """
-        return self.standings_of(Q(pk__in=list(member_ids)))
 
-    def standings_of(self, chosen: Q) -> dict[Any, Standing]:
-        """Evaluate the policies, in one query, for the members that a condition chooses."""
+        :param members: their keys, or a condition on the member model.
+        """
+        chosen = members if isinstance(members, Q) else Q(pk__in=list(members))
         # Chosen in the subqueries too, or PostgreSQL may read all members who meet a policy.
         tests = {
             f"_basket_{number}": Exists(self.entitled(policy).filter(chosen, pk=OuterRef("pk")))
