@@ -33,6 +33,8 @@ def tests(session: nox.Session, django: str) -> None:
     prepare(session)
     session.install(f"django~={django}.0")
     run(session, *session.posargs)
+    if not session.posargs:
+        run(session, "tests/adoption")
 
 
 @nox.session(python="3.11")
