@@ -20,7 +20,7 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-adoption test-services test-browser screenshots planted-faults mutants soak-rules soak \
+.PHONY: help demo run test test-programs test-services test-browser screenshots planted-faults mutants soak-rules soak \
 	contract pairs every-pair bench benchmark size walk messages \
 	coverage docs lint format types check wheel requirements clean
 
@@ -36,8 +36,8 @@ run: $(READY) ## the site, the sandbox Basket and the worker, until Ctrl-C
 test: $(READY) ## the test suite, but for the slow parts below; ARGS="-k vouch" for a part of it
 	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
-test-adoption: $(READY) ## sites of their own that adopt the app, built and run from the docs' code blocks
-	$(RUN) -m pytest -n 2 --dist worksteal tests/adoption $(ARGS)
+test-programs: $(READY) ## tests that start whole programs, such as new sites made of the docs' code blocks
+	$(RUN) -m pytest -n 2 --dist worksteal -m programs $(ARGS)
 
 test-services: $(BENCH_READY) ## tests on private PostgreSQL, Redis and RabbitMQ servers; apt-get installs missing ones
 	$(RUN) -m tests.services.install

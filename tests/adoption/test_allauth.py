@@ -34,7 +34,7 @@ def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_primary_and_verified_address_is_the_one_that_counts(
     site: Path, basket_sandbox: SandboxServer
 ) -> None:

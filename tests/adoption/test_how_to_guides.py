@@ -15,7 +15,7 @@ from tests.adoption.community import (
     named_files,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.programs
 
 SETTINGS = """
 INSTALLED_APPS += ["members"]

@@ -9,7 +9,7 @@ import pytest
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.adoption.community import MEMBERS, code_blocks, manage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.programs
 
 SAVE = """
 from django.contrib.auth.models import User

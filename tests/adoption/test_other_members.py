@@ -114,7 +114,7 @@ def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_members_with_other_keys_are_selected_collected_and_subscribed(
     site: Path, basket_sandbox: SandboxServer
 ) -> None:

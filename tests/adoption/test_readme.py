@@ -8,7 +8,7 @@ import pytest
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.adoption.community import manage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.programs
 
 #: Changes on the site, each followed by a worker that runs until all is done.
 STORY = """

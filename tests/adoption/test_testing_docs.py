@@ -8,7 +8,7 @@ import pytest
 from mozillians_basket.sandbox.testing import SandboxServer
 from tests.adoption.community import code_blocks, manage, run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.programs
 
 PAGE = "docs/testing-your-site.md"
 NO_BROKER = "redis://127.0.0.1:1"

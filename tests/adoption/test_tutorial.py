@@ -31,7 +31,7 @@ def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_tutorial_s_site_keeps_basket_in_step(
     site: Path, basket_sandbox: SandboxServer, commands: list[str]
 ) -> None:

@@ -55,7 +55,7 @@ print("tables", [name for name in tables if "basket" in name])
 """
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_members_and_ledger_may_be_in_another_database(
     basket_sandbox: SandboxServer, tmp_path: Path
 ) -> None:

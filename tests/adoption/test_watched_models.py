@@ -218,7 +218,7 @@ def site(tmp_path: Path, basket_sandbox: SandboxServer) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_change_of_any_related_model_is_seen(site: Path, basket_sandbox: SandboxServer) -> None:
     printed = manage(site, basket_sandbox, "shell", "-c", CHANGES)
 

@@ -99,7 +99,7 @@ def test_threads_of_the_block_are_recorded_until_the_last_write() -> None:
     assert recorder.steps == [Step("sync.py", "sync")]
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 @pytest.mark.parametrize("options", [[], ["--worker"]], ids=["eager", "worker"])
 def test_the_walk_of_a_vouch_is_printed(options: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.walk", *options]

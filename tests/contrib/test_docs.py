@@ -51,7 +51,7 @@ print(*used)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_each_block_of_python_works(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 

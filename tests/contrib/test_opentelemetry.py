@@ -35,7 +35,7 @@ print("spans", *(span.to_json(indent=None) for span in exporter.get_finished_spa
 """
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_tasks_are_traced_without_addresses(tmp_path):
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT],

@@ -84,14 +84,14 @@ def sent(*, masked):
 SECRETS = [ADDRESS, TOKEN, API_KEY, SUPPRESSION_KEY]
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_without_redaction_sentry_gets_it_all():
     text = sent(masked=False)
 
     assert [secret for secret in SECRETS if secret not in text] == []
 
 
-@pytest.mark.slow
+@pytest.mark.programs
 def test_with_redaction_sentry_gets_the_error_without_addresses_and_keys():
     text = sent(masked=True)
 
