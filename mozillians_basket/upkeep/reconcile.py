@@ -30,7 +30,7 @@ from mozillians_basket.models import (
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import plan, stays
 from mozillians_basket.rules.rows import Rows, State, held, touch
-from mozillians_basket.site import get_site
+from mozillians_basket.site import by_cursor, get_site
 from mozillians_basket.upkeep.approvals import HELD, NO_VETO, in_batches, open_questions
 
 #: The number of members that one query compares.
@@ -233,26 +233,30 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
     members = Member.objects.using(alias()).filter(
         site_member_id__gte=keys[0], site_member_id__lte=keys[-1]
     )
-    columns = ("pk", "contact_id", "contact__email", "held_back_at")
-    known = {key: row for key, *row in members.values_list("site_member_id", *columns)}
-    # By the members' keys, as PostgreSQL would read the whole table for a join.
+    columns = ("contact_id", "contact__email", "held_back_at")
+    known = {key: row for key, *row in by_cursor(members.values_list("site_member_id", *columns))}
     decisions = Decision.objects.using(alias()).filter(
-        member__in=[pk for pk, *_columns in known.values()], entitled=True, newsletter__in=names
+        member__site_member__gte=keys[0],
+        member__site_member__lte=keys[-1],
+        entitled=True,
+        newsletter__in=names,
     )
-    entitled: dict[int, frozenset[str]] = defaultdict(frozenset)
-    for pk, name in decisions.values_list("member_id", "newsletter"):
-        entitled[pk] |= {name}
+    entitled: dict[Any, frozenset[str]] = defaultdict(frozenset)
+    for key, name in by_cursor(decisions.values_list("member__site_member", "newsletter")):
+        entitled[key] |= {name}
     for key in keys:
         standing, row = standings.get(key), known.get(key)
         if row is None:
             if standing is not None:
                 yield Difference(key, {Kind.ROWLESS}, gained=standing.entitled & names)
             continue
-        pk, contact_id, email, held_back_at = row
+        contact_id, email, held_back_at = row
         if standing is None:
             yield _departed(key, contact_id, held_back_at)
             continue
-        meets, has = standing.entitled & names, entitled[pk]
+        meets, has = standing.entitled & names, entitled[key]
+        if meets == has and email == standing.email and not held_back_at:
+            continue
         gained, lost = meets - has, has - meets
         now = contact_key(standing.email)
         same = email == standing.email or contact_key(email or "") == now
