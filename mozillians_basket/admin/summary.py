@@ -51,7 +51,7 @@ class Entry:
 
     may_unsubscribe: bool
     decided_at: datetime | None = None
-    """The newest decision of a member who has the address."""
+    """The moment of the newest decision of the members at the address."""
 
     confirmed_at: datetime | None = None
     """Since when Basket has it; ``None`` if it does not, as far as the ledger knows."""

@@ -12,7 +12,7 @@ from mozillians_basket.sandbox.conf import sandbox_settings
 from mozillians_basket.sandbox.contacts import Action
 from mozillians_basket.sandbox.endpoint import endpoint
 from mozillians_basket.sandbox.formats import COUNTRY_CODES, looks_like_token, parse_token
-from mozillians_basket.sandbox.models import Newsletter
+from mozillians_basket.sandbox.models import Newsletter, Person
 
 DETAILS = ("country", "first_name", "lang", "last_name", "source_url")
 NAMED_ADDRESS = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
@@ -173,19 +173,13 @@ def lookup(request: HttpRequest) -> HttpResponse:
     authorized = access.has_valid_key(request)
     if email and not authorized:
         return answers.key_required("looking up by address")
-    if token:
-        parsed = parse_token(token)
-        if parsed is None:
-            return answers.malformed_token()
-        person = contacts.find(token=parsed)
-    else:
-        address = addresses.normalise(email)
-        if address is None:
-            return answers.invalid_email()
-        person = contacts.find(email=address)
-    if person is None:
-        return answers.unknown_token() if token else answers.unknown_email()
-    return answers.Answer(contacts.describe(person, masked=not authorized))
+    parsed = parse_token(token) if token else None
+    if token and parsed is None:
+        return answers.malformed_token()
+    found = _found(parsed, email)
+    if isinstance(found, HttpResponse):
+        return found
+    return answers.Answer(contacts.describe(found, masked=not authorized))
 
 
 @endpoint("lookup", "GET", v1=True)
@@ -204,16 +198,20 @@ def lookup_v1(request: HttpRequest) -> HttpResponse:
     authorized = access.has_valid_key_v1(request)
     if email and not authorized:
         return answers.key_required("looking up by address")
-    if parsed:
-        person = contacts.find(token=parsed)
-    else:
-        address = addresses.normalise(email)
-        if address is None:
-            return answers.invalid_email()
-        person = contacts.find(email=address)
-    if person is None:
-        return answers.unknown_token() if parsed else answers.unknown_email()
-    return answers.Answer(contacts.describe_v1(person, masked=not authorized))
+    found = _found(parsed, email)
+    if isinstance(found, HttpResponse):
+        return found
+    return answers.Answer(contacts.describe_v1(found, masked=not authorized))
+
+
+def _found(token: uuid.UUID | None, email: str | None) -> Person | HttpResponse:
+    """Find the person with a token or an address, or the answer that there is none."""
+    if token:
+        return contacts.find(token=token) or answers.unknown_token()
+    address = addresses.normalise(email)
+    if address is None:
+        return answers.invalid_email()
+    return contacts.find(email=address) or answers.unknown_email()
 
 
 @endpoint("confirm", "POST")
