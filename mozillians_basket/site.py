@@ -231,34 +231,37 @@ class BasketSite:
             )
         return tuple(sorted(slugs))
 
-    def standings(self, members: Iterable[Any] | Q) -> dict[Any, Standing]:
+    def standings(self, member_ids: Iterable[Any]) -> dict[Any, Standing]:
         """
         Evaluate the policies for these members, in one query.
 
         A member who is missing from the answer no longer exists, or is a member no more.
-
-        :param members: their keys, or a condition that chooses many.
         """
-        many = isinstance(members, Q)
-        chosen = members if isinstance(members, Q) else Q(pk__in=list(members))
-        # Chosen in the subqueries too, or PostgreSQL may read all members who meet a policy.
+        return dict(map(self._standing, self._evaluated(Q(pk__in=list(member_ids)))))
+
+    def standings_between(self, first: Any, last: Any) -> dict[Any, Standing]:
+        """Evaluate the policies for the thousands of members from one key to another."""
+        chosen = Q(pk__gte=first, pk__lte=last)
+        # In the subqueries too, or PostgreSQL may read all members who meet a policy.
+        return dict(map(self._standing, by_cursor(self._evaluated(chosen, chosen))))
+
+    def _evaluated(self, chosen: Q, entitled: Q | None = None) -> "QuerySet[Any, Any]":
+        """Read the chosen members' keys, addresses, and whether they meet each policy."""
         tests = {
-            f"_basket_{number}": Exists(self.entitled(policy).filter(chosen, pk=OuterRef("pk")))
+            f"_basket_{number}": Exists(
+                self.entitled(policy).filter(entitled or Q(), pk=OuterRef("pk"))
+            )
             for number, policy in enumerate(self.policies)
         }
-        annotated = self.with_email(self.rows().filter(chosen)).annotate(**tests)
-        rows = annotated.values_list("pk", "basket_email", *tests)
-        return {
-            pk: Standing(
-                email=(email or "").strip(),
-                entitled=frozenset(
-                    policy.newsletter
-                    for policy, met in zip(self.policies, answers, strict=True)
-                    if met
-                ),
-            )
-            for pk, email, *answers in (by_cursor(rows) if many else rows)
-        }
+        members = self.with_email(self.rows().filter(chosen)).annotate(**tests)
+        rows: QuerySet[Any, Any] = members.values_list("pk", "basket_email", *tests)
+        return rows
+
+    def _standing(self, row: tuple[Any, ...]) -> tuple[Any, Standing]:
+        pk, email, *answers = row
+        met = zip(self.policies, answers, strict=True)
+        entitled = frozenset(policy.newsletter for policy, answer in met if answer)
+        return pk, Standing((email or "").strip(), entitled)
 
 
 def by_cursor(rows: "QuerySet[Any, Any]") -> Iterator[Any]:

@@ -113,7 +113,7 @@ def _look_up(
         _unlease(rows, failed)
         rows, made_room = _settled(before, rows, refused if steps else [*lookups, *refused])
         write(before, rows, Context(task_id=task_id))
-    if not steps:
+    if not steps and len(refused) == len(failed):
         breaker.note_settled(status, ids)
     more = _is_more_due(rows, results) or (more and not _is_stopped(results))
     return Outcome(lease if steps else "", tuple(steps), more, made_room)
@@ -182,7 +182,7 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
         if last:
             rows, made_room = _settled(begun, rows, going_on)
         write(begun, rows, Context(task_id=task_id), events)
-    if last:
+    if last and all(answer.kind != Kind.NOT_DONE for _names, answer in replies.values()):
         breaker.note_settled(status, ids)
     lease = "" if last or not going_on else lease
     return Outcome(lease, more=_is_more_due(rows, results), made_room=made_room)

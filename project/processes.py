@@ -33,6 +33,8 @@ _WARNING = re.compile(r" (WARNING|ERROR|CRITICAL) ")
 #: Below the ports that the system gives to servers at port 0, and to connections.
 _PORTS = range(20_000, 32_768)
 
+_given: set[int] = set()
+
 
 def free_port() -> int:
     """
@@ -44,7 +46,9 @@ def free_port() -> int:
     for port in random.SystemRandom().sample(_PORTS, 100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
     raise RuntimeError("100 ports of loopback are in use.")
 
 

@@ -28,7 +28,7 @@ __all__ = ["broker", "commit"]
 
 # No test fails because the machine is busy, or for an example that no earlier run has tried.
 hypothesis_settings.register_profile(
-    "new-examples", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "new-examples", deadline=None, derandomize=False, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.register_profile(
     "same-examples", hypothesis_settings.get_profile("new-examples"), derandomize=True

@@ -12,6 +12,7 @@ from enum import StrEnum
 import idna
 
 from mozillians_basket.rules.brake import Brake, ended, would_lose
+from mozillians_basket.rules.plan import stays
 from mozillians_basket.rules.rows import (
     Contact,
     DecidedBy,
@@ -19,6 +20,7 @@ from mozillians_basket.rules.rows import (
     Rows,
     State,
     after,
+    held,
     missing,
     touch,
 )
@@ -262,14 +264,22 @@ def _touch(rows: Rows, member: Member) -> None:
     Make a member's contact and the sources of their moves due.
 
     A contact that was parked after too many failures is tried again; one that Basket refuses
-    stays parked.
+    stays parked, unless a newsletter must leave it: an opt-out is worth another try.
     """
     for contact_id in [member.contact_id, *(move.source_id for move in rows.moves_of(member))]:
         if contact_id is not None:
             contact = rows.contacts[contact_id]
-            if contact.parked and contact.attempts:
+            if contact.parked and (contact.attempts or _loses_something(rows, contact)):
                 _unpark(contact)
             touch(contact, rows.now)
+
+
+def _loses_something(rows: Rows, contact: Contact) -> bool:
+    """Whether a newsletter must leave a contact, as far as the ledger knows what Basket has."""
+    return any(
+        held(rows.subscription(contact, name)) and not stays(rows, contact, name)
+        for name in rows.settings.newsletters
+    )
 
 
 def _concerns_basket(rows: Rows, member: Member) -> bool:

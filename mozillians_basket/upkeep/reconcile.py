@@ -229,7 +229,7 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
 
     Addresses that differ only in how they are spelled are one contact: no difference.
     """
-    standings = get_site().standings(Q(pk__gte=keys[0], pk__lte=keys[-1]))
+    standings = get_site().standings_between(keys[0], keys[-1])
     members = Member.objects.using(alias()).filter(
         site_member_id__gte=keys[0], site_member_id__lte=keys[-1]
     )

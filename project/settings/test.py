@@ -9,6 +9,8 @@ import tempfile
 # that processes with the development settings which a test starts use the same files.
 os.environ["PROJECT_VAR"] = tempfile.mkdtemp(prefix="mozillians-basket-")
 atexit.register(shutil.rmtree, os.environ["PROJECT_VAR"], ignore_errors=True)
+# Each test begins with empty caches: not with those of a developer's server.
+os.environ["CACHE_URL"] = ""
 
 from project.settings.base import *  # noqa: E402, F403
 

@@ -92,6 +92,7 @@ def test_each_part_of_a_description_is_described() -> None:
         "members_at",
         "fields_of",
         "standings",
+        "standings_between",
     }
 
     assert described == attributes - internal

@@ -4,8 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from waffle.testutils import override_switch
 
-from mozillians_basket import tasks
+from mozillians_basket import sync, tasks
+from mozillians_basket.api import opt_out
+from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import queue
 from mozillians_basket.models import Contact, Status
 from tests.app.steps import (
@@ -274,7 +277,7 @@ def test_probe_that_is_rate_limited_waits_like_any_contact(basket, vouched, comm
 def test_refused_address_that_had_failed_before_is_not_tried_again_after_a_change(
     basket, vouched, commit
 ):
-    basket.fail("lookup", status=500, times=1)
+    basket.fail("lookup", status=500, times=2)  # at the old address and at the new one
     basket.fail("lookup", status=400, code=2)
     with commit():
         vouched.user.email = MOVED
@@ -288,3 +291,63 @@ def test_refused_address_that_had_failed_before_is_not_tried_again_after_a_chang
 
     assert contact_of(vouched).problem == "2"
     assert not [request for request in basket.requests if MOVED in str(request)]
+
+
+@pytest.mark.parametrize("earlier", [0, 1], ids=["at once", "after a failure"])
+def test_opt_out_is_sent_although_basket_had_refused_a_lookup(basket, vouched, commit, earlier):
+    if earlier:
+        basket.fail("lookup", status=500, times=1)
+    basket.fail("lookup", status=403, times=1)
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    settle_everything()
+
+    with commit():
+        opt_out(vouched, ["mozilla-phone"])
+    settle_everything()
+
+    assert "mozilla-phone" not in held(basket, vouched.user.email)[vouched.user.email]
+
+
+def test_probes_that_fail_use_up_no_attempts(basket, vouched, commit):
+    now = timezone.now()
+    Status.objects.update(opened_at=now, failing_call="lookup", failures=5)
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    basket.fail("lookup", status=500)
+    basket.clear_counts()
+
+    for _ in range(11):
+        Status.objects.update(next_probe_at=now)
+        tasks.sweep()
+
+    contact = contact_of(vouched)
+    assert basket.counts["lookup"] >= 11
+    assert (contact.attempts, contact.not_before, contact.parked) == (0, None, False)
+
+
+@pytest.mark.parametrize("endpoint", ["lookup", "subscribe"])
+def test_probe_that_is_rate_limited_does_not_close_the_breaker(basket, vouched, commit, endpoint):
+    now = timezone.now()
+    Status.objects.update(opened_at=now, failing_call="subscribe", failures=5)
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    basket.fail(endpoint, kind="rate_limit")
+
+    Status.objects.update(next_probe_at=now)
+    tasks.sweep()
+
+    assert Status.read().is_open
+
+
+def test_probe_that_the_switch_stops_does_not_close_the_breaker(basket, vouched, commit):
+    now = timezone.now()
+    Status.objects.update(opened_at=now, failing_call="lookup", failures=5)
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    Status.objects.update(next_probe_at=now)
+
+    with override_switch(SWITCH, active=False):  # between the task's look at it and the call
+        sync.look_up()
+
+    assert Status.read().is_open
