@@ -237,7 +237,7 @@ class BasketSite:
 
         A member who is missing from the answer no longer exists, or is a member no more.
         """
-        return dict(map(self._standing, self._evaluated(Q(pk__in=list(member_ids)))))
+        return dict(map(self._standing, self._evaluated(Q(pk__in=list(member_ids)), Q())))
 
     def standings_between(self, first: Any, last: Any) -> dict[Any, Standing]:
         """Evaluate the policies for the thousands of members from one key to another."""
@@ -245,11 +245,15 @@ class BasketSite:
         # In the subqueries too, or PostgreSQL may read all members who meet a policy.
         return dict(map(self._standing, by_cursor(self._evaluated(chosen, chosen))))
 
-    def _evaluated(self, chosen: Q, entitled: Q | None = None) -> "QuerySet[Any, Any]":
-        """Read the chosen members' keys, addresses, and whether they meet each policy."""
+    def _evaluated(self, chosen: Q, chosen_inside: Q) -> "QuerySet[Any, Any]":
+        """
+        Read the chosen members' keys, addresses, and whether they meet each policy.
+
+        :param chosen_inside: a condition for the subqueries of the policies.
+        """
         tests = {
             f"_basket_{number}": Exists(
-                self.entitled(policy).filter(entitled or Q(), pk=OuterRef("pk"))
+                self.entitled(policy).filter(chosen_inside, pk=OuterRef("pk"))
             )
             for number, policy in enumerate(self.policies)
         }

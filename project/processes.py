@@ -33,6 +33,7 @@ _WARNING = re.compile(r" (WARNING|ERROR|CRITICAL) ")
 #: Below the ports that the system gives to servers at port 0, and to connections.
 _PORTS = range(20_000, 32_768)
 
+#: The ports that this process has chosen: their servers may not have started yet.
 _given: set[int] = set()
 
 

@@ -1,10 +1,12 @@
 """Options of a site's description: an address by expression, and tables of another member model."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 from django.test import Client
 
@@ -50,6 +52,23 @@ def test_expression_without_a_value_is_no_address(basket: SandboxServer, chosen:
     profile = UserProfileFactory.create(user__is_staff=True)
 
     assert get_site().standings([profile.pk])[profile.pk].email == ""
+
+
+def test_query_for_thousands_of_members_names_each_once(db: None) -> None:
+    profile = VouchFactory.create().vouchee
+    keys = range(profile.pk, profile.pk + 12_000)
+    sizes: list[int] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, *more: Any) -> Any:
+        sizes.append(len(params))
+        return execute(sql, params, *more)
+
+    with connection.execute_wrapper(note):
+        standings = get_site().standings(keys)
+
+    assert standings[profile.pk].entitled == {"mozilla-phone"}
+    assert len(keys) <= sum(sizes) < 2 * len(keys)  # SQLite takes 32,766 by default
+    assert get_site().standings_between(keys[0], keys[-1]) == standings
 
 
 def test_label_of_a_policy_is_shown_to_admins(
