@@ -1002,6 +1002,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "unanswered_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text=(
+                            "A call without an answer that was repeated: "
+                            "Basket may carry it out late."
+                        ),
+                        null=True,
+                        verbose_name="earlier subscribe sent",
+                    ),
+                ),
+                (
                     "removed_at",
                     models.DateTimeField(
                         blank=True,

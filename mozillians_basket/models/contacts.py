@@ -205,6 +205,10 @@ class Subscription(Row):
     seen_at = moment(_("seen"), _("When a lookup last showed it."))
     missing_at = moment(_("missing"), _("When a lookup first missed it."))
     requested_at = moment(_("subscribe sent"), _("A call without an answer."))
+    unanswered_at = moment(
+        _("earlier subscribe sent"),
+        _("A call without an answer that was repeated: Basket may carry it out late."),
+    )
     removed_at = moment(_("unsubscribe sent"), _("When the last call began."))
     removal_pending = models.BooleanField(
         _("removal pending"), default=False, help_text=_("Basket queues unsubscribes.")

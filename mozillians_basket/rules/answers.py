@@ -158,9 +158,11 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
 
 
 def _came_back(rows: Rows, contact: Contact, newsletter: str) -> bool:
-    """Whether a person who opted out has subscribed again at Basket."""
+    """Whether a person who opted out has subscribed again at Basket, and no call of ours did."""
     row = rows.subscription(contact, newsletter)
-    if row.requested_at or row.confirmed_at or row.state == State.UNKNOWN:
+    if row.requested_at or row.unanswered_at:
+        return False
+    if row.confirmed_at or row.state == State.UNKNOWN:
         return False
     vetoes = [rows.veto(member, newsletter) for member in rows.at(contact)]
     if row.state == State.OPTED_OUT:
@@ -191,6 +193,8 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
             row = rows.subscription(contact, name)
             if unseen(row) and lookup.began_at - row.confirmed_at >= rows.settings.queue_time:
                 _end_orders(rows, contact, name, row.confirmed_at)
+            if not after(row.unanswered_at, lookup.began_at - rows.settings.queue_time):
+                row.unanswered_at = None
         meanings = {name: meaning(rows, contact, name, lookup) for name in names}
         if Meaning.OPTED_OUT in meanings.values():
             opt_out_of_all(rows, contact, lookup.began_at)
@@ -297,7 +301,7 @@ def _gone(row: Subscription) -> None:
     row.removal_pending = False
     if row.state != State.LOST:
         row.confirmed_at = row.seen_at = None
-        row.decided = row.decided and row.requested_at is not None
+        row.decided = row.decided and bool(row.requested_at or row.unanswered_at)
     if row.state in {State.UNKNOWN, State.SUBSCRIBED}:
         row.state, row.opted_out_at = State.UNSUBSCRIBED, None
 
@@ -471,8 +475,9 @@ def begin_subscribe(rows: Rows, newsletters: Mapping[int, frozenset[str]]) -> Ro
     for contact_id, names in newsletters.items():
         contact = rows.contacts[contact_id]
         contact.subscribe_calls = [*contact.subscribe_calls, rows.now][1 - RATE_LIMIT_CALLS :]
-        for name in names:
-            rows.record(contact, name).requested_at = rows.now
+        for row in [rows.record(contact, name) for name in names]:
+            row.unanswered_at = row.requested_at or row.unanswered_at
+            row.requested_at = rows.now
     return rows
 
 
@@ -488,7 +493,8 @@ def end_subscribe(
             _note_token(rows, contact, answer.token)
         for row in [rows.record(contact, name) for name in names]:
             if answer.kind == Kind.NOT_DONE:
-                row.requested_at = before.subscription(contact, row.newsletter).requested_at
+                known = before.subscription(contact, row.newsletter)
+                row.requested_at, row.unanswered_at = known.requested_at, known.unanswered_at
             elif answer.kind != Kind.UNCLEAR:
                 row.requested_at = None
             if answer.kind == Kind.DONE:

@@ -186,7 +186,7 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
             looks.append(_growing(rows, row.missing_at, row.missing_at + rows.settings.queue_time))
         elif missing(row) or (row.missing_at and rows.question(name)):
             looks.append(_growing(rows, row.missing_at))
-        elif row.requested_at or suspect:
+        elif row.requested_at or suspect or (row.unanswered_at and not held(row)):
             since = queued_since(row)
             looks.append(_growing(rows, since, since + rows.settings.queue_time))
         if row.removed_at and (row.removal_pending or held(row)):
@@ -210,8 +210,9 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
 
 
 def queued_since(row: Subscription) -> datetime:
-    """Say when the last subscribe call was made that no lookup has shown."""
-    calls: list[datetime | None] = [row.requested_at, row.confirmed_at if unseen(row) else None]
+    """Say when the last subscribe call was made that no lookup has shown, or a repeated one."""
+    answered = row.confirmed_at if unseen(row) else None
+    calls = [row.requested_at, row.unanswered_at, answered]
     return max(call for call in calls if call is not None)
 
 
@@ -303,7 +304,7 @@ def _at_rest(rows: Rows, contact: Contact, newsletter: str) -> bool:
     for names in contact.renamed_people.values():
         if names is None or (newsletter in names and not _is_wished(rows, contact, newsletter)):
             return False
-    return not held(row) or stays(rows, contact, newsletter)
+    return stays(rows, contact, newsletter) if held(row) else row.unanswered_at is None
 
 
 def _has_finished_order(rows: Rows, contact: Contact) -> bool:

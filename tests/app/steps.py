@@ -71,6 +71,7 @@ def settle_everything(rounds=12, *, strict=True):
         if number == rounds // 2:
             Subscription.objects.exclude(removed_at=None).update(removed_at=LONG_AGO)
             Subscription.objects.exclude(requested_at=None).update(requested_at=LONG_AGO)
+            Subscription.objects.exclude(unanswered_at=None).update(unanswered_at=LONG_AGO)
         Contact.objects.update(not_before=None)
         Status.objects.exclude(next_probe_at=None).update(next_probe_at=LONG_AGO)
         expire_leases()

@@ -21,6 +21,8 @@ class Fault(Enum):
     """No answer, and the call was not carried out."""
     LOST_AFTER = auto()
     """No answer, although the call was carried out."""
+    LATE = auto()
+    """No answer, and the call is carried out later, perhaps after its repetition."""
 
 
 @dataclass
@@ -44,6 +46,8 @@ class FakeBasket:
         self.unsubscribe_delays = [timedelta(seconds=1)]
         """The delay of each copy of the next unsubscribe; two delays carry it out twice."""
         self.fault = Fault.NONE
+        self.late_by = timedelta(minutes=1)
+        """The delay of a write call that meets the fault ``LATE``."""
         self.fault_lasts = False
         """Whether the fault strikes all write calls from now on, and not the next one alone."""
         self.read_only = False
@@ -117,6 +121,10 @@ class FakeBasket:
         fault = self._meet_fault()
         if fault is Fault.LOST_BEFORE:
             return NO_ANSWER
+        if fault is Fault.LATE:
+            at = self.clock() + self.late_by
+            self.queue.append((at, lambda: self._subscribe(email, newsletters)))
+            return NO_ANSWER
         if self.read_only:
             self.queue.append((self.clock(), lambda: self._subscribe(email, newsletters)))
             answer = Answer(Kind.DONE, token=next(self.tokens))
@@ -138,10 +146,11 @@ class FakeBasket:
         fault = self._meet_fault()
         if fault is Fault.LOST_BEFORE:
             return NO_ANSWER
-        for delay in self.unsubscribe_delays:
+        delays = [self.late_by] if fault is Fault.LATE else self.unsubscribe_delays
+        for delay in delays:
             self.queue.append((self.clock() + delay, lambda: self._unsubscribe(token, newsletters)))
         self.unsubscribe_delays = [timedelta(seconds=1)]
-        return NO_ANSWER if fault is Fault.LOST_AFTER else Answer(Kind.DONE)
+        return Answer(Kind.DONE) if fault is Fault.NONE else NO_ANSWER
 
     def _meet_fault(self) -> Fault:
         fault = self.fault

@@ -237,7 +237,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(mailbox=mailboxes, newsletter=st.sampled_from((*NEWSLETTERS, FOREIGN)))
     def own_subscribe(self, mailbox: str, newsletter: str) -> None:
-        if not contact_key(mailbox):
+        if not contact_key(mailbox) or contact_key(mailbox) in self.basket.refused:
             return
         person = self.basket.find(mailbox)
         if person and person.optout:  # perhaps no lookup ever shows this opt-out
@@ -303,7 +303,9 @@ class Story(RuleBasedStateMachine):
     # Faults.
 
     @rule(
-        kind=st.sampled_from(["lost before", "lost after", "off", "down", "read only", "calm"]),
+        kind=st.sampled_from(
+            ["lost before", "lost after", "late", "off", "down", "read only", "calm"]
+        ),
         lasts=st.booleans(),
         step=st.sampled_from(["", "lookup", "subscribe", "unsubscribe"]),
         after=st.booleans(),
@@ -311,6 +313,8 @@ class Story(RuleBasedStateMachine):
     def trouble(self, kind: str, lasts: bool, step: str, after: bool) -> None:
         """An answer is lost, the worker is killed, the switch is off, Basket has trouble."""
         faults = {"lost before": Fault.LOST_BEFORE, "lost after": Fault.LOST_AFTER}
+        if not self.plain:
+            faults["late"] = Fault.LATE
         self.basket.fault, self.basket.fault_lasts = faults.get(kind, Fault.NONE), lasts
         self.world.switch = kind != "off"
         self.basket.out_of_reach = kind == "down"

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -246,6 +247,97 @@ def test_removal_of_a_site_opt_out_that_comes_back_at_basket_ends_the_opt_out(
 
     assert world.basket.has(ANA) == {PHONE}
     assert world.decision("ana", PHONE).opted_out_at is None
+
+
+def repeated(world: World) -> None:
+    """Subscribe somebody by a call that is repeated, and that Basket carries out in an hour."""
+    world.basket.fault, world.basket.late_by = Fault.LATE, timedelta(hours=1)
+    world.join("ana", ANA, PHONE)
+    world.run(60)
+    look(world)
+    assert len(calls(world, "subscribe")) == 2
+
+
+def opts_out_at_basket(world: World) -> None:
+    world.basket.own_unsubscribe(ANA, PHONE)
+
+
+def opts_out_of_all_at_basket(world: World) -> None:
+    world.basket.opt_out_of_all(ANA)
+
+
+def opts_out_on_the_site(world: World) -> None:
+    world.opt_out("ana", PHONE)
+
+
+def takes_another_address_at_basket(world: World) -> None:
+    world.basket.rename(ANA, THIRD)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        opts_out_at_basket,
+        opts_out_of_all_at_basket,
+        opts_out_on_the_site,
+        takes_another_address_at_basket,
+    ],
+)
+def test_late_subscribe_that_was_repeated_is_no_return(
+    world: World, leave: Callable[[World], None]
+) -> None:
+    repeated(world)
+
+    leave(world)
+    look(world)
+    world.run(4 * 3600)
+    look(world)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert not world.rows.wanted(world.contact(ANA), PHONE)
+
+
+def test_late_subscribe_of_somebody_who_lost_the_policy_is_undone_within_the_day(
+    world: World,
+) -> None:
+    repeated(world)
+    world.basket.queue = [(at + timedelta(hours=4), job) for at, job in world.basket.queue]
+
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(4 * 3600)
+    assert world.basket.has(ANA) == set()
+    world.run(3600)
+    assert world.basket.has(ANA) == {PHONE}
+    world.run(12 * 3600)
+
+    assert world.basket.has(ANA) == set()
+
+
+def test_late_subscribe_of_a_deleted_member_is_undone(world: World) -> None:
+    repeated(world)
+    world.basket.queue = [(at + timedelta(hours=4), job) for at, job in world.basket.queue]
+
+    world.delete("ana")
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert not world.rows.contacts
+
+
+def test_person_who_comes_back_a_day_after_a_repeated_subscribe_wants_it_again(
+    world: World,
+) -> None:
+    repeated(world)
+    world.basket.own_unsubscribe(ANA, PHONE)
+    world.run(26 * 3600)
+    look(world)
+
+    world.basket.own_subscribe(ANA, PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert opt_outs(world) == 0
 
 
 def test_site_opt_out_stands_before_a_lookup_has_seen_the_removal(world: World) -> None:

@@ -83,6 +83,7 @@ class Subscription(Row):
     seen_at: datetime | None = None
     missing_at: datetime | None = None
     requested_at: datetime | None = None
+    unanswered_at: datetime | None = None
     removed_at: datetime | None = None
     removal_pending: bool = False
     decided: bool = False

@@ -28,7 +28,8 @@ def unsettled(*, but_for_calls_in_a_queue: bool = False) -> list[str]:
     moves = Move.objects.all()
     if but_for_calls_in_a_queue:
         rows = Subscription.objects.filter(removal_pending=False)
-        queued = rows.filter(requested_at__isnull=False).values("contact")
+        called = Q(requested_at__isnull=False) | Q(unanswered_at__isnull=False)
+        queued = rows.filter(called).values("contact")
         contacts = contacts.exclude(pk__in=queued, lease="", problem="", not_before__isnull=False)
         moves = moves.exclude(Q(source__in=queued) | Q(target__in=queued))
     return [

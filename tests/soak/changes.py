@@ -246,7 +246,7 @@ class Changes:
     def opt_out_at_basket(self, member: Member) -> bool:
         mailbox, held = member.mailbox, self._certain(member)
         held = [name for name in held if self._unnoticed[name] < UNNOTICED]
-        if mailbox is None or not held:
+        if mailbox is None or not held or self._has_unanswered(mailbox):
             return False
         name = self._chance.choice(held)
         self._basket.put_person(mailbox.key, remove=[name])
@@ -257,7 +257,7 @@ class Changes:
 
     def turn_everything_off(self, member: Member) -> bool:
         mailbox = member.mailbox
-        if mailbox is None or not self._certain(member):
+        if mailbox is None or not self._certain(member) or self._has_unanswered(mailbox):
             return False
         self._basket.put_person(mailbox.key, newsletters=[], optout=True)
         mailbox.everything_off = True
@@ -272,8 +272,8 @@ class Changes:
         names = [name for name in mailbox.opted_out if name in member.marks]
         if not names or not self._is_known(mailbox) or not self._at_rest(mailbox)():
             return False
-        if not self._opted_out(mailbox, names)():
-            return False
+        if not self._opted_out(mailbox, names)() or self._has_unanswered(mailbox):
+            return False  # the return would look like a late call
         name = self._chance.choice(names)
         self._basket.put_person(mailbox.key, add=[name], optout=False)
         self._is_back(mailbox)
@@ -408,6 +408,11 @@ class Changes:
 
     def _is_known(self, mailbox: Mailbox) -> bool:
         return self._basket.person(mailbox.key) is not None
+
+    def _has_unanswered(self, mailbox: Mailbox) -> bool:
+        """Whether a late call of ours could hide what somebody does at Basket now."""
+        repeated = Subscription.objects.filter(unanswered_at__isnull=False)
+        return repeated.filter(contact__key=mailbox.key).exists()
 
     def _certain(self, member: Member) -> list[str]:
         """Return the newsletters that their mailbox surely has: only these can be opted out of."""

@@ -35,6 +35,12 @@ FAULTS = [
 ]
 
 
+def look_again():
+    """Let a worker look up what waits."""
+    Contact.objects.update(not_before=None)
+    tasks.sweep()
+
+
 @pytest.fixture
 def to_move(basket, vouched):
     """Let a vouched member change address and join the NDA group, in one transaction."""
@@ -73,6 +79,25 @@ def test_a_slow_basket_is_asked_again(basket, vouched, commit, to_move, settings
     settle_everything()
 
     assert held(basket, old, MOVED) == {old: set(), MOVED: {"mozilla-phone", "mozillians-nda"}}
+
+
+def test_subscribe_that_basket_carries_out_after_an_opt_out_is_no_return(basket, vouched, commit):
+    email = vouched.user.email
+    basket.fail("subscribe", times=1, status=500)
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    look_again()
+    with commit():
+        opt_out(vouched, ["mozillians-nda"])
+    look_again()
+    assert held(basket, email) == {email: {"mozilla-phone"}}
+
+    both = {"mozilla-phone", "mozillians-nda"}
+    basket.put_person(email, newsletters=both)  # as the first call would
+    settle_everything()
+
+    assert held(basket, email) == {email: {"mozilla-phone"}}
+    assert subscription_of(vouched, "mozillians-nda").unanswered_at is None
 
 
 @pytest.mark.parametrize("kind", ["drop", "malformed"])
