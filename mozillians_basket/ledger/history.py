@@ -143,7 +143,10 @@ def _about_contact(
 def _about_refused_addresses(before: Rows, after: Rows) -> Iterator[Announcement]:
     """Return the signals about the members at contacts whose lookup Basket has just refused."""
     for pk, contact in after.contacts.items():
-        if before.contacts[pk].parked or not contact.parked or contact.problem in Problem.values:
+        was = before.contacts[pk]
+        if was.parked or not contact.parked or contact.problem in Problem.values:
+            continue
+        if was.problem == contact.problem:  # told already: only a removal was tried again
             continue
         for member in after.at(contact):
             for name in sorted(after.settings.newsletters):

@@ -269,8 +269,10 @@ def _touch(rows: Rows, member: Member) -> None:
     for contact_id in [member.contact_id, *(move.source_id for move in rows.moves_of(member))]:
         if contact_id is not None:
             contact = rows.contacts[contact_id]
-            if contact.parked and (contact.attempts or _loses_something(rows, contact)):
+            if contact.parked and contact.attempts:
                 _unpark(contact)
+            elif contact.parked and _loses_something(rows, contact):
+                contact.parked = False  # the refusal stays its problem, until a lookup succeeds
             touch(contact, rows.now)
 
 

@@ -13,7 +13,7 @@ from mozillians_basket.models import Approval
 from mozillians_basket.upkeep import approvals
 from project.people.models import UserProfile
 from tests.app.steps import held, settle_everything
-from tests.factories import UserProfileFactory, VouchFactory
+from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 
 PHONE, NDA = "mozilla-phone", "mozillians-nda"
 
@@ -117,6 +117,20 @@ def test_address_that_the_lookup_refuses_is_told_as_a_refused_subscription(told,
     assert refused[:4] == ("subscription_refused", str(profile.pk), PHONE, "policy")
     assert refused[-1] == "2"
     assert {request.endpoint for request in basket.requests} == {"lookup"}
+
+
+def test_refused_address_is_told_once_although_a_removal_is_tried_again(
+    told, basket, vouched, commit
+):
+    basket.fail("lookup", status=400, code=2)
+    with commit():
+        MembershipFactory(profile=vouched, group=GroupFactory(slug="nda"))
+    told.clear()
+
+    with commit():
+        opt_out(vouched, [PHONE])
+
+    assert [each[:3] for each in told] == [("opted_out", str(vouched.pk), PHONE)]
 
 
 def test_opt_out_on_the_site_is_told_with_its_cause(told, vouched, commit):
