@@ -19,7 +19,8 @@ subscription_confirmed = Signal()
 
 #: Basket refuses to subscribe a member, or refuses their address already when it is looked up.
 #: Receivers get ``error_code`` too. It comes once for each newsletter that the member lacks for
-#: it. Only another address helps against a code in ``rules.answers.ADDRESS_CODES``.
+#: it, and again after an admin's retry, an order or the member's own choice. Only another address
+#: helps against a code in ``rules.answers.ADDRESS_CODES``.
 subscription_refused = Signal()
 
 #: A member opted out of a newsletter, at Basket or on the site.

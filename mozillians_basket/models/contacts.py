@@ -63,9 +63,11 @@ class Contact(Row):
         max_length=LONGEST_EMAIL,
         help_text=_("One mailbox has one key, however its address is spelled."),
     )
-    # Each lookup by address renews it. It recognises a person who took another address at Basket
-    # (``answers.ask_by_token``) and one who was made again after a loss (``answers._note_token``),
-    # and unsubscribe calls need it (``sync.make_calls``). A lookup comes before each of them.
+    # Renewed by each lookup that shows a person under the address, and by each subscribe. Where
+    # nobody or somebody else is shown, it is the only link to a person who took another address at
+    # Basket: for the lookup by token and the unsubscribe of ``sync``. The rules tell by it a rename
+    # from a loss (``answers.ask_by_token``), and a person who was made again after a loss
+    # (``answers._note_token``). A contact under a lease must keep it.
     token = models.CharField(
         _("token"),
         max_length=64,

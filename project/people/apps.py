@@ -12,15 +12,13 @@ class PeopleConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        """Connect the receivers that keep ``is_vouched`` up to date."""
+        """Connect the receivers, each with the model whose signals it gets."""
         from project.people import receivers
 
-        vouch = self.get_model("Vouch")
-        for signal, receiver in (
-            (pre_save, receivers.unvouch_former_vouchee),
-            (post_save, receivers.vouch_vouchee),
-            (post_delete, receivers.unvouch_vouchee),
+        for signal, sender, receiver in (
+            (pre_save, "Vouch", receivers.unvouch_former_vouchee),
+            (post_save, "Vouch", receivers.vouch_vouchee),
+            (post_delete, "Vouch", receivers.unvouch_vouchee),
         ):
-            signal.connect(
-                receiver, sender=vouch, dispatch_uid=f"project.people.{receiver.__name__}"
-            )
+            uid = f"project.people.{receiver.__name__}"
+            signal.connect(receiver, sender=self.get_model(sender), dispatch_uid=uid)

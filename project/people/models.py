@@ -118,6 +118,6 @@ class Vouch(models.Model):
         return f"{self.voucher or '-'} → {self.vouchee}"
 
     def save(self, **kwargs: Any) -> None:
-        """Save the vouch and the vouchee's ``is_vouched`` in one transaction."""
+        """Save the vouch in one transaction with ``is_vouched``, which ``receivers`` writes."""
         with transaction.atomic(using=kwargs.get("using")):
             super().save(**kwargs)

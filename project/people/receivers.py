@@ -1,4 +1,4 @@
-"""Receivers that update a member's ``is_vouched`` when a vouch is saved or deleted."""
+"""Receivers of the people app: a saved or deleted vouch updates the member's ``is_vouched``."""
 
 from typing import Any
 

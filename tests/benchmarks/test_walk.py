@@ -1,5 +1,6 @@
 """A walk through the app is counted in functions, files, jumps and returns."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -108,3 +109,22 @@ def test_the_walk_of_a_vouch_is_printed(options: list[str]) -> None:
 
     assert printed.splitlines()[0].endswith(".py")
     assert "jumps from file to file" in printed
+
+
+@pytest.mark.programs
+def test_example_of_the_docs_names_its_functions_in_the_order_of_a_walk() -> None:
+    text = (ROOT / "docs" / "how-it-works.md").read_text()
+    example = text.partition("## Example: a member is vouched")[2].partition("\n## ")[0]
+    named = re.findall(r"`((?:\w+\.)+\w+)`", example)
+
+    command = [sys.executable, "-m", "benchmarks.walk"]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    walked, module = [], ""
+    for line in printed.partition("###")[0].splitlines():
+        if line.strip() and not line.startswith(" "):
+            module = line.removesuffix(" (again)").removesuffix(".py").replace("/", ".")
+        else:
+            walked.append(f"{module}.{line.strip()}")
+    assert len(named) > 10
+    assert named == [each for each in walked if each in named]
