@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from traceback import walk_tb
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -180,13 +181,10 @@ def unexpected(error: Exception) -> StepFailed:
 
     Its text may quote an address.
     """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
     text = f"{type(error).__module__}.{type(error).__qualname__}"
-    if trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "?")
-        text += f" in {module}.{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}"
+    for frame, line in [*walk_tb(error.__traceback__)][-1:]:
+        module = frame.f_globals.get("__name__", "?")
+        text += f" in {module}.{frame.f_code.co_name}, line {line}"
     logger.error("An error on this side: %s.", text)
     return StepFailed(text)
 
