@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from django.db.models import Aggregate, F, Model, Subquery
 from waffle.utils import get_setting
 
 from mozillians_basket.conf import Setting, Settings, conf
-from mozillians_basket.dependencies import dependencies
+from mozillians_basket.dependencies import Dependencies
 from mozillians_basket.models import Status, alias
 from mozillians_basket.site import FIELDS, BasketSite, Policy, Trigger, get_site, site_path
 
@@ -68,21 +69,13 @@ def check_site(app_configs: Any, **kwargs: Any) -> Messages:
         yield from _check_policies(site)
         for trigger in site.triggers:
             yield from _check_trigger(site, trigger)
-        yield from _check_dependencies(site)
-
-
-def _check_dependencies(site: BasketSite) -> Messages:
-    """Name what no signal shows. Where a path is wrong, another check has said so."""
-    try:
-        unseen = dependencies(site).unseen
-    except (FieldDoesNotExist, FieldError, AttributeError):
-        return
-    for part in unseen:
-        yield caution(
-            101,
-            f"{conf.SITE}: no signal shows a change of {part}.",
-            "The reconciler finds such changes. For a subquery, add a Trigger on its model.",
-        )
+        with suppress(FieldDoesNotExist, FieldError, AttributeError):  # another check names those
+            for part in Dependencies(site).unseen:
+                yield caution(
+                    101,
+                    f"{conf.SITE}: no signal shows a change of {part}.",
+                    "The reconciler finds them. For a subquery, add a Trigger on its model.",
+                )
 
 
 def _check_paths(site: BasketSite) -> Messages:
