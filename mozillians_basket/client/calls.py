@@ -13,7 +13,8 @@ import urllib3
 from basket import errors
 
 from mozillians_basket.client import transport
-from mozillians_basket.client.transport import fan_out, within
+from mozillians_basket.client.transport import fan_out as fan_out
+from mozillians_basket.client.transport import within as within
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import (
     BasketError,
@@ -26,17 +27,6 @@ from mozillians_basket.exceptions import (
 from mozillians_basket.redaction import protect_logs
 from mozillians_basket.rules.answers import BLOCKED_DOMAIN, Person
 from mozillians_basket.rules.evaluate import contact_key
-
-__all__ = [
-    "catalogue",
-    "fan_out",
-    "look_up",
-    "look_up_token",
-    "recover",
-    "subscribe",
-    "unsubscribe",
-    "within",
-]
 
 _TEMPORARY_CODES = {
     errors.BASKET_NETWORK_FAILURE,

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from functools import lru_cache
 from traceback import walk_tb
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -100,7 +101,8 @@ def send(
     :raises requests.exceptions.RequestException: a setting is wrong: nothing was sent.
     :raises urllib3.exceptions.HTTPError: there is no answer.
     """
-    basket = _process.basket(conf.URL)
+    with _making:
+        basket = _basket(conf.URL)
     timeout = min(conf.TIMEOUT, _timeout.get() or conf.TIMEOUT)
     fan = _fan_out.get()
     if fan is not None:
@@ -115,23 +117,19 @@ def send(
         status = response.status
     finally:
         if call_made.has_listeners():
-            _tell(call=call, status=status, seconds=time.monotonic() - began)
+            seconds = time.monotonic() - began
+            with silencing_receivers():
+                told = call_made.send_robust(None, call=call, status=status, seconds=seconds)
+            for _receiver, failure in told:
+                if isinstance(failure, Exception):  # it does not harm the call
+                    unexpected(failure)
     with suppress(ValueError, RecursionError):
         if isinstance(json.loads(response.data), dict):
             return Reply(response.status, response.data)
-    page = "html" in response.headers.get("Content-Type", "").lower()
-    page = page or 300 <= response.status < 400
-    page = page or (response.status >= 400 and not response.data)
+    is_html = "html" in response.headers.get("Content-Type", "").lower()
+    is_empty_error = response.status >= 400 and not response.data
+    page = is_html or is_empty_error or 300 <= response.status < 400
     raise UnusableReply(response.status, page=page)
-
-
-def _tell(**measured: Any) -> None:
-    """Send ``call_made``; a receiver that fails does not harm the call."""
-    with silencing_receivers():
-        answers = call_made.send_robust(None, **measured)
-    for _receiver, answer in answers:
-        if isinstance(answer, Exception):
-            unexpected(answer)
 
 
 def fan_out(
@@ -154,7 +152,8 @@ def fan_out(
     futures: list[Future[Value | BasketError]] = []
     try:
         if fan.read_switch():
-            pool = _process.pool()
+            with _making:
+                pool = _pool()
             futures += [pool.submit(copy_context().run, fan.run, function, job) for job in jobs]
         waiting = set(futures)
         while waiting := wait(waiting, timeout=SWITCH_EVERY).not_done:
@@ -192,6 +191,9 @@ def unexpected(error: Exception) -> StepFailed:
 class FanOut:
     """Calls that run side by side, and whether another one may start."""
 
+    _on_at = float("-inf")
+    """When any share of this process last began to read the switch, and it was on."""
+
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._on_until = float("-inf")
@@ -207,10 +209,10 @@ class FanOut:
         if self._stopped_by is not None:
             return False
         began = time.monotonic()
-        if again and began - _process.switch_on_at < SWITCH_EVERY:
-            began = _process.switch_on_at
+        if again and began - FanOut._on_at < SWITCH_EVERY:
+            began = FanOut._on_at
         elif switch.call_is_allowed():
-            _process.switch_on_at = began
+            FanOut._on_at = began
         else:
             self.stop(BasketSwitchedOff)
             return False
@@ -298,38 +300,25 @@ class _Basket(HTTPAdapter):
         )
 
 
-class _Process:
-    """The things that threads share: connections, a pool, and when the switch was on."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.switch_on_at = float("-inf")
-        self._url = ""
-        self._basket: _Basket | None = None
-        self._pool: ThreadPoolExecutor | None = None
-
-    def basket(self, url: str) -> _Basket:
-        """Return the connections; made again when ``BASKET_URL`` has changed."""
-        with self._lock:
-            if self._basket is None or self._url != url:
-                self._basket, self._url = _Basket(url), url
-            return self._basket
-
-    def pool(self) -> ThreadPoolExecutor:
-        """Return the threads, made at the first call."""
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(conf.CONCURRENCY, thread_name_prefix="basket")
-            return self._pool
+@lru_cache(maxsize=1)
+def _basket(url: str) -> _Basket:
+    """Return the connections that threads share; made again when ``BASKET_URL`` has changed."""
+    return _Basket(url)
 
 
-_process = _Process()
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """Return the threads, made at the first call."""
+    return ThreadPoolExecutor(conf.CONCURRENCY, thread_name_prefix="basket")
 
 
 def _begin_process() -> None:
-    """Share no sockets, threads or held locks with the parent process."""
-    global _process
-    _process = _Process()
+    """Share no sockets, threads or held lock with the parent process."""
+    global _making
+    _making = threading.Lock()
+    _basket.cache_clear()
+    _pool.cache_clear()
 
 
+_making = threading.Lock()
 os.register_at_fork(after_in_child=_begin_process)
