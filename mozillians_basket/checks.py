@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,8 +12,7 @@ from urllib.parse import urlsplit
 from celery import current_app
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info
-from django.core.checks import Warning as Caution
+from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
 from django.db import DatabaseError, connections, router
 from django.db.models import Aggregate, F, Model, Subquery
@@ -32,19 +32,12 @@ SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
 NUMBERS = tuple(each for each in vars(Settings).values() if isinstance(each, Setting) and each.unit)
 
 
-def error(number: int, text: str, hint: str) -> CheckMessage:
-    """Make an error of this app, ``mozillians_basket.E101`` and so on."""
-    return Error(text, hint=hint, id=f"mozillians_basket.E{number}")
+def _message(kind: type[Error | Warning | Info], number: int, text: str, hint: str) -> CheckMessage:
+    """Make a message of this app: ``mozillians_basket.E101`` and so on."""
+    return kind(text, hint=hint, id=f"mozillians_basket.{kind.__name__[0]}{number}")
 
 
-def caution(number: int, text: str, hint: str) -> CheckMessage:
-    """Make a warning of this app, ``mozillians_basket.W101`` and so on."""
-    return Caution(text, hint=hint, id=f"mozillians_basket.W{number}")
-
-
-def note(number: int, text: str, hint: str) -> CheckMessage:
-    """Make a note of this app, ``mozillians_basket.I301`` and so on: it fails no build."""
-    return Info(text, hint=hint, id=f"mozillians_basket.I{number}")
+error, caution, note = partial(_message, Error), partial(_message, Warning), partial(_message, Info)
 
 
 def check_site(app_configs: Any, **kwargs: Any) -> Messages:

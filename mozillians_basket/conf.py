@@ -18,7 +18,7 @@ class Setting(Generic[Value]):
     One setting: its type, and its default.
 
     :param default: the value, or a function that returns it.
-    :param unit: what a number counts. It must be above zero.
+    :param unit: the unit of a number, which must be above zero.
     :param environment: look at the environment too, as basket-client does.
     """
 
