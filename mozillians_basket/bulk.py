@@ -15,15 +15,7 @@ from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.ledger import decisions, history, touches
 from mozillians_basket.ledger.share import Context, locked_members, read, write
 from mozillians_basket.ledger.touches import drained_members, locked_touches
-from mozillians_basket.models import (
-    BulkItem,
-    BulkRequest,
-    Contact,
-    Event,
-    Member,
-    Problem,
-    alias,
-)
+from mozillians_basket.models import BulkItem, BulkRequest, Contact, Event, Member, Problem, alias
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result
 from mozillians_basket.rules.rows import Rows

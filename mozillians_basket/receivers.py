@@ -139,13 +139,7 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
 
 
 def touch_linked(
-    *,
-    link: Link,
-    instance: Model,
-    action: str,
-    pk_set: set[Any] | None,
-    using: str,
-    **kwargs: Any,
+    *, link: Link, instance: Model, action: str, pk_set: set[Any] | None, using: str, **kwargs: Any
 ) -> None:
     """Touch the members behind the near side of a many-to-many relation whose rows change."""
     if action not in {"post_add", "post_remove", "pre_clear"}:
@@ -228,9 +222,7 @@ def touch_switch(*, instance: Model, raw: bool, **kwargs: Any) -> None:
 def connect_receivers() -> None:
     """Connect every watched model, its proxies and children, and the switch."""
     post_save.connect(
-        touch_switch,
-        sender=get_waffle_switch_model(),
-        dispatch_uid="mozillians_basket.switch",
+        touch_switch, sender=get_waffle_switch_model(), dispatch_uid="mozillians_basket.switch"
     )
     for number, link in enumerate(Dependencies(get_site()).links):
         m2m_changed.connect(

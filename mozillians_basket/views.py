@@ -29,15 +29,7 @@ from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketRefused
 from mozillians_basket.ledger.share import empty_rows
-from mozillians_basket.models import (
-    Contact,
-    Decision,
-    Member,
-    Move,
-    Status,
-    Subscription,
-    alias,
-)
+from mozillians_basket.models import Contact, Decision, Member, Move, Status, Subscription, alias
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import stays
 from mozillians_basket.rules.rows import DecidedBy, Rows, State, held

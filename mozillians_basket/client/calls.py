@@ -38,10 +38,7 @@ _CONFIGURATION_CODES = {errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED}
 _UNKNOWN_PERSON_CODES = {errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN}
 
 #: Errors about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
-_WRONG_SETTINGS = (
-    requests.exceptions.RequestException,
-    urllib3.exceptions.LocationValueError,
-)
+_WRONG_SETTINGS = (requests.exceptions.RequestException, urllib3.exceptions.LocationValueError)
 
 #: Tokens that fit into the path of a call and into the ledger's column.
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}")

@@ -236,7 +236,10 @@ def _end_question(approval: Approval) -> None:
     _reopen(approval)
     found = [about(question)]
     if ending == Ending.LOST:
-        found.append(_never_seen(question))
+        # Those that no lookup has shown since it began: ``rules.sample._never_seen``.
+        looked_up = Q(contact__looked_up_at__gte=F("confirmed_at"))
+        never_seen = subscriptions(question.newsletter).filter(UNSEEN, looked_up)
+        found.append(never_seen.filter(contact__looked_up_at__gte=question.since))
     for rows in found:
         for ids in in_batches(rows, "contact_id"):
             with transaction.atomic(using=alias()):
@@ -301,13 +304,6 @@ def missing_since(newsletter: str, moment: datetime) -> "QuerySet[Subscription]"
     """Return what lookups missed since then, and may be lost: ``rules.sample._may_be_lost``."""
     since = subscriptions(newsletter).filter(missing_at__gte=moment, opted_out_at=None)
     return since.exclude(state=State.OPTED_OUT)
-
-
-def _never_seen(question: Question) -> "QuerySet[Subscription]":
-    """Return those that no lookup has shown since it began: ``rules.sample._never_seen``."""
-    looked_up = Q(contact__looked_up_at__gte=F("confirmed_at"))
-    rows = subscriptions(question.newsletter).filter(UNSEEN, looked_up)
-    return rows.filter(contact__looked_up_at__gte=question.since)
 
 
 # Brakes.

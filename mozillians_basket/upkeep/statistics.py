@@ -11,15 +11,7 @@ from django.core.cache import cache
 from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from mozillians_basket.models import (
-    Contact,
-    Decision,
-    Event,
-    Problem,
-    Subscription,
-    Touch,
-    alias,
-)
+from mozillians_basket.models import Contact, Decision, Event, Problem, Subscription, Touch, alias
 from mozillians_basket.rules.answers import ADDRESS_CODES
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
