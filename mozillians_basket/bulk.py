@@ -150,29 +150,22 @@ def _begin(request: BulkRequest) -> bool:
         return False
     # The keys of 100,000 members are a megabyte: they are read once for all transactions.
     keys = _requests().values_list("keys", flat=True).get(pk=request.pk)
-    start, end = request.position, request.position + room
-    while request.position < min(end, request.total):
-        following = min(end, request.position + conf.DRAIN_SIZE)
-        if not _begin_safely(request, keys[request.position : following]):
-            break
+    start, end = request.position, min(request.position + room, request.total)
+    alone_until = 0  # after an error, its members are tried one by one
+    while (position := request.position) < end:
+        size = 1 if position < alone_until else conf.DRAIN_SIZE
+        some = keys[position : min(position + size, end)]
+        try:
+            if not _begin_some(request, some):
+                break
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - it is logged by its class and place
+            unexpected(error)
+            alone_until = max(alone_until, position + len(some))
+            if len(some) == 1 and not _begin_some(request, some, failed=True):
+                break
     return request.position > start
-
-
-def _begin_safely(request: BulkRequest, keys: list[Any]) -> bool:
-    """
-    Begin some orders. After an error begin them one by one, and fail those that raise it.
-
-    Returns whether this worker may begin more.
-    """
-    try:
-        return _begin_some(request, keys)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:  # noqa: BLE001 - it is logged by its class and place
-        unexpected(error)
-    if len(keys) == 1:
-        return _begin_some(request, keys, failed=True)
-    return all(_begin_safely(request, [key]) for key in keys)
 
 
 def _begin_some(request: BulkRequest, keys: list[Any], *, failed: bool = False) -> bool:
