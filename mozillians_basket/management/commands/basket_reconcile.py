@@ -158,9 +158,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{answered} questions answered; the worker carries that out.")
         elif options["verify"] is not None:
             self.stdout.write(f"{looked_up} contacts made due for a lookup")
-        asked = {row.newsletter for row in unanswered if row.kind == Kinds.BRAKE}
-        found = [] if options["apply"] else report.brakes
-        foreseen = [row for row in found if row.newsletter not in asked]
-        for row in [*unanswered, *foreseen]:
+        foreseen = [] if options["apply"] else report.brakes
+        for row in [*unanswered, *(each for each in foreseen if each not in unanswered)]:
             text = f"{row.sentence} {approvals.COMMANDS[Kinds(row.kind)]}"
             self.stderr.write(self.style.ERROR(text))
