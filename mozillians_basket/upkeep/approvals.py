@@ -236,7 +236,7 @@ def _end_question(approval: Approval) -> None:
     _reopen(approval)
     found = [about(question)]
     if ending == Ending.LOST:
-        # Those that no lookup has shown since it began: ``rules.sample._never_seen``.
+        # Subscriptions that no lookup has shown since it began: ``rules.sample._never_seen``.
         looked_up = Q(contact__looked_up_at__gte=F("confirmed_at"))
         never_seen = subscriptions(question.newsletter).filter(UNSEEN, looked_up)
         found.append(never_seen.filter(contact__looked_up_at__gte=question.since))
