@@ -47,10 +47,7 @@ def touch(member: Any) -> None:
     """
     source = get_site().member_model._meta.label
     row = Touch(
-        member_id=_key(member),
-        source=source,
-        cause=Touch.Cause.CHANGED,
-        actor_id=current_actor(),
+        member_id=_key(member), source=source, cause=Touch.Cause.CHANGED, actor_id=current_actor()
     )
     row.save(using=alias(), force_insert=True)
     dispatch.after_commit(int(row.pk))

@@ -4,10 +4,6 @@ from typing import Any
 
 from celery import Celery
 
-#: Beat keeps one connection to the broker. Where a site turns ``task_publish_retry`` off for its
-#: requests, beat would keep a dead connection for ever.
-_SENDING = {"retry": True}
-
 
 def basket_beat_schedule(
     *,
@@ -30,32 +26,22 @@ def basket_beat_schedule(
     :param prune_every: seconds between two deletions of what is older than
         ``BASKET_HISTORY_DAYS``.
     """
+    every = {
+        "sweep": sweep_every,
+        "reconcile": reconcile_every,
+        "verify": verify_every,
+        "count_events": count_every,
+        "prune": prune_every,
+    }
+    # Beat keeps one connection to the broker. Where a site turns ``task_publish_retry`` off for
+    # its requests, beat would keep a dead connection for ever.
     return {
-        "mozillians_basket.sweep": {
-            "task": "mozillians_basket.tasks.sweep",
-            "schedule": sweep_every,
-            "options": {"expires": sweep_every, **_SENDING},
-        },
-        "mozillians_basket.reconcile": {
-            "task": "mozillians_basket.tasks.reconcile",
-            "schedule": reconcile_every,
-            "options": {"expires": reconcile_every, **_SENDING},
-        },
-        "mozillians_basket.verify": {
-            "task": "mozillians_basket.tasks.verify",
-            "schedule": verify_every,
-            "options": {"expires": verify_every, **_SENDING},
-        },
-        "mozillians_basket.count_events": {
-            "task": "mozillians_basket.tasks.count_events",
-            "schedule": count_every,
-            "options": {"expires": count_every, **_SENDING},
-        },
-        "mozillians_basket.prune": {
-            "task": "mozillians_basket.tasks.prune",
-            "schedule": prune_every,
-            "options": {"expires": prune_every, **_SENDING},
-        },
+        f"mozillians_basket.{name}": {
+            "task": f"mozillians_basket.tasks.{name}",
+            "schedule": seconds,
+            "options": {"expires": seconds, "retry": True},
+        }
+        for name, seconds in every.items()
     }
 
 

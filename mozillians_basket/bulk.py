@@ -1,7 +1,7 @@
 """Admins' bulk requests: a snapshot of members, worked off in batches."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -14,16 +14,8 @@ from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.ledger import decisions, history, touches
 from mozillians_basket.ledger.share import Context, locked_members, read, write
-from mozillians_basket.ledger.touches import Drained, drained_members, locked_touches
-from mozillians_basket.models import (
-    BulkItem,
-    BulkRequest,
-    Contact,
-    Event,
-    Member,
-    Problem,
-    alias,
-)
+from mozillians_basket.ledger.touches import drained_members, locked_touches
+from mozillians_basket.models import BulkItem, BulkRequest, Contact, Event, Member, Problem, alias
 from mozillians_basket.rules import evaluate
 from mozillians_basket.rules.evaluate import Result
 from mozillians_basket.rules.rows import Rows
@@ -158,29 +150,22 @@ def _begin(request: BulkRequest) -> bool:
         return False
     # The keys of 100,000 members are a megabyte: they are read once for all transactions.
     keys = _requests().values_list("keys", flat=True).get(pk=request.pk)
-    start, end = request.position, request.position + room
-    while request.position < min(end, request.total):
-        following = min(end, request.position + conf.DRAIN_SIZE)
-        if not _begin_safely(request, keys[request.position : following]):
-            break
+    start, end = request.position, min(request.position + room, request.total)
+    alone_until = 0  # after an error, its members are tried one by one
+    while (position := request.position) < end:
+        size = 1 if position < alone_until else conf.DRAIN_SIZE
+        some = keys[position : min(position + size, end)]
+        try:
+            if not _begin_some(request, some):
+                break
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - it is logged by its class and place
+            unexpected(error)
+            alone_until = max(alone_until, position + len(some))
+            if len(some) == 1 and not _begin_some(request, some, failed=True):
+                break
     return request.position > start
-
-
-def _begin_safely(request: BulkRequest, keys: list[Any]) -> bool:
-    """
-    Begin some orders. After an error begin them one by one, and fail those that raise it.
-
-    Returns whether this worker may begin more.
-    """
-    try:
-        return _begin_some(request, keys)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:  # noqa: BLE001 - it is logged by its class and place
-        unexpected(error)
-    if len(keys) == 1:
-        return _begin_some(request, keys, failed=True)
-    return all(_begin_safely(request, [key]) for key in keys)
 
 
 def _begin_some(request: BulkRequest, keys: list[Any], *, failed: bool = False) -> bool:
@@ -196,17 +181,31 @@ def _begin_some(request: BulkRequest, keys: list[Any], *, failed: bool = False) 
             return False
         _requests().filter(pk=request.pk).update(position=request.position + len(keys))
         keys = decisions.site_keys(keys)
-        items = _failed(request, keys) if failed else _ordered(request, keys)
+        reasons = dict.fromkeys(keys, str(Problem.UNEXPECTED)) if failed else _order(request, keys)
+        over = BulkItem.State.FAILED if failed else BulkItem.State.SKIPPED
+        at = timezone.now()
+        items = [
+            BulkItem(
+                request=request,
+                member_id=key,
+                state=over if reason else BulkItem.State.PENDING,
+                reason=reason,
+                ordered_at=at,
+                finished_at=at if reason else None,
+            )
+            for key, reason in reasons.items()
+        ]
         BulkItem.objects.using(alias()).bulk_create(items, ignore_conflicts=True)
     request.position += len(keys)
     return True
 
 
-def _ordered(request: BulkRequest, keys: list[Any]) -> list[BulkItem]:
+def _order(request: BulkRequest, keys: list[Any]) -> dict[Any, str]:
     """
     Decide for members as of when the request was confirmed.
 
-    A newsletter with a newer decision is left as it is.
+    A newsletter with a newer decision is left as it is. Returns by member why nothing is
+    ordered for them; empty if something is.
     """
     context = Context(
         cause=str(request),
@@ -214,50 +213,49 @@ def _ordered(request: BulkRequest, keys: list[Any]) -> list[BulkItem]:
         bulk_request=request,
         priority=Contact.Priority.BULK,
     )
+    confirmed_at = request.created_at
     waiting = locked_touches(keys)
     drained = drained_members(waiting, keys, context=context)
-    later = {touch.member_id for touch in waiting if touch.created_at > request.created_at}
+    later = {touch.member_id for touch in waiting if touch.created_at > confirmed_at}
     members = {key: drained.after.members.get(drained.ids.get(key, 0)) for key in keys}
     alike: dict[tuple[frozenset[str], bool], list[int]] = defaultdict(list)
     for key, member in members.items():
-        if member is not None:
-            changed_since = not later.isdisjoint({key, None})
-            newer = _newer(request, drained, member, changed_since=changed_since)
-            names = frozenset(request.newsletters) - newer
-            left = frozenset(_opted_out_since(request, drained.after, member))
-            alike[names - left, request.despite_opt_out].append(member.pk)
-            alike[names & left, False].append(member.pk)
-    after, results = drained.after, defaultdict(list)
-    for (names, despite), ids in alike.items():
-        if not names:
+        if member is None:
+            continue
+        # If a touch is younger than the request, so is what the drain decided.
+        rows = drained.before if later.isdisjoint({key, None}) else drained.after
+        decided = {name: rows.decision(member, name).decided_at for name in request.newsletters}
+        names = {name for name, at in decided.items() if not at or at <= confirmed_at}
+        left = names & _opted_out_since(request, drained.after, member)
+        alike[frozenset(names - left), request.despite_opt_out].append(member.pk)
+        alike[frozenset(left), False].append(member.pk)
+    after, results = drained.after, defaultdict(set)
+    for (chosen, despite), ids in alike.items():
+        if not chosen:
             continue
         after, outcomes = evaluate.order(
             after,
             ids,
-            names,
+            chosen,
             subscribe=request.action == Action.SUBSCRIBE,
             despite_opt_out=despite,
         )
         for (pk, name), result in outcomes.items():
-            results[pk].append(result)
+            results[pk].add(result)
             if result == Result.DECIDED:
-                after.decisions[pk, name].decided_at = request.created_at
+                after.decisions[pk, name].decided_at = confirmed_at
     write(drained.before, after, context)
-    return [_item(request, key, _reason(member, results)) for key, member in members.items()]
-
-
-def _newer(
-    request: BulkRequest, drained: Drained, member: Member, *, changed_since: bool
-) -> set[str]:
-    """
-    Name the newsletters on which something was decided since the request.
-
-    ``changed_since`` says that one of the member's touches is younger than the
-    request, and so is what the drain decided.
-    """
-    rows = drained.after if changed_since else drained.before
-    moments = {name: rows.decision(member, name).decided_at for name in request.newsletters}
-    return {name for name, moment in moments.items() if moment and moment > request.created_at}
+    reasons: dict[Any, str] = dict.fromkeys(keys, "")
+    for key, member in members.items():
+        if member is None:
+            reasons[key] = BulkItem.Reason.NO_MEMBER
+        elif member.contact_id is None:
+            reasons[key] = BulkItem.Reason.NO_ADDRESS
+        elif member.pk not in results:
+            reasons[key] = BulkItem.Reason.SUPERSEDED
+        elif results[member.pk] == {Result.REFUSED}:
+            reasons[key] = BulkItem.Reason.OPTED_OUT
+    return reasons
 
 
 def _opted_out_since(request: BulkRequest, rows: Rows, member: Member) -> set[str]:
@@ -270,34 +268,6 @@ def _opted_out_since(request: BulkRequest, rows: Rows, member: Member) -> set[st
         if any(moment and moment > request.created_at for moment in moments):
             found.add(name)
     return found
-
-
-def _failed(request: BulkRequest, keys: list[Any]) -> list[BulkItem]:
-    return [_item(request, key, Problem.UNEXPECTED, BulkItem.State.FAILED) for key in keys]
-
-
-def _reason(member: Member | None, results: Mapping[int, list[Result]]) -> str:
-    """Say why nothing is ordered for a member; empty if something is."""
-    if member is None:
-        return BulkItem.Reason.NO_MEMBER
-    if member.contact_id is None:
-        return BulkItem.Reason.NO_ADDRESS
-    if member.pk not in results:
-        return BulkItem.Reason.SUPERSEDED
-    if all(result == Result.REFUSED for result in results[member.pk]):
-        return BulkItem.Reason.OPTED_OUT
-    return ""
-
-
-def _item(
-    request: BulkRequest, key: Any, reason: str, state: BulkItem.State = BulkItem.State.SKIPPED
-) -> BulkItem:
-    now = timezone.now()
-    if not reason:
-        return BulkItem(request=request, member_id=key, ordered_at=now)
-    return BulkItem(
-        request=request, member_id=key, state=state, reason=reason, ordered_at=now, finished_at=now
-    )
 
 
 def _close_stranded() -> None:

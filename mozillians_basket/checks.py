@@ -1,9 +1,10 @@
 """System checks: a wrong setting gives a numbered message with a hint, not a traceback later."""
 
 import ipaddress
-import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,15 +12,14 @@ from urllib.parse import urlsplit
 from celery import current_app
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info
-from django.core.checks import Warning as Caution
+from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004
 from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
 from django.db import DatabaseError, connections, router
 from django.db.models import Aggregate, F, Model, Subquery
 from waffle.utils import get_setting
 
-from mozillians_basket.conf import conf
-from mozillians_basket.dependencies import dependencies
+from mozillians_basket.conf import Setting, Settings, conf
+from mozillians_basket.dependencies import Dependencies
 from mozillians_basket.models import Status, alias
 from mozillians_basket.site import FIELDS, BasketSite, Policy, Trigger, get_site, site_path
 
@@ -28,40 +28,16 @@ Messages = Iterator[CheckMessage]
 #: The names of newsletters that Basket takes in a comma-delimited list.
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
-#: Settings that are numbers: name, whether it must be whole, what it counts.
-NUMBERS = (
-    ("BASKET_TIMEOUT", False, "seconds"),
-    ("BASKET_LEASE_SECONDS", False, "seconds"),
-    ("BASKET_RECHECK_SECONDS", False, "seconds"),
-    ("BASKET_REMOVAL_GRACE_SECONDS", False, "seconds"),
-    ("BASKET_CONCURRENCY", True, "calls"),
-    ("BASKET_SHARE_SIZE", True, "contacts"),
-    ("BASKET_MAX_IN_FLIGHT", True, "contacts"),
-    ("BASKET_DRAIN_SIZE", True, "rows"),
-    ("BASKET_MAX_PER_SECOND", False, "contacts a second"),
-    ("BASKET_BREAKER_FAILURES", True, "failures"),
-    ("BASKET_WAIT_FACTOR", False, "times the usual wait"),
-    ("BASKET_MAX_ATTEMPTS", True, "attempts"),
-    ("BASKET_BRAKE_RATIO", False, "parts of one: 0.1 is ten in a hundred"),
-    ("BASKET_BRAKE_FLOOR", True, "subscriptions"),
-    ("BASKET_VERIFY_PER_MINUTE", True, "contacts a minute"),
-    ("BASKET_HISTORY_DAYS", True, "days"),
-)
+#: The settings that are numbers.
+NUMBERS = tuple(each for each in vars(Settings).values() if isinstance(each, Setting) and each.unit)
 
 
-def error(number: int, text: str, hint: str) -> CheckMessage:
-    """Make an error of this app, ``mozillians_basket.E101`` and so on."""
-    return Error(text, hint=hint, id=f"mozillians_basket.E{number}")
+def _message(kind: type[Error | Warning | Info], number: int, text: str, hint: str) -> CheckMessage:
+    """Make a message of this app: ``mozillians_basket.E101`` and so on."""
+    return kind(text, hint=hint, id=f"mozillians_basket.{kind.__name__[0]}{number}")
 
 
-def caution(number: int, text: str, hint: str) -> CheckMessage:
-    """Make a warning of this app, ``mozillians_basket.W101`` and so on."""
-    return Caution(text, hint=hint, id=f"mozillians_basket.W{number}")
-
-
-def note(number: int, text: str, hint: str) -> CheckMessage:
-    """Make a note of this app, ``mozillians_basket.I301`` and so on: it fails no build."""
-    return Info(text, hint=hint, id=f"mozillians_basket.I{number}")
+error, caution, note = partial(_message, Error), partial(_message, Warning), partial(_message, Info)
 
 
 def check_site(app_configs: Any, **kwargs: Any) -> Messages:
@@ -86,21 +62,13 @@ def check_site(app_configs: Any, **kwargs: Any) -> Messages:
         yield from _check_policies(site)
         for trigger in site.triggers:
             yield from _check_trigger(site, trigger)
-        yield from _check_dependencies(site)
-
-
-def _check_dependencies(site: BasketSite) -> Messages:
-    """Name what no signal shows. Where a path is wrong, another check has said so."""
-    try:
-        unseen = dependencies(site).unseen
-    except (FieldDoesNotExist, FieldError, AttributeError):
-        return
-    for part in unseen:
-        yield caution(
-            101,
-            f"{conf.SITE}: no signal shows a change of {part}.",
-            "The reconciler finds such changes. For a subquery, add a Trigger on its model.",
-        )
+        with suppress(FieldDoesNotExist, FieldError, AttributeError):  # another check names those
+            for part in Dependencies(site).unseen:
+                yield caution(
+                    101,
+                    f"{conf.SITE}: no signal shows a change of {part}.",
+                    "The reconciler finds them. For a subquery, add a Trigger on its model.",
+                )
 
 
 def _check_paths(site: BasketSite) -> Messages:
@@ -292,30 +260,27 @@ def _is_this_machine(host: str) -> bool:
 def check_numbers(app_configs: Any, **kwargs: Any) -> Messages:
     """Check that numbers are above zero, a lease outlasts its calls, and shares fill threads."""
     sound = True
-    for name, whole, unit in NUMBERS:
-        value = getattr(settings, name, None)
-        if value is None and name == "BASKET_TIMEOUT":
-            value = os.environ.get(name)
+    for setting in NUMBERS:
+        name, value, whole = setting.name, setting.given(), setting.cast is int
         if value is not None and not _is_positive(value, whole=whole):
             kind, sound = "a whole number" if whole else "a number", False
-            yield error(401, f"{name} = {value!r} is not {kind} above zero.", f"Give it in {unit}.")
+            text = f"{name} = {value!r} is not {kind} above zero."
+            yield error(401, text, f"Give it in {setting.unit}.")
     if not sound:
         return
-    rounds = -(-conf.SHARE_SIZE // conf.CONCURRENCY)
-    shortest = 2 * rounds * conf.TIMEOUT  # a contact may take two lookups
-    if shortest > conf.LEASE_SECONDS:
+    if conf.longest_step > conf.LEASE_SECONDS:
         yield error(
             402,
             f"BASKET_LEASE_SECONDS = {conf.LEASE_SECONDS:g} is shorter than the calls of a "
             f"share may take with BASKET_TIMEOUT = {conf.TIMEOUT:g}.",
-            f"Set it to at least {shortest:g}, or make BASKET_SHARE_SIZE smaller.",
+            f"Set it to at least {conf.longest_step:g}, or make BASKET_SHARE_SIZE smaller.",
         )
-    if conf.SHARE_SIZE % conf.CONCURRENCY:
+    if idle := -conf.SHARE_SIZE % conf.CONCURRENCY:
         yield caution(
             401,
             f"BASKET_SHARE_SIZE = {conf.SHARE_SIZE} is no multiple of BASKET_CONCURRENCY = "
             f"{conf.CONCURRENCY}: threads idle at the end of each share.",
-            f"Set it to {rounds * conf.CONCURRENCY}, for example.",
+            f"Set it to {conf.SHARE_SIZE + idle}, for example.",
         )
 
 
@@ -370,18 +335,6 @@ def check_switch_cache(app_configs: Any, **kwargs: Any) -> Messages:
         )
 
 
-def check_sqlite(app_configs: Any, **kwargs: Any) -> Messages:
-    """Check that SQLite's transactions wait for each other instead of failing."""
-    connection = connections[alias()]
-    options = connection.settings_dict.get("OPTIONS", {})
-    if connection.vendor == "sqlite" and options.get("transaction_mode") != "IMMEDIATE":
-        yield caution(
-            601,
-            'SQLite transactions are not IMMEDIATE: two workers will meet "database is locked".',
-            'Set OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 20} in DATABASES.',
-        )
-
-
 def check_database(app_configs: Any, **kwargs: Any) -> Messages:
     """Check that time zones are used, and that the databases are ones the app can work with."""
     if not settings.USE_TZ:
@@ -390,7 +343,14 @@ def check_database(app_configs: Any, **kwargs: Any) -> Messages:
             "USE_TZ is False: the app compares moments, and naive ones are ambiguous.",
             "Set USE_TZ = True.",
         )
-    vendor = connections[alias()].vendor
+    connection = connections[alias()]
+    vendor, options = connection.vendor, connection.settings_dict.get("OPTIONS", {})
+    if vendor == "sqlite" and options.get("transaction_mode") != "IMMEDIATE":
+        yield caution(
+            601,
+            'SQLite transactions are not IMMEDIATE: two workers will meet "database is locked".',
+            'Set OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 20} in DATABASES.',
+        )
     if vendor not in {"sqlite", "postgresql"}:
         yield error(
             602,
@@ -490,5 +450,4 @@ CHECKS = (
     check_numbers,
     check_flags,
     check_switch_cache,
-    check_sqlite,
 )

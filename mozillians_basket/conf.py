@@ -1,7 +1,7 @@
 """The app's settings, read from Django's at every access."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
@@ -10,21 +10,40 @@ from django.core.exceptions import ImproperlyConfigured
 #: The waffle switch that everything is behind.
 SWITCH = "BASKET_SWITCH_ENABLED"
 
-
 Value = TypeVar("Value")
 
 
 class Setting(Generic[Value]):
-    """One setting: its type, and its default."""
+    """
+    One setting: its type, and its default.
 
-    def __init__(self, cast: Callable[[Any], Value], *, default: Any) -> None:
-        self.cast, self.default = cast, default
+    :param default: the value, or a function that returns it.
+    :param unit: the unit of a number, which must be above zero.
+    :param environment: look at the environment too, as basket-client does.
+    """
+
+    def __init__(
+        self,
+        cast: Callable[[Any], Value],
+        default: Any,
+        unit: str = "",
+        *,
+        environment: bool = False,
+    ) -> None:
+        self.cast, self.default, self.unit, self.environment = cast, default, unit, environment
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = f"BASKET_{name}"
 
     def __get__(self, instance: object, owner: type) -> Value:
-        return self.cast(getattr(settings, self.name, self.default))
+        value = self.given(self.default() if callable(self.default) else self.default)
+        return None if value is None else self.cast(value)  # type: ignore[return-value]
+
+    def given(self, default: Any = None) -> Any:
+        """Return the value as it is set."""
+        if self.environment and getattr(settings, self.name, None) is None:
+            return os.environ.get(self.name, default)
+        return getattr(settings, self.name, default)
 
 
 class Settings:
@@ -34,7 +53,7 @@ class Settings:
     So a test's ``settings`` fixture, or a late ``settings.configure()``, is seen.
     """
 
-    SITE = Setting(str, default="")
+    SITE = Setting(str, "")
     """Dotted path of the site's :class:`~mozillians_basket.site.BasketSite`."""
 
     @property
@@ -53,24 +72,18 @@ class Settings:
             )
         return str(label)
 
-    @property
-    def URL(self) -> str:
-        """Basket's base URL without a path and without a slash at the end."""
-        return str(self._known_to_client("BASKET_URL", "")).rstrip("/")
+    URL = Setting(lambda url: str(url).rstrip("/"), "", environment=True)
+    """Basket's base URL without a path and without a slash at the end."""
 
-    @property
-    def API_KEY(self) -> str:
-        """This site's key for Basket; it needs the right to look people up."""
-        return str(self._known_to_client("BASKET_API_KEY", ""))
+    API_KEY = Setting(str, "", environment=True)
+    """This site's key for Basket; it needs the right to look people up."""
 
-    @property
-    def TIMEOUT(self) -> float:
-        """
-        Seconds to wait for Basket to accept a connection, and between bytes of an answer.
+    TIMEOUT = Setting(float, 20, "seconds", environment=True)
+    """
+    Seconds to wait for Basket to accept a connection, and between bytes of an answer.
 
-        A Basket whose back end is away answers after about 15 s, so the default is 20.
-        """
-        return float(self._known_to_client("BASKET_TIMEOUT", 20))
+    A Basket whose back end is away answers after about 15 s, so the default is 20.
+    """
 
     @property
     def NEWSLETTERS(self) -> frozenset[str]:
@@ -78,14 +91,11 @@ class Settings:
         names: Iterable[str] = getattr(settings, "BASKET_NEWSLETTERS", ())
         return frozenset(names) | self.OPEN_NEWSLETTERS
 
-    OPEN_NEWSLETTERS = Setting(frozenset[str], default=())
+    OPEN_NEWSLETTERS = Setting(frozenset[str], ())
     """Newsletters of this site that any member may choose, whatever the policies say."""
 
-    @property
-    def NEWSLETTER_TITLES(self) -> Mapping[str, Any]:
-        """The titles of newsletters, as members read them; the slug where there is none."""
-        titles: Mapping[str, Any] = getattr(settings, "BASKET_NEWSLETTER_TITLES", {})
-        return titles
+    NEWSLETTER_TITLES = Setting(dict[str, Any], {})
+    """The titles of newsletters, as members read them; the slug where there is none."""
 
     OPTIN = Setting(bool, default=True)
     """Whether subscribers skip Basket's confirmation message (``optin=Y``)."""
@@ -93,40 +103,40 @@ class Settings:
     TRIGGER_WELCOME = Setting(bool, default=False)
     """Whether Basket sends its welcome message to people that this site subscribes."""
 
-    SOURCE_URL = Setting(str, default="")
+    SOURCE_URL = Setting(str, "")
     """The page that Basket records as the source of a subscription; none when empty."""
 
-    QUEUE = Setting(str, default="")
+    QUEUE = Setting(str, "")
     """The Celery queue of this app's tasks; when empty, Celery's own routes decide."""
 
-    CONCURRENCY = Setting(int, default=20)
+    CONCURRENCY = Setting(int, 20, "calls")
     """The number of calls that a process makes side by side; read at its first calls."""
 
+    SHARE_SIZE = Setting(int, 60, "contacts")
+    """The most contacts that a worker syncs together; a multiple of the concurrency."""
+
+    LEASE_SECONDS = Setting(float, lambda: max(60.0, conf.longest_step), "seconds")
+    """How long one step of a share may take before another worker takes its contacts over."""
+
     @property
-    def LEASE_SECONDS(self) -> float:
+    def longest_step(self) -> float:
         """
-        How long one step of a share may take before another worker takes its contacts over.
+        The seconds that the calls of a share take if each runs into the timeout.
 
-        The default is the time that the calls take if each runs into the timeout, and
-        at least 60 s. A lookup may make two calls for each contact.
+        A lookup may make two calls for each contact.
         """
-        rounds = -(-self.SHARE_SIZE // self.CONCURRENCY)
-        longest = max(60.0, 2 * rounds * self.TIMEOUT)
-        return float(getattr(settings, "BASKET_LEASE_SECONDS", longest))
+        return 2 * -(-self.SHARE_SIZE // self.CONCURRENCY) * self.TIMEOUT
 
-    MAX_IN_FLIGHT = Setting(int, default=500)
+    MAX_IN_FLIGHT = Setting(int, 500, "contacts")
     """The number of contacts that may be under way when the sweeper starts shares."""
 
-    @property
-    def MAX_PER_SECOND(self) -> float | None:
-        """The contacts a second that workers claim, on average; ``None`` for no limit."""
-        value = getattr(settings, "BASKET_MAX_PER_SECOND", None)
-        return None if value is None else float(value)
+    MAX_PER_SECOND: Setting[float | None] = Setting(float, None, "contacts a second")
+    """The contacts a second that workers claim, on average; ``None`` for no limit."""
 
-    DRAIN_SIZE = Setting(int, default=200)
+    DRAIN_SIZE = Setting(int, 200, "rows")
     """The number of touches, or members of a bulk request, in one transaction."""
 
-    REMOVAL_GRACE_SECONDS = Setting(float, default=3600)
+    REMOVAL_GRACE_SECONDS = Setting(float, 3600, "seconds")
     """
     How long after an unsubscribe a missing newsletter counts as removed by this site.
 
@@ -134,30 +144,27 @@ class Settings:
     subscribe. The person has not chosen that.
     """
 
-    RECHECK_SECONDS = Setting(float, default=60)
+    RECHECK_SECONDS = Setting(float, 60, "seconds")
     """
     How long to wait before the next lookup of a contact whose call Basket may have queued.
 
     Later waits grow with the time since the call.
     """
 
-    BREAKER_FAILURES = Setting(int, default=5)
+    BREAKER_FAILURES = Setting(int, 5, "failures")
     """The failures in a row, of any contacts, that stop all calls but single probes."""
 
-    WAIT_FACTOR = Setting(float, default=1)
+    WAIT_FACTOR = Setting(float, 1, "times the usual wait")
     """The factor of all waits after failures; less than 1 is for tests."""
 
-    MAX_ATTEMPTS = Setting(int, default=10)
+    MAX_ATTEMPTS = Setting(int, 10, "attempts")
     """After how many failures of its own a contact is parked for an admin to look at."""
 
-    BRAKE_FLOOR = Setting(int, default=50)
+    BRAKE_FLOOR = Setting(int, 50, "subscriptions")
     """The removals an hour that need no approval, however few subscriptions there are."""
 
-    BRAKE_RATIO = Setting(float, default=0.1)
+    BRAKE_RATIO = Setting(float, 0.1, "parts of one: 0.1 is ten in a hundred")
     """The part of a newsletter that policies may remove within an hour without approval."""
-
-    SHARE_SIZE = Setting(int, default=60)
-    """The most contacts that a worker syncs together; a multiple of the concurrency."""
 
     @property
     def SUPPRESSION_KEY(self) -> str:
@@ -181,23 +188,14 @@ class Settings:
         keys = [*own, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
         return tuple(str(key) for key in keys if key and str(key) != self.SUPPRESSION_KEY)
 
-    VERIFY_PER_MINUTE = Setting(int, default=60)
+    VERIFY_PER_MINUTE = Setting(int, 60, "contacts a minute")
     """The number of contacts that each verification looks up; beat starts one a minute."""
 
-    @property
-    def HISTORY_DAYS(self) -> int | None:
-        """The number of days that the history reaches back; ``None`` keeps all of it."""
-        value = getattr(settings, "BASKET_HISTORY_DAYS", 730)
-        return None if value is None else int(value)
+    HISTORY_DAYS: Setting[int | None] = Setting(int, 730, "days")
+    """The number of days that the history reaches back; ``None`` keeps all of it."""
 
-    MANAGERS = Setting(tuple[str, ...], default=())
+    MANAGERS = Setting(tuple[str, ...], ())
     """The addresses that are told when Basket refuses the site; ``ADMINS`` when empty."""
 
-    @staticmethod
-    def _known_to_client(name: str, default: Any) -> Any:
-        """A setting that basket-client reads too; like it, look at the environment as well."""
-        value = getattr(settings, name, None)
-        return os.environ.get(name, default) if value is None else value
 
-
-conf = Settings()
+conf: Settings = Settings()

@@ -53,85 +53,59 @@ class Link:
         model: type[Model] = field.related_model
         return model
 
-    @property
-    def label(self) -> str:
-        """The model on the near side, as ``"app_label.Model"``."""
-        return self.model._meta.label
 
-
-@dataclass(frozen=True)
 class Dependencies:
-    """The dependencies of a site, as far as policies, address and fields tell them."""
-
-    own: frozenset[str]
-    """Fields of the member model itself; empty if any of them may matter."""
-
-    triggers: tuple[Trigger, ...]
-    """Related models with the fields that matter, the site's own triggers included."""
-
-    links: tuple[Link, ...]
-    unseen: tuple[str, ...]
-    """Parts whose changes no signal shows, in words."""
-
-
-def dependencies(site: BasketSite) -> Dependencies:
     """
-    Find the models, fields and many-to-many relations that a site depends on.
+    The models, fields and many-to-many relations that a site depends on.
 
     :raises django.core.exceptions.FieldDoesNotExist: when a path leads nowhere.
     """
-    finder = _Finder(site)
-    for policy in site.policies:
-        finder.add(f"the policy for {policy.newsletter!r}", policy.entitled)
-    finder.add("the address", F(site.email) if isinstance(site.email, str) else site.email)
-    for name, what in site.fields.items():
-        if isinstance(what, str) and not hasattr(site, what):
-            finder.add(f"fields[{name!r}]", F(what))
-        elif hasattr(what, "resolve_expression"):
-            finder.add(f"fields[{name!r}]", what)
-    if site.members is not None:
-        finder.add_members(site.members.all())
-    for trigger in site.triggers:
-        finder.fields[trigger.model, trigger.member].update(trigger.fields or {""})
-    finder.add_through_models()
-    triggers = [
-        Trigger(model, path, () if "" in names else frozenset(names))
-        for (model, path), names in finder.fields.items()
-    ]
-    return Dependencies(
-        own=frozenset() if finder.unseen else frozenset(finder.own),
-        triggers=tuple(triggers),
-        links=tuple(dict.fromkeys(finder.links)),
-        unseen=tuple(finder.unseen),
-    )
-
-
-class _Finder:
-    """Walks conditions and paths from the member model to what they depend on."""
 
     def __init__(self, site: BasketSite) -> None:
         self._model = site.member_model
         self._triggered = {trigger.model.lower() for trigger in site.triggers}
-        self.own: set[str] = set()
-        self.fields: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._fields: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.links: list[Link] = []
+        self.own: set[str] = set()
+        """Fields of the member model itself; empty if any of them may matter."""
+
         self.unseen: list[str] = []
+        """Parts whose changes no signal shows, in words."""
 
-    def add_members(self, rows: "QuerySet[Any]") -> None:
-        """Add what the conditions of a queryset depend on."""
-        self._joins = rows.query.alias_map
-        self.add("the members", rows.query.where)
+        for policy in site.policies:
+            self._add(f"the policy for {policy.newsletter!r}", policy.entitled)
+        self._add("the address", F(site.email) if isinstance(site.email, str) else site.email)
+        for name, what in site.fields.items():
+            if isinstance(what, str) and not hasattr(site, what):
+                self._add(f"fields[{name!r}]", F(what))
+            elif hasattr(what, "resolve_expression"):
+                self._add(f"fields[{name!r}]", what)
+        if site.members is not None:
+            query = site.members.all().query
+            self._joins = query.alias_map
+            self._add("the members", query.where)
+        for trigger in site.triggers:
+            self._fields[trigger.model, trigger.member].update(trigger.fields or {""})
+        self._add_through_models()
+        if self.unseen:
+            self.own.clear()
+        self.links = list(dict.fromkeys(self.links))
+        self.triggers = [
+            Trigger(model, path, () if "" in names else frozenset(names))
+            for (model, path), names in self._fields.items()
+        ]
+        """Related models with the fields that matter, the site's own triggers included."""
 
-    def add(self, where: str, node: Any) -> None:
+    def _add(self, where: str, node: Any) -> None:
         """Add what a condition, an expression or a value of one depends on."""
         if isinstance(node, Col):
             self._follow(where, *self._joined_fields(node))
         elif isinstance(node, Q):
             for child in node.children:
-                self.add(where, child)
+                self._add(where, child)
         elif isinstance(node, tuple):
             self._walk(where, node[0])
-            self.add(where, node[1])
+            self._add(where, node[1])
         elif isinstance(node, QuerySet | Query | Subquery):
             model = node.query.model if isinstance(node, Subquery) else node.model
             if model is not None and model._meta.label_lower not in self._triggered:
@@ -141,7 +115,7 @@ class _Finder:
         elif hasattr(node, "get_source_expressions") and not isinstance(node, Value):
             sources = [source for source in node.get_source_expressions() if source is not None]
             for source in sources:
-                self.add(where, source)
+                self._add(where, source)
             if not sources:  # the time, raw SQL, chance
                 self.unseen.append(f"{where}: {type(node).__name__}")
         elif isinstance(node, ExtraWhere):
@@ -212,12 +186,12 @@ class _Finder:
     def _field(self, here: type[Model], back: str, field: Any) -> None:
         """Add a field of a model; one that is inherited belongs to a parent's table."""
         if back or here is not self._model:
-            self.fields[here._meta.label, back].add(field.name)
+            self._fields[here._meta.label, back].add(field.name)
         else:
             self.own.add(field.name)
         for parent in here._meta.get_parent_list():
             if issubclass(parent, field.model) and field.model is not here:
-                self.fields[parent._meta.label, _down(here, parent, back)].add(field.name)
+                self._fields[parent._meta.label, _down(here, parent, back)].add(field.name)
 
     def _link(self, field: Any, near: str, path: str) -> None:
         """Add a many-to-many relation; the rows of a model of the site's are watched too."""
@@ -226,11 +200,11 @@ class _Finder:
         [far] = names - {near} or {near}
         self.links.append(Link(through, near, far, path))
         if not through._meta.auto_created:
-            self.fields[through._meta.label, _joined(near, path)].update(names)
+            self._fields[through._meta.label, _joined(near, path)].update(names)
 
-    def add_through_models(self) -> None:
+    def _add_through_models(self) -> None:
         """Add the relations whose rows are watched, as ``add()`` sends no save for them."""
-        watched = {label.lower(): path for label, path in self.fields if path}
+        watched = {label.lower(): path for label, path in self._fields if path}
         for model in apps.get_models():
             for field in model._meta.local_many_to_many:
                 through: Any = field.remote_field.through

@@ -1,7 +1,6 @@
 """Receivers of the site's signals, which write touches. They decide nothing."""
 
 import logging
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from waffle import get_waffle_switch_model
 
 from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH, conf
-from mozillians_basket.dependencies import Link, dependencies
+from mozillians_basket.dependencies import Dependencies, Link
 from mozillians_basket.middleware import current_actor
 from mozillians_basket.models import Touch, alias
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL, contact_key
@@ -26,71 +25,49 @@ logger = logging.getLogger("mozillians_basket")
 _BEFORE = "_basket_before"
 
 
-@dataclass(frozen=True)
 class Watch:
     """One model whose changes matter, and how it leads to members."""
 
-    model: type[Model]
-    path: str
-    """From the model to the member; empty for the member model itself."""
+    def __init__(self, site: BasketSite, trigger: Trigger) -> None:
+        self.model, self.path = apps.get_model(trigger.model), trigger.member
+        fields = [self.model._meta.get_field(name) for name in trigger.fields]
+        tracked = {field.attname for field in fields if isinstance(field, Field)}
+        self.names = tracked.union(field.name for field in fields)
+        """Names of the fields that matter, as ``update_fields`` may spell them; empty for all."""
 
-    names: frozenset[str]
-    """Names of the fields that matter, as ``update_fields`` may spell them; empty for all."""
+        first = self.model._meta.get_field(self.path.split(LOOKUP_SEP)[0]) if self.path else None
+        if isinstance(first, Field) and first.concrete:
+            tracked.add(first.attname)
+        self.tracked = sorted(tracked)
+        """Attributes whose values before a save are worth knowing."""
 
-    tracked: tuple[str, ...]
-    """Attributes whose values before a save are worth knowing."""
+        self.email = ""
+        """The attribute that holds the member's address, if it is on this model."""
+        if isinstance(site.email, str):
+            end = [*site_path(site.member_model, site.email)][-1]
+            if isinstance(end, Field) and issubclass(self.model, end.model):
+                self.email = end.attname if end.attname in tracked else ""
 
-    email: str
-    """The attribute that holds the member's address, if it is on this model."""
+        self.key: Any = None
+        """The first step of the path, where the model itself holds the other row's primary key."""
 
-    key: "ForeignKey[Any, Any] | None"
-    """The first step of the path, where the model itself holds the other row's primary key."""
+        self.direct = False
+        """Whether that other row is the member."""
+        if isinstance(first, ForeignKey) and first.target_field.primary_key:
+            self.key = first
+            self.direct = first.name == self.path and first.related_model is site.member_model
 
-    direct: bool
-    """Whether that other row is the member."""
-
-    is_parent: bool
-    """Whether the member, or a model on the way, inherits from it: children send for themselves."""
-
-    @property
-    def label(self) -> str:
-        """The model as ``"app_label.Model"``."""
-        return self.model._meta.label
+        self.is_parent = isinstance(first, OneToOneRel) and issubclass(
+            first.related_model, self.model
+        )
+        """Whether the member, or a model on the way, inherits it: children send for themselves."""
 
 
 def watches(site: BasketSite) -> list[Watch]:
     """The member model, and the related models that the site depends on."""
-    path_of_email = site.email if isinstance(site.email, str) else ""
-    email_field = [*site_path(site.member_model, path_of_email)][-1] if path_of_email else None
-    needs = dependencies(site)
-    result = []
-    for trigger in (Trigger(conf.MEMBER_MODEL, "", needs.own), *needs.triggers):
-        model, path = apps.get_model(trigger.model), trigger.member
-        fields = [model._meta.get_field(name) for name in trigger.fields]
-        tracked = {field.attname for field in fields if isinstance(field, Field)}
-        names = tracked.union(field.name for field in fields)
-        first = model._meta.get_field(path.split(LOOKUP_SEP)[0]) if path else None
-        key = first if isinstance(first, ForeignKey) and first.target_field.primary_key else None
-        if isinstance(first, Field) and first.concrete:
-            tracked.add(first.attname)
-        email = ""
-        if isinstance(email_field, Field) and issubclass(model, email_field.model):
-            email = email_field.attname if email_field.attname in tracked else ""
-        result.append(
-            Watch(
-                model=model,
-                path=path,
-                names=frozenset(names),
-                tracked=tuple(sorted(tracked)),
-                email=email,
-                key=key,
-                direct=key is not None
-                and key.name == path
-                and key.related_model is site.member_model,
-                is_parent=isinstance(first, OneToOneRel) and issubclass(first.related_model, model),
-            )
-        )
-    return result
+    needs = Dependencies(site)
+    own = Trigger(conf.MEMBER_MODEL, "", needs.own)
+    return [Watch(site, trigger) for trigger in (own, *needs.triggers)]
 
 
 def remember_values(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
@@ -127,17 +104,17 @@ def touch_saved(
     tell = bool(created or changed or not watch.names)
     email = former.get(watch.email, "")
     moved_from = former.get(watch.key.attname) if watch.key is not None else None
-    if watch.key is not None and watch.direct and watch.key.attname in now:  # it is not deferred
-        _touch(watch, cause, tell=tell, member_id=now[watch.key.attname], email=email)
-        _touch(watch, cause, tell=tell, member_id=moved_from)
+    note = partial(_touch, watch.model._meta.label, cause, tell=tell)
+    if watch.direct and watch.key.attname in now:  # it is not deferred
+        note(member_id=now[watch.key.attname], email=email)
+        note(member_id=moved_from)
     elif watch.path:
-        _touch(watch, cause, tell=tell, source_key=instance.pk, email=email)
+        note(source_key=instance.pk, path=watch.path, email=email)
         if watch.key is not None:  # the members behind the row that it pointed to before
-            rest = watch.path.partition(LOOKUP_SEP)[2]
-            before_that = replace(watch, model=watch.key.related_model, path=rest)
-            _touch(before_that, cause, tell=tell, source_key=moved_from)
+            source, rest = watch.key.related_model._meta.label, watch.path.partition(LOOKUP_SEP)[2]
+            _touch(source, cause, tell=tell, source_key=moved_from, path=rest)
     else:
-        _touch(watch, cause, tell=tell, member_id=instance.pk, email=email)
+        note(member_id=instance.pk, email=email)
     remember_values(watch=watch, instance=instance)
 
 
@@ -148,7 +125,7 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
     The touch of a member holds the address too, which cannot be read later.
     """
     email = None
-    if watch.key is not None and watch.direct:
+    if watch.direct:
         keys = [getattr(instance, watch.key.attname)]
     elif watch.path:
         rows = watch.model._base_manager.using(using).filter(pk=instance.pk)
@@ -158,17 +135,11 @@ def touch_deleted(*, watch: Watch, instance: Model, using: str, **kwargs: Any) -
         keys = [instance.pk]
         email = get_site().with_email(rows).values_list("basket_email", flat=True).first()
     for key in keys:
-        _touch(watch, Touch.Cause.DELETED, tell=True, member_id=key, email=email)
+        _touch(watch.model._meta.label, Touch.Cause.DELETED, tell=True, member_id=key, email=email)
 
 
 def touch_linked(
-    *,
-    link: Link,
-    instance: Model,
-    action: str,
-    pk_set: set[Any] | None,
-    using: str,
-    **kwargs: Any,
+    *, link: Link, instance: Model, action: str, pk_set: set[Any] | None, using: str, **kwargs: Any
 ) -> None:
     """Touch the members behind the near side of a many-to-many relation whose rows change."""
     if action not in {"post_add", "post_remove", "pre_clear"}:
@@ -182,17 +153,18 @@ def touch_linked(
         rows = link.through._base_manager.using(using).filter(**{link.far: instance.pk})
         keys |= set(rows.values_list(link.near, flat=True))
     for key in keys:
-        found = {"source_key": key} if link.path else {"member_id": key}
-        _touch(link, Touch.Cause.CHANGED, tell=True, **found)
+        found = {"source_key": key, "path": link.path} if link.path else {"member_id": key}
+        _touch(link.model._meta.label, Touch.Cause.CHANGED, tell=True, **found)
 
 
 def _touch(
-    watch: Watch | Link,
+    source: str,
     cause: Touch.Cause,
     *,
     tell: bool,
     member_id: Any = None,
     source_key: Any = None,
+    path: str = "",
     email: Any = "",
 ) -> None:
     """
@@ -206,14 +178,16 @@ def _touch(
     """
     if member_id is None and source_key is None:
         return
+    address = email.strip() if isinstance(email, str) else ""
+    usable = len(address) <= LONGEST_EMAIL and address.isprintable() and contact_key(address)
     row = Touch(
-        source=watch.label,
+        source=source,
         cause=cause,
         actor_id=current_actor(),
         member_id=member_id,
         source_key="" if source_key is None else str(source_key),
-        path="" if source_key is None else watch.path,
-        email=email.strip() if _could_be_at_basket(email) else "",
+        path=path,
+        email=address if usable else "",
     )
     try:
         row.clean_fields(exclude={"member", "actor"})
@@ -224,7 +198,7 @@ def _touch(
     except ValidationError as error:
         fields = ", ".join(getattr(error, "error_dict", {"member": error}))
         logger.warning(
-            "A change of %s cannot be noted (%s); the reconciler will find it.", watch.label, fields
+            "A change of %s cannot be noted (%s); the reconciler will find it.", source, fields
         )
         return
     try:
@@ -239,12 +213,6 @@ def _touch(
         dispatch.after_commit(int(row.pk))
 
 
-def _could_be_at_basket(email: Any) -> bool:
-    if not isinstance(email, str) or len(email.strip()) > LONGEST_EMAIL:
-        return False
-    return email.strip().isprintable() and bool(contact_key(email))
-
-
 def touch_switch(*, instance: Model, raw: bool, **kwargs: Any) -> None:
     """Wake the sweeper when the switch is turned on, to send the changes made while it was off."""
     if not raw and getattr(instance, "name", "") == SWITCH and getattr(instance, "active", False):
@@ -254,11 +222,9 @@ def touch_switch(*, instance: Model, raw: bool, **kwargs: Any) -> None:
 def connect_receivers() -> None:
     """Connect every watched model, its proxies and children, and the switch."""
     post_save.connect(
-        touch_switch,
-        sender=get_waffle_switch_model(),
-        dispatch_uid="mozillians_basket.switch",
+        touch_switch, sender=get_waffle_switch_model(), dispatch_uid="mozillians_basket.switch"
     )
-    for number, link in enumerate(dependencies(get_site()).links):
+    for number, link in enumerate(Dependencies(get_site()).links):
         m2m_changed.connect(
             partial(touch_linked, link=link),
             sender=link.through,

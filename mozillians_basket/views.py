@@ -29,15 +29,7 @@ from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketRefused
 from mozillians_basket.ledger.share import empty_rows
-from mozillians_basket.models import (
-    Contact,
-    Decision,
-    Member,
-    Move,
-    Status,
-    Subscription,
-    alias,
-)
+from mozillians_basket.models import Contact, Decision, Member, Move, Status, Subscription, alias
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import stays
 from mozillians_basket.rules.rows import DecidedBy, Rows, State, held
@@ -110,8 +102,7 @@ class NewslettersView(LoginRequiredMixin, TemplateView):
         if site_member is None:
             return super().get_context_data(basket_member=None, **kwargs)
         status = Status.read()
-        standing = get_site().standings([site_member.pk]).get(site_member.pk)
-        member, rows = _read(site_member, status)
+        standing, (member, rows) = _standing(site_member), _read(site_member, status)
         names = self.get_newsletters()
         newsletters = [_newsletter(rows, member, standing, name) for name in names]
         return super().get_context_data(
@@ -154,7 +145,7 @@ class NewslettersView(LoginRequiredMixin, TemplateView):
 
     def _choose(self, site_member: Model, name: str, *, subscribe: bool) -> tuple[bool, str]:
         """Write a choice into the ledger; return whether it was allowed, and the words for it."""
-        title = {"newsletter": str(_title(name))}
+        title = {"newsletter": str(conf.NEWSLETTER_TITLES.get(name, name))}
         with transaction.atomic(using=alias()):
             member, rows = _read(site_member, Status.read())
             allowed = not subscribe or _may_choose(rows, member, _standing(site_member), name)
@@ -211,17 +202,16 @@ def _standing(site_member: Model) -> Standing | None:
     return found
 
 
-def _title(name: str) -> str | Promise:
-    title: str | Promise = conf.NEWSLETTER_TITLES.get(name, name)
-    return title
+def _date(moment: datetime) -> str:
+    return formats.date_format(timezone.localtime(moment) if settings.USE_TZ else moment)
 
 
 def _read(site_member: Model, status: Status) -> tuple[Member, Rows]:
     """Read a member's row and all that bears on it, without locks; a new row if there is none."""
+    rows = empty_rows(status)
     member = Member.objects.using(alias()).filter(site_member=site_member.pk).first()
     if member is None:
-        return Member(pk=0, site_member_id=site_member.pk), empty_rows(status)
-    rows = empty_rows(status)
+        return Member(pk=0, site_member_id=site_member.pk), rows
     rows.moves = list(Move.objects.using(alias()).filter(member=member))
     places = {member.contact_id, *(move.source_id for move in rows.moves)} - {None}
     rows.contacts = Contact.objects.using(alias()).in_bulk(places)
@@ -293,7 +283,7 @@ def _newsletter(rows: Rows, member: Member, standing: Standing | None, name: str
     lost = row.state == State.LOST
     return Newsletter(
         slug=name,
-        title=_title(name),
+        title=conf.NEWSLETTER_TITLES.get(name, name),
         state=state,
         reason=_reason(
             rows,
@@ -379,7 +369,3 @@ def _notices(
             _("Basket is not told of any change at the moment. Your choices are kept until it is.")
         )
     return said
-
-
-def _date(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment) if settings.USE_TZ else moment)

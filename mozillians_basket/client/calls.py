@@ -13,7 +13,8 @@ import urllib3
 from basket import errors
 
 from mozillians_basket.client import transport
-from mozillians_basket.client.transport import fan_out, within
+from mozillians_basket.client.transport import fan_out as fan_out
+from mozillians_basket.client.transport import within as within
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import (
     BasketError,
@@ -27,17 +28,6 @@ from mozillians_basket.redaction import protect_logs
 from mozillians_basket.rules.answers import BLOCKED_DOMAIN, Person
 from mozillians_basket.rules.evaluate import contact_key
 
-__all__ = [
-    "catalogue",
-    "fan_out",
-    "look_up",
-    "look_up_token",
-    "recover",
-    "subscribe",
-    "unsubscribe",
-    "within",
-]
-
 _TEMPORARY_CODES = {
     errors.BASKET_NETWORK_FAILURE,
     errors.BASKET_EMAIL_PROVIDER_AUTH_FAILURE,
@@ -48,10 +38,7 @@ _CONFIGURATION_CODES = {errors.BASKET_AUTH_ERROR, errors.BASKET_SSL_REQUIRED}
 _UNKNOWN_PERSON_CODES = {errors.BASKET_UNKNOWN_EMAIL, errors.BASKET_UNKNOWN_TOKEN}
 
 #: Errors about a wrong BASKET_URL, BASKET_API_KEY or proxy; nothing was sent.
-_WRONG_SETTINGS = (
-    requests.exceptions.RequestException,
-    urllib3.exceptions.LocationValueError,
-)
+_WRONG_SETTINGS = (requests.exceptions.RequestException, urllib3.exceptions.LocationValueError)
 
 #: Tokens that fit into the path of a call and into the ledger's column.
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}")

@@ -6,7 +6,8 @@ from django.db import connections
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
-from mozillians_basket.contrib import health
+from mozillians_basket.contrib.health import EXAMINATIONS
+from mozillians_basket.upkeep import doctor
 from mozillians_basket.upkeep.doctor import Level
 
 
@@ -30,7 +31,7 @@ class BasketHealthCheck(HealthCheck):  # type: ignore[misc]
         :raises ServiceWarning: with the warnings, if they are asked for.
         """
         try:
-            found = health.findings()
+            found = doctor.examine(EXAMINATIONS)
         finally:
             connections.close_all()
         for level, error in ((Level.FAILURE, ServiceUnavailable), (Level.WARNING, ServiceWarning)):

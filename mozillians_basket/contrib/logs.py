@@ -3,6 +3,7 @@
 import json
 import logging
 from datetime import UTC, datetime
+from traceback import walk_tb
 from typing import Any
 
 from celery import current_task
@@ -33,12 +34,8 @@ class JSONFormatter(logging.Formatter):
         if current_task and current_task.request.id:
             line["task"] = {"id": current_task.request.id, "name": current_task.name}
         if record.exc_info and (error := record.exc_info[1]) is not None:
-            trace = error.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
             kind = type(error)
             line["error"] = {"class": f"{kind.__module__}.{kind.__qualname__}"}
-            if trace is not None:
-                code = trace.tb_frame.f_code
-                line["error"] |= {"file": code.co_filename, "line": trace.tb_lineno}
+            for frame, number in [*walk_tb(error.__traceback__)][-1:]:
+                line["error"] |= {"file": frame.f_code.co_filename, "line": number}
         return json.dumps(line, cls=DjangoJSONEncoder, ensure_ascii=False)

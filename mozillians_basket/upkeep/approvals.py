@@ -236,7 +236,10 @@ def _end_question(approval: Approval) -> None:
     _reopen(approval)
     found = [about(question)]
     if ending == Ending.LOST:
-        found.append(_never_seen(question))
+        # Subscriptions that no lookup has shown since it began: ``rules.sample._never_seen``.
+        looked_up = Q(contact__looked_up_at__gte=F("confirmed_at"))
+        never_seen = subscriptions(question.newsletter).filter(UNSEEN, looked_up)
+        found.append(never_seen.filter(contact__looked_up_at__gte=question.since))
     for rows in found:
         for ids in in_batches(rows, "contact_id"):
             with transaction.atomic(using=alias()):
@@ -276,6 +279,12 @@ def _end_copies(approval: Approval, question: Question, ending: Ending) -> None:
 #: Subscriptions that Basket has: ``rules.rows.held``.
 HELD = Q(confirmed_at__isnull=False) & ~Q(state=State.LOST)
 
+#: Subscriptions that are missing without a conclusion: ``rules.rows.missing``.
+MISSING = HELD & Q(missing_at__isnull=False)
+
+#: Subscriptions that no lookup has shown yet: ``rules.rows.unseen``.
+UNSEEN = HELD & Q(seen_at=None)
+
 #: Decisions of members who did not opt out: ``Rows.veto``.
 NO_VETO = Q(opted_out_at=None, member__opted_out_at=None)
 
@@ -285,33 +294,16 @@ def subscriptions(newsletter: str) -> "QuerySet[Subscription]":
     return Subscription.objects.using(alias()).filter(newsletter=newsletter)
 
 
-def missing_undecided(newsletter: str) -> "QuerySet[Subscription]":
-    """Return the missing subscriptions without a conclusion: ``rules.rows.missing``."""
-    return subscriptions(newsletter).filter(HELD, missing_at__isnull=False)
-
-
-def unseen() -> "QuerySet[Subscription]":
-    """Return the subscriptions that no lookup has shown yet: ``rules.rows.unseen``."""
-    return Subscription.objects.using(alias()).filter(HELD, seen_at=None)
-
-
 def about(question: Question) -> "QuerySet[Subscription]":
     """Return the subscriptions of a question: ``rules.sample._missing_since``."""
     since = subscriptions(question.newsletter).filter(missing_at__gte=question.since)
-    return missing_undecided(question.newsletter) | since.exclude(state=State.OPTED_OUT)
+    return subscriptions(question.newsletter).filter(MISSING) | since.exclude(state=State.OPTED_OUT)
 
 
 def missing_since(newsletter: str, moment: datetime) -> "QuerySet[Subscription]":
     """Return what lookups missed since then, and may be lost: ``rules.sample._may_be_lost``."""
     since = subscriptions(newsletter).filter(missing_at__gte=moment, opted_out_at=None)
     return since.exclude(state=State.OPTED_OUT)
-
-
-def _never_seen(question: Question) -> "QuerySet[Subscription]":
-    """Return those that no lookup has shown since it began: ``rules.sample._never_seen``."""
-    rows = unseen().filter(newsletter=question.newsletter)
-    looked_up = Q(contact__looked_up_at__gte=F("confirmed_at"))
-    return rows.filter(looked_up, contact__looked_up_at__gte=question.since)
 
 
 # Brakes.
@@ -349,27 +341,20 @@ def _evaluate(approval: Approval, removals: "QuerySet[Decision]", context: Conte
             touches = locked_touches(keys)
             locked_members(Q(pk__in=ids))
             waiting = held_back(approval.newsletter).filter(member__in=ids)
-            number, approved = waiting.count(), _approved(ids)
+            number = waiting.count()
+            # A deleted member leaves all newsletters at once, so an approval counts until each
+            # other brake that holds the member back is answered too.
+            answered = Approval.objects.using(alias()).filter(
+                kind=Kind.BRAKE,
+                answer=Answer.REMOVE,
+                newsletter=OuterRef("newsletter"),
+                shown_at__gte=OuterRef("held_back_at"),
+            )
+            decided = Decision.objects.using(alias()).filter(Exists(answered), member__in=ids)
+            approved = set(decided.values_list("member__site_member", "newsletter"))
             drained = drained_members(touches, keys, approved=approved, context=context)
             write(drained.before, drained.after, context)
             _progress(approval, number - waiting.count())
-
-
-def _approved(member_ids: Collection[int]) -> set[tuple[Any, str]]:
-    """
-    Pair members with the newsletters that admins approved their removal from.
-
-    A deleted member leaves all newsletters at once, so an approval counts until each
-    other brake that holds the member back is answered too.
-    """
-    answered = Approval.objects.using(alias()).filter(
-        kind=Kind.BRAKE,
-        answer=Answer.REMOVE,
-        newsletter=OuterRef("newsletter"),
-        shown_at__gte=OuterRef("held_back_at"),
-    )
-    rows = Decision.objects.using(alias()).filter(Exists(answered), member__in=member_ids)
-    return set(rows.values_list("member__site_member", "newsletter"))
 
 
 # Rows in batches.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from celery import current_app
@@ -48,28 +49,16 @@ class Level(StrEnum):
 class Finding:
     """One thing that was examined."""
 
-    subject: str
     level: Level
+    subject: str
     text: str
     """The finding in plain language, without keys and addresses."""
 
 
 Examination = Callable[[], Iterator[Finding]]
 
-
-def ok(subject: str, text: str) -> Finding:
-    """Report that there is nothing to do."""
-    return Finding(subject, Level.OK, text)
-
-
-def warning(subject: str, text: str) -> Finding:
-    """Report something that works, but that an admin should look at."""
-    return Finding(subject, Level.WARNING, text)
-
-
-def failure(subject: str, text: str) -> Finding:
-    """Report why changes do not reach Basket."""
-    return Finding(subject, Level.FAILURE, text)
+#: Findings of each level: nothing to do, something to look at, changes that do not reach Basket.
+ok, warning, failure = (partial(Finding, level) for level in Level)
 
 
 def examine(parts: Iterable[Examination] | None = None) -> list[Finding]:
@@ -91,7 +80,7 @@ def examine_settings() -> Iterator[Finding]:
     messages = [message for message in found if not message.is_silenced()]
     for message in messages:
         level = Level.FAILURE if message.level >= ERROR else Level.WARNING
-        yield Finding("settings", level, f"{message.msg} {message.hint} ({message.id})")
+        yield Finding(level, "settings", f"{message.msg} {message.hint} ({message.id})")
     if not messages:
         yield ok("settings", "Present and coherent.")
 
@@ -270,8 +259,7 @@ def examine_breaker() -> Iterator[Finding]:
 
 def examine_reconciliation() -> Iterator[Finding]:
     """Read when the site and the ledger were last compared."""
-    reconciled = Status.read().reconciled_at
-    if reconciled is None:
+    if (reconciled := Status.read().reconciled_at) is None:
         yield warning("reconciliation", "Site and ledger were never compared.")
     else:
         yield ok("reconciliation", f"Site and ledger were compared {ago(reconciled)}.")

@@ -51,15 +51,6 @@ class Kind(TextChoices):
     UNSETTLED = "unsettled", "contacts that differ from what Basket has, and are not due"
 
 
-@dataclass(frozen=True, slots=True)
-class HeldBack:
-    """Removals that the brake holds back, or would hold back."""
-
-    newsletter: str
-    removals: int
-    confirmed: int
-
-
 @dataclass(slots=True)
 class Report:
     """The findings of a run, and the work that it did."""
@@ -73,7 +64,8 @@ class Report:
     applied: int = 0
     """The number of members that were evaluated, and of contacts made due."""
 
-    brakes: list[HeldBack] = field(default_factory=list)
+    brakes: list[Approval] = field(default_factory=list)
+    """Open questions about removals, and those that the removals of a dry run would raise."""
 
     @property
     def differences(self) -> int:
@@ -108,10 +100,6 @@ class Difference:
         return Kind.DEPARTED in self.kinds or (Kind.LOST not in self.kinds and bool(self.lost))
 
 
-Progress = Callable[[int, int], None]
-"""Called with the number of members compared so far, and of all members."""
-
-
 def find(newsletters: Collection[str] | None = None) -> Report:
     """
     Count what differs, without changing anything.
@@ -121,12 +109,12 @@ def find(newsletters: Collection[str] | None = None) -> Report:
 
     :param newsletters: look at the policies for these only; ``None`` for all.
     """
-    report = _compare(newsletters, apply=False)
-    report.brakes = _held_back({name: row["lost"] for name, row in report.by_newsletter.items()})
-    return report
+    return _compare(newsletters, apply=False)
 
 
-def apply(newsletters: Collection[str] | None = None, progress: Progress | None = None) -> Report:
+def apply(
+    newsletters: Collection[str] | None = None, progress: Callable[[int, int], None] | None = None
+) -> Report:
     """
     Evaluate the members who differ; the sweeper carries what changed to Basket.
 
@@ -137,16 +125,19 @@ def apply(newsletters: Collection[str] | None = None, progress: Progress | None 
     rows at once, and its plan would take quadratic time.
 
     :param newsletters: as for :func:`find`; a member who differs is evaluated as a whole.
+    :param progress: called with the number of members compared so far, and of all members.
     """
     report = _compare(newsletters, apply=True, progress=progress)
-    report.brakes = _held_back({})
     if newsletters is None:
         Status.note("reconciled_at")
     return report
 
 
 def _compare(
-    newsletters: Collection[str] | None, *, apply: bool, progress: Progress | None = None
+    newsletters: Collection[str] | None,
+    *,
+    apply: bool,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     names = frozenset(policy.newsletter for policy in get_site().policies)
     names = names if newsletters is None else names.intersection(newsletters)
@@ -154,7 +145,20 @@ def _compare(
     done, total = 0, get_site().rows().count() if progress else 0
     braked = {row.newsletter for row in open_questions().filter(kind=Approval.Kind.BRAKE)}
     for compared, differences in _differences(names):
-        _add(report, differences)
+        leaving: dict[int, frozenset[str]] = defaultdict(frozenset)
+        for difference in differences:
+            for kind in difference.kinds:
+                report.found[kind] += 1
+            for name in difference.gained:
+                report.by_newsletter[name]["gained"] += 1
+            if difference.lost and difference.contact_id is not None:
+                leaving[difference.contact_id] |= difference.lost
+        there = Subscription.objects.using(alias()).filter(
+            HELD, contact__in=list(leaving), removal_pending=False
+        )
+        for contact_id, name in there.values_list("contact_id", "newsletter"):
+            if name in leaving[contact_id]:
+                report.by_newsletter.setdefault(name, {"gained": 0, "lost": 0})["lost"] += 1
         differing = (each.key for each in differences if apply and not each.waits(braked))
         for keys in chunks(differing, conf.DRAIN_SIZE):
             drain_unnamed()
@@ -169,33 +173,14 @@ def _compare(
         unsettled = _look_for_unsettled(apply=apply)
         report.found[Kind.UNSETTLED] += unsettled
         report.applied += unsettled if apply else 0
+    lost = {} if apply else {name: row["lost"] for name, row in report.by_newsletter.items()}
+    report.brakes = _brakes(lost)
     return report
 
 
-def _add(report: Report, differences: list[Difference]) -> None:
-    """Add differences to the report; subscriptions are only read where some may be lost."""
-    leaving: dict[int, frozenset[str]] = defaultdict(frozenset)
-    for difference in differences:
-        for kind in difference.kinds:
-            report.found[kind] += 1
-        for name in difference.gained:
-            report.by_newsletter[name]["gained"] += 1
-        if difference.lost and difference.contact_id is not None:
-            leaving[difference.contact_id] |= difference.lost
-    if not leaving:
-        return
-    there = Subscription.objects.using(alias()).filter(
-        HELD, contact__in=list(leaving), removal_pending=False
-    )
-    for contact_id, name in there.values_list("contact_id", "newsletter"):
-        if name in leaving[contact_id]:
-            report.by_newsletter.setdefault(name, {"gained": 0, "lost": 0})["lost"] += 1
-
-
-def _held_back(removals: Mapping[str, int]) -> list[HeldBack]:
+def _brakes(removals: Mapping[str, int]) -> list[Approval]:
     """List the open questions of the brake, and those that these removals would raise."""
-    questions = open_questions().filter(kind=Approval.Kind.BRAKE)
-    found = {q.newsletter: HeldBack(q.newsletter, q.number, q.total) for q in questions}
+    found = {each.newsletter: each for each in open_questions().filter(kind=Approval.Kind.BRAKE)}
     more = {name: number for name, number in removals.items() if number and name not in found}
     if more:
         status = Status.read()
@@ -203,7 +188,8 @@ def _held_back(removals: Mapping[str, int]) -> list[HeldBack]:
         brakes = read_brakes(status, rows, rows.settings.brake_floor + 1)
         for name, number in more.items():
             if not brakes[name].allows(number, rows.settings):
-                found[name] = HeldBack(name, number, brakes[name].confirmed)
+                total, kind = brakes[name].confirmed, Approval.Kind.BRAKE
+                found[name] = Approval(newsletter=name, kind=kind, number=number, total=total)
     return [found[name] for name in sorted(found)]
 
 

@@ -30,12 +30,12 @@ from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals
 from mozillians_basket.upkeep.approvals import (
     HELD,
+    MISSING,
+    UNSEEN,
     in_batches,
     missing_since,
-    missing_undecided,
     read_contacts,
     subscriptions,
-    unseen,
 )
 
 #: The most contacts that one verification goes through, to find those that need it.
@@ -59,7 +59,8 @@ def verify(limit: int | None) -> int:
         verifiable = _idle().filter(_needs_verification())
         number = sum(_make_due(ids) for ids in in_batches(verifiable, "pk"))
     else:
-        waiting = unseen().filter(Exists(_idle().filter(pk=OuterRef("contact"))))
+        idle = Exists(_idle().filter(pk=OuterRef("contact")))
+        waiting = Subscription.objects.using(alias()).filter(UNSEEN, idle)
         first = waiting.order_by("confirmed_at").values_list("contact_id", flat=True)[:limit]
         number = _make_due(set(first))
         number += _make_due(_longest_unverified(limit - number))
@@ -155,7 +156,7 @@ def conclude() -> bool:
 def _conclude(newsletter: str) -> None:
     """Conclude from the control sample of a newsletter, or have its contacts looked up first."""
     # The sample says nothing about subscriptions that are found missing after it was read.
-    judged = next(in_batches(missing_undecided(newsletter), "contact_id"), {})
+    judged = next(in_batches(subscriptions(newsletter).filter(MISSING), "contact_id"), {})
     found = sample(newsletter, timezone.now())
     if found is None:
         return
@@ -205,7 +206,7 @@ def sample(newsletter: str, now: datetime) -> Sample | None:
 def _undecided(newsletter: str, now: datetime) -> "QuerySet[Subscription]":
     """Return the missing subscriptions, and those recently lost with their person."""
     lost = subscriptions(newsletter).filter(state=State.LOST, missing_at__gt=now - RECENT)
-    return missing_undecided(newsletter) | lost
+    return subscriptions(newsletter).filter(MISSING) | lost
 
 
 def _look_up_first(found: Sample) -> None:

@@ -377,12 +377,12 @@ def test_each_setting_is_checked(
     assert all(message.hint for message in messages)
 
 
-@pytest.mark.parametrize(("name", "whole", "unit"), checks.NUMBERS)
-def test_each_number_is_a_setting_of_the_app(name: str, whole: bool, unit: str) -> None:
-    value = getattr(conf, name.removeprefix("BASKET_"))
+@pytest.mark.parametrize("number", checks.NUMBERS)
+def test_each_number_is_a_setting_of_the_app(number: Any) -> None:
+    value = getattr(conf, number.name.removeprefix("BASKET_"))
 
-    assert value is None or isinstance(value, int if whole else int | float)
-    assert unit
+    assert value is None or isinstance(value, number.cast)
+    assert number.unit
 
 
 def test_message_does_not_quote_the_key(settings: Any) -> None:
@@ -401,7 +401,7 @@ def test_sqlite_without_immediate_transactions_is_a_warning(
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", {})
 
     expected = ["W601"] if connection.vendor == "sqlite" else []
-    assert ids(checks.check_sqlite(None)) == expected
+    assert ids(checks.check_database(None)) == expected
 
 
 def test_missing_member_model_says_what_to_set(settings: Any) -> None:

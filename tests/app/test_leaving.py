@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Q
 
 from mozillians_basket.api import order
-from mozillians_basket.dependencies import dependencies
+from mozillians_basket.dependencies import Dependencies
 from mozillians_basket.ledger import touches
 from mozillians_basket.models import Member, Touch
 from mozillians_basket.sandbox.testing import SandboxServer
@@ -131,20 +131,20 @@ def test_address_of_a_row_that_is_no_member_is_left_alone(basket: SandboxServer,
 
 
 def test_conditions_of_members_are_watched() -> None:
-    found = {each.model: (each.member, each.fields) for each in dependencies(ByGroups()).triggers}
+    found = {each.model: (each.member, each.fields) for each in Dependencies(ByGroups()).triggers}
 
     assert found["groups.Membership"][0] == "profile"
     assert "status" in found["groups.Membership"][1]
     assert found["auth.Group"] == ("user__profile", {"id", "name"})
-    links = dependencies(ByGroups()).links
+    links = Dependencies(ByGroups()).links
     assert [link.through._meta.label for link in links] == ["auth.User_groups"]
     assert "is_active" in next(
-        each.fields for each in dependencies(Deleted()).triggers if each.model == "auth.User"
+        each.fields for each in Dependencies(Deleted()).triggers if each.model == "auth.User"
     )
 
 
 def test_raw_conditions_of_members_are_named() -> None:
-    assert dependencies(Raw()).unseen == ("the members: raw SQL",)
+    assert Dependencies(Raw()).unseen == ["the members: raw SQL"]
 
 
 def test_members_at_an_address_are_members(site: str, profile: UserProfile) -> None:

@@ -17,11 +17,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what may follow the command's name."""
         parser.add_argument("email", help="the address")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Have the address erased, and say how far it is."""
         try:
             known = erase(options["email"])
         except ValueError as error:

@@ -18,11 +18,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what may follow the command's name."""
         parser.add_argument("member", help="the member's primary key; they may have been deleted")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the rows."""
         try:
             found = export(options["member"])
         except ValueError as error:

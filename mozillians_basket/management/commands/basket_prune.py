@@ -25,14 +25,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what may follow the command's name."""
         parser.add_argument(
             "--days", type=days, help="number of days to keep, instead of BASKET_HISTORY_DAYS"
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would go")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Count or delete, and say how much it was."""
         before = retention.horizon(options["days"])
         if before is None:
             self.stdout.write("BASKET_HISTORY_DAYS is None: the whole history is kept.")

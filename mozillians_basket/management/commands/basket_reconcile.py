@@ -35,7 +35,6 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what may follow the command's name."""
         what = parser.add_mutually_exclusive_group()
         what.add_argument(
             "--dry-run", action="store_true", help="only say what differs (the default)"
@@ -67,7 +66,6 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run, print a summary, and end with an exit code."""
         newsletters = self._newsletters(options["newsletter"])
         verifies = options["verify"] is not None
         if options["restore"] and not verifies:
@@ -141,7 +139,11 @@ class Command(BaseCommand):
         if options["json"]:
             columns = ("newsletter", "kind", "number")
             questions = [{name: getattr(row, name) for name in columns} for row in unanswered]
-            summary = asdict(report) | {"questions": questions}
+            brakes = [
+                {"newsletter": row.newsletter, "removals": row.number, "confirmed": row.total}
+                for row in report.brakes
+            ]
+            summary = asdict(report) | {"brakes": brakes, "questions": questions}
             summary |= {"answered": answered, "looked_up": looked_up}
             self.stdout.write(json.dumps(summary, default=str, indent=2))
             return
@@ -156,14 +158,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{answered} questions answered; the worker carries that out.")
         elif options["verify"] is not None:
             self.stdout.write(f"{looked_up} contacts made due for a lookup")
-        asked = {row.newsletter for row in unanswered if row.kind == Kinds.BRAKE}
-        foreseen = [
-            Approval(
-                kind=Kinds.BRAKE, newsletter=name, number=brake.removals, total=brake.confirmed
-            )
-            for brake in ([] if options["apply"] else report.brakes)
-            if (name := brake.newsletter) not in asked
-        ]
-        for row in [*unanswered, *foreseen]:
+        foreseen = [] if options["apply"] else report.brakes
+        for row in [*unanswered, *(each for each in foreseen if each not in unanswered)]:
             text = f"{row.sentence} {approvals.COMMANDS[Kinds(row.kind)]}"
             self.stderr.write(self.style.ERROR(text))

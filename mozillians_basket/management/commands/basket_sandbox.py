@@ -17,11 +17,9 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the same options as the server."""
         add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Replace this process with the server."""
         own = ArgumentParser(add_help=False)
         add_arguments(own)
         command = [sys.executable, "-m", "mozillians_basket.sandbox"]
