@@ -228,14 +228,12 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> bool:
         for member in rows.at(rows.contacts[pk])
         if member.is_ordered
     }
-    if not members:
-        return False
     pending = BulkItem.objects.using(alias()).filter(
         state=BulkItem.State.PENDING, member__in=list(members)
     )
     changed = []
     # The keys of 100,000 members are a megabyte.
-    items = list(pending.select_related("request").defer("request__keys"))
+    items = list(pending.select_related("request").defer("request__keys")) if members else []
     for item in items:
         before = item.state, item.reason
         item.state, item.reason = _outcome(rows, members[item.member_id], item)

@@ -136,8 +136,9 @@ def locked_share(
     :param moving: whether a contact was at an end of a move before.
     """
     if contact_ids:
-        if lock_members:
-            locked_members(Q(contact__in=contact_ids))
+        if lock_members:  # somebody may have come there since
+            there = locked_members(Q(contact__in=contact_ids), is_moving=is_moving("contact", "pk"))
+            moving = moving or any(member.is_moving for member in there)
         rows = read(contact_ids, status=status, moving=moving)
     else:
         rows = read(lease=lease, status=status)

@@ -183,45 +183,46 @@ def drained_members(
     rows = before.copy()
     for contact_id, suppression in suppressed.items():
         rows = suppress_again(rows, contact_id, suppression.opt_outs(), suppression.erased_at)
-    situations = []
+    situations, suspects, policies = [], 0, get_site().policies
     for key, member in members.items():
-        known = standings.get(key)
-        left = [contacts[k] for e in addresses[key] if (k := contact_key(e))]
-        if known is None:
-            situations.append(
-                Standing(member.pk, passed=tuple(left), deleted=True, changed_at=latest.get(key))
-            )
-            continue
-        outcomes = {
-            policy.newsletter: policy.newsletter in known.entitled for policy in get_site().policies
-        }
-        home = contacts.get(contact_key(known.email))
+        known, email, outcomes = standings.get(key), "", {}
+        if known is not None:
+            email = known.email
+            outcomes = {each.newsletter: each.newsletter in known.entitled for each in policies}
+        home = contacts.get(contact_key(email))
+        left = tuple(contacts[k] for e in addresses[key] if (k := contact_key(e)))
+        deleted, at = known is None, latest.get(key)
         situations.append(
-            Standing(
-                member.pk, home, known.email, outcomes, tuple(left), changed_at=latest.get(key)
-            )
+            Standing(member.pk, home, email, outcomes, left, deleted=deleted, changed_at=at)
         )
+        if home is None:
+            suspects += before.members[member.pk].contact_id is not None
+        else:
+            suspects += bool(ended(before, member, outcomes))
     ids = {key: member.pk for key, member in members.items()}
     pairs = {(ids[key], name) for key, name in approved if key in ids}
     joined = {ids[key]: ", ".join(some)[:200] for key, some in causes.items() if key in ids}
     acted = {ids[key]: actor for key, actor in actors.items() if key in ids}
     context = replace(context, causes=joined, actors=acted)
-    return Drained(before, _evaluated(rows, situations, pairs, context), ids, context)
+    if suspects:  # only then the brakes are read
+        after = _evaluated_under_brakes(rows, situations, suspects, pairs, context)
+    else:
+        after = evaluate(rows, situations).rows
+    return Drained(before, after, ids, context)
 
 
-def _evaluated(
-    rows: Rows, standings: list[Standing], approved: Collection[tuple[int, str]], context: Context
+def _evaluated_under_brakes(
+    rows: Rows,
+    standings: list[Standing],
+    suspects: int,
+    approved: Collection[tuple[int, str]],
+    context: Context,
 ) -> Rows:
-    """Evaluate under the brakes, which are only read where a newsletter may be taken away."""
-    suspects = 0
-    for standing in standings:
-        member = rows.members[standing.member_id]
-        if standing.deleted or standing.contact_id is None:
-            suspects += member.contact_id is not None
-        else:
-            suspects += bool(ended(rows, member, standing.entitled))
-    if not suspects:
-        return evaluate(rows, standings).rows
+    """
+    Evaluate where newsletters may be taken away, and count the removals.
+
+    :param suspects: the number of members who may lose one.
+    """
     status = Status.objects.using(alias()).select_for_update().get(pk=1)
     rows.now = timezone.now()  # after the wait: marks get times in the order of the commits
     brakes = read_brakes(status, rows, suspects)

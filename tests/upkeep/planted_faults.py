@@ -41,7 +41,7 @@ FAULTS = (
     Fault(
         "members who are deleted or have no address pass the brake",
         TOUCHES,
-        "            suspects += member.contact_id is not None\n",
+        "            suspects += before.members[member.pk].contact_id is not None\n",
         "            suspects += False\n",
         "test_brakes",
         ON_EVERY_PATH,
@@ -49,7 +49,7 @@ FAULTS = (
     Fault(
         "policies that end pass the brake",
         TOUCHES,
-        "            suspects += bool(ended(rows, member, standing.entitled))\n",
+        "            suspects += bool(ended(before, member, outcomes))\n",
         "            suspects += False\n",
         "test_brakes",
         ON_EVERY_PATH,
