@@ -128,7 +128,8 @@ def locked_share(
     """
     Lock and read the contacts of a share, and all that bears on them.
 
-    Returns the rows, and the keys of the contacts that are still under the lease.
+    Returns the rows, and the keys of the contacts that are still under the lease; no rows
+    if there are none.
 
     :param contact_ids: the contacts, where an earlier transaction has read them. Without them
         only contacts under the lease are locked, and nothing else may be written.
@@ -142,7 +143,10 @@ def locked_share(
         rows = read(contact_ids, status=status, moving=moving)
     else:
         rows = read(lease=lease, status=status)
-    return rows, [pk for pk in sorted(rows.contacts) if rows.contacts[pk].lease == lease]
+    ids = [pk for pk in sorted(rows.contacts) if rows.contacts[pk].lease == lease]
+    if not ids:  # another worker has the share: whatever is due there is no concern of this one
+        rows = empty_rows(status)
+    return rows, ids
 
 
 def read(
