@@ -11,7 +11,6 @@ The signal ``call_made`` is another kind, and described there.
 
 from typing import NamedTuple
 
-from django.db.models import Model
 from django.dispatch import Signal
 
 #: Basket has a newsletter now that a member wants.
@@ -52,8 +51,3 @@ class Announcement(NamedTuple):
     decided_by: str
     cause: str
     error_code: str = ""
-
-
-def heard(sender: type[Model]) -> set[str]:
-    """Name the signals with a receiver; the process that writes and the worker agree on it."""
-    return {name for name, signal in SIGNALS.items() if signal.has_listeners(sender)}

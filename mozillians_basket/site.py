@@ -237,19 +237,22 @@ class BasketSite:
 
         A member who is missing from the answer no longer exists, or is a member no more.
         """
-        return dict(map(self._standing, self._evaluated(Q(pk__in=list(member_ids)), Q())))
+        return dict(self._evaluated(Q(pk__in=list(member_ids)), Q()))
 
     def standings_between(self, first: Any, last: Any) -> dict[Any, Standing]:
         """Evaluate the policies for the thousands of members from one key to another."""
         chosen = Q(pk__gte=first, pk__lte=last)
         # In the subqueries too, or PostgreSQL may read all members who meet a policy.
-        return dict(map(self._standing, by_cursor(self._evaluated(chosen, chosen))))
+        return dict(self._evaluated(chosen, chosen, read=by_cursor))
 
-    def _evaluated(self, chosen: Q, chosen_inside: Q) -> "QuerySet[Any, Any]":
+    def _evaluated(
+        self, chosen: Q, chosen_inside: Q, read: Callable[..., Iterable[Any]] = iter
+    ) -> Iterator[tuple[Any, Standing]]:
         """
         Read the chosen members' keys, addresses, and whether they meet each policy.
 
         :param chosen_inside: a condition for the subqueries of the policies.
+        :param read: reads the rows of the query.
         """
         tests = {
             f"_basket_{number}": Exists(
@@ -258,14 +261,10 @@ class BasketSite:
             for number, policy in enumerate(self.policies)
         }
         members = self.with_email(self.rows().filter(chosen)).annotate(**tests)
-        rows: QuerySet[Any, Any] = members.values_list("pk", "basket_email", *tests)
-        return rows
-
-    def _standing(self, row: tuple[Any, ...]) -> tuple[Any, Standing]:
-        pk, email, *answers = row
-        met = zip(self.policies, answers, strict=True)
-        entitled = frozenset(policy.newsletter for policy, answer in met if answer)
-        return pk, Standing((email or "").strip(), entitled)
+        for pk, email, *answers in read(members.values_list("pk", "basket_email", *tests)):
+            met = zip(self.policies, answers, strict=True)
+            entitled = frozenset(policy.newsletter for policy, answer in met if answer)
+            yield pk, Standing((email or "").strip(), entitled)
 
 
 def by_cursor(rows: "QuerySet[Any, Any]") -> Iterator[Any]:

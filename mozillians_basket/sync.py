@@ -70,53 +70,54 @@ def look_up(task_id: str = "") -> Outcome:
     if not contacts:
         return Outcome(more=more)
     with guarded(lease):
-        return _look_up(lease, contacts, status, task_id, more=more)
+        began_at = timezone.now()
+        found = _call(calls.look_up, {contact.pk: (contact.email,) for contact in contacts}, status)
+        not_there = []  # contacts where a lookup shows nobody, or another person than theirs
+        for contact in contacts:
+            person = found[contact.pk]
+            token = person.token if isinstance(person, Person) else ""
+            if contact.token and token != contact.token and not isinstance(person, BasketError):
+                not_there.append(contact)
+        by_token = _call(calls.look_up_token, _tokens(not_there), status) if not_there else {}
+        for contact in not_there:  # a person who came back between the calls has the address again
+            person = by_token.get(contact.pk)
+            if isinstance(person, Person) and contact_key(person.email) == contact.key:
+                found[contact.pk] = by_token.pop(contact.pk)
+        renaming = [contact for contact in contacts if contact.renamed_people]
+        renamed, failures = _look_up_renamed(renaming, status) if renaming else ({}, {})
+        failures |= {pk: r for pk, r in by_token.items() if isinstance(r, BasketError)}
+        results = found | failures
+        status = breaker.note("lookup", results, status)
+        elsewhere = _with_members_elsewhere(by_token) if by_token else set()
 
-
-def _look_up(
-    lease: str, contacts: list[Contact], status: Status, task_id: str, *, more: bool
-) -> Outcome:
-    began_at = timezone.now()
-    found = _call(calls.look_up, {contact.pk: (contact.email,) for contact in contacts}, status)
-    not_there = [contact for contact in contacts if _is_not_there(contact, found[contact.pk])]
-    by_token = _call(calls.look_up_token, _tokens(not_there), status) if not_there else {}
-    for contact in not_there:  # a person who came back between the two calls has the address again
-        person = by_token.get(contact.pk)
-        if isinstance(person, Person) and contact_key(person.email) == contact.key:
-            found[contact.pk] = by_token.pop(contact.pk)
-    renamed, failures = _look_up_renamed(contacts, status)
-    failures |= {pk: r for pk, r in by_token.items() if isinstance(r, BasketError)}
-    results = found | failures
-    status = breaker.note("lookup", results, status)
-    elsewhere = _with_members_elsewhere(by_token) if by_token else set()
-
-    with transaction.atomic(using=alias()):
-        before, ids = locked_share(lease, status)
-        retried = [pk for pk in ids if before.contacts[pk].retry]
-        rows = evaluate.retry(before, retried) if retried else before
-        lookups, failed = {}, {}
-        for pk in ids:
-            if isinstance(results[pk], BasketError):
-                failed[pk] = _answer(rows, pk, results[pk], status)
-            else:
-                others = pk in elsewhere, renamed.get(pk, {})
-                lookups[pk] = Lookup(began_at, found[pk], by_token.get(pk), *others)
-        rows = answers.apply_lookups(rows, lookups)
-        if failed:
-            rows = answers.fail_lookups(rows, failed, began_at)
-        plans = [plan(rows, pk) for pk in lookups]
-        steps = [Step.SUBSCRIBE] if any(todo.subscribe for todo in plans) else []
-        # After an arrival at a new address the old one can be cleared.
-        if any(todo.unsubscribe for todo in plans) or (steps and rows.moves):
-            steps.append(Step.UNSUBSCRIBE)
-        refused = [pk for pk, answer in failed.items() if answer.kind == Kind.REFUSED]
-        _unlease(rows, failed)
-        rows, made_room = _settled(before, rows, refused if steps else [*lookups, *refused])
-        write(before, rows, Context(task_id=task_id))
-    if not steps and len(refused) == len(failed):
-        breaker.note_settled(status, ids)
-    more = _is_more_due(rows, results) or (more and not _is_stopped(results))
-    return Outcome(lease if steps else "", tuple(steps), more, made_room)
+        with transaction.atomic(using=alias()):
+            moving = any(contact.is_moving for contact in contacts)
+            before, ids = locked_share(lease, status, [*results], moving=moving)
+            retried = [pk for pk in ids if before.contacts[pk].retry]
+            rows = evaluate.retry(before, retried) if retried else before
+            lookups, failed = {}, {}
+            for pk in ids:
+                if isinstance(results[pk], BasketError):
+                    failed[pk] = _answer(rows, pk, results[pk], status)
+                else:
+                    others = pk in elsewhere, renamed.get(pk, {})
+                    lookups[pk] = Lookup(began_at, found[pk], by_token.get(pk), *others)
+            rows = answers.apply_lookups(rows, lookups)
+            if failed:
+                rows = answers.fail_lookups(rows, failed, began_at)
+            plans = [plan(rows, pk) for pk in lookups]
+            steps = [Step.SUBSCRIBE] if any(todo.subscribe for todo in plans) else []
+            # After an arrival at a new address the old one can be cleared.
+            if any(todo.unsubscribe for todo in plans) or (steps and rows.moves):
+                steps.append(Step.UNSUBSCRIBE)
+            refused = [pk for pk, answer in failed.items() if answer.kind == Kind.REFUSED]
+            settled = refused if steps else [*lookups, *refused]
+            rows, made_room = _ended(before, rows, settled, failed)
+            write(before, rows, Context(task_id=task_id))
+        if not steps and len(refused) == len(failed):
+            breaker.note_settled(status, ids)
+        more = _is_more_due(rows, results, more=more)
+        return Outcome(lease if steps else "", tuple(steps), more, made_room)
 
 
 def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outcome:
@@ -127,7 +128,7 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
     """
     status = Status.read()
     with transaction.atomic(using=alias()):
-        before, ids = locked_share(lease, status, lock_members=False)
+        before, ids = locked_share(lease, status)
         plans = {pk: plan(before, pk) for pk in ids}
         renamed = {pk: todo.renamed for pk, todo in plans.items() if todo.renamed}
         if step == Step.SUBSCRIBE:
@@ -136,17 +137,16 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
         else:
             names = {pk: todo.unsubscribe for pk, todo in plans.items() if todo.unsubscribe}
             rows = answers.begin_unsubscribe(before, names, renamed)
-        lease = queue.renewed(lease)
-        for pk in ids:
-            rows.contacts[pk].lease = lease
-            rows.contacts[pk].leased_until = queue.end_of_lease(rows.now)
+        lease = queue.renew(lease, [rows.contacts[pk] for pk in ids], rows.now)
         write(before, rows)
     if not ids:  # another worker, or another delivery of this message, has them
         return Outcome()
     contacts = rows.contacts
     if step == Step.SUBSCRIBE:
-        fields = _fields(rows, {pk: plans[pk].fields_of for pk in names})
-        jobs = {pk: (contacts[pk].email, names[pk], fields[pk]) for pk in names}
+        newest = {pk: plans[pk].fields_of for pk in names}
+        keys = {pk: rows.members[m].site_member_id for pk, m in newest.items() if m is not None}
+        fields = get_site().fields_of({key for key in keys.values() if key is not None})
+        jobs = {pk: (contacts[pk].email, names[pk], fields.get(keys.get(pk), {})) for pk in names}
         results = _call(calls.subscribe, jobs, status)
     else:
         tokens = {pk: renamed.get(pk) or contacts[pk].token for pk in names}
@@ -158,7 +158,10 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
         status = Status.read()
 
     with transaction.atomic(using=alias()):
-        begun, ids = locked_share(lease, status)
+        # Only keyless members may be written about: a settled one is removed.
+        keyless = any(not member.key for member in before.members.values())
+        moving = bool(before.moves)
+        begun, ids = locked_share(lease, status, ids, lock_members=keyless, moving=moving)
         replies = {
             pk: (names[pk], _answer(begun, pk, results[pk], status, names[pk]))
             for pk in ids
@@ -177,15 +180,13 @@ def make_calls(step: Step, lease: str, *, last: bool, task_id: str = "") -> Outc
         ]
         waiting = [pk for pk, (_names, answer) in replies.items() if answer.wait is not None]
         going_on = [pk for pk in ids if pk not in waiting]
-        _unlease(rows, waiting)
-        made_room = False
-        if last:
-            rows, made_room = _settled(begun, rows, going_on)
+        rows, made_room = _ended(begun, rows, going_on if last else [], waiting)
         write(begun, rows, Context(task_id=task_id), events)
     if last and all(answer.kind != Kind.NOT_DONE for _names, answer in replies.values()):
         breaker.note_settled(status, ids)
     lease = "" if last or not going_on else lease
-    return Outcome(lease, more=_is_more_due(rows, results), made_room=made_room)
+    more = _is_more_due(rows, results)
+    return Outcome(lease, more=more, made_room=made_room)
 
 
 @contextmanager
@@ -228,12 +229,6 @@ def _tokens(contacts: Collection[Contact]) -> dict[int, tuple[str]]:
     return {c.pk: (c.token,) for c in contacts if answers.ask_by_token(c, found[c.pk])}
 
 
-def _is_not_there(contact: Contact, result: Any) -> bool:
-    """Whether a lookup by address shows nobody, or somebody else than the contact's person."""
-    token = result.token if isinstance(result, Person) else ""
-    return bool(contact.token) and not isinstance(result, BasketError) and token != contact.token
-
-
 def _look_up_renamed(
     contacts: Collection[Contact], status: Status
 ) -> tuple[dict[int, dict[str, frozenset[str] | None]], dict[int, BasketError]]:
@@ -269,13 +264,6 @@ def _with_members_elsewhere(by_token: Results) -> set[int]:
     return {pk for pk, key in keys.items() if key in inhabited}
 
 
-def _fields(rows: Rows, members: Mapping[int, int | None]) -> dict[int, dict[str, str]]:
-    """Read the ``fields`` sent at subscribe: those of the member whose decision is newest."""
-    keys = {pk: rows.members[m].site_member_id for pk, m in members.items() if m is not None}
-    known = get_site().fields_of({key for key in keys.values() if key is not None})
-    return {pk: known.get(keys.get(pk), {}) for pk in members}
-
-
 def _answer(
     rows: Rows, pk: int, result: Any, status: Status, names: frozenset[str] = frozenset()
 ) -> Answer:
@@ -291,28 +279,37 @@ def _answer(
     return replace(answer, wait=None) if outage else answer
 
 
-def _settled(before: Rows, rows: Rows, ids: list[int]) -> tuple[Rows, bool]:
-    """End the sync of these contacts, and their bulk orders; tell if there were any."""
-    rows, erased = settle(rows, ids)
-    if erased:
-        share.suppress(erased, before)
-    _unlease(rows, [pk for pk in ids if pk in rows.contacts])
-    return rows, decisions.close_items(rows, ids)
+def _ended(
+    before: Rows, rows: Rows, settled: list[int], waiting: Iterable[int]
+) -> tuple[Rows, bool]:
+    """
+    End the sync of some contacts, and the bulk orders of those that are settled.
 
+    Returns the rows, and whether there were any such orders.
 
-def _unlease(rows: Rows, ids: Iterable[int]) -> None:
-    for pk in ids:
+    :param waiting: contacts that are not settled: they failed.
+    """
+    made_room = False
+    if settled:
+        rows, erased = settle(rows, settled)
+        if erased:
+            share.suppress(erased, before)
+        if any(member.is_ordered for member in rows.members.values()):
+            made_room = decisions.close_items(rows, settled)
+    for pk in {*settled, *waiting} & rows.contacts.keys():
         rows.contacts[pk].lease, rows.contacts[pk].leased_until = "", None
+    return rows, made_room
 
 
-def _is_stopped(results: Results) -> bool:
-    """Whether calls were not made, so that another attempt at once would not help."""
-    return any(isinstance(r, BasketSwitchedOff | BreakerOpen) for r in results.values())
+def _is_more_due(rows: Rows, results: Results, *, more: bool = False) -> bool:
+    """
+    Whether a contact of the rows is due at once, and another attempt could help.
 
-
-def _is_more_due(rows: Rows, results: Results) -> bool:
-    """Whether a contact of the rows is due at once, and another attempt could help."""
-    return not _is_stopped(results) and any(
+    :param more: whether others are due.
+    """
+    if any(isinstance(result, BasketSwitchedOff | BreakerOpen) for result in results.values()):
+        return False
+    return more or any(
         contact.touched_at
         and not contact.parked
         and not contact.lease

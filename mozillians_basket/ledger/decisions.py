@@ -226,7 +226,7 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> bool:
         for pk in contact_ids
         if pk in rows.contacts
         for member in rows.at(rows.contacts[pk])
-        if member.site_member_id is not None
+        if member.is_ordered
     }
     pending = BulkItem.objects.using(alias()).filter(
         state=BulkItem.State.PENDING, member__in=list(members)

@@ -1,6 +1,6 @@
 """The queue of contacts to sync: the due ones, and the leases of those being worked on."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
-from mozillians_basket.ledger.share import with_moves
+from mozillians_basket.ledger.share import is_moving
 from mozillians_basket.models import Contact, Event, Move, Problem, Status, Subscription, alias
 
 #: Problems after which a contact is claimed alone: it may be what broke its share.
@@ -29,9 +29,7 @@ def due(now: datetime | None = None) -> "QuerySet[Contact]":
     return rows.exclude(waits).order_by("priority", "touched_at")
 
 
-def claim(
-    limit: int, contact_ids: Collection[int] | None = None
-) -> tuple[str, list[Contact], bool]:
+def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, list[Any], bool]:
     """
     Claim due contacts for one worker, under a new lease.
 
@@ -41,13 +39,13 @@ def claim(
 
     :param limit: the largest number of contacts.
     :param contact_ids: claim only from among these.
-    :return: the lease, the contacts (none if nothing is due), and whether more is due.
+    :return: the lease, the contacts (none if nothing is due), and whether more is due. The
+        contacts come with ``is_moving``.
     """
     now = timezone.now()
     with transaction.atomic(using=alias()):
-        rows = with_moves(due(now))
-        if contact_ids is not None:
-            rows = rows.filter(pk__in=contact_ids)
+        ready = due(now).annotate(is_moving=is_moving("pk"))
+        rows = ready if contact_ids is None else ready.filter(pk__in=contact_ids)
         skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked
         if conf.MAX_PER_SECOND is not None:
             limit = _paced(limit, conf.MAX_PER_SECOND)
@@ -65,14 +63,14 @@ def claim(
             return "", [], more
         if moving and len(found) < limit:
             partners = _partners([row.pk for row in found])
-            others = due(now).filter(pk__in=partners, lease="").exclude(problem__in=ALONE)
+            others = ready.filter(pk__in=partners, lease="").exclude(problem__in=ALONE)
             along = others.select_for_update(skip_locked=skip, no_key=True)
             found.extend(along[: limit - len(found)])
         if conf.MAX_PER_SECOND is not None:
             _use_up(len(found), conf.MAX_PER_SECOND)
         lease = f"{uuid4().hex}-1"
         Contact.objects.using(alias()).filter(pk__in=[row.pk for row in found]).update(
-            lease=lease, leased_until=end_of_lease(now)
+            lease=lease, leased_until=now + timedelta(seconds=conf.LEASE_SECONDS)
         )
         return lease, found, more
 
@@ -96,15 +94,18 @@ def _shares(contacts: int) -> int:
     return -(-contacts // conf.SHARE_SIZE)
 
 
-def renewed(lease: str) -> str:
+def renew(lease: str, contacts: Iterable[Contact], now: datetime) -> str:
     """
-    Name the lease for the next step of a share.
+    Give the contacts of a share the lease of the next step, and return it.
 
     Each step has its own lease, so a message that arrives twice finds no contact
     under the lease that it names.
     """
     share, _, step = lease.partition("-")
-    return f"{share}-{int(step or 0) + 1}"
+    lease = f"{share}-{int(step or 0) + 1}"
+    for contact in contacts:
+        contact.lease, contact.leased_until = lease, now + timedelta(seconds=conf.LEASE_SECONDS)
+    return lease
 
 
 def fail(lease: str) -> None:
@@ -175,11 +176,6 @@ def _partners(ids: list[int]) -> set[int]:
     moves = Move.objects.using(alias()).filter(Q(source__in=ids) | Q(target__in=ids))
     ends = {end for pair in moves.values_list("source", "target") for end in pair}
     return ends - {None, *ids}
-
-
-def end_of_lease(now: datetime) -> datetime:
-    """Return the end of a lease that begins now."""
-    return now + timedelta(seconds=conf.LEASE_SECONDS)
 
 
 def _paced(limit: int, rate: float) -> int:

@@ -10,11 +10,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from mozillians_basket import dispatch, signals
+from mozillians_basket import dispatch
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import history
 from mozillians_basket.models import (
     Approval,
+    BulkItem,
     BulkRequest,
     Contact,
     Decision,
@@ -28,6 +29,7 @@ from mozillians_basket.models import (
 )
 from mozillians_basket.rules.evaluate import suppression_hash
 from mozillians_basket.rules.rows import Question, Rows, Settings
+from mozillians_basket.signals import SIGNALS
 from mozillians_basket.site import get_site
 
 #: The time for which a closed question counts for subscriptions confirmed while it was open.
@@ -93,40 +95,65 @@ def question_of(row: Approval) -> Question:
     return Question(row.newsletter, row.since, row.number, row.closed_at, lost=lost)
 
 
-def locked_members(found: Q) -> list[Member]:
-    """Lock members in the order of their keys. Members are locked before contacts."""
-    rows = Member.objects.using(alias()).filter(found).order_by("pk")
-    return list(rows.select_for_update(no_key=True))
+def locked_members(found: Q, **columns: Any) -> list[Any]:
+    """
+    Lock members in the order of their keys. Members are locked before contacts.
+
+    :param columns: annotations.
+    """
+    rows = Member.objects.using(alias()).filter(found).annotate(**columns).order_by("pk")
+    return list(rows.select_for_update(of=("self",), no_key=True))
+
+
+def is_moving(contact: str, member: str = "") -> Exists:
+    """
+    Whether a row's contact is at an end of an open move, or its member has one.
+
+    :param contact: the column with the contact's key; ``member`` is that of the member.
+    """
+    found = Q(source=OuterRef(contact)) | Q(target=OuterRef(contact))
+    if member:
+        found |= Q(member=OuterRef(member))
+    return Exists(Move.objects.using(alias()).filter(found))
 
 
 def locked_share(
-    lease: str, status: Status, *, lock_members: bool = True
+    lease: str,
+    status: Status,
+    contact_ids: Collection[int] = (),
+    *,
+    lock_members: bool = True,
+    moving: bool = False,
 ) -> tuple[Rows, list[int]]:
     """
     Lock and read the contacts of a share, and all that bears on them.
 
-    Returns the rows, and the keys of the contacts that are still under the lease.
+    Returns the rows, and the keys of the contacts that are still under the lease; no rows
+    if there are none.
 
+    :param contact_ids: the contacts, where an earlier transaction has read them. Without them
+        only contacts under the lease are locked, and nothing else may be written.
     :param lock_members: not needed where nothing is written about members.
+    :param moving: whether a contact was at an end of a move before.
     """
-    contacts = with_moves(Contact.objects.using(alias()).filter(lease=lease))
-    found = dict(contacts.values_list("pk", "is_moving"))
-    if lock_members:
-        locked_members(Q(contact__in=list(found)))
-    rows = read(found, status=status, moving=any(found.values()))
-    return rows, [pk for pk in sorted(found) if rows.contacts[pk].lease == lease]
-
-
-def with_moves(contacts: "models.QuerySet[Contact]") -> "models.QuerySet[Any]":
-    """Tell of each contact, as ``is_moving``, whether it is at an end of an open move."""
-    moves = Move.objects.using(alias()).filter(Q(source=OuterRef("pk")) | Q(target=OuterRef("pk")))
-    return contacts.annotate(is_moving=Exists(moves))
+    if contact_ids:
+        if lock_members:  # somebody may have come there since
+            there = locked_members(Q(contact__in=contact_ids), is_moving=is_moving("contact", "pk"))
+            moving = moving or any(member.is_moving for member in there)
+        rows = read(contact_ids, status=status, moving=moving)
+    else:
+        rows = read(lease=lease, status=status)
+    ids = [pk for pk in sorted(rows.contacts) if rows.contacts[pk].lease == lease]
+    if not ids:  # another worker has the share: whatever is due there is no concern of this one
+        rows = empty_rows(status)
+    return rows, ids
 
 
 def read(
-    contact_ids: Iterable[int],
+    contact_ids: Iterable[int] = (),
     members: Collection[Member] = (),
     *,
+    lease: str = "",
     status: Status | None = None,
     moving: bool = True,
 ) -> Rows:
@@ -137,36 +164,81 @@ def read(
     are read after the locks do not change. A move that was committed during the wait
     for a lock shows contacts that must be locked too, out of order for once.
 
+    :param lease: lock the contacts under this lease, and no others.
     :param moving: false if no contact was at an end of a move just before.
     """
     using, rows = alias(), empty_rows(status)
     movers = {member.pk for member in members}
     own = {*contact_ids, *(m.contact_id for m in members if m.contact_id is not None)}
-    wanted, found = own, []
-    if moving and (found := _moves(own, movers)):
+    wanted = own
+    if moving and not lease and (found := _moves(own, movers)):
         wanted = own | _ends(found)  # their other ends, and the moves that these wait for
         wanted |= _ends(_moves(wanted, {move.member_id for move in found}))
-    locked: set[int] = set()
-    while missing := wanted - locked:
-        contacts = Contact.objects.using(using).filter(pk__in=missing).order_by("pk")
-        rows.contacts |= {row.pk: row for row in contacts.select_for_update(no_key=True)}
-        locked |= missing
-        found = _moves(locked, movers)
+    contacts = Contact.objects.using(using).order_by("pk")
+    if lease:
+        locked = contacts.filter(lease=lease).select_for_update(no_key=True)
+        rows.contacts = {row.pk: row for row in locked}
+        own = wanted = set(rows.contacts)
+    known = set(rows.contacts)
+    while True:
+        if missing := wanted - known:
+            more = contacts.filter(pk__in=missing)
+            more = more if lease else more.select_for_update(no_key=True)
+            rows.contacts |= {row.pk: row for row in more}
+            known |= missing
+        rows.members, rows.decisions = {}, {}
+        found = _read_members(rows, known, movers)
         theirs = [m for m in found if m.member_id in movers or own & {m.source_id, m.target_id}]
-        wanted = locked | _ends(theirs)
+        if not theirs or (wanted := known | _ends(theirs)) == known:
+            break
 
     rows.moves = [move for move in found if _ends([move]) <= rows.contacts.keys()]
-    movers |= {move.member_id for move in rows.moves}
-    there = Member.objects.using(using).filter(Q(contact__in=wanted) | Q(pk__in=movers))
-    rows.members = {row.pk: row for row in there}
-    elsewhere = {row.contact_id for row in rows.members.values()} - {None, *rows.contacts}
-    for row in Contact.objects.using(using).filter(pk__in=elsewhere) if elsewhere else ():
+    if elsewhere := {move.member_id for move in rows.moves} - rows.members.keys():
+        _read_members(rows, (), elsewhere)
+    homes = {row.contact_id for row in rows.members.values()} - {None, *rows.contacts}
+    for row in contacts.filter(pk__in=homes) if homes else ():
         rows.contacts[row.pk] = row
-    decisions = Decision.objects.using(using).filter(member__in=list(rows.members))
-    rows.decisions = {(row.member_id, row.newsletter): row for row in decisions}
     subscriptions = Subscription.objects.using(using).filter(contact__in=list(rows.contacts))
     rows.subscriptions = {(row.contact_id, row.newsletter): row for row in subscriptions}
     return replace(rows)
+
+
+def _read_members(
+    rows: Rows, contact_ids: Collection[int], member_ids: Collection[int]
+) -> list[Move]:
+    """
+    Read the members at contacts, and others, with their decisions, in one query.
+
+    Returns the moves of these contacts and members, which are few: they are only read where
+    a member shows one, or nobody is at a contact.
+    """
+    mine = [field.attname for field in Member._meta.concrete_fields]
+    theirs = [field.attname for field in Decision._meta.concrete_fields]
+    chosen = Q(contact__in=contact_ids)
+    chosen = chosen | Q(pk__in=member_ids) if member_ids else chosen
+    items = BulkItem.objects.using(alias()).filter(state=BulkItem.State.PENDING)
+    members = (
+        Member.objects.using(alias())
+        .filter(chosen)
+        .annotate(
+            is_moving=is_moving("contact", "pk"),
+            has_order=Exists(items.filter(member=OuterRef("site_member"))),
+        )
+    )
+    columns = *mine, *(f"decisions__{name}" for name in theirs), "is_moving", "has_order"
+    moving, homes = False, set()
+    for *values, moves, ordered in members.values_list(*columns):
+        if values[0] not in rows.members:
+            rows.members[values[0]] = member = Member.from_db(alias(), mine, values[: len(mine)])
+            member.is_ordered = ordered
+            homes.add(member.contact_id)
+            moving |= moves
+        if values[len(mine)] is not None:
+            decision = Decision.from_db(alias(), theirs, values[len(mine) :])
+            rows.decisions[decision.member_id, decision.newsletter] = decision
+    if moving or not homes.issuperset(rows.contacts.keys() & set(contact_ids)):
+        return _moves(contact_ids, member_ids)
+    return []
 
 
 def _moves(contact_ids: Collection[int], member_ids: Collection[int]) -> list[Move]:
@@ -191,11 +263,27 @@ def write(
     ``events`` are further events, which the difference does not show: answered calls.
     """
     using = alias()
-    causes = _by_contact(before, after, context.causes)
-    actors = _by_contact(before, after, context.actors)
-    for pk, row in after.contacts.items():
-        reason = (causes[pk], actors.get(pk)) if pk in causes else (context.cause, context.actor_id)
-        _follow_contact(before.contacts[pk], row, context, reason, after.now)
+    reasons: dict[int | None, tuple[str, Any]] = {}  # by contact that a member is at, or leaves
+    for member_id, cause in context.causes.items():
+        for rows in (before, after):
+            if member := rows.members.get(member_id):
+                for pk in (member.contact_id, *(m.source_id for m in rows.moves_of(member))):
+                    actor = reasons.get(pk, (cause, None))[1]
+                    reasons[pk] = cause, context.actors.get(member_id, actor)
+    for pk, contact in after.contacts.items():  # the columns that only people and the queue read
+        was, (cause, actor) = (
+            before.contacts[pk],
+            reasons.get(pk, (context.cause, context.actor_id)),
+        )
+        if contact.touched_at and contact.touched_at != was.touched_at:
+            due = was.touched_at is not None
+            lowest = min(contact.priority, context.priority)
+            contact.priority = lowest if due else context.priority
+        if contact.touched_at != was.touched_at and cause:
+            contact.cause, contact.actor_id = cause, actor
+        if contact.problem != was.problem:
+            contact.failing_since = (was.failing_since or after.now) if contact.problem else None
+            contact.dismissed_at = None
     noted = [*history.events(before, after, context), *events]
     old_moves = {move.pk: move for move in before.moves}
     new_moves = {move.pk or id(move): move for move in after.moves}
@@ -221,7 +309,8 @@ def write(
         Event.objects.using(using).filter(contact__in=erased).delete()
         Contact.objects.using(using).filter(pk__in=erased).delete()
     Event.objects.using(using).bulk_create(noted)
-    if heard := signals.heard(get_site().member_model):
+    sender = get_site().member_model
+    if heard := {name for name, signal in SIGNALS.items() if signal.has_listeners(sender)}:
         found = history.announcements(before, after, context)
         if announced := [each for each in found if each.signal in heard]:
             dispatch.send_after_commit(dispatch.ANNOUNCE, announced)
@@ -276,33 +365,3 @@ def _update(model: type[models.Model], old: Mapping[Any, Any], new: Mapping[Any,
             unique_fields=["id"],
             update_fields=[f.name for f in model._meta.concrete_fields if not f.primary_key],
         )
-
-
-def _by_contact(before: Rows, after: Rows, by_member: Mapping[int, Any]) -> dict[int, Any]:
-    """Give the values of members to the contacts that they are at, or leave."""
-    found: dict[int, Any] = {}
-    for member_id, value in by_member.items():
-        for rows in (before, after):
-            member = rows.members.get(member_id)
-            places = [member.contact_id] if member else []
-            places += [move.source_id for move in rows.moves_of(member)] if member else []
-            found |= {pk: value for pk in places if pk is not None}
-    return found
-
-
-def _follow_contact(
-    before: Contact, row: Contact, context: Context, reason: tuple[str, Any], now: datetime
-) -> None:
-    """
-    Set the columns of a contact that only people and the queue read.
-
-    :param reason: the cause, if there is one, and its actor.
-    """
-    if row.touched_at != before.touched_at and reason[0]:
-        row.cause, row.actor_id = reason
-    if row.touched_at and row.touched_at != before.touched_at:
-        due = before.touched_at is not None
-        row.priority = min(row.priority, context.priority) if due else context.priority
-    if row.problem != before.problem:
-        row.failing_since = (before.failing_since or now) if row.problem else None
-        row.dismissed_at = None

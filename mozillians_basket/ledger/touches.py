@@ -10,7 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import FieldError, ValidationError
 from django.db import InterfaceError, OperationalError, router, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from mozillians_basket.client.transport import unexpected
@@ -18,10 +18,10 @@ from mozillians_basket.conf import conf
 from mozillians_basket.ledger.share import (
     NO_CONTEXT,
     Context,
+    is_moving,
     locked_members,
     read,
     suppression_hashes,
-    with_moves,
     write,
 )
 from mozillians_basket.models import (
@@ -90,9 +90,13 @@ def drain(
         if unnamed:
             touches = touches.filter(member=None)
         skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked
-        found = list(touches.select_for_update(skip_locked=skip)[: conf.DRAIN_SIZE])
+        made_for = Status.objects.using(alias()).filter(pk=1).values("member_model")
+        touches = touches.annotate(tables_made_for=Subquery(made_for))
+        found: list[Any] = list(touches.select_for_update(skip_locked=skip)[: conf.DRAIN_SIZE])
         if found:
-            drained = drained_members(found)
+            # No other column of the row matters here.
+            status = Status(pk=1, member_model=found[0].tables_made_for or "")
+            drained = drained_members(found, status=status)
             write(drained.before, drained.after, drained.context)
         return len(found)
 
@@ -124,6 +128,7 @@ def drained_members(
     passed: Mapping[Any, Sequence[str]] | None = None,
     approved: Collection[tuple[Any, str]] = (),
     context: Context = NO_CONTEXT,
+    status: Status | None = None,
 ) -> Drained:
     """
     Evaluate the members of locked touches, and others, and delete the touches.
@@ -143,12 +148,13 @@ def drained_members(
     for touch in touches:
         by_cause[touch.cause].add(touch.member_id)
     gone = by_cause[Touch.Cause.DELETED] - by_cause[Touch.Cause.CREATED]
-    behind = _members_behind(touches)
+    unnamed = [touch for touch in touches if touch.member_id is None]
+    behind = _members_behind(unnamed) if unnamed else {}
     causes: dict[Any, dict[str, None]] = defaultdict(dict)
     actors: dict[Any, Any] = {}
     latest: dict[Any, datetime] = {}
     for touch in touches:
-        named = [touch.member_id] if touch.member_id is not None else behind[_source(touch)]
+        named = [touch.member_id] if touch.member_id is not None else behind.get(_source(touch), [])
         for key in named:
             addresses[key] += [touch.email] if touch.email else []
             causes[key].setdefault(f"{touch.source} {touch.cause}")
@@ -156,10 +162,15 @@ def drained_members(
             actors |= {key: touch.actor_id} if touch.actor_id is not None else {}
     Touch.objects.using(alias()).filter(pk__in=[touch.pk for touch in touches]).delete()
 
-    members = {member.site_member_id: member for member in _members(addresses)}
-    unknown = [key for key in addresses if key not in members]
+    columns = {"contact_key": F("contact__key"), "is_moving": is_moving("contact", "pk")}
+    found = locked_members(Q(site_member__in=list(addresses)), **columns)
+    # Sorted, so that two workers that make the same rows do not wait for each other.
+    unknown = sorted(addresses.keys() - {row.site_member_id for row in found}, key=str)
     if unknown:  # also those who are gone: another worker may be making their rows
-        members |= {member.site_member_id: member for member in _made_members(unknown)}
+        made = [Member(site_member_id=key) for key in unknown]
+        Member.objects.using(alias()).bulk_create(made, ignore_conflicts=True)
+        found += locked_members(Q(site_member__in=unknown), **columns)
+    members = {member.site_member_id: member for member in found}
     standings = get_site().standings(addresses)
     # Nothing was sent for rows that came and went, or are no members: leave their addresses alone.
     for key in members.keys() - standings.keys() - gone:
@@ -167,47 +178,54 @@ def drained_members(
             addresses[key].clear()
     emails = [standing.email for standing in standings.values()]
     emails += [email for some in addresses.values() for email in some]
-    contacts, suppressed, before = read_addresses(emails, [*members.values()])
+    contacts, suppressed, before = read_addresses(emails, [*members.values()], status)
 
     rows = before.copy()
     for contact_id, suppression in suppressed.items():
         rows = suppress_again(rows, contact_id, suppression.opt_outs(), suppression.erased_at)
-    situations = []
+    situations, suspects, policies = [], 0, get_site().policies
     for key, member in members.items():
-        known = standings.get(key)
-        left = [contacts[k] for e in addresses[key] if (k := contact_key(e))]
-        if known is None:
-            situations.append(
-                Standing(member.pk, passed=tuple(left), deleted=True, changed_at=latest.get(key))
-            )
-            continue
-        outcomes = {
-            policy.newsletter: policy.newsletter in known.entitled for policy in get_site().policies
-        }
-        home = contacts.get(contact_key(known.email))
+        known, email, outcomes = standings.get(key), "", {}
+        if known is not None:
+            email = known.email
+            outcomes = {each.newsletter: each.newsletter in known.entitled for each in policies}
+        home = contacts.get(contact_key(email))
+        left = tuple(contacts[k] for e in addresses[key] if (k := contact_key(e)))
+        deleted, at = known is None, latest.get(key)
         situations.append(
-            Standing(
-                member.pk, home, known.email, outcomes, tuple(left), changed_at=latest.get(key)
-            )
+            Standing(member.pk, home, email, outcomes, left, deleted=deleted, changed_at=at)
         )
+        if home is None:
+            suspects += before.members[member.pk].contact_id is not None
+        else:
+            suspects += bool(ended(before, member, outcomes))
     ids = {key: member.pk for key, member in members.items()}
     pairs = {(ids[key], name) for key, name in approved if key in ids}
     joined = {ids[key]: ", ".join(some)[:200] for key, some in causes.items() if key in ids}
     acted = {ids[key]: actor for key, actor in actors.items() if key in ids}
     context = replace(context, causes=joined, actors=acted)
-    return Drained(before, _evaluated(rows, situations, pairs, context), ids, context)
+    if suspects:  # only then the brakes are read
+        after = _evaluated_under_brakes(rows, situations, suspects, pairs, context)
+    else:
+        after = evaluate(rows, situations).rows
+    return Drained(before, after, ids, context)
 
 
-def _evaluated(
-    rows: Rows, standings: list[Standing], approved: Collection[tuple[int, str]], context: Context
+def _evaluated_under_brakes(
+    rows: Rows,
+    standings: list[Standing],
+    suspects: int,
+    approved: Collection[tuple[int, str]],
+    context: Context,
 ) -> Rows:
-    """Evaluate under the brakes, which are only read where a newsletter may be taken away."""
-    suspects = [standing for standing in standings if _may_lose(rows, standing)]
-    if not suspects:
-        return evaluate(rows, standings).rows
+    """
+    Evaluate where newsletters may be taken away, and count the removals.
+
+    :param suspects: the number of members who may lose one.
+    """
     status = Status.objects.using(alias()).select_for_update().get(pk=1)
     rows.now = timezone.now()  # after the wait: marks get times in the order of the commits
-    brakes = read_brakes(status, rows, len(suspects))
+    brakes = read_brakes(status, rows, suspects)
     evaluated = evaluate(rows, standings, brakes, approved)
     counts = {}
     for name in sorted(rows.settings.newsletters):
@@ -223,13 +241,6 @@ def _evaluated(
         status.removals = counts
         status.save(update_fields=["removals"])
     return evaluated.rows
-
-
-def _may_lose(rows: Rows, standing: Standing) -> bool:
-    member = rows.members[standing.member_id]
-    if standing.deleted or standing.contact_id is None:
-        return member.contact_id is not None
-    return bool(ended(rows, member, standing.entitled))
 
 
 def read_brakes(status: Status, rows: Rows, more: int) -> dict[str, Brake]:
@@ -290,18 +301,6 @@ def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, contex
         )
 
 
-def _members(keys: Collection[Any]) -> list[Member]:
-    return locked_members(Q(site_member__in=list(keys)))
-
-
-def _made_members(keys: list[Any]) -> list[Member]:
-    """Create the rows of members that the ledger does not know, and lock them."""
-    # Sorted, so that two workers that make the same rows do not wait for each other.
-    rows = [Member(site_member_id=key) for key in sorted(keys, key=str)]
-    Member.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
-    return _members(keys)
-
-
 def _source(touch: Touch) -> tuple[str, str, str]:
     return touch.source, touch.path, touch.source_key
 
@@ -310,7 +309,7 @@ def _members_behind(touches: Iterable[Touch]) -> dict[tuple[str, str, str], list
     """Follow the paths of touches whose signal did not know the member; one query for each path."""
     sources: dict[tuple[str, str], list[str]] = defaultdict(list)
     for touch in touches:
-        if touch.member_id is None and touch.path:
+        if touch.path:
             sources[touch.source, touch.path].append(touch.source_key)
     found: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     for (label, path), keys in sources.items():
@@ -336,31 +335,49 @@ def _is_key(model: type[Model], key: str) -> bool:
     return True
 
 
-def _contacts_of(
-    emails: Iterable[str], members: Collection[Member]
-) -> tuple[dict[str, int], dict[int, Suppression], bool]:
+def read_addresses(
+    emails: Collection[str], members: Collection[Any] = (), status: Status | None = None
+) -> tuple[dict[str, int], dict[int, Suppression], Rows]:
     """
-    Find or create the contacts of some addresses.
+    Lock and read the contacts of some addresses, and all that bears on them and on the members.
 
-    Returns their keys by normalised address, the suppressions of created contacts that
-    had been erased before, and whether these contacts or the members may have open moves.
-    The suppressions are deleted; the caller applies them.
+    Returns the contacts' keys by normalised address, the suppressions that the caller
+    applies, and the rows.
+
+    :param members: locked members, each with ``contact_key`` and ``is_moving``.
     """
     by_key = {key: email.strip() for email in emails if (key := contact_key(email))}
-    contacts = Contact.objects.using(alias()).filter(key__in=by_key)
-    homes = [member.contact_id for member in members if member.contact_id is not None]
-    places = with_moves(contacts | Contact.objects.using(alias()).filter(pk__in=homes))
-    there = list(places.values_list("key", "pk", "is_moving"))
-    # A member's moves lead to where they are: to nowhere, without an address.
-    moving = len(homes) < len(members) or any(is_moving for *_ids, is_moving in there)
-    known = {key: pk for key, pk, _is_moving in there if key in by_key}
-    missing = sorted(by_key.keys() - known.keys())
-    if not missing:
-        return known, {}, moving
-    rows = [Contact(key=key, email=by_key[key]) for key in missing]
-    Contact.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
-    known = dict(contacts.all().values_list("key", "pk"))
-    hashes = {each: known[key] for key in missing for each in suppression_hashes(key)}
+    homes = {member.contact_key: member.contact_id for member in members}  # these are not erased
+    suppressed: dict[int, Suppression] = {}
+    while True:  # a sync may erase a contact just before it is locked: then it is made again
+        moving = any(member.is_moving for member in members)
+        contacts = {key: homes[key] for key in by_key if key in homes}
+        if others := sorted(by_key.keys() - contacts.keys()):
+            there = Contact.objects.using(alias()).filter(key__in=others)
+            there = there.annotate(is_moving=is_moving("pk"))
+            for key, contact_id, moves in there.values_list("key", "pk", "is_moving"):
+                contacts[key] = contact_id
+                moving |= moves
+        if missing := sorted(by_key.keys() - contacts.keys()):
+            made, found = _made_contacts({key: by_key[key] for key in missing})
+            contacts, suppressed = contacts | made, suppressed | found
+        rows = read(contacts.values(), members, status=status, moving=moving)
+        if rows.contacts.keys() >= set(contacts.values()):
+            return contacts, suppressed, rows
+
+
+def _made_contacts(emails: Mapping[str, str]) -> tuple[dict[str, int], dict[int, Suppression]]:
+    """
+    Create the contacts of addresses, given by normalised address.
+
+    Returns their keys, and the suppressions of those that had been erased before. These
+    are deleted.
+    """
+    made = [Contact(key=key, email=email) for key, email in emails.items()]
+    Contact.objects.using(alias()).bulk_create(made, ignore_conflicts=True)
+    contacts = Contact.objects.using(alias()).filter(key__in=list(emails))
+    keys = dict(contacts.values_list("key", "pk"))
+    hashes = {each: keys[key] for key in emails for each in suppression_hashes(key)}
     rows_of = Suppression.objects.using(alias()).filter(hash__in=hashes)
     found = list(rows_of.select_for_update().order_by("erased_at"))
     suppressed: dict[int, Suppression] = {}
@@ -371,26 +388,7 @@ def _contacts_of(
             row.inferred = earlier.inferred | row.inferred
         suppressed[hashes[row.hash]] = row
     rows_of.filter(pk__in=[row.pk for row in found]).delete()
-    return known, suppressed, moving
-
-
-def read_addresses(
-    emails: Collection[str], members: Collection[Member] = ()
-) -> tuple[dict[str, int], dict[int, Suppression], Rows]:
-    """
-    Lock and read the contacts of some addresses, and all that bears on them and on the members.
-
-    A sync may erase a contact just before it is locked; then it is made again.
-    Returns the contacts' keys by normalised address, the suppressions that the caller
-    applies, and the rows.
-    """
-    suppressed: dict[int, Suppression] = {}
-    while True:
-        contacts, found, moving = _contacts_of(emails, members)
-        suppressed |= found
-        rows = read(contacts.values(), members, moving=moving)
-        if rows.contacts.keys() >= set(contacts.values()):
-            return contacts, suppressed, rows
+    return keys, suppressed
 
 
 def drain_unnamed() -> None:

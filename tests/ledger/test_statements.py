@@ -23,7 +23,7 @@ FEW, MANY = 2, 15
 
 #: Statements of the worker from a commit until all is settled, for one vouch and for a full
 #: share of vouches. A full share needs one more claim, and SQLite more statements for many rows.
-ALONE, FULL = 45, 48
+ALONE, FULL = 30, 33
 
 
 def statements(action: Callable[[], Any], *, only_of_tasks: bool = False) -> int:

@@ -188,6 +188,30 @@ def test_a_share_that_waited_for_an_arrival_waits_for_the_address_that_it_came_f
     assert newsletters_of(basket, other) == {"mozilla-phone"}
 
 
+def test_a_call_does_not_wait_for_an_address_outside_of_its_share(
+    broker: Broker, basket: SandboxServer, elsewhere: Elsewhere[object]
+) -> None:
+    mover = member()
+    vouch(mover)
+    touches.drain()
+    sync.make_calls(sync.Step.SUBSCRIBE, sync.look_up().lease, last=True)
+    mover.user.email = "new@example.com"
+    mover.user.save()
+    touches.drain()
+    source = Contact.objects.exclude(key="new@example.com")
+    source.update(touched_at=None, looked_up_at=timezone.now())  # another share has been there
+    lease = sync.look_up().lease
+
+    with transaction.atomic():
+        list(source.select_for_update())
+        step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=False))
+        wait_until(lambda: bool(newsletters_of(basket, mover)), timeout=20, what="the call")
+    step.result(20)
+
+    assert newsletters_of(basket, mover) == {"mozilla-phone"}
+    assert subscribes(basket) == 2
+
+
 def test_an_address_that_is_erased_while_a_member_arrives_is_made_again(
     broker: Broker, basket: SandboxServer, elsewhere: Elsewhere[object]
 ) -> None:

@@ -41,24 +41,24 @@ FAULTS = (
     Fault(
         "members who are deleted or have no address pass the brake",
         TOUCHES,
-        "        return member.contact_id is not None\n",
-        "        return False\n",
+        "            suspects += before.members[member.pk].contact_id is not None\n",
+        "            suspects += False\n",
         "test_brakes",
         ON_EVERY_PATH,
     ),
     Fault(
         "policies that end pass the brake",
         TOUCHES,
-        "    return bool(ended(rows, member, standing.entitled))\n",
-        "    return False\n",
+        "            suspects += bool(ended(before, member, outcomes))\n",
+        "            suspects += False\n",
         "test_brakes",
         ON_EVERY_PATH,
     ),
     Fault(
         "touches pass the brake",
         TOUCHES,
-        "drained_members(found)",
-        "drained_members(found, approved={(each.member_id, name) for each in found "
+        "drained_members(found, status=status)",
+        "drained_members(found, status=status, approved={(each.member_id, name) for each in found "
         "for name in get_site().newsletters})",
         "test_brakes",
         ON_EVERY_PATH,
