@@ -9,9 +9,9 @@ from typing import Any
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
-from mozillians_basket.admin.pages import may_export, may_see_addresses
+from mozillians_basket.admin.pages import addresses_of, may_export, may_see_addresses
 from mozillians_basket.admin.wording import code_of
-from mozillians_basket.models import Approval, BulkItem, BulkRequest, Member
+from mozillians_basket.models import Approval, BulkItem, BulkRequest
 from mozillians_basket.upkeep import approvals
 
 #: The number of members that are read at once.
@@ -29,16 +29,22 @@ class _Line:
 
 
 def csv_of(
-    row: BulkRequest, request: HttpRequest, states: Collection[str] = (), *, not_begun: bool = True
+    row: BulkRequest,
+    request: HttpRequest,
+    chosen: str,
+    states: Collection[str],
+    *,
+    not_begun: bool,
 ) -> StreamingHttpResponse:
     """
     Return members of a bulk request, those whose order was not begun at the end.
 
-    :param states: the states of those that were begun; all if none is named.
+    :param chosen: the name of the list that they are on; empty for all members.
+    :param states: the states of those that were begun.
     """
     columns = ["member", "state", "reason", "finished"]
     chunks = chain(_begun(row, states), _not_begun(row) if not_begun else ())
-    name = "-".join([f"bulk-request-{row.pk}", *states])
+    name = f"bulk-request-{row.pk}-{chosen}" if chosen else f"bulk-request-{row.pk}"
     return _csv(name, columns, chunks, request)
 
 
@@ -54,47 +60,43 @@ def _csv(
     name: str, columns: list[str], chunks: Iterable[Rows], request: HttpRequest
 ) -> StreamingHttpResponse:
     """Add the members' addresses, for admins who may view members and export addresses."""
+    addresses = may_export(request) and may_see_addresses(request)
+
+    def lines() -> Iterator[str]:
+        writer = csv.writer(_Line())
+        yield writer.writerow([*columns, "address"] if addresses else columns)
+        for some in chunks:
+            found = addresses_of(key for key, *_more in some) if addresses else {}
+            emails = {str(key): email for key, email in found.items()}
+            for row in some:
+                cells = [*row, emails.get(str(row[0]), "")] if addresses else row
+                yield writer.writerow([_cell(value) for value in cells])
+
     return StreamingHttpResponse(
-        _lines(columns, chunks, addresses=may_export(request) and may_see_addresses(request)),
+        lines(),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
 
 
-def _lines(columns: list[str], chunks: Iterable[Rows], *, addresses: bool) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    yield writer.writerow([*columns, "address"] if addresses else columns)
-    for some in chunks:
-        emails = _addresses_of(key for key, *_more in some) if addresses else {}
-        for key, *more in some:
-            cells = [key, *more, emails.get(str(key), "")] if addresses else [key, *more]
-            yield writer.writerow([_cell(value) for value in cells])
-
-
 def _begun(row: BulkRequest, states: Collection[str]) -> Iterator[Rows]:
-    items, last = BulkItem.objects.filter(request=row).order_by("pk"), 0
-    if states:
-        items = items.filter(state__in=states)
-    fields = ("pk", "member_id", "state", "reason", "finished_at")
-    while chunk := list(items.filter(pk__gt=last).values_list(*fields)[:CHUNK]):
+    items, last = BulkItem.objects.filter(request=row, state__in=states).order_by("pk"), 0
+    while chunk := list(items.filter(pk__gt=last)[:CHUNK]):
         yield [
-            (key, state, code_of(reason) if reason else "", at)
-            for _pk, key, state, reason, at in chunk
+            (
+                item.member_id,
+                item.state,
+                code_of(item.reason) if item.reason else "",
+                item.finished_at,
+            )
+            for item in chunk
         ]
-        last = chunk[-1][0]
+        last = chunk[-1].pk
 
 
 def _not_begun(row: BulkRequest) -> Iterator[Rows]:
     for start in range(row.position, row.total, CHUNK):
-        keys = row.keys[start : start + CHUNK]
-        yield [(key, _("not begun"), "", None) for key in keys]
-
-
-def _addresses_of(keys: Iterable[Any]) -> dict[str, str]:
-    """Read members' addresses in the ledger, by their keys as text."""
-    known = Member.objects.filter(site_member__in=list(keys), contact__isnull=False)
-    pairs = known.values_list("site_member_id", "contact__email")
-    return {str(key): email for key, email in pairs}
+        yield [(key, _("not begun"), "", None) for key in row.keys[start : start + CHUNK]]
 
 
 def _cell(value: Any) -> object:

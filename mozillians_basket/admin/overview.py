@@ -28,6 +28,7 @@ from mozillians_basket.admin.pages import (
     may_manage,
     member_admin,
     page_url,
+    rendered,
     standing_of_basket,
     url_of,
 )
@@ -115,7 +116,8 @@ class StatusAdmin(ApprovalPages):
             for model in (BulkRequest, Contact, Event, FailingContact)
         }
         lists["wanted"] = self._members_url(request)
-        return self.rendered(
+        return rendered(
+            self,
             request,
             "overview",
             title=_("Basket: overview"),
@@ -179,7 +181,8 @@ class StatusAdmin(ApprovalPages):
         running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING)
         requests = url_of(request, self.admin_site, BulkRequest, "changelist")
         queue = statistics.queue()
-        return self.rendered(
+        return rendered(
+            self,
             request,
             "stop",
             title=_("Emergency stop"),
