@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from mozillians_basket.admin.explanations import next_attempt, problem
+from mozillians_basket.admin.explanations import circumstances, next_attempt, problem
 from mozillians_basket.admin.lists import (
     CappedPaginator,
     ChoiceFilter,
@@ -32,7 +32,7 @@ from mozillians_basket.admin.pages import (
     members,
     visible_address,
 )
-from mozillians_basket.admin.summary import circumstances, summary_of_contact
+from mozillians_basket.admin.summary import summary_of_contact
 from mozillians_basket.admin.wording import CLASSES, listed, separator
 from mozillians_basket.models import Contact, Decision, Member, Problem, Subscription
 from mozillians_basket.rules.rows import State
@@ -213,6 +213,7 @@ class ContactPages(BasketPages):
     """Lists of contacts, with the members of each, who are read at once."""
 
     change_form_template = "admin/mozillians_basket/contact.html"
+    page_title = gettext_lazy("Contact")
     show_facets = admin.ShowFacets.NEVER
     #: Only that there is a search box; how is said below.
     search_fields = ("pk",)
@@ -266,35 +267,26 @@ class ContactPages(BasketPages):
             found |= Q(Exists(there.filter(contact=OuterRef("pk"))))
         return queryset.filter(found), False
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """One contact, with its members' newsletters and the reasons."""
-        contact: Any = self.get_object(request, object_id or "")
-        context = dict(extra_context or {})
-        if contact is not None and self.has_view_permission(request, contact):
-            site = self.admin_site
-            keys = [member.site_member_id for member in contact.members.all()]
-            keys = [key for key in keys if key is not None]
-            names = [link.text for link in _members_at(contact, members(request, site, keys))]
-            links = []
-            for key in keys:
-                url = member_url(request, site, key)
-                text = _("The member") if len(keys) == 1 else _("Member %(key)s") % {"key": key}
-                links.append(Link(text, f"{url}#basket" if url else ""))
-            links.append(history_link(request, site, contact__id__exact=contact.pk))
-            context = {
-                "title": _("Contact"),
-                "subtitle": listed(names) or NOBODY,
-                "basket": summary_of_contact(request, contact),
-                "basket_links": [link for link in links if link.url],
-                **context,
-            }
-        return super().changeform_view(request, object_id, form_url, context)
+        contact, site = context["original"], self.admin_site
+        keys = [member.site_member_id for member in contact.members.all()]
+        names = [link.text for link in _members_at(contact, members(request, site, keys))]
+        keys, links = [key for key in keys if key is not None], []
+        for key in keys:
+            url = member_url(request, site, key)
+            text = _("The member") if len(keys) == 1 else _("Member %(key)s") % {"key": key}
+            links.append(Link(text, f"{url}#basket" if url else ""))
+        links.append(history_link(request, site, contact__id__exact=contact.pk))
+        context |= {
+            "title": self.page_title,
+            "subtitle": listed(names) or NOBODY,
+            "basket": summary_of_contact(request, contact),
+            "basket_links": [link for link in links if link.url],
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("problem"))
     def problem_shown(self, contact: Contact) -> str:
@@ -348,18 +340,13 @@ class ContactAdmin(ContactPages):
     ordering = ("-pk",)
     sortable_by = ("id",)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The page of the contact's member, if there is one member; else a page of its own."""
-        contact = self.get_object(request, object_id or "")
-        if contact is not None and self.has_view_permission(request, contact):
-            keys = [member.site_member_id for member in contact.members.all()]
-            url = member_url(request, self.admin_site, keys[0], "basket") if len(keys) == 1 else ""
-            if url and keys[0] is not None:
+        keys = [member.site_member_id for member in context["original"].members.all()]
+        if len(keys) == 1 and keys[0] is not None:
+            url = member_url(request, self.admin_site, keys[0], "basket")
+            if url:
                 return HttpResponseRedirect(url)
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        return super().render_change_form(request, context, *args, **kwargs)

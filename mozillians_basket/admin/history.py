@@ -37,7 +37,7 @@ from mozillians_basket.admin.wording import (
     cause_in_words,
     known_causes,
     listed,
-    outcome_and_note,
+    outcome_of,
 )
 from mozillians_basket.models import BulkRequest, Contact, Event, Member
 
@@ -226,8 +226,8 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("outcome"))
     def shown_outcome(self, event: Event) -> str:
-        """The outcome, in words."""
-        return outcome_and_note(event)
+        """The outcome in words, with an admin's note if there is one."""
+        return " ".join(filter(None, [outcome_of(event), event.note]))
 
     @admin.display(description=gettext_lazy("cause"))
     def shown_cause(self, event: Event) -> Any:

