@@ -274,13 +274,11 @@ class BulkRequestAdmin(DraftPages):
     def progress(self, row: Any) -> str:
         """Describe the progress."""
         far: Progress = row.how_far
-        numbers = {"closed": grouped(far.ended), "total": grouped(far.total)}
+        text = _("%(closed)s of %(total)s")
         if far.failed:
-            return _("%(closed)s of %(total)s, %(failed)s failed") % {
-                **numbers,
-                "failed": grouped(far.failed),
-            }
-        return _("%(closed)s of %(total)s") % numbers
+            text = _("%(closed)s of %(total)s, %(failed)s failed")
+        numbers = {"closed": far.ended, "total": far.total, "failed": far.failed}
+        return text % {name: grouped(number) for name, number in numbers.items()}
 
     def change_view(
         self,
@@ -300,23 +298,22 @@ class BulkRequestAdmin(DraftPages):
         chosen = chosen if chosen in LISTS else "failed"
         waiting = [] if progress.over else reasons_of(row, State.PENDING)
         skipped = reasons_of(row, State.SKIPPED) if progress.over and progress.skipped else []
-        return rendered(
-            self,
-            request,
-            "bulk_request",
-            title=_("Bulk request %(number)d") % {"number": row.pk},
-            bulk_request=row,
-            progress=progress,
-            stopped=self._cancellation(row),
-            may_change=may_change_newsletters(request),
-            skipped=skipped,
-            waiting=waiting,
-            chosen=chosen,
-            heading=LISTS[chosen][0],
-            outcomes=self._outcomes(request, row, progress, chosen),
-            selection=selection_in_words(row),
-            busy=busy_in_words(row, progress),
-        )
+        context = {
+            "title": _("Bulk request %(number)d") % {"number": row.pk},
+            "bulk_request": row,
+            "progress": progress,
+            "stopped": self._cancellation(row),
+            "may_change": may_change_newsletters(request),
+            "skipped": skipped,
+            "waiting": waiting,
+            "chosen": chosen,
+            "heading": LISTS[chosen][0],
+            "outcomes": self._outcomes(request, row, progress, chosen),
+            "selection": selection_in_words(row),
+            "busy": busy_in_words(row, progress),
+            **(extra_context or {}),
+        }
+        return rendered(self, request, "bulk_request", **context)
 
     def _outcomes(
         self, request: HttpRequest, row: BulkRequest, progress: Progress, chosen: str
@@ -375,7 +372,7 @@ class BulkRequestAdmin(DraftPages):
 
     def cancel_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Ask, then leave out the members whose orders were not begun."""
-        row = self._row_to_change(request, key)
+        row = self._row(request, key, to_change=True)
         progress = progress_of(row)
         if request.method != "POST" and progress.may_cancel:
             return rendered(
@@ -385,7 +382,7 @@ class BulkRequestAdmin(DraftPages):
                 title=_("Cancel bulk request %(number)d") % {"number": row.pk},
                 selection=selection_in_words(row),
                 begun=grouped(progress.begun),
-                left_out=progress.total - progress.begun,
+                left_out=progress.left,
                 back=self.url_to("change", row.pk),
             )
         if request.method == "POST" and bulk.cancel(row, actor=request.user):
@@ -397,18 +394,17 @@ class BulkRequestAdmin(DraftPages):
 
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Retry the failed orders."""
-        row = self._row_to_change(request, key)
-        if is_off(request):
-            return HttpResponseRedirect(self.url_to("change", row.pk))
-        if bulk.retry(row, actor=request.user):
-            self._went_through(request, row, _("The failed members are tried again."))
-        else:
-            self.message_user(request, _("There was nothing to try again."), messages.WARNING)
+        row = self._row(request, key, to_change=True)
+        if not is_off(request):
+            if bulk.retry(row, actor=request.user):
+                self._went_through(request, row, _("The failed members are tried again."))
+            else:
+                self.message_user(request, _("There was nothing to try again."), messages.WARNING)
         return HttpResponseRedirect(self.url_to("change", row.pk))
 
     def repeat_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Draft the same order for the members that a cancellation left out."""
-        row = self._row_to_change(request, key)
+        row = self._row(request, key, to_change=True)
         keys = row.keys[row.position :] if row.state == BulkRequest.State.CANCELLED else []
         if not keys:
             self.message_user(request, _("There is nobody to repeat it for."), messages.WARNING)
@@ -421,9 +417,7 @@ class BulkRequestAdmin(DraftPages):
 
     def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
         """Return all members of a request, or those of one of its lists, to download."""
-        if not may_change_newsletters(request):
-            raise PermissionDenied
-        row = self._row(request, key)
+        row = self._row(request, key, to_change=True)
         chosen = request.GET.get("list", "")
         if chosen not in LISTS:
             return csv_of(row, request, "", State.values, not_begun=True)
@@ -436,13 +430,10 @@ class BulkRequestAdmin(DraftPages):
         self.log_change(request, row, text)
         self.message_user(request, text, messages.SUCCESS)
 
-    def _row(self, request: HttpRequest, key: int) -> BulkRequest:
+    def _row(self, request: HttpRequest, key: int, *, to_change: bool = False) -> BulkRequest:
         if not self.has_view_permission(request):
+            raise PermissionDenied
+        if to_change and not may_change_newsletters(request):
             raise PermissionDenied
         row: BulkRequest = get_object_or_404(self.get_queryset(request), pk=key)
         return row
-
-    def _row_to_change(self, request: HttpRequest, key: int) -> BulkRequest:
-        if not may_change_newsletters(request):
-            raise PermissionDenied
-        return self._row(request, key)

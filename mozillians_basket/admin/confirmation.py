@@ -51,25 +51,22 @@ def titles_and_descriptions() -> dict[str, tuple[str, str]]:
     place = hashlib.sha256(conf.URL.encode()).hexdigest()[:16]
     key, seconds = f"mozillians_basket.catalogue.{place}", KEPT
     try:
-        texts: dict[str, tuple[str, str]] | None = cache.get(key)
-        cache_works = True
+        known: dict[str, tuple[str, str]] | None = cache.get(key)
     except Exception:  # noqa: BLE001 - any error of the cache: the page works without it
-        texts, cache_works = None, False
-    if texts is not None:
-        return texts
-    if not switch_is_on() or Status.read().opened_at is not None:
-        return {}
+        known, seconds = None, 0
+    if known is not None or not switch_is_on() or Status.read().opened_at is not None:
+        return known or {}
     try:
         with calls.within(PATIENCE):
             catalogue = calls.catalogue()
     except BasketError:
-        catalogue, seconds = {}, KEPT_AFTER_FAILURE
+        catalogue, seconds = {}, min(seconds, KEPT_AFTER_FAILURE)
     texts = {
         slug: (str(entry.get("title") or ""), str(entry.get("description") or ""))
         for slug, entry in catalogue.items()
         if isinstance(entry, dict)
     }
-    if cache_works:
+    if seconds:
         cache.set(key, texts, seconds)
     return texts
 
@@ -78,8 +75,6 @@ class OrderForm(forms.Form):
     """The newsletters of a bulk request, and whether it overrides opt-outs."""
 
     newsletters = forms.MultipleChoiceField(
-        label=gettext_lazy("Newsletters"),
-        widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Choose at least one newsletter.")},
     )
     despite_opt_out = forms.BooleanField(

@@ -1,4 +1,4 @@
-"""What an admin does on a member's page: orders, and asking Basket for its live answer."""
+"""The orders on a member's page, and Basket's live answer."""
 
 from functools import partial
 from typing import Any
@@ -46,7 +46,7 @@ def carry_out(request: HttpRequest, member: Model) -> str:
     """
     Write what was posted into the ledger, and have the worker told.
 
-    :return: what to tell the admin.
+    :return: a text for the admin.
     :raises NothingDone: when it is of no use.
     :raises UnknownNewsletter: when a newsletter is not this site's.
     """

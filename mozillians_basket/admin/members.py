@@ -91,21 +91,19 @@ def register(site: admin.AdminSite) -> None:
             site.register(model, page)
     if site.index_template is None:
         site.index_template = "admin/mozillians_basket/index.html"
-    if not hasattr(site.get_app_list, "overview_first"):
-        site.get_app_list = _with_overview_first(site.get_app_list)  # type: ignore[method-assign]
-
-
-def _with_overview_first(app_list: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """List the overview before the app's other pages, which Django sorts by their names."""
+    app_list: Callable[..., list[Any]] = site.get_app_list
+    if hasattr(app_list, "overview_first"):
+        return
 
     def get_app_list(request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """List the overview before the app's other pages, which Django sorts by their names."""
         apps = app_list(request, app_label)
         for app in apps:
             app["models"].sort(key=lambda page: page.get("model") is not Status)
         return apps
 
     get_app_list.overview_first = True  # type: ignore[attr-defined]
-    return get_app_list
+    site.get_app_list = get_app_list  # type: ignore[method-assign]
 
 
 class BasketMemberAdmin(MemberModelAdmin):
@@ -363,23 +361,20 @@ class BasketMemberAdmin(MemberModelAdmin):
 
 
 def _selection(request: HttpRequest) -> str:
-    """The selection in words: the list's filters and search, or that rows were ticked."""
+    """The filters and search in words ("is vouched, country: BR"), or that rows were ticked."""
     changelist: ChangeList = request.basket_changelist  # type: ignore[attr-defined]
     said = [] if request.POST.get("select_across") == "1" else [_("ticked in the list")]
     for spec in changelist.filter_specs:
         if changelist.filter_params.keys().isdisjoint(map(str, spec.expected_parameters())):
             continue  # without a query for its choices
         for number, choice in enumerate(spec.choices(changelist)):
-            if number and choice["selected"]:
-                said.append(_filter_in_words(spec, str(choice["display"])))
+            if not number or not choice["selected"]:
+                continue
+            if isinstance(spec, BooleanFieldListFilter) and spec.lookup_val == "1":
+                said.append(str(spec.title))
+            else:
+                named = {"filter": str(spec.title), "choice": str(choice["display"])}
+                said.append(_("%(filter)s: %(choice)s") % named)
     if changelist.query:
         said.append(_("search for “%(text)s”") % {"text": redacted(changelist.query)})
     return separated(said) or _("all members of the list")
-
-
-def _filter_in_words(spec: Any, chosen: str) -> str:
-    """A filter and its choice: "is vouched", or "country: BR"."""
-    title = str(spec.title)
-    if isinstance(spec, BooleanFieldListFilter) and spec.lookup_val == "1":
-        return title
-    return _("%(filter)s: %(choice)s") % {"filter": title, "choice": chosen}
