@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mozillians_basket.admin.exports import csv_of_question
+from mozillians_basket.admin.exports import CHUNK, csv_of
 from mozillians_basket.admin.pages import (
     BasketPages,
     is_off,
@@ -136,7 +136,9 @@ class ApprovalPages(BasketPages):
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = get_object_or_404(Approval.objects.using(alias()), pk=key, kind=kind, closed_at=None)
-        return csv_of_question(row, request)
+        columns = ["member", "held back" if kind == Kind.BRAKE else "missing"]
+        found = approvals.concerned(row).iterator(CHUNK)
+        return csv_of(request, f"{kind}-{row.newsletter}", columns, found)
 
     def _answer(self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm) -> bool:
         """Give the answer, which covers what the admin saw; false if the page is too old."""

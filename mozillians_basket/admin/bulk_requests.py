@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin, messages
@@ -27,7 +28,7 @@ from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.confirmation import DraftPages, selection_in_words
-from mozillians_basket.admin.exports import csv_of
+from mozillians_basket.admin.exports import CHUNK, csv_of
 from mozillians_basket.admin.pages import (
     is_off,
     may_change_newsletters,
@@ -418,12 +419,25 @@ class BulkRequestAdmin(DraftPages):
     def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
         """Return all members of a request, or those of one of its lists, to download."""
         row = self._row(request, key, to_change=True)
-        chosen = request.GET.get("list", "")
-        if chosen not in LISTS:
-            return csv_of(row, request, "", State.values, not_begun=True)
-        left_out = row.state == BulkRequest.State.CANCELLED
-        not_begun = chosen == ("cancelled" if left_out else "waiting")
-        return csv_of(row, request, chosen, LISTS[chosen][1], not_begun=not_begun)
+        chosen, name = request.GET.get("list", ""), f"bulk-request-{row.pk}"
+        states, not_begun = tuple(State), True
+        if chosen in LISTS:
+            states, name = LISTS[chosen][1], f"{name}-{chosen}"
+            left_out = row.state == BulkRequest.State.CANCELLED
+            not_begun = chosen == ("cancelled" if left_out else "waiting")
+        items = BulkItem.objects.filter(request=row, state__in=states).order_by("pk")
+        rows = (
+            (
+                item.member_id,
+                item.state,
+                code_of(item.reason) if item.reason else "",
+                item.finished_at,
+            )
+            for item in items.iterator(CHUNK)
+        )
+        left = row.keys[row.position :] if not_begun else []
+        members = chain(rows, ((key, _("not begun"), "", None) for key in left))
+        return csv_of(request, name, ["member", "state", "reason", "finished"], members)
 
     def _went_through(self, request: HttpRequest, row: BulkRequest, text: str) -> None:
         wake_sweeper()

@@ -1,24 +1,17 @@
-"""The members of a bulk request or of a question as CSV, streamed."""
+"""Members as CSV, streamed: those of a bulk request or of a question."""
 
 import csv
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
-from django.utils.translation import gettext as _
 
 from mozillians_basket.admin.pages import addresses_of, may_export, may_see_addresses
-from mozillians_basket.admin.wording import code_of
-from mozillians_basket.models import Approval, BulkItem, BulkRequest
-from mozillians_basket.upkeep import approvals
 
 #: The number of members that are read at once.
 CHUNK = 2000
-
-Rows = list[tuple[Any, ...]]
-"""Some lines, each of which begins with a member's key."""
 
 
 class _Line:
@@ -29,43 +22,19 @@ class _Line:
 
 
 def csv_of(
-    row: BulkRequest,
-    request: HttpRequest,
-    chosen: str,
-    states: Collection[str],
-    *,
-    not_begun: bool,
+    request: HttpRequest, name: str, columns: list[str], rows: Iterable[tuple[Any, ...]]
 ) -> StreamingHttpResponse:
     """
-    Return members of a bulk request, those whose order was not begun at the end.
+    Return rows, each of which begins with a member's key, to download.
 
-    :param chosen: the name of the list that they are on; empty for all members.
-    :param states: the states of those that were begun.
+    Admins who may view members and export addresses get the members' addresses, too.
     """
-    columns = ["member", "state", "reason", "finished"]
-    chunks = chain(_begun(row, states), _not_begun(row) if not_begun else ())
-    name = f"bulk-request-{row.pk}-{chosen}" if chosen else f"bulk-request-{row.pk}"
-    return _csv(name, columns, chunks, request)
-
-
-def csv_of_question(row: Approval, request: HttpRequest) -> StreamingHttpResponse:
-    """Return all members whose removal is held back, or whose subscription is missing."""
-    column = "held back" if row.kind == Approval.Kind.BRAKE else "missing"
-    found = approvals.concerned(row).iterator(CHUNK)
-    chunks = iter(lambda: list(islice(found, CHUNK)), [])
-    return _csv(f"{row.kind}-{row.newsletter}", ["member", column], chunks, request)
-
-
-def _csv(
-    name: str, columns: list[str], chunks: Iterable[Rows], request: HttpRequest
-) -> StreamingHttpResponse:
-    """Add the members' addresses, for admins who may view members and export addresses."""
     addresses = may_export(request) and may_see_addresses(request)
 
     def lines() -> Iterator[str]:
-        writer = csv.writer(_Line())
+        writer, rest = csv.writer(_Line()), iter(rows)
         yield writer.writerow([*columns, "address"] if addresses else columns)
-        for some in chunks:
+        while some := list(islice(rest, CHUNK)):
             found = addresses_of(key for key, *_more in some) if addresses else {}
             emails = {str(key): email for key, email in found.items()}
             for row in some:
@@ -77,26 +46,6 @@ def _csv(
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
-
-
-def _begun(row: BulkRequest, states: Collection[str]) -> Iterator[Rows]:
-    items, last = BulkItem.objects.filter(request=row, state__in=states).order_by("pk"), 0
-    while chunk := list(items.filter(pk__gt=last)[:CHUNK]):
-        yield [
-            (
-                item.member_id,
-                item.state,
-                code_of(item.reason) if item.reason else "",
-                item.finished_at,
-            )
-            for item in chunk
-        ]
-        last = chunk[-1].pk
-
-
-def _not_begun(row: BulkRequest) -> Iterator[Rows]:
-    for start in range(row.position, row.total, CHUNK):
-        yield [(key, _("not begun"), "", None) for key in row.keys[start : start + CHUNK]]
 
 
 def _cell(value: Any) -> object:

@@ -169,6 +169,12 @@ class EventAdmin(BasketPages):
         """A list that never reads the whole table."""
         return LongList
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list with what belongs to its rows."""
+        changelist = super().get_changelist_instance(request)
+        self.complete(request, list(changelist.result_list))
+        return changelist
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:

@@ -9,7 +9,6 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldError, ValidationError
 from django.core.paginator import Page, Paginator
 from django.core.validators import ProhibitNullCharactersValidator
-from django.db import connections
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest
@@ -139,8 +138,11 @@ class LongList(ChangeList):
         """The rows that match the filters and the search."""
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         self.looked_back_to: Any = None
-        given = {name: self.params.get(name) for name in self.SOUGHT}
-        sought = {self.SOUGHT[name]: value for name, value in given.items() if value}
+        sought = {
+            lookup: self.params[name]
+            for name, lookup in self.SOUGHT.items()
+            if self.params.get(name)
+        }
         newsletter = self.params.get("newsletter")
         if not newsletter and not sought:
             return rows
@@ -150,22 +152,16 @@ class LongList(ChangeList):
         if edge:
             self.looked_back_to = edge[0]
             rows = rows.filter(created_at__gt=edge[0])
-        rows = rows.filter(**sought)
-        if not newsletter:
-            return rows
-        if connections[rows.db].features.supports_json_field_contains:
-            return rows.filter(newsletters__contains=[newsletter])
-        rows = rows.alias(_newsletters=Cast("newsletters", TextField()))
-        return rows.filter(_newsletters__contains=f'"{newsletter}"')
+        if newsletter:  # as text, as not every database can look into a JSON list
+            rows = rows.alias(_newsletters=Cast("newsletters", TextField()))
+            sought["_newsletters__contains"] = f'"{newsletter}"'
+        return rows.filter(**sought)
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows of the page, with whatever belongs to them."""
+        """The rows of the page."""
         super().get_results(request)
         self.full_result_count = self.result_count  # or the search box would name it as the total
         self.result_list = list(self.result_list)
-        complete: Any = getattr(self.model_admin, "complete", None)
-        if complete is not None:
-            complete(request, self.result_list)
 
     @property
     def older(self) -> str:
