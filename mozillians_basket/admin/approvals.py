@@ -21,12 +21,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mozillians_basket.admin.exports import csv_of_question
+from mozillians_basket.admin.exports import CHUNK, csv_of
 from mozillians_basket.admin.pages import (
     BasketPages,
     is_off,
     may_manage,
     members_with_addresses,
+    rendered,
 )
 from mozillians_basket.admin.wording import cause_in_words
 from mozillians_basket.client.switch import switch_is_on
@@ -49,22 +50,20 @@ PAGES = {Kind.BRAKE: "removals", Kind.LOSS: "losses"}
 
 
 class AnswerForm(forms.Form):
-    """An admin's answer to one question."""
+    """An admin's answer to one question; a brake has one answer only."""
 
-    answer = forms.ChoiceField(label=gettext_lazy("Your answer"), widget=forms.RadioSelect)
+    answer = forms.ChoiceField(label=gettext_lazy("Your answer"))
     confirm = forms.BooleanField(
         label=gettext_lazy("I have looked at the numbers and the examples"),
         error_messages={"required": gettext_lazy("Nothing was released: tick the box first.")},
     )
-    seen = forms.CharField(widget=forms.HiddenInput)
+    seen = forms.CharField()
 
     def __init__(self, *args: Any, kind: Approval.Kind, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["answer"]
-        if kind == Kind.BRAKE:
-            field.choices = [(Answer.REMOVE, "")]
-            field.initial, field.widget = Answer.REMOVE, forms.HiddenInput()
-        else:
+        field.choices = [(Answer.REMOVE, "")]
+        if kind == Kind.LOSS:
             field.choices = [
                 (Answer.OPTED_OUT, _("They all opted out: record it as their choice")),
                 (Answer.LOST, _("Basket lost them: subscribe them again")),
@@ -85,30 +84,50 @@ class ApprovalPages(BasketPages):
 
     def get_urls(self) -> list[URLPattern]:
         """With one page and one export for each kind of question."""
-        urls = []
+        view, urls = self.admin_site.admin_view, []
         for kind, page in PAGES.items():
-            extra = {"kind": kind}
-            for route, view, name in (
-                (f"{page}/", self.questions_view, _name(kind)),
-                (f"{page}/<int:key>.csv", self.csv_view, f"{_name(kind)}_csv"),
-            ):
-                urls.append(path(route, self.admin_site.admin_view(view), extra, name=name))
+            extra, name = {"kind": kind}, f"mozillians_basket_status_{page}"
+            urls += [
+                path(f"{page}/", view(self.questions_view), extra, name=name),
+                path(f"{page}/<int:key>.csv", view(self.csv_view), extra, name=f"{name}_csv"),
+            ]
         return urls + super().get_urls()
 
     def questions_view(self, request: HttpRequest, kind: Approval.Kind) -> HttpResponse:
         """Show the open questions of a kind, and take an admin's answer to one of them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        form = None
+        form = AnswerForm(request.POST if request.method == "POST" else None, kind=kind)
+        rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
         if request.method == "POST":
             if not may_manage(request):
                 raise PermissionDenied
-            form = AnswerForm(request.POST, kind=kind)
-            if self._is_pointless(request, kind) or (
-                form.is_valid() and self._answer(request, kind, form)
-            ):
+            pointless = is_off(request)
+            if not pointless and not rows.exists():
+                messages.warning(request, _("Nothing was done: this brake is not on any more."))
+                pointless = True
+            if pointless or (form.is_valid() and self._answer(request, kind, form)):
                 return HttpResponseRedirect(self.url_to(PAGES[kind]))
-        return self._page(request, kind, form)
+        is_brake = kind == Kind.BRAKE
+        title = (
+            _("Removals that are held back") if is_brake else _("Subscriptions missing at Basket")
+        )
+        seen = form.cleaned_data.get("seen") if form.is_bound else None
+        return rendered(
+            self,
+            request,
+            "questions",
+            title=title,
+            is_brake=is_brake,
+            may_answer=may_manage(request),
+            switch_is_on=switch_is_on(),
+            questions=[
+                self._question(request, row)
+                for row in rows.select_related("actor").order_by("newsletter")
+            ],
+            form=form,
+            answered=seen[0] if seen else None,
+        )
 
     def csv_view(
         self, request: HttpRequest, kind: Approval.Kind, key: int
@@ -117,18 +136,12 @@ class ApprovalPages(BasketPages):
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = get_object_or_404(Approval.objects.using(alias()), pk=key, kind=kind, closed_at=None)
-        return csv_of_question(row, request)
-
-    def _is_pointless(self, request: HttpRequest, kind: Approval.Kind) -> bool:
-        if is_off(request):
-            return True
-        if _open(kind):
-            return False
-        messages.warning(request, _("Nothing was done: this brake is not on any more."))
-        return True
+        columns = ["member", "held back" if kind == Kind.BRAKE else "missing"]
+        found = approvals.concerned(row).iterator(CHUNK)
+        return csv_of(request, f"{kind}-{row.newsletter}", columns, found)
 
     def _answer(self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm) -> bool:
-        """Give the answer, which covers what the admin saw."""
+        """Give the answer, which covers what the admin saw; false if the page is too old."""
         (key, number, at), chosen = form.cleaned_data["seen"], Answer(form.cleaned_data["answer"])
         question = Approval.objects.using(alias()).filter(pk=key, kind=kind).first()
         if question is None:
@@ -153,31 +166,12 @@ class ApprovalPages(BasketPages):
         messages.success(request, told)
         return True
 
-    def _page(
-        self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm | None
-    ) -> HttpResponse:
-        is_brake = kind == Kind.BRAKE
-        title = (
-            _("Removals that are held back") if is_brake else _("Subscriptions missing at Basket")
-        )
-        seen = getattr(form, "cleaned_data", {}).get("seen") if form else None
-        return self.rendered(
-            request,
-            "questions",
-            title=title,
-            is_brake=is_brake,
-            may_answer=may_manage(request) and switch_is_on(),
-            questions=[self._question(request, row) for row in _open(kind)],
-            form=form or AnswerForm(kind=kind),
-            answered=seen[0] if seen else None,
-        )
-
     def _question(self, request: HttpRequest, row: Approval) -> dict[str, Any]:
         """Read a question with all that its page shows, as of one moment."""
         shown_at = timezone.now()
         if row.kind == Kind.BRAKE and not row.answer:
             row.number, shown_at = approvals.held_back_so_far(row)
-        found = approvals.concerned(row)
+        examples = [key for key, _at in approvals.concerned(row)[:EXAMPLES]]
         actors = get_user_model()._default_manager.filter(
             pk__in=[actor for _cause, actor, _number in row.causes if actor is not None]
         )
@@ -187,19 +181,7 @@ class ApprovalPages(BasketPages):
             "causes": [
                 (cause_in_words(cause), names.get(actor, ""), n) for cause, actor, n in row.causes
             ],
-            "examples": members_with_addresses(
-                request, self.admin_site, [key for key, _at in found[:EXAMPLES]]
-            ),
+            "examples": members_with_addresses(request, self.admin_site, examples),
             "csv_url": self.url_to(f"{PAGES[Kind(row.kind)]}_csv", row.pk),
             "seen": signing.dumps((row.pk, row.number, shown_at.isoformat()), salt=SALT),
         }
-
-
-def _open(kind: Approval.Kind) -> list[Approval]:
-    """The questions of a kind that are not closed, answered ones included."""
-    rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
-    return list(rows.select_related("actor").order_by("newsletter"))
-
-
-def _name(kind: Approval.Kind) -> str:
-    return f"mozillians_basket_status_{PAGES[kind]}"

@@ -1,12 +1,11 @@
 """Bulk requests in the admin: their list, and a page for each that follows it to its end."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
@@ -22,7 +21,6 @@ from django.http import (
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils import formats, timezone
-from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
@@ -30,11 +28,12 @@ from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.confirmation import DraftPages, selection_in_words
-from mozillians_basket.admin.exports import csv_of
+from mozillians_basket.admin.exports import CHUNK, csv_of
 from mozillians_basket.admin.pages import (
     is_off,
     may_change_newsletters,
     members_with_addresses,
+    rendered,
 )
 from mozillians_basket.admin.wording import code_of, grouped, in_plain_words, listed
 from mozillians_basket.dispatch import wake_sweeper
@@ -49,34 +48,32 @@ SHORTEST = 2.0
 State = BulkItem.State
 
 
-@dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of one request."""
+    """
+    The progress of one request.
 
-    state: BulkRequest.State
-    total: int
-    begun: int
-    done: int = 0
-    failed: int = 0
-    skipped: int = 0
-    over: bool = False
-    rate: float | None = None
-    """Members a second, of late; ``None`` while that cannot be told."""
+    :param counts: the numbers of its items by their state.
+    :param rate: members a second, of late; ``None`` while that cannot be told.
+    """
 
-    @property
-    def ended(self) -> int:
-        """The number of members whose order has ended."""
-        return self.done + self.failed + self.skipped
-
-    @property
-    def cancelled(self) -> int:
-        """The number of members not begun when the request was cancelled."""
-        return self.total - self.begun if self.state == BulkRequest.State.CANCELLED else 0
-
-    @property
-    def waiting(self) -> int:
-        """The number of members whose order has not ended."""
-        return max(self.total - self.ended - self.cancelled, 0)
+    def __init__(
+        self, row: BulkRequest, counts: Mapping[str, int], rate: float | None = None
+    ) -> None:
+        self.state, self.rate = row.state, rate
+        self.over = row.finished_at is not None
+        self.total, self.begun = row.total, row.position
+        self.done, self.failed, self.skipped = (
+            counts.get(state, 0) for state in (State.DONE, State.FAILED, State.SKIPPED)
+        )
+        self.ended = self.done + self.failed + self.skipped
+        self.left = self.total - self.begun
+        is_cancelled = self.state == BulkRequest.State.CANCELLED
+        #: The number of members not begun when the request was cancelled.
+        self.cancelled = self.left if is_cancelled else 0
+        #: The number of members whose order has not ended.
+        self.waiting = max(self.total - self.ended - self.cancelled, 0)
+        self.may_cancel = self.state == BulkRequest.State.RUNNING and self.left > 0
+        self.may_retry = self.failed > 0 and not is_cancelled
 
     @property
     def percent(self) -> int:
@@ -88,32 +85,20 @@ class Progress:
         return 100 * self.ended // self.total
 
     @property
-    def may_cancel(self) -> bool:
-        """Whether there is anything to stop."""
-        return self.state == BulkRequest.State.RUNNING and self.begun < self.total
-
-    @property
-    def may_retry(self) -> bool:
-        """Whether there is anything to try again."""
-        return self.failed > 0 and self.state in {
-            BulkRequest.State.RUNNING,
-            BulkRequest.State.FINISHED,
-        }
-
-    @property
     def sentence(self) -> str:
         """The progress in words, for people who do not see the bar."""
-        numbers = {"closed": grouped(self.ended), "total": grouped(self.total)}
         if self.state == BulkRequest.State.CANCELLED:
-            numbers["left_out"] = grouped(self.cancelled)
-            return (
-                _("Cancelled: %(closed)s of %(total)s members are through, %(left_out)s left out.")
-                % numbers
+            text = _(
+                "Cancelled: %(closed)s of %(total)s members are through, %(left_out)s left out."
             )
-        if self.over:
-            return _("Finished: %(closed)s of %(total)s members.") % numbers
-        return _("%(closed)s of %(total)s members are through (%(percent)s %%).") % {
-            **numbers,
+        elif self.over:
+            text = _("Finished: %(closed)s of %(total)s members.")
+        else:
+            text = _("%(closed)s of %(total)s members are through (%(percent)s %%).")
+        return text % {
+            "closed": grouped(self.ended),
+            "total": grouped(self.total),
+            "left_out": grouped(self.cancelled),
             "percent": self.percent,
         }
 
@@ -124,58 +109,41 @@ class Progress:
             return ""
         if not self.rate:
             return _("Nothing was finished in the last minute.")
+        seconds = self.waiting / self.rate
+        if seconds < 60:
+            number = max(round(seconds), 1)
+            text = ngettext("%(number)d second", "%(number)d seconds", number)
+        elif seconds < 5400:
+            number = round(seconds / 60)
+            text = ngettext("%(number)d minute", "%(number)d minutes", number)
+        else:
+            number = round(seconds / 3600)
+            text = ngettext("%(number)d hour", "%(number)d hours", number)
         return _("%(rate)s members a second, about %(time)s left") % {
             "rate": formats.number_format(round(self.rate, 1), 1),
-            "time": duration(self.waiting / self.rate),
+            "time": text % {"number": number},
         }
 
-
-def duration(seconds: float) -> str:
-    """A time to wait, as exact as it is worth."""
-    if seconds < 60:
-        number = max(round(seconds), 1)
-        return ngettext("%(number)d second", "%(number)d seconds", number) % {"number": number}
-    if seconds < 5400:
-        number = round(seconds / 60)
-        return ngettext("%(number)d minute", "%(number)d minutes", number) % {"number": number}
-    number = round(seconds / 3600)
-    return ngettext("%(number)d hour", "%(number)d hours", number) % {"number": number}
+    @property
+    def numbers(self) -> list[tuple[str, str, str]]:
+        """Key, label and number of each of its lists of members."""
+        return [
+            (name, str(label), grouped(getattr(self, name)))
+            for name, (label, _states) in LISTS.items()
+        ]
 
 
 def progress_of(row: BulkRequest) -> Progress:
     """Say how far a request got: two queries, read off an index; none when it is over."""
-    counts = bulk.progress(row)
-    if row.finished_at is not None:
-        return _progress(row, counts)
-    now = timezone.now()
+    counts, now = bulk.progress(row), timezone.now()
     # The rate is that of the last minute, or of the time since the order if that is shorter.
     since = max(row.created_at, now - LATELY)
     seconds = (now - since).total_seconds()
-    if seconds < SHORTEST:
-        return _progress(row, counts)
+    if row.finished_at is not None or seconds < SHORTEST:
+        return Progress(row, counts)
     ended = [State.DONE, State.FAILED, State.SKIPPED]
     lately = BulkItem.objects.filter(request=row, state__in=ended, finished_at__gte=since)
-    return _progress(row, counts, lately.count() / seconds)
-
-
-def progress_of_all(rows: Iterable[BulkRequest]) -> dict[int, Progress]:
-    """Say how far these got, without rates: one query for those that are not over."""
-    rows = list(rows)
-    counts = bulk.progress_of_all(rows)
-    return {row.pk: _progress(row, counts[row.pk]) for row in rows}
-
-
-def _progress(row: BulkRequest, counts: Mapping[str, int], rate: float | None = None) -> Progress:
-    return Progress(
-        state=BulkRequest.State(row.state),
-        total=row.total,
-        begun=row.position,
-        done=counts.get(State.DONE, 0),
-        failed=counts.get(State.FAILED, 0),
-        skipped=counts.get(State.SKIPPED, 0),
-        over=row.finished_at is not None,
-        rate=rate,
-    )
+    return Progress(row, counts, lately.count() / seconds)
 
 
 PER_PAGE = 50
@@ -206,37 +174,14 @@ class Members(Sequence[BulkItem]):
         return [*found, *(BulkItem(member_id=key) for key in keys)]
 
 
-#: The lists of a request's members, each with the states in it.
-LISTS = {
-    "done": (State.DONE,),
-    "failed": (State.FAILED,),
-    "skipped": (State.SKIPPED,),
-    "waiting": (State.PENDING,),
-    "cancelled": (),
+#: The lists of a request's members, each with its heading and the states in it.
+LISTS: dict[str, tuple[Any, tuple[BulkItem.State, ...]]] = {
+    "done": (pgettext_lazy("members", "done"), (State.DONE,)),
+    "failed": (pgettext_lazy("members", "failed"), (State.FAILED,)),
+    "skipped": (pgettext_lazy("members", "skipped"), (State.SKIPPED,)),
+    "cancelled": (pgettext_lazy("members", "left out"), ()),
+    "waiting": (pgettext_lazy("members", "waiting"), (State.PENDING,)),
 }
-
-
-def outcomes_of(
-    row: BulkRequest, progress: Progress, chosen: str, request: HttpRequest, site: AdminSite
-) -> Page[Any]:
-    """Return the page of one of the ``LISTS`` that ``?page=`` asks for, in a few queries."""
-    number: int = getattr(progress, chosen)
-    begun = progress.begun - progress.ended if chosen == "waiting" else number
-    not_begun = number - begun if chosen == "waiting" else number * (chosen == "cancelled")
-    found = Members(row, LISTS[chosen], not_begun, number)
-    page: Page[Any] = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    rows = list(page.object_list) if number else []
-    people = members_with_addresses(request, site, [item.member_id for item in rows])
-    page.object_list = [
-        {
-            "person": person,
-            "words": in_plain_words(item.reason) if item.reason else "",
-            "code": code_of(item.reason) if item.reason else "",
-            "when": item.finished_at,
-        }
-        for item, person in zip(rows, people, strict=True)
-    ]
-    return page
 
 
 def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]:
@@ -244,6 +189,22 @@ def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]
     items = BulkItem.objects.filter(request=row, state=state).exclude(reason="")
     counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
     return [(in_plain_words(reason), number) for reason, number in counted]
+
+
+def busy_in_words(row: BulkRequest, progress: Progress) -> str:
+    """Say that the worker has earlier work, if it has; one query while the request runs."""
+    if progress.over or not progress.waiting:
+        return ""
+    running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING, pk__lt=row.pk)
+    number = running.filter(position__lt=F("total")).count()
+    if not number:
+        return ""
+    text = ngettext(
+        "The worker is busy: %(number)d earlier bulk request is not through.",
+        "The worker is busy: %(number)d earlier bulk requests are not through.",
+        number,
+    )
+    return text % {"number": number}
 
 
 #: Reasons for a cancellation that no admin ordered, by the outcome in the history.
@@ -278,25 +239,23 @@ class BulkRequestAdmin(DraftPages):
             "confirm": self.confirm_view,
             "progress": self.progress_view,
             "cancel": self.cancel_view,
-            "retry": self.retry_view,
-            "repeat": self.repeat_view,
+            "retry": require_POST(self.retry_view),
+            "repeat": require_POST(self.repeat_view),
             "csv": self.csv_view,
         }
-        return [
-            path(
-                f"<int:key>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"mozillians_basket_bulkrequest_{name}",
-            )
-            for name, view in views.items()
-        ] + super().get_urls()
+        name = "mozillians_basket_bulkrequest"
+        own = [
+            path(f"<int:key>/{page}/", self.admin_site.admin_view(view), name=f"{name}_{page}")
+            for page, view in views.items()
+        ]
+        return own + super().get_urls()
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Add the progress of the list's rows, read in one query."""
         changelist = super().get_changelist_instance(request)
-        progress = progress_of_all(changelist.result_list)
+        counts = bulk.progress_of_all(changelist.result_list)
         for row in changelist.result_list:
-            row.how_far = progress[row.pk]
+            row.how_far = Progress(row, counts[row.pk])
         return changelist
 
     @admin.display(description=gettext_lazy("bulk request"), ordering="pk")
@@ -316,13 +275,11 @@ class BulkRequestAdmin(DraftPages):
     def progress(self, row: Any) -> str:
         """Describe the progress."""
         far: Progress = row.how_far
-        numbers = {"closed": grouped(far.ended), "total": grouped(far.total)}
+        text = _("%(closed)s of %(total)s")
         if far.failed:
-            return _("%(closed)s of %(total)s, %(failed)s failed") % {
-                **numbers,
-                "failed": grouped(far.failed),
-            }
-        return _("%(closed)s of %(total)s") % numbers
+            text = _("%(closed)s of %(total)s, %(failed)s failed")
+        numbers = {"closed": far.ended, "total": far.total, "failed": far.failed}
+        return text % {name: grouped(number) for name, number in numbers.items()}
 
     def change_view(
         self,
@@ -340,25 +297,60 @@ class BulkRequestAdmin(DraftPages):
         progress = progress_of(row)
         chosen = request.GET.get("list", "")
         chosen = chosen if chosen in LISTS else "failed"
+        waiting = [] if progress.over else reasons_of(row, State.PENDING)
+        skipped = reasons_of(row, State.SKIPPED) if progress.over and progress.skipped else []
         context = {
             "title": _("Bulk request %(number)d") % {"number": row.pk},
             "bulk_request": row,
             "progress": progress,
-            "numbers": numbers_of(progress),
-            "stopped": _stopped(row),
+            "stopped": self._cancellation(row),
             "may_change": may_change_newsletters(request),
-            "skipped": reasons_of(row, BulkItem.State.SKIPPED)
-            if progress.over and progress.skipped
-            else [],
-            "waiting": [] if progress.over else reasons_of(row, BulkItem.State.PENDING),
+            "skipped": skipped,
+            "waiting": waiting,
             "chosen": chosen,
-            "heading": dict(HEADINGS)[chosen],
-            "outcomes": outcomes_of(row, progress, chosen, request, self.admin_site),
+            "heading": LISTS[chosen][0],
+            "outcomes": self._outcomes(request, row, progress, chosen),
             "selection": selection_in_words(row),
             "busy": busy_in_words(row, progress),
             **(extra_context or {}),
         }
-        return self.rendered(request, "bulk_request", **context)
+        return rendered(self, request, "bulk_request", **context)
+
+    def _outcomes(
+        self, request: HttpRequest, row: BulkRequest, progress: Progress, chosen: str
+    ) -> Page[Any]:
+        """Return the page of one of the ``LISTS`` that ``?page=`` asks for, in a few queries."""
+        number, not_begun = getattr(progress, chosen), 0
+        if chosen == "cancelled":
+            not_begun = number
+        elif chosen == "waiting":
+            not_begun = number - (progress.begun - progress.ended)
+        found = Members(row, LISTS[chosen][1], not_begun, number)
+        page: Page[Any] = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+        items = list(page.object_list) if number else []
+        keys = [item.member_id for item in items]
+        people = members_with_addresses(request, self.admin_site, keys)
+        page.object_list = [
+            {
+                "person": person,
+                "address": address,
+                "words": in_plain_words(item.reason) if item.reason else "",
+                "code": code_of(item.reason) if item.reason else "",
+                "when": item.finished_at,
+            }
+            for item, (person, address) in zip(items, people, strict=True)
+        ]
+        return page
+
+    def _cancellation(self, row: BulkRequest) -> dict[str, Any] | None:
+        """Describe the cancellation of a request: actor, time and reason."""
+        if row.state != BulkRequest.State.CANCELLED:
+            return None
+        cancelled = Event.objects.filter(bulk_request=row, kind=Event.Kind.CANCELLED)
+        event = cancelled.select_related("actor").first()
+        if event is None:
+            return None
+        return {"by": event.actor, "at": event.created_at, "why": REASONS.get(event.outcome, "")}
 
     def progress_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Return the numbers of a request's page, for its script."""
@@ -373,7 +365,7 @@ class BulkRequestAdmin(DraftPages):
                 "sentence": progress.sentence,
                 "pace": progress.pace,
                 "failed": progress.failed,
-                "numbers": {name: number for name, _label, number in numbers_of(progress)},
+                "numbers": {name: number for name, _label, number in progress.numbers},
                 "mayCancel": progress.may_cancel,
                 "mayRetry": progress.may_retry,
             }
@@ -381,17 +373,17 @@ class BulkRequestAdmin(DraftPages):
 
     def cancel_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Ask, then leave out the members whose orders were not begun."""
-        row = self._row_to_change(request, key)
+        row = self._row(request, key, to_change=True)
         progress = progress_of(row)
         if request.method != "POST" and progress.may_cancel:
-            return self.rendered(
+            return rendered(
+                self,
                 request,
                 "cancel",
                 title=_("Cancel bulk request %(number)d") % {"number": row.pk},
-                bulk_request=row,
                 selection=selection_in_words(row),
                 begun=grouped(progress.begun),
-                left_out=progress.total - progress.begun,
+                left_out=progress.left,
                 back=self.url_to("change", row.pk),
             )
         if request.method == "POST" and bulk.cancel(row, actor=request.user):
@@ -401,22 +393,19 @@ class BulkRequestAdmin(DraftPages):
             self.message_user(request, _("There was nothing to cancel."), messages.WARNING)
         return HttpResponseRedirect(self.url_to("change", row.pk))
 
-    @method_decorator(require_POST)
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Retry the failed orders."""
-        row = self._row_to_change(request, key)
-        if is_off(request):
-            return HttpResponseRedirect(self.url_to("change", row.pk))
-        if bulk.retry(row, actor=request.user):
-            self._went_through(request, row, _("The failed members are tried again."))
-        else:
-            self.message_user(request, _("There was nothing to try again."), messages.WARNING)
+        row = self._row(request, key, to_change=True)
+        if not is_off(request):
+            if bulk.retry(row, actor=request.user):
+                self._went_through(request, row, _("The failed members are tried again."))
+            else:
+                self.message_user(request, _("There was nothing to try again."), messages.WARNING)
         return HttpResponseRedirect(self.url_to("change", row.pk))
 
-    @method_decorator(require_POST)
     def repeat_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Draft the same order for the members that a cancellation left out."""
-        row = self._row_to_change(request, key)
+        row = self._row(request, key, to_change=True)
         keys = row.keys[row.position :] if row.state == BulkRequest.State.CANCELLED else []
         if not keys:
             self.message_user(request, _("There is nobody to repeat it for."), messages.WARNING)
@@ -429,69 +418,36 @@ class BulkRequestAdmin(DraftPages):
 
     def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
         """Return all members of a request, or those of one of its lists, to download."""
-        if not may_change_newsletters(request):
-            raise PermissionDenied
-        chosen = request.GET.get("list", "")
-        row = self._row(request, key)
-        if chosen not in LISTS:
-            return csv_of(row, request)
-        left_out = row.state == BulkRequest.State.CANCELLED
-        not_begun = chosen == ("cancelled" if left_out else "waiting")
-        return csv_of(row, request, LISTS[chosen] or ("none",), not_begun=not_begun)
+        row = self._row(request, key, to_change=True)
+        chosen, name = request.GET.get("list", ""), f"bulk-request-{row.pk}"
+        states, not_begun = tuple(State), True
+        if chosen in LISTS:
+            states, name = LISTS[chosen][1], f"{name}-{chosen}"
+            left_out = row.state == BulkRequest.State.CANCELLED
+            not_begun = chosen == ("cancelled" if left_out else "waiting")
+        items = BulkItem.objects.filter(request=row, state__in=states).order_by("pk")
+        rows = (
+            (
+                item.member_id,
+                item.state,
+                code_of(item.reason) if item.reason else "",
+                item.finished_at,
+            )
+            for item in items.iterator(CHUNK)
+        )
+        left = row.keys[row.position :] if not_begun else []
+        members = chain(rows, ((key, _("not begun"), "", None) for key in left))
+        return csv_of(request, name, ["member", "state", "reason", "finished"], members)
 
     def _went_through(self, request: HttpRequest, row: BulkRequest, text: str) -> None:
         wake_sweeper()
         self.log_change(request, row, text)
         self.message_user(request, text, messages.SUCCESS)
 
-    def _row(self, request: HttpRequest, key: int) -> BulkRequest:
+    def _row(self, request: HttpRequest, key: int, *, to_change: bool = False) -> BulkRequest:
         if not self.has_view_permission(request):
+            raise PermissionDenied
+        if to_change and not may_change_newsletters(request):
             raise PermissionDenied
         row: BulkRequest = get_object_or_404(self.get_queryset(request), pk=key)
         return row
-
-    def _row_to_change(self, request: HttpRequest, key: int) -> BulkRequest:
-        if not may_change_newsletters(request):
-            raise PermissionDenied
-        return self._row(request, key)
-
-
-def _stopped(row: BulkRequest) -> dict[str, Any] | None:
-    """Describe the cancellation of a request: actor, time and reason."""
-    if row.state != BulkRequest.State.CANCELLED:
-        return None
-    cancelled = Event.objects.filter(bulk_request=row, kind=Event.Kind.CANCELLED)
-    event = cancelled.select_related("actor").first()
-    if event is None:
-        return None
-    return {"by": event.actor, "at": event.created_at, "why": REASONS.get(event.outcome, "")}
-
-
-HEADINGS: list[tuple[str, Any]] = [
-    ("done", pgettext_lazy("members", "done")),
-    ("failed", pgettext_lazy("members", "failed")),
-    ("skipped", pgettext_lazy("members", "skipped")),
-    ("cancelled", pgettext_lazy("members", "left out")),
-    ("waiting", pgettext_lazy("members", "waiting")),
-]
-
-
-def numbers_of(progress: Progress) -> list[tuple[str, str, str]]:
-    """List key, label and number of each count."""
-    return [(name, str(label), grouped(getattr(progress, name))) for name, label in HEADINGS]
-
-
-def busy_in_words(row: BulkRequest, progress: Progress) -> str:
-    """Say that the worker has earlier work, if it has; one query while the request runs."""
-    if progress.over or not progress.waiting:
-        return ""
-    running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING, pk__lt=row.pk)
-    number = running.filter(position__lt=F("total")).count()
-    if not number:
-        return ""
-    text = ngettext(
-        "The worker is busy: %(number)d earlier bulk request is not through.",
-        "The worker is busy: %(number)d earlier bulk requests are not through.",
-        number,
-    )
-    return text % {"number": number}

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -23,6 +23,7 @@ from mozillians_basket.admin.pages import (
     may_change_newsletters,
     member_admin,
     page_url,
+    rendered,
 )
 from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls
@@ -41,71 +42,39 @@ PATIENCE = 2.0
 KEPT, KEPT_AFTER_FAILURE = 300, 60
 
 
-@dataclass(frozen=True, slots=True)
-class Newsletter:
-    """One that this site may change."""
-
-    slug: str
-    title: str = ""
-    description: str = ""
-
-    @property
-    def name(self) -> str:
-        """Its title, or its slug."""
-        return self.title or self.slug
-
-
-def offered() -> list[Newsletter]:
+def titles_and_descriptions() -> dict[str, tuple[str, str]]:
     """
-    The site's own newsletters, and no others, in the order of their slugs.
+    Basket's texts about newsletters, kept in Django's cache for some minutes.
 
-    Titles and descriptions are Basket's, kept in Django's cache for some
-    minutes; empty while Basket is away or the switch is off.
+    None while Basket is away or the switch is off.
     """
-    texts = _texts()
-    return [Newsletter(slug, *texts.get(slug, ("", ""))) for slug in sorted(get_site().newsletters)]
-
-
-Texts = dict[str, tuple[str, str]]
-
-
-def _texts() -> Texts:
     place = hashlib.sha256(conf.URL.encode()).hexdigest()[:16]
-    key = f"mozillians_basket.catalogue.{place}"
+    key, seconds = f"mozillians_basket.catalogue.{place}", KEPT
     try:
-        known: Texts | None = cache.get(key)
+        known: dict[str, tuple[str, str]] | None = cache.get(key)
     except Exception:  # noqa: BLE001 - any error of the cache: the page works without it
-        return _ask_for_texts()[0]
-    if known is None:
-        known, seconds = _ask_for_texts()
-        if seconds:
-            cache.set(key, known, seconds)
-    return known
-
-
-def _ask_for_texts() -> tuple[Texts, int]:
-    """Basket's answer, and the number of seconds to cache it."""
-    if not switch_is_on() or Status.read().opened_at is not None:
-        return {}, 0
+        known, seconds = None, 0
+    if known is not None or not switch_is_on() or Status.read().opened_at is not None:
+        return known or {}
     try:
         with calls.within(PATIENCE):
             catalogue = calls.catalogue()
     except BasketError:
-        return {}, KEPT_AFTER_FAILURE
+        catalogue, seconds = {}, min(seconds, KEPT_AFTER_FAILURE)
     texts = {
         slug: (str(entry.get("title") or ""), str(entry.get("description") or ""))
         for slug, entry in catalogue.items()
         if isinstance(entry, dict)
     }
-    return texts, KEPT
+    if seconds:
+        cache.set(key, texts, seconds)
+    return texts
 
 
 class OrderForm(forms.Form):
     """The newsletters of a bulk request, and whether it overrides opt-outs."""
 
     newsletters = forms.MultipleChoiceField(
-        label=gettext_lazy("Newsletters"),
-        widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Choose at least one newsletter.")},
     )
     despite_opt_out = forms.BooleanField(
@@ -116,13 +85,10 @@ class OrderForm(forms.Form):
         ),
     )
 
-    def __init__(
-        self, *args: Any, offered: Iterable[Newsletter], subscribe: bool, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, subscribe: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["newsletters"].choices = [  # type: ignore[attr-defined]
-            (newsletter.slug, newsletter.name) for newsletter in offered
-        ]
+        newsletters: Any = self.fields["newsletters"]
+        newsletters.choices = [(name, name) for name in sorted(get_site().newsletters)]
         if not subscribe:
             del self.fields["despite_opt_out"]
 
@@ -144,8 +110,8 @@ class Prospect:
     opted_out: int
     """The number of members who opted out."""
 
-    against_policy: int
-    """The number of members that the policy judges otherwise."""
+    warning: str
+    """A text about the members that the policy judges otherwise, if there are any."""
 
     has_policy: bool
 
@@ -156,7 +122,7 @@ class Preview:
 
     selected: int
     without_address: int
-    by_newsletter: dict[str, Prospect] = field(default_factory=dict)
+    by_newsletter: dict[str, Prospect]
 
 
 def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
@@ -182,10 +148,33 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
             changing=max(wanting, 0) if subscribe else counts[f"to_lose {name}"],
             subscribed=counts[f"held {name}"],
             opted_out=counts[f"opted_out {name}"],
-            against_policy=against if name in policies else 0,
+            warning=_warning(name, against, subscribe=subscribe) if name in policies else "",
             has_policy=name in policies,
         )
     return Preview(counts["selected"], counts["selected"] - counts["reachable"], prospects)
+
+
+def _warning(newsletter: str, against_policy: int, *, subscribe: bool) -> str:
+    """Warn of members that the policy judges otherwise, and say until when the order stands."""
+    if not against_policy:
+        return ""
+    if subscribe:
+        text = ngettext(
+            "%(count)s of them does not meet the policy of %(newsletter)s: they get it because "
+            "you say so, until what the policy says of them changes.",
+            "%(count)s of them do not meet the policy of %(newsletter)s: they get it because "
+            "you say so, until what the policy says of them changes.",
+            against_policy,
+        )
+    else:
+        text = ngettext(
+            "%(count)s of them meets the policy of %(newsletter)s: they lose it because you say "
+            "so, until what the policy says of them changes.",
+            "%(count)s of them meet the policy of %(newsletter)s: they lose it because you say "
+            "so, until what the policy says of them changes.",
+            against_policy,
+        )
+    return text % {"count": grouped(against_policy), "newsletter": newsletter}
 
 
 def _count_members(keys: Sequence[Any]) -> dict[str, int]:
@@ -249,22 +238,14 @@ def _are(name: str, keys: Sequence[Any]) -> Q:
     return Q(**{f"{name}__in": keys})
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One newsletter on the page."""
-
-    newsletter: Newsletter
-    prospect: Prospect
-    warning: str
-    chosen: bool
-
-
 class DraftPages(BasketPages):
     """The part of the bulk requests' admin that turns a draft into an order."""
 
     def confirm_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Show the form for the selected members; confirm the request when it is posted."""
-        if not may_change_newsletters(request) or not self._may_view_members(request):
+        members = member_admin(self.admin_site)
+        may_view = members is not None and members.has_view_or_change_permission(request)
+        if members is None or not may_view or not may_change_newsletters(request):
             raise PermissionDenied
         draft = get_object_or_404(BulkRequest.objects.defer("keys"), pk=key)
         if draft.actor_id != request.user.pk:
@@ -273,103 +254,41 @@ class DraftPages(BasketPages):
             return HttpResponseRedirect(self.url_to("change", draft.pk))
         if request.method == "POST" and is_off(request):
             return HttpResponseRedirect(request.get_full_path())
-        newsletters = offered()
+        subscribe = draft.action == BulkRequest.Action.SUBSCRIBE
         form = OrderForm(
             request.POST if request.method == "POST" else None,
             initial={"newsletters": request.GET.getlist("newsletters")},
-            offered=newsletters,
-            subscribe=draft.action == BulkRequest.Action.SUBSCRIBE,
+            subscribe=subscribe,
         )
-        if not form.is_valid():
-            return self._ask(request, draft, form, newsletters)
-        self._order(request, draft, form.cleaned_data)
-        return HttpResponseRedirect(self.url_to("change", draft.pk))
-
-    def _may_view_members(self, request: HttpRequest) -> bool:
-        page = member_admin(self.admin_site)
-        return page is not None and page.has_view_or_change_permission(request)
-
-    def _order(self, request: HttpRequest, draft: BulkRequest, choice: dict[str, Any]) -> None:
-        despite_opt_out = choice.get("despite_opt_out", False)
-        if not bulk.confirm(draft, choice["newsletters"], despite_opt_out=despite_opt_out):
-            return
-        wake_sweeper()
-        self.log_addition(request, draft, order_in_words(draft))
-        self.message_user(
-            request,
-            _("Ordered. You may leave this page: it is carried out in the background."),
-            messages.SUCCESS,
-        )
-
-    def _ask(
-        self,
-        request: HttpRequest,
-        draft: BulkRequest,
-        form: OrderForm,
-        newsletters: list[Newsletter],
-    ) -> HttpResponse:
-        subscribe = draft.action == BulkRequest.Action.SUBSCRIBE
+        if form.is_valid():
+            if bulk.confirm(draft, **form.cleaned_data):
+                wake_sweeper()
+                self.log_addition(request, draft, order_in_words(draft))
+                told = _("Ordered. You may leave this page: it is carried out in the background.")
+                self.message_user(request, told, messages.SUCCESS)
+            return HttpResponseRedirect(self.url_to("change", draft.pk))
         preview = preview_of(draft.keys, subscribe=subscribe)
-        return self.rendered(
+        chosen, texts = set(form["newsletters"].value() or ()), titles_and_descriptions()
+        back = page_url(self.admin_site, members.model, "changelist")
+        if filters := request.GET.get("_changelist_filters"):
+            back = f"{back}?{QueryDict(filters).urlencode()}"
+        return rendered(
+            self,
             request,
             "confirm",
             title=_("Subscribe to newsletters")
             if subscribe
             else pgettext("an order by an admin", "Unsubscribe"),
-            bulk_request=draft,
             selection=selection_in_words(draft),
             subscribe=subscribe,
             form=form,
-            rows=choices_of(form, newsletters, preview, draft),
+            rows=[
+                (slug, *texts.get(slug, ("", "")), prospect, slug in chosen)
+                for slug, prospect in preview.by_newsletter.items()
+            ],
             preview=preview,
-            back=self._list_url(request),
+            back=back,
         )
-
-    def _list_url(self, request: HttpRequest) -> str:
-        """Return the address of the member list, as it was when the members were selected."""
-        page: Any = member_admin(self.admin_site)
-        url = page_url(self.admin_site, page.model, "changelist")
-        filters = QueryDict(request.GET.get("_changelist_filters", "")).urlencode()
-        return f"{url}?{filters}" if filters else url
-
-
-def choices_of(
-    form: OrderForm, newsletters: list[Newsletter], preview: Preview, draft: BulkRequest
-) -> list[Choice]:
-    """List the newsletters, each with a preview of the changes."""
-    chosen = set(form["newsletters"].value() or ())
-    return [
-        Choice(
-            newsletter,
-            preview.by_newsletter[newsletter.slug],
-            warning_of(newsletter, preview.by_newsletter[newsletter.slug], draft),
-            newsletter.slug in chosen,
-        )
-        for newsletter in newsletters
-    ]
-
-
-def warning_of(newsletter: Newsletter, prospect: Prospect, row: BulkRequest) -> str:
-    """Warn of members that the policy judges otherwise, and until when the order stands."""
-    if not prospect.against_policy:
-        return ""
-    if row.action == BulkRequest.Action.SUBSCRIBE:
-        text = ngettext(
-            "%(count)s of them does not meet the policy of %(newsletter)s: they get it because "
-            "you say so, until what the policy says of them changes.",
-            "%(count)s of them do not meet the policy of %(newsletter)s: they get it because "
-            "you say so, until what the policy says of them changes.",
-            prospect.against_policy,
-        )
-    else:
-        text = ngettext(
-            "%(count)s of them meets the policy of %(newsletter)s: they lose it because you say "
-            "so, until what the policy says of them changes.",
-            "%(count)s of them meet the policy of %(newsletter)s: they lose it because you say "
-            "so, until what the policy says of them changes.",
-            prospect.against_policy,
-        )
-    return text % {"count": grouped(prospect.against_policy), "newsletter": newsletter.slug}
 
 
 def selection_in_words(row: BulkRequest) -> str:

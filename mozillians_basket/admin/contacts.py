@@ -1,7 +1,6 @@
 """The lists of contacts: their members, search and filters."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,20 +13,26 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from mozillians_basket.admin.explanations import next_attempt, problem
-from mozillians_basket.admin.lists import CappedPaginator, members_with_key
+from mozillians_basket.admin.explanations import circumstances, next_attempt, problem
+from mozillians_basket.admin.lists import (
+    CappedPaginator,
+    ChoiceFilter,
+    Choices,
+    NewsletterChoice,
+    members_with_key,
+)
 from mozillians_basket.admin.pages import (
     BasketPages,
-    Person,
+    Link,
     at_addresses,
-    links_about,
+    history_link,
     may_see_addresses,
     member_admin,
     member_url,
     members,
     visible_address,
 )
-from mozillians_basket.admin.summary import circumstances, summary_of_contact
+from mozillians_basket.admin.summary import summary_of_contact
 from mozillians_basket.admin.wording import CLASSES, listed, separator
 from mozillians_basket.models import Contact, Decision, Member, Problem, Subscription
 from mozillians_basket.rules.rows import State
@@ -40,30 +45,7 @@ Rows = QuerySet[Any]
 OVER = (State.UNKNOWN, State.UNSUBSCRIBED, State.OPTED_OUT)
 
 
-class ContactFilter(admin.SimpleListFilter):
-    """A filter whose choices are known; one that is not among them filters nothing."""
-
-    choices_offered: dict[str, Any] = {}
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The choices."""
-        return list(self.choices_offered.items())
-
-    def chosen(self) -> str:
-        """The choice; empty for none, and for one that is not offered."""
-        value = self.value() or ""
-        return value if value in dict(self.lookup_choices) else ""
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """The contacts that the choice leaves."""
-        return queryset.filter(self.condition(self.chosen())) if self.chosen() else queryset
-
-    def condition(self, chosen: str) -> Q:
-        """The condition of a choice."""
-        raise NotImplementedError
-
-
-class ErrorFilter(ContactFilter):
+class ErrorFilter(ChoiceFilter):
     """Filter by the problem."""
 
     title = gettext_lazy("problem")
@@ -84,7 +66,7 @@ def _subscriptions(**conditions: Any) -> QuerySet[Subscription]:
     return Subscription.objects.filter(contact=OuterRef("pk"), **conditions)
 
 
-class StandingFilter(ContactFilter):
+class StandingFilter(ChoiceFilter):
     """Filter problems by what they wait for, as the overview counts them."""
 
     title = gettext_lazy("waits for")
@@ -102,7 +84,7 @@ class StandingFilter(ContactFilter):
         return statistics.in_problem_group(chosen)
 
 
-class QueueFilter(ContactFilter):
+class QueueFilter(ChoiceFilter):
     """Filter contacts by their place in the queue, as the overview counts them."""
 
     title = gettext_lazy("the queue")
@@ -118,15 +100,8 @@ class QueueFilter(ContactFilter):
         return statistics.waiting(timezone.now())[chosen]
 
 
-class NewsletterFilter(ContactFilter):
+class NewsletterFilter(NewsletterChoice):
     """Filter by a newsletter that the contact has, or that a member there wants."""
-
-    title = gettext_lazy("newsletter")
-    parameter_name = "newsletter"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The site's newsletters."""
-        return [(name, name) for name in sorted(get_site().newsletters)]
 
     def condition(self, chosen: str) -> Q:
         """The contacts with a member who wants it, or where Basket has it or refuses it."""
@@ -145,7 +120,7 @@ def concerned(contact: Any) -> list[str]:
     return sorted(names & get_site().newsletters)
 
 
-class SubscriptionFilter(ContactFilter):
+class SubscriptionFilter(ChoiceFilter):
     """Filter by the state of one newsletter at Basket, as the overview counts them."""
 
     title = gettext_lazy("newsletter at Basket")
@@ -159,7 +134,7 @@ class SubscriptionFilter(ContactFilter):
         "unsubscribed": gettext_lazy("%(newsletter)s: unsubscribed"),
     }
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Each of the site's newsletters in each state."""
         return [
             (f"{state} {name}", str(text) % {"newsletter": name})
@@ -174,17 +149,15 @@ class SubscriptionFilter(ContactFilter):
         return Q(Exists(_subscriptions(newsletter=name).filter(conditions[state])))
 
 
-class WantedFilter(ContactFilter):
+class WantedFilter(NewsletterChoice):
     """Filter the site's members by a newsletter that they should get; shown while in use."""
 
     title = gettext_lazy("newsletter that they should get")
     parameter_name = "basket_wanted"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """The site's newsletters, where the overview's number has led to the list."""
-        if self.value() is None:
-            return []
-        return [(name, name) for name in sorted(get_site().newsletters)]
+        return [] if self.value() is None else super().lookups(request, model_admin)
 
     def condition(self, chosen: str) -> Q:
         """The members whose decisions the overview counts."""
@@ -192,7 +165,7 @@ class WantedFilter(ContactFilter):
         return Q(Exists(decisions.filter(member__site_member=OuterRef("pk"))))
 
 
-class AgeFilter(ContactFilter):
+class AgeFilter(ChoiceFilter):
     """Filter by the begin of the problem."""
 
     title = gettext_lazy("when it began")
@@ -206,14 +179,14 @@ class AgeFilter(ContactFilter):
 
     def condition(self, chosen: str) -> Q:
         """The contacts that began to fail in this time."""
-        now, week = timezone.now(), timedelta(weeks=1)
-        ages = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": week}
+        ages = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+        begin = timezone.now() - ages.get(chosen, timedelta(weeks=1))
         if chosen == "older":
-            return Q(failing_since__lt=now - week)
-        return Q(failing_since__gte=now - ages[chosen])
+            return Q(failing_since__lt=begin)
+        return Q(failing_since__gte=begin)
 
 
-class DismissedFilter(ContactFilter):
+class DismissedFilter(ChoiceFilter):
     """Filter by dismissal. Dismissed problems are hidden unless they are chosen."""
 
     title = gettext_lazy("dismissal")
@@ -236,23 +209,11 @@ class DismissedFilter(ContactFilter):
         return queryset.filter(dismissed_at__isnull=self.chosen() != "yes")
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The values that this admin may see beside a row's own fields."""
-
-    members: str
-    address: str
-    next_attempt: str
-
-
 class ContactPages(BasketPages):
-    """
-    Lists of contacts, with the members of each.
-
-    The members of a page are read at once.
-    """
+    """Lists of contacts, with the members of each, who are read at once."""
 
     change_form_template = "admin/mozillians_basket/contact.html"
+    page_title = gettext_lazy("Contact")
     show_facets = admin.ShowFacets.NEVER
     #: Only that there is a search box; how is said below.
     search_fields = ("pk",)
@@ -273,13 +234,13 @@ class ContactPages(BasketPages):
         changelist: Any = super().get_changelist_instance(request)
         rows = list(changelist.result_list)
         prefetch_related_objects(rows, "members", "subscriptions")
-        people, now = self._people(request, rows), circumstances()
+        keys = [member.site_member_id for row in rows for member in row.members.all()]
+        people, now = members(request, self.admin_site, keys), circumstances()
         for row in rows:
-            row.shown = Shown(
-                members=_names(row, people),
-                address=visible_address(request, row.email),
-                next_attempt=next_attempt(row, now, row.subscriptions.all()),
-            )
+            links = [(link,) for link in _members_at(row, people)]
+            row.shown_members = format_html_join(separator(), "{}", links) or NOBODY
+            row.shown_address = visible_address(request, row.email)
+            row.next_attempt = next_attempt(row, now, row.subscriptions.all())
         changelist.result_list = rows
         return changelist
 
@@ -296,101 +257,79 @@ class ContactPages(BasketPages):
             return queryset, False
         there = Member.objects.filter(contact__isnull=False)
         found = Q(pk__in=there.filter(site_member__in=members_with_key(term)).values("contact"))
-        if may_see_addresses(request):
-            if "@" in term:
-                found |= Q(pk__in=at_addresses(Contact.objects.all(), [term]).values("pk"))
-            else:
-                found |= self._as_the_site_finds(request, term)
+        page = member_admin(self.admin_site)
+        if may_see_addresses(request) and "@" in term:
+            found |= Q(pk__in=at_addresses(Contact.objects.all(), [term]).values("pk"))
+        elif may_see_addresses(request) and page is not None:
+            rows = page.get_queryset(request).order_by()
+            known, _duplicates = page.get_search_results(request, rows, term)
+            there = there.filter(Exists(known.filter(pk=OuterRef("site_member"))))
+            found |= Q(Exists(there.filter(contact=OuterRef("pk"))))
         return queryset.filter(found), False
 
-    def _as_the_site_finds(self, request: HttpRequest, term: str) -> Q:
-        page = member_admin(self.admin_site)
-        if page is None:
-            return Q(pk__in=[])
-        found, _duplicates = page.get_search_results(
-            request, page.get_queryset(request).order_by(), term
-        )
-        there = Member.objects.filter(contact=OuterRef("pk"))
-        return Q(Exists(there.filter(Exists(found.filter(pk=OuterRef("site_member"))))))
-
-    def _people(self, request: HttpRequest, rows: Iterable[Any]) -> Mapping[Any, Person]:
-        keys = [member.site_member_id for row in rows for member in row.members.all()]
-        return members(request, self.admin_site, keys)
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """One contact, with its members' newsletters and the reasons."""
-        contact = self.get_object(request, object_id or "")
-        context = dict(extra_context or {})
-        if contact is not None and self.has_view_permission(request, contact):
-            keys = [member.site_member_id for member in contact.members.all()]
-            keys = [key for key in keys if key is not None]
-            context = {
-                "title": _("Contact"),
-                "subtitle": self.whose(request, contact),
-                "basket": summary_of_contact(request, contact),
-                "basket_links": links_about(request, self.admin_site, contact, keys),
-                **context,
-            }
-        return super().changeform_view(request, object_id, form_url, context)
+        contact, site = context["original"], self.admin_site
+        keys = [member.site_member_id for member in contact.members.all()]
+        names = [link.text for link in _members_at(contact, members(request, site, keys))]
+        keys, links = [key for key in keys if key is not None], []
+        for key in keys:
+            url = member_url(request, site, key)
+            text = _("The member") if len(keys) == 1 else _("Member %(key)s") % {"key": key}
+            links.append(Link(text, f"{url}#basket" if url else ""))
+        links.append(history_link(request, site, contact__id__exact=contact.pk))
+        context |= {
+            "title": self.page_title,
+            "subtitle": listed(names) or NOBODY,
+            "basket": summary_of_contact(request, contact),
+            "basket_links": [link for link in links if link.url],
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
 
-    def whose(self, request: HttpRequest, contact: Any) -> str:
-        """Name the members at a contact, for the title of its page."""
-        people = self._people(request, [contact])
-        names = [_name(member, people).name for member in contact.members.all()]
-        return listed(names) or _nobody()
+    @admin.display(description=gettext_lazy("problem"))
+    def problem_shown(self, contact: Contact) -> str:
+        """The problem in plain words, with its code."""
+        return problem(contact, contact.subscriptions.all())
 
     @admin.display(description=gettext_lazy("member"))
     def member_shown(self, contact: Any) -> str:
         """The members at the contact."""
-        return str(contact.shown.members)
+        return str(contact.shown_members)
 
     @admin.display(description=gettext_lazy("member and address"))
     def member_and_address(self, contact: Any) -> str:
         """The members at the contact, above the address as this admin may see it."""
-        return format_html("{}<br>{}", contact.shown.members, contact.shown.address)
+        return format_html("{}<br>{}", contact.shown_members, contact.shown_address)
 
     @admin.display(description=gettext_lazy("next attempt"))
     def next_attempt_shown(self, contact: Any) -> str:
         """The time of the next attempt, and the number of those that failed."""
         if not contact.attempts:
-            return str(contact.shown.next_attempt)
+            return str(contact.next_attempt)
         text = ngettext(
             "%(next)s (%(count)d attempt failed so far)",
             "%(next)s (%(count)d attempts failed so far)",
             contact.attempts,
         )
-        return text % {"next": contact.shown.next_attempt, "count": contact.attempts}
+        return text % {"next": contact.next_attempt, "count": contact.attempts}
 
 
-def _names(contact: Any, people: Mapping[Any, Person]) -> str:
+NOBODY = gettext_lazy("nobody any more: deleted, or another address")
+
+
+def _members_at(contact: Any, people: Mapping[Any, Link]) -> list[Link]:
     """The members at a contact, each with a link to their page."""
-    found = [_name(member, people) for member in contact.members.all()]
-    linked = [
-        (
-            format_html('<a href="{}">{}</a>', person.url, person.name)
-            if person.url
-            else person.name,
+    return [
+        people.get(member.site_member_id)
+        or Link(
+            _("no member, only an address")
+            if member.site_member_id is None
+            else _("member %(key)s") % {"key": member.site_member_id}
         )
-        for person in found
+        for member in contact.members.all()
     ]
-    return format_html_join(separator(), "{}", linked) or _nobody()
-
-
-def _name(member: Member, people: Mapping[Any, Person]) -> Person:
-    if member.site_member_id is None:
-        return Person(_("no member, only an address"), "")
-    gone = Person(_("member %(key)s") % {"key": member.site_member_id}, "")
-    return people.get(member.site_member_id, gone)
-
-
-def _nobody() -> str:
-    return _("nobody any more: deleted, or another address")
 
 
 class ContactAdmin(ContactPages):
@@ -401,23 +340,13 @@ class ContactAdmin(ContactPages):
     ordering = ("-pk",)
     sortable_by = ("id",)
 
-    @admin.display(description=gettext_lazy("problem"))
-    def problem_shown(self, contact: Contact) -> str:
-        """In plain words, with the code beside them."""
-        return problem(contact, contact.subscriptions.all())
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The page of the contact's member, if there is one member; else a page of its own."""
-        contact = self.get_object(request, object_id or "")
-        if contact is not None and self.has_view_permission(request, contact):
-            keys = [member.site_member_id for member in contact.members.all()]
-            url = member_url(request, self.admin_site, keys[0], "basket") if len(keys) == 1 else ""
-            if url and keys[0] is not None:
+        keys = [member.site_member_id for member in context["original"].members.all()]
+        if len(keys) == 1 and keys[0] is not None:
+            url = member_url(request, self.admin_site, keys[0], "basket")
+            if url:
                 return HttpResponseRedirect(url)
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        return super().render_change_form(request, context, *args, **kwargs)

@@ -1,6 +1,6 @@
 """Sentences for an admin that explain why a member gets a newsletter or not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mozillians_basket.admin.wording import in_plain_words, is_refusal, listed, with_code
+from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.models import Contact, Status, Subscription
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import removal_refused, stays
@@ -109,114 +110,102 @@ def reason(
     :param entitled: the policy's outcome now; ``None`` when the newsletter has no policy.
     """
     row = Subscription() if contact is None else rows.subscription(contact, newsletter)
-    said = [] if member is None else [_decision(rows, member, newsletter, entitled=entitled)]
-    opted_out = _opted_out(rows, member, contact, newsletter)
-    if opted_out:
-        said = [opted_out]
-    elif member is not None and member.held_back_at is not None and not entitled:
-        said.append(
-            _("A brake holds removals back since %(moment)s, until an admin approves them.")
-            % {"moment": when(member.held_back_at)}
-        )
+    said = []
+    if opted_out := _opted_out(rows, member, contact, newsletter):
+        said.append(opted_out)
+    elif member is not None:
+        said.append(_decision(rows, member, newsletter, entitled=entitled))
+        if member.held_back_at is not None and not entitled:
+            text = _("A brake holds removals back since %(moment)s, until an admin approves them.")
+            said.append(text % {"moment": when(member.held_back_at)})
     # In English a time ends in a full stop itself: "since 3 p.m.".
     return " ".join([*said, *_at_basket(rows, contact, row)]).replace("..", ".")
 
 
-def group_of(newsletter: str) -> str:
-    """The members that a newsletter's policy is for, as its label says."""
+def _decision(rows: Rows, member: Any, newsletter: str, *, entitled: bool | None) -> str:
+    decision = rows.decision(member, newsletter)
+    members = _("the members of its policy")
     for policy in get_site().policies:
         if policy.newsletter == newsletter and policy.label:
-            return str(policy.label)
-    return _("the members of its policy")
-
-
-def _decision(rows: Rows, member: Any, newsletter: str, *, entitled: bool | None) -> str:
-    decision, members = rows.decision(member, newsletter), group_of(newsletter)
-    if not decision.decided_by:
-        return _without_a_decision(members, entitled=entitled)
-    by, wanted = DecidedBy(decision.decided_by), decision.wanted
-    texts = {
-        (DecidedBy.POLICY, True): _("Reason: %(members)s, since %(moment)s."),
-        (DecidedBy.ADMIN, True): _("On %(moment)s an admin subscribed them."),
-        (DecidedBy.MEMBER, True): _("On %(moment)s they subscribed by their own choice."),
-        (DecidedBy.POLICY, False): _(
-            "It is for %(members)s; since %(moment)s they are not among them."
-        ),
-        (DecidedBy.ADMIN, False): _("On %(moment)s an admin unsubscribed them."),
-        (DecidedBy.MEMBER, False): _("On %(moment)s they unsubscribed by their own choice."),
-    }
-    said = texts[by, wanted] % {"moment": when(decision.decided_at), "members": members}
-    if by != DecidedBy.POLICY and wanted and entitled is False:
-        said = f"{said} {_not_among(members)}"
-    if by != DecidedBy.POLICY and not wanted and entitled:
-        among = _("It is for %(members)s, and they are among them.") % {"members": members}
-        said = f"{said} {among}"
-    return said
-
-
-def _not_among(members: str) -> str:
-    return _("It is for %(members)s, and they are not among them.") % {"members": members}
-
-
-def _without_a_decision(members: str, *, entitled: bool | None) -> str:
-    if entitled is None:
+            members = str(policy.label)
+    by, wanted = decision.decided_by, decision.wanted
+    not_among = _("It is for %(members)s, and they are not among them.")
+    if not by and entitled is None:
         return _("It has no policy, and no admin has subscribed them.")
-    if entitled:
+    if not by and entitled:
         text = _("Reason: %(members)s. The worker has not looked at them yet.")
-        return text % {"members": members}
-    return _not_among(members)
+    elif not by:
+        text = not_among
+    elif by == DecidedBy.POLICY and wanted:
+        text = _("Reason: %(members)s, since %(moment)s.")
+    elif by == DecidedBy.POLICY:
+        text = _("It is for %(members)s; since %(moment)s they are not among them.")
+    elif by == DecidedBy.ADMIN and wanted:
+        text = _("On %(moment)s an admin subscribed them.")
+    elif by == DecidedBy.ADMIN:
+        text = _("On %(moment)s an admin unsubscribed them.")
+    elif wanted:
+        text = _("On %(moment)s they subscribed by their own choice.")
+    else:
+        text = _("On %(moment)s they unsubscribed by their own choice.")
+    if by in {DecidedBy.ADMIN, DecidedBy.MEMBER}:
+        if wanted and entitled is False:
+            text = f"{text} {not_among}"
+        elif not wanted and entitled:
+            among = _("It is for %(members)s, and they are among them.")
+            text = f"{text} {among}"
+    moment = when(decision.decided_at) if decision.decided_at else ""
+    return text % {"members": members, "moment": moment}
 
 
 def _opted_out(rows: Rows, member: Any, contact: Contact | None, newsletter: str) -> str:
     """The effect of an opt-out of the member or of the mailbox; empty where there is none."""
-    veto = None if member is None else rows.veto(member, newsletter)
+    at = None if member is None else rows.veto(member, newsletter)
     at_mailbox = contact is not None and rows.mailbox_opted_out(contact, newsletter)
-    if not veto and not at_mailbox:
+    if not at and not at_mailbox:
         return ""
     if member is not None and rows.decision(member, newsletter).despite_opt_out:
         return _("They turned it off themselves. An admin has ordered it for them all the same.")
     if contact is not None and contact.renamed_at is not None:
-        return _(
+        text = _(
             "They took another address at Basket, as was seen on %(moment)s: nothing is subscribed "
             "at this one."
-        ) % {"moment": when(contact.renamed_at)}
-    at = veto or (rows.subscription(contact, newsletter).opted_out_at if contact else None)
+        )
+        return text % {"moment": when(contact.renamed_at)}
+    if not at and contact is not None:
+        at = rows.subscription(contact, newsletter).opted_out_at
     if at is None:
         return _("They turned it off themselves: no policy subscribes them again.")
-    return _(
+    text = _(
         "They turned it off themselves, as was seen on %(moment)s: no policy subscribes them again."
-    ) % {"moment": when(at)}
+    )
+    return text % {"moment": when(at)}
 
 
-def _at_basket(rows: Rows, contact: Contact | None, row: Subscription) -> list[str]:
+def _at_basket(rows: Rows, contact: Contact | None, row: Subscription) -> Iterator[str]:
     """Basket's state of the newsletter, where it differs from the decision."""
-    now, said = stage(contact, row), []
+    now = stage(contact, row)
     if row.state == State.REFUSED or now == Stage.KEPT:
-        said.append(with_code(row.error_code))
+        yield with_code(row.error_code)
     elif row.state == State.LOST:
-        said.append(in_plain_words(State.LOST))
+        yield in_plain_words(State.LOST)
     elif now == Stage.MISSED and row.missing_at is not None:
-        said.append(
-            _("Basket did not have it any more on %(moment)s, which is being looked into.")
-            % {"moment": when(row.missing_at)}
-        )
+        text = _("Basket did not have it any more on %(moment)s, which is being looked into.")
+        yield text % {"moment": when(row.missing_at)}
     elif row.removal_pending and contact is not None and rows.wanted(contact, row.newsletter):
-        said.append(
-            _("An earlier removal was sent: once it is seen to be done, they are subscribed again.")
+        yield _(
+            "An earlier removal was sent: once it is seen to be done, they are subscribed again."
         )
     elif row.removal_pending:
-        said.append(_("The removal was sent, and is not yet seen to be done."))
+        yield _("The removal was sent, and is not yet seen to be done.")
     elif now == Stage.ASKED_FOR and row.requested_at is not None:
-        said.append(
-            _("On %(moment)s Basket was asked to subscribe them, and has not answered yet.")
-            % {"moment": when(row.requested_at)}
-        )
+        text = _("On %(moment)s Basket was asked to subscribe them, and has not answered yet.")
+        yield text % {"moment": when(row.requested_at)}
     if now == Stage.UNCONFIRMED:
-        said.append(_("Basket wrote to them and waits for their confirmation."))
+        yield _("Basket wrote to them and waits for their confirmation.")
     has = now in {Stage.GETS, Stage.UNCONFIRMED}
     if has and contact and not (contact.clear or rows.decided(contact, row.newsletter)):
-        said.append(_("Basket has it without a decision of this site, which leaves it there."))
-    return said
+        yield _("Basket has it without a decision of this site, which leaves it there.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +215,11 @@ class Circumstances:
     now: datetime
     status: Status
     switch_is_on: bool = True
+
+
+def circumstances() -> Circumstances:
+    """Circumstances as they are now."""
+    return Circumstances(timezone.now(), Status.read(), switch_is_on())
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,147 +309,117 @@ def explain(subject: Subject, circumstances: Circumstances) -> list[str]:
     ]
 
 
-def explain_unknown(standing: Standing | None) -> list[str]:
+def explain_unknown(standing: Standing | None) -> Iterator[str]:
     """Explain the state of a member without a row in the ledger."""
-    said = [
-        _(
-            "The ledger knows nothing of this member yet: they are older than this app here, or "
-            "were made a moment ago. The hourly comparison gives them a row; “Sync now” does it "
-            "at once."
-        )
-    ]
+    yield _(
+        "The ledger knows nothing of this member yet: they are older than this app here, or "
+        "were made a moment ago. The hourly comparison gives them a row; “Sync now” does it "
+        "at once."
+    )
     if standing is not None and not standing.email:
-        said.append(_no_address())
+        yield _("They have no e-mail address, so Basket cannot be told of them.")
     if standing is not None and standing.entitled:
-        said.append(
-            _("By the policies they should get %(newsletters)s.")
-            % {"newsletters": listed(sorted(standing.entitled))}
-        )
-    return said
+        text = _("By the policies they should get %(newsletters)s.")
+        yield text % {"newsletters": listed(sorted(standing.entitled))}
 
 
-def _no_address() -> str:
-    return _("They have no e-mail address, so Basket cannot be told of them.")
-
-
-def _what_they_get(subject: Subject) -> list[str]:
+def _what_they_get(subject: Subject) -> Iterator[str]:
     if not subject.members:
-        return [
-            _(
-                "This member was deleted, or changed their address: what Basket has of this site's "
-                "newsletters for the old address is removed, and then the address is erased here."
-            )
-        ]
+        yield _(
+            "This member was deleted, or changed their address: what Basket has of this site's "
+            "newsletters for the old address is removed, and then the address is erased here."
+        )
+        return
     gets = subject.names_at(Stage.GETS, Stage.KEPT)
     awaited = [name for name in subject.names_at(Stage.UNCONFIRMED) if name not in gets]
-    said = []
     if gets:
-        said.append(_("They get %(newsletters)s.") % {"newsletters": listed(gets)})
+        yield _("They get %(newsletters)s.") % {"newsletters": listed(gets)}
     if awaited:
         text = _("Basket has %(newsletters)s for them, and waits for their confirmation.")
-        said.append(text % {"newsletters": listed(awaited)})
-    if not said and not subject.names_at(Stage.LEAVING, Stage.MISSED, Stage.ASKED_FOR):
-        return [_("They get none of this site's newsletters.")]
-    return said
+        yield text % {"newsletters": listed(awaited)}
+    open_calls = subject.names_at(Stage.LEAVING, Stage.MISSED, Stage.ASKED_FOR)
+    if not (gets or awaited or open_calls):
+        yield _("They get none of this site's newsletters.")
 
 
-def _address(subject: Subject) -> list[str]:
-    said = []
-    if subject.members and subject.contact is None:
+def _address(subject: Subject) -> Iterator[str]:
+    contact = subject.contact
+    if subject.members and contact is None:
         emails = [standing.email for m in subject.members if (standing := subject.standing(m))]
         if any(emails):
-            said.append(_("Basket cannot take their e-mail address: it has no @, or is too long."))
+            yield _("Basket cannot take their e-mail address: it has no @, or is too long.")
         else:
-            said.append(_no_address())
-    if len(subject.places) > 1 or (subject.places and subject.contact is None):
-        if subject.contact is not None and _is_refused(subject.rows, subject.contact):
-            said.append(
-                _(
-                    "Basket does not accept their new address. It keeps the one before, until the "
-                    "address changes again or an admin asks to try again."
-                )
-            )
-        elif not _not_sent(subject) and not subject.names_at(Stage.ASKED_FOR):
-            said.append(
-                _("Their address has changed. Nothing is left to be sent: Basket is asked again.")
-            )
-        elif subject.contact is None:
-            said.append(_("Basket has yet to remove what their old address has."))
-        else:
-            said.append(_("Their address has changed, and Basket is still to be told."))
-    return said
+            yield _("They have no e-mail address, so Basket cannot be told of them.")
+    if not any(place is not contact for place in subject.places):
+        return
+    if contact is not None and (
+        (contact.parked and is_refusal(contact.problem))
+        or any(row.state == State.REFUSED for row in subscriptions_of(subject.rows, contact))
+    ):
+        yield _(
+            "Basket does not accept their new address. It keeps the one before, until the "
+            "address changes again or an admin asks to try again."
+        )
+    elif not _not_sent(subject) and not subject.names_at(Stage.ASKED_FOR):
+        yield _("Their address has changed. Nothing is left to be sent: Basket is asked again.")
+    elif contact is None:
+        yield _("Basket has yet to remove what their old address has.")
+    else:
+        yield _("Their address has changed, and Basket is still to be told.")
 
 
-def _is_refused(rows: Rows, contact: Contact) -> bool:
-    rows_there = subscriptions_of(rows, contact)
-    refused = any(row.state == State.REFUSED for row in rows_there)
-    return refused or (contact.parked and is_refusal(contact.problem))
-
-
-def _failure(subject: Subject) -> list[str]:
-    contact, said = subject.contact, []
+def _failure(subject: Subject) -> Iterator[str]:
+    contact = subject.contact
     if contact is None:
-        return []
+        return
     text = problem(contact, subscriptions_of(subject.rows, contact))
     if text and contact.failing_since is not None:
-        said.append(
-            _("Since %(moment)s something is wrong: %(problem)s")
-            % {"moment": when(contact.failing_since), "problem": text}
-        )
+        since = when(contact.failing_since)
+        said = _("Since %(moment)s something is wrong: %(problem)s")
+        yield said % {"moment": since, "problem": text}
     elif text:
-        said.append(_("Something is wrong: %(problem)s") % {"problem": text})
+        yield _("Something is wrong: %(problem)s") % {"problem": text}
     if contact.parked and contact.attempts:
-        said.append(
-            ngettext(
-                "It was parked after %(count)d failed attempt: nothing more is tried until an "
-                "admin asks for it, or something about the member changes.",
-                "It was parked after %(count)d failed attempts: nothing more is tried until an "
-                "admin asks for it, or something about the member changes.",
-                contact.attempts,
-            )
-            % {"count": contact.attempts}
+        text = ngettext(
+            "It was parked after %(count)d failed attempt: nothing more is tried until an "
+            "admin asks for it, or something about the member changes.",
+            "It was parked after %(count)d failed attempts: nothing more is tried until an "
+            "admin asks for it, or something about the member changes.",
+            contact.attempts,
         )
+        yield text % {"count": contact.attempts}
     elif contact.parked:
-        said.append(
-            _(
-                "It is parked: nothing more is tried until an admin asks for it, or the address "
-                "changes."
-            )
+        yield _(
+            "It is parked: nothing more is tried until an admin asks for it, or the address "
+            "changes."
         )
     if contact.dismissed_at is not None:
-        said.append(
-            _("On %(moment)s an admin dismissed this problem.")
-            % {"moment": when(contact.dismissed_at)}
-        )
-    return said
+        text = _("On %(moment)s an admin dismissed this problem.")
+        yield text % {"moment": when(contact.dismissed_at)}
 
 
-def _news(subject: Subject) -> list[str]:
-    """Explain the differences between the site and the ledger."""
+def _news(subject: Subject) -> Iterator[str]:
+    """Explain the first difference between the site and the ledger."""
     known = "" if subject.contact is None else subject.contact.key
     for member in subject.members:
         standing = subject.standing(member)
         if standing is None:
             continue
-        decisions = {name: subject.rows.decision(member, name) for name in policies()}
-        noted = {name for name, decision in decisions.items() if decision.entitled}
+        noted = {name for name in policies() if subject.rows.decision(member, name).entitled}
         if noted == standing.entitled and contact_key(standing.email) == known:
             continue
         if member.held_back_at is not None:
-            return [
-                _(
-                    "A change of %(moment)s would take newsletters away, and is held back by a "
-                    "brake until an admin approves it."
-                )
-                % {"moment": when(member.held_back_at)}
-            ]
-        return [
-            _(
+            text = _(
+                "A change of %(moment)s would take newsletters away, and is held back by a "
+                "brake until an admin approves it."
+            )
+            yield text % {"moment": when(member.held_back_at)}
+        else:
+            yield _(
                 "Something about them changed a moment ago, or without this app being told; the "
                 "worker has not looked at it yet. “Sync now” does so at once."
             )
-        ]
-    return []
+        return
 
 
 def policies() -> set[str]:
@@ -485,16 +449,14 @@ def reasons(subject: Subject, newsletter: str) -> str:
     return " ".join(said)
 
 
-def _what_they_lack(subject: Subject) -> list[str]:
+def _what_they_lack(subject: Subject) -> Iterator[str]:
     """Each of the site's newsletters that they do not get, with the reason."""
     if not subject.members:
-        return []
+        return
     has = subject.names_at(Stage.GETS, Stage.UNCONFIRMED, Stage.KEPT)
-    return [
-        _("%(newsletter)s: %(reason)s") % {"newsletter": name, "reason": reasons(subject, name)}
-        for name in sorted(subject.rows.settings.newsletters)
-        if name not in has
-    ]
+    for name in sorted(subject.rows.settings.newsletters - set(has)):
+        said = {"newsletter": name, "reason": reasons(subject, name)}
+        yield _("%(newsletter)s: %(reason)s") % said
 
 
 def _not_sent(subject: Subject) -> list[str]:
@@ -507,59 +469,48 @@ def _not_sent(subject: Subject) -> list[str]:
     ]
 
 
-def _waiting(subject: Subject, circumstances: Circumstances) -> list[str]:
+def _waiting(subject: Subject, circumstances: Circumstances) -> Iterator[str]:
     changes = _not_sent(subject)
     due = [place for place in subject.places if place.touched_at is not None]
     if not changes and not due:
-        return []
+        return
     if changes:
         said = _("Not sent yet: %(changes)s.") % {"changes": listed(changes)}
     else:
         said = _("Basket is still to be asked about them.")
     place = due[0] if due else subject.places[0]
     attempt = _("Next attempt: %(attempt)s") % {"attempt": next_attempt(place, circumstances)}
-    return [f"{said} {attempt}"]
+    yield f"{said} {attempt}"
 
 
-def everybody(circumstances: Circumstances) -> list[str]:
+def everybody(circumstances: Circumstances) -> Iterator[str]:
     """The reasons for which all contacts wait."""
-    said = []
     if not circumstances.switch_is_on:
-        said.append(
-            _(
-                "The switch BASKET_SWITCH_ENABLED is off: nothing is sent for anybody. "
-                "Changes are kept, and sent when it is turned on."
-            )
+        yield _(
+            "The switch BASKET_SWITCH_ENABLED is off: nothing is sent for anybody. "
+            "Changes are kept, and sent when it is turned on."
         )
     status = circumstances.status
     if status.opened_at is not None:
-        said.append(
-            _(
-                "The breaker has been open since %(moment)s (%(reason)s): nothing is sent for "
-                "anybody, but one probe at a time."
-            )
-            % {"moment": when(status.opened_at), "reason": status.get_reason_display()}
+        text = _(
+            "The breaker has been open since %(moment)s (%(reason)s): nothing is sent for "
+            "anybody, but one probe at a time."
         )
+        yield text % {"moment": when(status.opened_at), "reason": status.get_reason_display()}
     if status.unknown:
-        said.append(
-            _("Basket does not know %(newsletters)s: nothing is sent about that until it does.")
-            % {"newsletters": listed(sorted(status.unknown))}
-        )
-    return said
+        text = _("Basket does not know %(newsletters)s: nothing is sent about that until it does.")
+        yield text % {"newsletters": listed(sorted(status.unknown))}
 
 
-def _shared(subject: Subject) -> list[str]:
+def _shared(subject: Subject) -> Iterator[str]:
     there = [] if subject.contact is None else subject.rows.at(subject.contact)
     others = len([member for member in there if member.key]) - 1
-    if others < 1:
-        return []
-    return [
-        ngettext(
+    if others > 0:
+        text = ngettext(
             "%(count)d other member has the same address. To Basket they are one person: what one "
             "of them gets, both get, and nothing that one of them wants is taken away.",
             "%(count)d other members have the same address. To Basket they are one person: what "
             "one of them gets, all get, and nothing that one of them wants is taken away.",
             others,
         )
-        % {"count": others}
-    ]
+        yield text % {"count": others}

@@ -1,24 +1,17 @@
-"""The members of a bulk request or of a question as CSV, streamed."""
+"""Members as CSV, streamed: those of a bulk request or of a question."""
 
 import csv
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
-from django.utils.translation import gettext as _
 
-from mozillians_basket.admin.pages import may_export, may_see_addresses
-from mozillians_basket.admin.wording import code_of
-from mozillians_basket.models import Approval, BulkItem, BulkRequest, Member
-from mozillians_basket.upkeep import approvals
+from mozillians_basket.admin.pages import addresses_of, may_export, may_see_addresses
 
 #: The number of members that are read at once.
 CHUNK = 2000
-
-Rows = list[tuple[Any, ...]]
-"""Some lines, each of which begins with a member's key."""
 
 
 class _Line:
@@ -29,72 +22,30 @@ class _Line:
 
 
 def csv_of(
-    row: BulkRequest, request: HttpRequest, states: Collection[str] = (), *, not_begun: bool = True
+    request: HttpRequest, name: str, columns: list[str], rows: Iterable[tuple[Any, ...]]
 ) -> StreamingHttpResponse:
     """
-    Return members of a bulk request, those whose order was not begun at the end.
+    Return rows, each of which begins with a member's key, to download.
 
-    :param states: the states of those that were begun; all if none is named.
+    Admins who may view members and export addresses get the members' addresses, too.
     """
-    columns = ["member", "state", "reason", "finished"]
-    chunks = chain(_begun(row, states), _not_begun(row) if not_begun else ())
-    name = "-".join([f"bulk-request-{row.pk}", *states])
-    return _csv(name, columns, chunks, request)
+    addresses = may_export(request) and may_see_addresses(request)
 
+    def lines() -> Iterator[str]:
+        writer, rest = csv.writer(_Line()), iter(rows)
+        yield writer.writerow([*columns, "address"] if addresses else columns)
+        while some := list(islice(rest, CHUNK)):
+            found = addresses_of(key for key, *_more in some) if addresses else {}
+            emails = {str(key): email for key, email in found.items()}
+            for row in some:
+                cells = [*row, emails.get(str(row[0]), "")] if addresses else row
+                yield writer.writerow([_cell(value) for value in cells])
 
-def csv_of_question(row: Approval, request: HttpRequest) -> StreamingHttpResponse:
-    """Return all members whose removal is held back, or whose subscription is missing."""
-    column = "held back" if row.kind == Approval.Kind.BRAKE else "missing"
-    found = approvals.concerned(row).iterator(CHUNK)
-    chunks = iter(lambda: list(islice(found, CHUNK)), [])
-    return _csv(f"{row.kind}-{row.newsletter}", ["member", column], chunks, request)
-
-
-def _csv(
-    name: str, columns: list[str], chunks: Iterable[Rows], request: HttpRequest
-) -> StreamingHttpResponse:
-    """Add the members' addresses, for admins who may view members and export addresses."""
     return StreamingHttpResponse(
-        _lines(columns, chunks, addresses=may_export(request) and may_see_addresses(request)),
+        lines(),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
-
-
-def _lines(columns: list[str], chunks: Iterable[Rows], *, addresses: bool) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    yield writer.writerow([*columns, "address"] if addresses else columns)
-    for some in chunks:
-        emails = _addresses_of(key for key, *_more in some) if addresses else {}
-        for key, *more in some:
-            cells = [key, *more, emails.get(str(key), "")] if addresses else [key, *more]
-            yield writer.writerow([_cell(value) for value in cells])
-
-
-def _begun(row: BulkRequest, states: Collection[str]) -> Iterator[Rows]:
-    items, last = BulkItem.objects.filter(request=row).order_by("pk"), 0
-    if states:
-        items = items.filter(state__in=states)
-    fields = ("pk", "member_id", "state", "reason", "finished_at")
-    while chunk := list(items.filter(pk__gt=last).values_list(*fields)[:CHUNK]):
-        yield [
-            (key, state, code_of(reason) if reason else "", at)
-            for _pk, key, state, reason, at in chunk
-        ]
-        last = chunk[-1][0]
-
-
-def _not_begun(row: BulkRequest) -> Iterator[Rows]:
-    for start in range(row.position, row.total, CHUNK):
-        keys = row.keys[start : start + CHUNK]
-        yield [(key, _("not begun"), "", None) for key in keys]
-
-
-def _addresses_of(keys: Iterable[Any]) -> dict[str, str]:
-    """Read members' addresses in the ledger, by their keys as text."""
-    known = Member.objects.filter(site_member__in=list(keys), contact__isnull=False)
-    pairs = known.values_list("site_member_id", "contact__email")
-    return {str(key): email for key, email in pairs}
 
 
 def _cell(value: Any) -> object:

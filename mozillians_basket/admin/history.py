@@ -1,7 +1,5 @@
 """The history in the admin."""
 
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from django.apps import apps
@@ -10,14 +8,16 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from mozillians_basket.admin.lists import (
     CappedPaginator,
+    ChoiceFilter,
+    Choices,
     LongList,
+    NewsletterChoice,
     events_found,
     members_with_key,
     valid,
@@ -26,7 +26,6 @@ from mozillians_basket.admin.lists import (
 from mozillians_basket.admin.pages import (
     BasketPages,
     Link,
-    Person,
     admin_of,
     member_url,
     members,
@@ -38,19 +37,35 @@ from mozillians_basket.admin.wording import (
     cause_in_words,
     known_causes,
     listed,
-    outcome_and_note,
+    outcome_of,
 )
 from mozillians_basket.models import BulkRequest, Contact, Event, Member
-from mozillians_basket.site import get_site
 
 #: The number of actors and bulk requests on offer; links from their rows lead to others.
 OFFERED = 20
 
-Choices = list[tuple[str, Any]]
+
+class OutcomeFilter(ChoiceFilter):
+    """Filter by outcome."""
+
+    title = gettext_lazy("outcome")
+    parameter_name = "outcome"
+    choices_offered = OUTCOMES
+
+
+class CauseFilter(ChoiceFilter):
+    """Filter by cause: changes of the watched models, and the app's own reasons."""
+
+    title = gettext_lazy("cause")
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """All known causes."""
+        return with_chosen(self.value(), list(known_causes().items()))
 
 
 class Exact(admin.SimpleListFilter):
-    """One value of the column that the parameter is called by."""
+    """Filter by any value of the column that the parameter is called by."""
 
     parameter_name: str
 
@@ -64,44 +79,6 @@ class Exact(admin.SimpleListFilter):
         except ValidationError:
             return queryset.none()
         return queryset.filter(**{self.parameter_name: chosen})
-
-
-def with_chosen(value: str | None, choices: Choices) -> Choices:
-    """The choices, and what is chosen now if it is none of them."""
-    if value is None or value in {key for key, _label in choices}:
-        return choices
-    return [*choices, (value, value)]
-
-
-class LookedThrough(admin.SimpleListFilter):
-    """Filter by a column without an index, left to ``LongList``, which reads the newest rows."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """All of them."""
-        return queryset
-
-
-class OutcomeFilter(LookedThrough):
-    """Filter by outcome."""
-
-    title = gettext_lazy("outcome")
-    parameter_name = "outcome"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """The words that the ledger knows."""
-        return list(OUTCOMES.items())
-
-
-class CauseFilter(LookedThrough):
-    """Filter by cause."""
-
-    title = gettext_lazy("cause")
-    parameter_name = "cause"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Changes of the watched models, and the app's own reasons."""
-        choices = list(known_causes().items())
-        return with_chosen(self.value(), choices)
 
 
 class ActorFilter(Exact):
@@ -133,15 +110,11 @@ class BulkRequestFilter(Exact):
         return with_chosen(self.value(), [(str(key), str(key)) for key in newest])
 
 
-class EventNewsletterFilter(LookedThrough):
-    """Filter by newsletter."""
-
-    title = gettext_lazy("newsletter")
-    parameter_name = "newsletter"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """The site's."""
-        return [(name, name) for name in sorted(get_site().newsletters)]
+def with_chosen(value: str | None, choices: Choices) -> Choices:
+    """The choices, and what is chosen now if it is none of them."""
+    if value is None or value in {key for key, _label in choices}:
+        return choices
+    return [*choices, (value, value)]
 
 
 class EventAdmin(BasketPages):
@@ -152,7 +125,7 @@ class EventAdmin(BasketPages):
     )  # fmt: skip
     fields = list_display
     list_filter = (
-        "kind", OutcomeFilter, EventNewsletterFilter, ActorFilter, CauseFilter, "created_at",
+        "kind", OutcomeFilter, NewsletterChoice, ActorFilter, CauseFilter, "created_at",
         BulkRequestFilter,
     )  # fmt: skip
     list_select_related = ("actor",)
@@ -177,10 +150,10 @@ class EventAdmin(BasketPages):
 
     def _about(self, request: HttpRequest) -> tuple[str, Link]:
         """Name the member, contact or bulk request that the list is narrowed to, and its page."""
-        site, nowhere = self.admin_site, Link("", pgettext("a link to the page before", "Back"))
+        site, back = self.admin_site, pgettext("a link to the page before", "Back")
         if key := request.GET.get("bulk_request", ""):
             url = url_of(request, site, BulkRequest, "change", key)
-            return _("bulk request %(number)s") % {"number": key}, replace(nowhere, url=url)
+            return _("bulk request %(number)s") % {"number": key}, Link(back, url)
         found, url = members_with_key(request.GET.get("q", "").strip()), ""
         if (text := request.GET.get("contact__id__exact", "")).isdecimal():
             there = Member.objects.filter(contact=int(text[:18]), site_member__isnull=False)
@@ -188,13 +161,19 @@ class EventAdmin(BasketPages):
             url = url_of(request, site, Contact, "change", text)
         people = members(request, site, found)
         if len(people) == 1:
-            [(key, person)] = people.items()
-            return person.name, replace(nowhere, url=member_url(request, site, key, "basket"))
-        return listed(sorted(each.name for each in people.values())), replace(nowhere, url=url)
+            [key] = people
+            url = member_url(request, site, key, "basket")
+        return listed(sorted(person.text for person in people.values())), Link(back, url)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LongList]:
         """A list that never reads the whole table."""
         return LongList
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list with what belongs to its rows."""
+        changelist = super().get_changelist_instance(request)
+        self.complete(request, list(changelist.result_list))
+        return changelist
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -208,37 +187,33 @@ class EventAdmin(BasketPages):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         """An event with its member and its task's result, as in the list."""
-        event: Event | None = super().get_object(request, object_id, from_field)
+        event: Any = super().get_object(request, object_id, from_field)
         if event is not None:
             self.complete(request, [event])
         return event
 
-    def complete(self, request: HttpRequest, events: Iterable[Event]) -> None:
+    def complete(self, request: HttpRequest, events: list[Any]) -> None:
         """Give the events of a page their members, and the entries of Celery's results."""
-        rows: list[Any] = list(events)
-        people = members(request, self.admin_site, [row.member_id for row in rows])
-        results = self._results(request, {row.task_id for row in rows if row.task_id})
-        for row in rows:
-            row.basket_person = people.get(row.member_id)
-            row.basket_result = results.get(row.task_id, "")
-
-    def _results(self, request: HttpRequest, task_ids: set[str]) -> dict[str, str]:
-        """Return the page of each task's result, if django-celery-results has one to show."""
-        if not task_ids or not apps.is_installed("django_celery_results"):
-            return {}
-        model = apps.get_model("django_celery_results", "TaskResult")
-        page = admin_of(self.admin_site, model)
-        if page is None or not page.has_view_permission(request):
-            return {}
-        found = model._default_manager.filter(task_id__in=task_ids).only("task_id")
-        return {row.task_id: page_url(self.admin_site, model, "change", row.pk) for row in found}
+        people = members(request, self.admin_site, [event.member_id for event in events])
+        task_ids, results = {event.task_id for event in events} - {""}, {}
+        if task_ids and apps.is_installed("django_celery_results"):
+            model = apps.get_model("django_celery_results", "TaskResult")
+            page = admin_of(self.admin_site, model)
+            if page is not None and page.has_view_permission(request):
+                found = model._default_manager.filter(task_id__in=task_ids).only("task_id")
+                results = {row.task_id: row.pk for row in found}
+        for event in events:
+            event.basket_person = people.get(event.member_id)
+            event.basket_result = ""
+            if event.task_id in results:
+                url = page_url(self.admin_site, model, "change", results[event.task_id])
+                event.basket_result = Link(_("result"), url)
 
     @admin.display(description=gettext_lazy("member"), empty_value="-")
-    def person(self, event: Any) -> str | None:
+    def person(self, event: Any) -> Any:
         """The member of the event, with a link to their page."""
-        person: Person | None = event.basket_person
-        if person is not None:
-            return _linked(person.url, person.name)
+        if event.basket_person is not None:
+            return event.basket_person
         if event.member_id is not None:
             return _("member %(key)s, gone") % {"key": event.member_id}
         if event.contact_id is not None:
@@ -257,35 +232,27 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("outcome"))
     def shown_outcome(self, event: Event) -> str:
-        """The outcome, in words."""
-        return outcome_and_note(event)
+        """The outcome in words, with an admin's note if there is one."""
+        return " ".join(filter(None, [outcome_of(event), event.note]))
 
     @admin.display(description=gettext_lazy("cause"))
-    def shown_cause(self, event: Event) -> str:
+    def shown_cause(self, event: Event) -> Any:
         """The cause in words; a bulk request with a link to its other events."""
-        text = cause_in_words(event.cause)
-        if event.bulk_request_id is None:
+        text, key = cause_in_words(event.cause), event.bulk_request_id
+        if key is None:
             return text
-        key = event.bulk_request_id
         text = text or _("bulk request %(number)s") % {"number": key}
-        return self._narrowed("bulk_request", key, text)
+        return Link(text, f"{self.url_to('changelist')}?bulk_request={key}")
 
     @admin.display(description=gettext_lazy("actor"))
-    def shown_actor(self, event: Event) -> str:
+    def shown_actor(self, event: Event) -> Any:
         """The actor, with a link to their other events."""
         if event.actor is None:
             return ""
-        return self._narrowed("actor", event.actor.pk, event.actor.get_username())
+        query = urlencode({"actor": event.actor.pk})
+        return Link(event.actor.get_username(), f"{self.url_to('changelist')}?{query}")
 
     @admin.display(description=gettext_lazy("task"))
-    def task(self, event: Any) -> str:
+    def task(self, event: Any) -> Any:
         """The entry of Celery's results."""
-        return _linked(event.basket_result, _("result")) if event.basket_result else ""
-
-    def _narrowed(self, name: str, value: Any, text: str) -> str:
-        url = page_url(self.admin_site, Event, "changelist")
-        return _linked(f"{url}?{urlencode({name: value})}", text)
-
-
-def _linked(url: str, text: str) -> str:
-    return format_html('<a href="{}">{}</a>', url, text) if url else text
+        return event.basket_result

@@ -3,15 +3,16 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldError, ValidationError
 from django.core.paginator import Page, Paginator
 from django.core.validators import ProhibitNullCharactersValidator
-from django.db import connections
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from mozillians_basket.admin.pages import at_addresses, may_see_addresses, member_admin
 from mozillians_basket.models import Contact, Member
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 else:
     AnyPaginator = Paginator
 
+
+Choices = list[tuple[str, Any]]
 
 #: Rows are counted, and pages offered, up to here.
 COUNTED = 10_000
@@ -86,6 +89,40 @@ def valid(field: Any, text: str) -> Any:
     return value
 
 
+class ChoiceFilter(admin.SimpleListFilter):
+    """A filter whose choices are known; one that is not among them filters nothing."""
+
+    choices_offered: dict[str, Any] = {}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The choices."""
+        return list(self.choices_offered.items())
+
+    def chosen(self) -> str:
+        """The choice; empty for none, and for one that is not offered."""
+        value = self.value() or ""
+        return value if value in dict(self.lookup_choices) else ""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that the choice leaves."""
+        return queryset.filter(self.condition(self.chosen())) if self.chosen() else queryset
+
+    def condition(self, chosen: str) -> Q:
+        """The condition of a choice; none where ``LongList`` looks for it."""
+        return Q()
+
+
+class NewsletterChoice(ChoiceFilter):
+    """Filter by one of the site's newsletters."""
+
+    title = gettext_lazy("newsletter")
+    parameter_name = "newsletter"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The site's newsletters."""
+        return [(name, name) for name in sorted(get_site().newsletters)]
+
+
 class LongList(ChangeList):
     """
     A list, newest first, of rows with ``created_at``.
@@ -101,8 +138,11 @@ class LongList(ChangeList):
         """The rows that match the filters and the search."""
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         self.looked_back_to: Any = None
-        given = {name: self.params.get(name) for name in self.SOUGHT}
-        sought = {self.SOUGHT[name]: value for name, value in given.items() if value}
+        sought = {
+            lookup: self.params[name]
+            for name, lookup in self.SOUGHT.items()
+            if self.params.get(name)
+        }
         newsletter = self.params.get("newsletter")
         if not newsletter and not sought:
             return rows
@@ -112,22 +152,16 @@ class LongList(ChangeList):
         if edge:
             self.looked_back_to = edge[0]
             rows = rows.filter(created_at__gt=edge[0])
-        rows = rows.filter(**sought)
-        if not newsletter:
-            return rows
-        if connections[rows.db].features.supports_json_field_contains:
-            return rows.filter(newsletters__contains=[newsletter])
-        rows = rows.alias(_newsletters=Cast("newsletters", TextField()))
-        return rows.filter(_newsletters__contains=f'"{newsletter}"')
+        if newsletter:  # as text, as not every database can look into a JSON list
+            rows = rows.alias(_newsletters=Cast("newsletters", TextField()))
+            sought["_newsletters__contains"] = f'"{newsletter}"'
+        return rows.filter(**sought)
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows of the page, with whatever belongs to them."""
+        """The rows of the page."""
         super().get_results(request)
         self.full_result_count = self.result_count  # or the search box would name it as the total
         self.result_list = list(self.result_list)
-        complete: Any = getattr(self.model_admin, "complete", None)
-        if complete is not None:
-            complete(request, self.result_list)
 
     @property
     def older(self) -> str:
@@ -146,6 +180,14 @@ class LongList(ChangeList):
 MOST = 100
 
 
+def members_with_key(text: str) -> set[Any]:
+    """The key that a text is, if the member model can have such a key."""
+    try:
+        return {valid(get_site().member_model._meta.pk, text)}
+    except ValidationError:
+        return set()
+
+
 def events_found(request: HttpRequest, site: AdminSite, text: str) -> Q:
     """
     The condition on events for what an admin typed: matched exactly, so that indexes find them.
@@ -161,35 +203,18 @@ def events_found(request: HttpRequest, site: AdminSite, text: str) -> Q:
         found = at_addresses(Contact.objects.all(), [text])
         contacts |= set(found.values_list("pk", flat=True))
     known = Member.objects.filter(Q(site_member__in=members) | Q(contact__in=contacts))
-    if may_see and not known.exists():
-        members |= _members_named(request, site, text)
+    page = member_admin(site) if may_see and not known.exists() else None
+    if page is not None and page.has_view_permission(request):
+        rows = page.get_queryset(request).order_by()
+        # One query for each field, as no index serves an OR over several tables.
+        for name in page.get_search_fields(request):
+            path = name.lstrip("^=@").removesuffix("__iexact").removesuffix("__exact")
+            try:
+                members.update(rows.filter(**{path: text}).values_list("pk", flat=True)[:MOST])
+            except (FieldError, ValidationError, ValueError):
+                continue  # not a field that this text can be in
         known = Member.objects.filter(site_member__in=list(members)[:MOST])
     for key, contact_id in known.values_list("site_member", "contact")[:MOST]:
         members |= {key} - {None}
         contacts |= {contact_id} - {None}
     return Q(member__in=list(members)[:MOST]) | Q(contact__in=contacts)
-
-
-def members_with_key(text: str) -> set[Any]:
-    """The key that a text is, if the member model can have such a key."""
-    try:
-        return {valid(get_site().member_model._meta.pk, text)}
-    except ValidationError:
-        return set()
-
-
-def _members_named(request: HttpRequest, site: AdminSite, text: str) -> set[Any]:
-    """Search with one query for each field, as no index serves an OR over several tables."""
-    page = member_admin(site)
-    if page is None or not page.has_view_permission(request):
-        return set()
-    found: set[Any] = set()
-    rows = page.get_queryset(request).order_by()
-    for name in page.get_search_fields(request):
-        path = name.lstrip("^=@").removesuffix("__iexact").removesuffix("__exact")
-        try:
-            keys = rows.filter(**{path: text}).values_list("pk", flat=True)[:MOST]
-            found.update(keys)
-        except (FieldError, ValidationError, ValueError):
-            continue  # not a field that this text can be in
-    return found

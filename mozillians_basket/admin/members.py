@@ -1,15 +1,19 @@
-"""Bulk actions on the site's member list, and the app's pages on an admin site."""
+"""The mixin for a site's member admin, and the app's pages on an admin site."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.filters import BooleanFieldListFilter
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,20 +22,33 @@ from mozillians_basket import bulk
 from mozillians_basket.admin.bulk_requests import BulkRequestAdmin
 from mozillians_basket.admin.contacts import ContactAdmin, WantedFilter
 from mozillians_basket.admin.history import EventAdmin
-from mozillians_basket.admin.member_page import BasketPanel
+from mozillians_basket.admin.member_page import NothingDone, ask, carry_out
 from mozillians_basket.admin.overview import StatusAdmin
 from mozillians_basket.admin.pages import (
+    Link,
     extended,
+    history_link,
     is_off,
     may_change_newsletters,
+    may_export,
+    may_see_addresses,
     page_url,
+    rendered,
     standing_of_basket,
     url_of,
 )
 from mozillians_basket.admin.problems import ProblemAdmin
-from mozillians_basket.admin.wording import separated
+from mozillians_basket.admin.summary import Summary, summary_of_member
+from mozillians_basket.admin.wording import listed, separated
+from mozillians_basket.api import export
+from mozillians_basket.exceptions import UnknownNewsletter
 from mozillians_basket.models import BulkRequest, Contact, Event, FailingContact, Status
 from mozillians_basket.redaction import redacted
+
+if TYPE_CHECKING:
+    MemberModelAdmin = admin.ModelAdmin[Any]
+else:
+    MemberModelAdmin = object
 
 PAGES = {
     BulkRequest: BulkRequestAdmin,
@@ -48,6 +65,23 @@ ABOUT_DELETING = gettext_lazy(
     "unless other members with the same addresses want them. Then their addresses are erased "
     "here; their opt-outs stay known by keyed hashes."
 )
+#: Columns that no page and no file of the admin shows.
+SECRET = frozenset({"token", "renamed_people", "lease", "hash"})
+
+#: The tables of an export, in words.
+TABLES = {
+    "members": gettext_lazy("Member"),
+    "decisions": gettext_lazy("Decisions"),
+    "contacts": gettext_lazy("Addresses"),
+    "subscriptions": gettext_lazy("Newsletters at Basket"),
+    "moves": gettext_lazy("Changes of address that are under way"),
+    "suppressions": gettext_lazy("Opt-outs of erased addresses"),
+    "touches": gettext_lazy("Changes that are not looked at yet"),
+    "events": gettext_lazy("History"),
+    "bulk_items": gettext_lazy("Outcomes in bulk requests"),
+    "bulk_requests": gettext_lazy("Bulk requests"),
+    "approvals": gettext_lazy("Questions to admins"),
+}
 
 
 def register(site: admin.AdminSite) -> None:
@@ -57,24 +91,22 @@ def register(site: admin.AdminSite) -> None:
             site.register(model, page)
     if site.index_template is None:
         site.index_template = "admin/mozillians_basket/index.html"
-    if not hasattr(site.get_app_list, "overview_first"):
-        site.get_app_list = _with_overview_first(site.get_app_list)  # type: ignore[method-assign]
-
-
-def _with_overview_first(app_list: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """List the overview before the app's other pages, which Django sorts by their names."""
+    app_list: Callable[..., list[Any]] = site.get_app_list
+    if hasattr(app_list, "overview_first"):
+        return
 
     def get_app_list(request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """List the overview before the app's other pages, which Django sorts by their names."""
         apps = app_list(request, app_label)
         for app in apps:
             app["models"].sort(key=lambda page: page.get("model") is not Status)
         return apps
 
     get_app_list.overview_first = True  # type: ignore[attr-defined]
-    return get_app_list
+    site.get_app_list = get_app_list  # type: ignore[method-assign]
 
 
-class BasketMemberAdmin(BasketPanel):
+class BasketMemberAdmin(MemberModelAdmin):
     """
     Mixin for the ``ModelAdmin`` of the site's member model; put it before ``ModelAdmin``.
 
@@ -158,25 +190,191 @@ class BasketMemberAdmin(BasketPanel):
             url = f"{url}?{urlencode({'_changelist_filters': filters})}"
         return HttpResponseRedirect(url)
 
+    def get_urls(self) -> list[URLPattern]:
+        """With the page of a member's newsletters, and the one that asks Basket."""
+        opts, view = self.opts, self.admin_site.admin_view
+        names = f"{opts.app_label}_{opts.model_name}_basket"
+        # Outside of a transaction: on SQLite it would block all other writers during the call.
+        ask = transaction.non_atomic_requests(view(self.ask_basket_view))
+        own: list[URLPattern] = [
+            path("<path:object_id>/basket/", view(self.basket_view), name=names),
+            path("<path:object_id>/basket/ask/", ask, name=f"{names}_ask"),
+            path("<path:object_id>/basket/data/", view(self.data_view), name=f"{names}_data"),
+        ]
+        return own + super().get_urls()
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """
+        The form as the site shows it, with the panel below it, as forms do not nest.
+
+        The panel is put into whatever template the form is shown with, by the blocks
+        that each admin theme keeps.
+        """
+        response = super().render_change_form(request, context, *args, **kwargs)
+        member = context.get("original")
+        popup = IS_POPUP_VAR in request.GET or IS_POPUP_VAR in request.POST
+        if member is None or popup:
+            return response
+        more = self._basket_context(request, member, summary_of_member(request, member))
+        return extended(response, basket_anchor="#basket", **more)
+
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+        """The question before a member is deleted, with what becomes of their newsletters."""
+        response = super().render_delete_form(request, context)
+        entries = summary_of_member(request, context["object"]).entries
+        has = [entry.newsletter for entry in entries if entry.held]
+        notice = _(
+            "Basket has none of this site's newsletters for them. Their address is erased here; "
+            "their opt-outs stay known by a keyed hash of it."
+        )
+        if has:
+            notice = _(
+                "Basket has %(newsletters)s for them. If you delete them, they are unsubscribed "
+                "there, unless another member with the same address wants it. Then their address "
+                "is erased here; their opt-outs stay known by a keyed hash of it."
+            ) % {"newsletters": listed(has)}
+        return extended(response, basket_notice=notice)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The admin's log of the member, which leads to what happened with their newsletters."""
+        response = super().history_view(request, object_id, extra_context)
+        link = history_link(request, self.admin_site, q=unquote(object_id))
+        return extended(response, basket_history_url=link.url)
+
+    def basket_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The panel as a page of its own; a POST orders something."""
+        member = self._basket_member(request, object_id)
+        if request.method != "POST":
+            return self._basket_page(request, member)
+        if not may_change_newsletters(request):
+            raise PermissionDenied
+        if not is_off(request):
+            try:
+                told = carry_out(request, member)
+            except NothingDone as nothing:
+                self.message_user(request, str(nothing), messages.ERROR)
+            except UnknownNewsletter:
+                told = _("Nothing was done: it is none of this site's newsletters.")
+                self.message_user(request, told, messages.ERROR)
+            else:
+                self.log_change(request, member, told)
+                self.message_user(request, told, messages.SUCCESS)
+        if request.POST.get("on_own_page"):
+            return HttpResponseRedirect(self._basket_url(member, "basket"))
+        return HttpResponseRedirect(f"{self._basket_url(member, 'change')}#basket")
+
+    def data_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Everything that is stored about a member, as a page or as a file."""
+        member = self._basket_member(request, object_id)
+        if not (may_export(request) and may_see_addresses(request)):
+            raise PermissionDenied
+        data = export(member.pk)
+        for rows in data.values():
+            for row in rows:
+                row |= {name: _("stored, but secret") for name in SECRET if row.get(name)}
+        if request.GET.get("format") == "json":
+            self.log_change(request, member, _("Exported everything that is stored about them."))
+            name = f"member-{member.pk}.json"
+            return JsonResponse(
+                data,
+                json_dumps_params={"indent": 2},
+                headers={"Content-Disposition": f'attachment; filename="{name}"'},
+            )
+        return self._basket_page(
+            request,
+            member,
+            template="data",
+            title=_("Data stored about this member"),
+            basket_tables=[
+                (TABLES.get(name, name), list(rows[0]) if rows else [], rows)
+                for name, rows in data.items()
+            ],
+        )
+
+    def ask_basket_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show Basket's live answer about the member beside the ledger."""
+        member = self._basket_member(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(self._basket_url(member, "basket"))
+        if not may_change_newsletters(request):
+            raise PermissionDenied
+        summary = summary_of_member(request, member)
+        not_asked, answers = ask(request, member, summary)
+        return self._basket_page(
+            request, member, summary, basket_asked=True, not_asked=not_asked, answers=answers
+        )
+
+    def _basket_member(self, request: HttpRequest, object_id: str) -> Model:
+        member: Model | None = self.get_object(request, unquote(object_id))
+        if not self.has_view_or_change_permission(request, member):
+            raise PermissionDenied
+        if member is None:
+            raise Http404
+        return member
+
+    def _basket_page(
+        self,
+        request: HttpRequest,
+        member: Model,
+        summary: Summary | None = None,
+        template: str = "member",
+        **more: Any,
+    ) -> HttpResponse:
+        summary = summary or summary_of_member(request, member)
+        context = {
+            **self._basket_context(request, member, summary),
+            "title": _("Newsletters"),
+            "subtitle": str(member),
+            "original": member,
+            "media": self.media,
+            "basket_on_own_page": True,
+            **more,
+        }
+        return rendered(self, request, template, **context)
+
+    def _basket_context(
+        self, request: HttpRequest, member: Model, summary: Summary
+    ) -> dict[str, Any]:
+        links = [history_link(request, self.admin_site, q=member.pk)]
+        if summary.problem and summary.contact is not None:
+            key = summary.contact.pk
+            url = url_of(request, self.admin_site, FailingContact, "change", key)
+            links.append(Link(_("The problem"), url))
+        if may_export(request) and may_see_addresses(request):
+            text = _("Data stored about this member")
+            links.append(Link(text, self._basket_url(member, "basket_data")))
+        return {
+            "basket": summary,
+            "basket_may_order": may_change_newsletters(request),
+            "basket_url": self._basket_url(member, "basket"),
+            "basket_ask_url": self._basket_url(member, "basket_ask"),
+            "basket_member_url": self._basket_url(member, "change"),
+            "basket_links": [link for link in links if link.url],
+        }
+
+    def _basket_url(self, member: Model, name: str) -> str:
+        return page_url(self.admin_site, self.model, name, member.pk)
+
 
 def _selection(request: HttpRequest) -> str:
-    """The selection in words: the list's filters and search, or that rows were ticked."""
+    """The filters and search in words ("is vouched, country: BR"), or that rows were ticked."""
     changelist: ChangeList = request.basket_changelist  # type: ignore[attr-defined]
     said = [] if request.POST.get("select_across") == "1" else [_("ticked in the list")]
     for spec in changelist.filter_specs:
         if changelist.filter_params.keys().isdisjoint(map(str, spec.expected_parameters())):
             continue  # without a query for its choices
         for number, choice in enumerate(spec.choices(changelist)):
-            if number and choice["selected"]:
-                said.append(_filter_in_words(spec, str(choice["display"])))
+            if not number or not choice["selected"]:
+                continue
+            if isinstance(spec, BooleanFieldListFilter) and spec.lookup_val == "1":
+                said.append(str(spec.title))
+            else:
+                named = {"filter": str(spec.title), "choice": str(choice["display"])}
+                said.append(_("%(filter)s: %(choice)s") % named)
     if changelist.query:
         said.append(_("search for “%(text)s”") % {"text": redacted(changelist.query)})
     return separated(said) or _("all members of the list")
-
-
-def _filter_in_words(spec: Any, chosen: str) -> str:
-    """A filter and its choice: "is vouched", or "country: BR"."""
-    title = str(spec.title)
-    if isinstance(spec, BooleanFieldListFilter) and spec.lookup_val == "1":
-        return title
-    return _("%(filter)s: %(choice)s") % {"filter": title, "choice": chosen}

@@ -1,8 +1,7 @@
 """The overview in the admin, and the emergency stop."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -24,10 +23,12 @@ from mozillians_basket.admin.charts import activities
 from mozillians_basket.admin.contacts import WantedFilter
 from mozillians_basket.admin.explanations import when
 from mozillians_basket.admin.pages import (
+    Link,
     may_change_newsletters,
     may_manage,
     member_admin,
     page_url,
+    rendered,
     standing_of_basket,
     url_of,
 )
@@ -56,25 +57,6 @@ PATIENCE = 5.0
 
 #: The time that can lie between the moment in a switch's row and that of the admin's log.
 SAME_MOMENT = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Something that needs an admin, with the page where to see to it."""
-
-    text: str
-    url: str = ""
-    link: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number on the overview, with the list that it counts."""
-
-    label: str
-    number: int
-    url: str
-    help: str = ""
 
 
 class StopForm(forms.Form):
@@ -107,46 +89,44 @@ class StatusAdmin(ApprovalPages):
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = {**standing_of_basket(), **(extra_context or {})}
+        status, questions = context["basket_status"], context["basket_questions"]
         queue, problems = statistics.queue(), statistics.problems()
-        findings = [each for each in doctor.examine_settings() if each.level is not doctor.Level.OK]
         standing = statistics.subscriptions()
         lists = {
             model._meta.model_name: url_of(request, self.admin_site, model, "changelist")
             for model in (BulkRequest, Contact, Event, FailingContact)
         }
-        lists["wanted"] = self._members_url(request)
-        return self.rendered(
+        page = member_admin(self.admin_site)
+        if page is not None and WantedFilter in page.get_list_filter(request):
+            lists["wanted"] = url_of(request, self.admin_site, page.model, "changelist")
+        return rendered(
+            self,
             request,
             "overview",
             title=_("Basket: overview"),
-            needs=[*self._needs(context, problems, lists), *_of_settings(findings)],
+            needs=list(self._needs(context, problems, lists["failingcontact"])),
             stop_url=self.url_to("stop"),
             may_try=may_manage(request) or may_change_newsletters(request),
             try_url=self.url_to("try"),
-            breaker_words=in_plain_words(
-                context["basket_status"].reason, context["basket_status"].error_code
-            ),
+            breaker_words=in_plain_words(status.reason, status.error_code),
             queue=queue,
             numbers=_numbers_of_queue(queue, lists["contact"]),
-            problems=_numbers_of_problems(problems, lists["failingcontact"]),
+            problems=[
+                (label, _number(getattr(problems, name), lists["failingcontact"], **query), text)
+                for name, (label, text, query) in PROBLEMS.items()
+            ],
             counted_at=standing.at,
             newsletters=[_of_newsletter(row, standing.at, lists) for row in standing.newsletters],
             activities=activities(),
-            open_requests=self._open_requests(request),
+            open_requests=self._open_requests(lists["bulkrequest"]),
             lists=lists,
-            brakes=[q for q in context["basket_questions"] if q.kind == Approval.Kind.BRAKE],
-            losses=[q for q in context["basket_questions"] if q.kind == Approval.Kind.LOSS],
-            sweep_is_overdue=doctor.is_overdue(context["basket_status"].swept_at),
+            brakes=[row for row in questions if row.kind == Approval.Kind.BRAKE],
+            losses=[row for row in questions if row.kind == Approval.Kind.LOSS],
+            sweep_is_overdue=doctor.is_overdue(status.swept_at),
             **context,
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """The overview, to which the admin's log of what was released leads."""
         return HttpResponseRedirect(self.url_to("changelist"))
 
@@ -160,26 +140,30 @@ class StatusAdmin(ApprovalPages):
         )
         is_on = row_is_on()  # waffle's cache can be behind, and must not keep anybody from stopping
         form = StopForm(request.POST if request.method == "POST" and is_on else None)
-        if request.method == "POST":
-            if not may:
-                raise PermissionDenied
-            if request.POST.get("turn") == "off" and is_on and form.is_valid():
-                _turn(request, on=False, reason=redacted(form.cleaned_data["reason"]))
-                told = _("Stopped: nothing more is sent to Basket. Changes are kept.")
-                self.message_user(request, told, messages.WARNING)
-                return HttpResponseRedirect(self.url_to("stop"))
-            if request.POST.get("turn") == "on" and not is_on:
-                _turn(request, on=True)
-                wake_sweeper()
-                told = _("The switch is on again: what was kept is sent in the background.")
-                self.message_user(request, told, messages.SUCCESS)
-                return HttpResponseRedirect(self.url_to("stop"))
-        context = {**standing_of_basket(), "basket_switch_is_on": is_on}
+        turn = request.POST.get("turn") if request.method == "POST" else None
+        if request.method == "POST" and not may:
+            raise PermissionDenied
+        if turn == "off" and is_on and form.is_valid():
+            reason = redacted(form.cleaned_data["reason"])
+            _turn(request, _("Turned off: %(reason)s") % {"reason": reason}, active=False)
+            told = _("Stopped: nothing more is sent to Basket. Changes are kept.")
+            self.message_user(request, told, messages.WARNING)
+            return HttpResponseRedirect(self.url_to("stop"))
+        if turn == "on" and not is_on:
+            _turn(request, _("Turned on."), active=True)
+            wake_sweeper()
+            told = _("The switch is on again: what was kept is sent in the background.")
+            self.message_user(request, told, messages.SUCCESS)
+            return HttpResponseRedirect(self.url_to("stop"))
         contacts = url_of(request, self.admin_site, Contact, "changelist")
-        running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING)
         requests = url_of(request, self.admin_site, BulkRequest, "changelist")
+        running = BulkRequest.objects.filter(
+            state=BulkRequest.State.RUNNING, finished_at__isnull=True
+        )
         queue = statistics.queue()
-        return self.rendered(
+        link = _number(running.count(), requests, state__exact="running")
+        return rendered(
+            self,
             request,
             "stop",
             title=_("Emergency stop"),
@@ -189,13 +173,9 @@ class StatusAdmin(ApprovalPages):
             queue=queue,
             numbers=[
                 *_numbers_of_queue(queue, contacts),
-                Number(
-                    _("Bulk requests that are running"),
-                    running.filter(finished_at__isnull=True).count(),
-                    f"{requests}?state__exact=running" if requests else "",
-                ),
+                (_("Bulk requests that are running"), link, ""),
             ],
-            **context,
+            **{**standing_of_basket(), "basket_switch_is_on": is_on},
         )
 
     def try_view(self, request: HttpRequest) -> HttpResponse:
@@ -218,56 +198,46 @@ class StatusAdmin(ApprovalPages):
         return HttpResponseRedirect(self.url_to("changelist"))
 
     def _needs(
-        self, context: dict[str, Any], problems: statistics.Problems, lists: dict[Any, str]
-    ) -> Iterator[Need]:
-        """List what needs an admin, the most urgent first."""
+        self, context: dict[str, Any], problems: statistics.Problems, list_of_problems: str
+    ) -> Iterator[tuple[str, Link | None]]:
+        """List what needs an admin, the most urgent first, with the pages where to see to it."""
         status = context["basket_status"]
         if not context["basket_switch_is_on"]:
             text = _(
                 "The switch BASKET_SWITCH_ENABLED is off: nothing is sent to Basket. Changes are "
                 "kept, and sent when it is turned on."
             )
-            yield Need(text, self.url_to("stop"), _("Turn it on again"))
-        if doctor.is_overdue(status.swept_at):
-            if status.swept_at is None:
-                yield Need(_("The sweeper has never run: start a worker and beat."))
-            else:
-                ago = {"ago": timesince(status.swept_at)}
-                yield Need(
-                    _("The sweeper last ran %(ago)s ago: no worker, or no beat, is running.") % ago
-                )
+            yield text, Link(_("Turn it on again"), self.url_to("stop"))
+        if status.swept_at is None:
+            yield _("The sweeper has never run: start a worker and beat."), None
+        elif doctor.is_overdue(status.swept_at):
+            text = _("The sweeper last ran %(ago)s ago: no worker, or no beat, is running.")
+            yield text % {"ago": timesince(status.swept_at)}, None
         if status.is_open:
             words = in_plain_words(status.reason, status.error_code)
-            yield Need(_("Nothing reaches Basket: %(words)s") % {"words": words})
+            yield _("Nothing reaches Basket: %(words)s") % {"words": words}, None
         if status.unknown:
-            names = {"newsletters": listed(sorted(status.unknown))}
-            yield Need(_("Basket does not know %(newsletters)s: they are paused.") % names)
+            text = _("Basket does not know %(newsletters)s: they are paused.")
+            yield text % {"newsletters": listed(sorted(status.unknown))}, None
         for kind, page in ((Approval.Kind.LOSS, "losses"), (Approval.Kind.BRAKE, "removals")):
             for row in context["basket_questions"]:
                 if row.kind == kind and not row.answer:
-                    yield Need(row.sentence, self.url_to(page), _("Look at them and decide"))
+                    yield row.sentence, Link(_("Look at them and decide"), self.url_to(page))
         if problems.for_admins:
             text = ngettext(
                 "%(count)s problem needs you or a change: nothing more is tried.",
                 "%(count)s problems need you or a change: nothing more is tried.",
                 problems.for_admins,
-            )
-            yield Need(
-                text % {"count": grouped(problems.for_admins)},
-                _list(lists["failingcontact"], waits="admins"),
-                _("Look at the problems"),
-            )
+            ) % {"count": grouped(problems.for_admins)}
+            url = f"{list_of_problems}?waits=admins"
+            yield text, Link(_("Look at the problems"), url) if list_of_problems else None
+        for finding in doctor.examine_settings():
+            if finding.level is not doctor.Level.OK:
+                yield finding.text, None
 
-    def _members_url(self, request: HttpRequest) -> str:
-        """The site's list of members, if it can show those who should get a newsletter."""
-        page = member_admin(self.admin_site)
-        if page is None or WantedFilter not in page.get_list_filter(request):
-            return ""
-        return url_of(request, self.admin_site, page.model, "changelist")
-
-    def _open_requests(self, request: HttpRequest) -> list[tuple[BulkRequest, str]]:
+    def _open_requests(self, list_url: str) -> list[tuple[BulkRequest, str]]:
         """Bulk requests that are not through, with their pages."""
-        if not url_of(request, self.admin_site, BulkRequest, "changelist"):
+        if not list_url:
             return []
         rows = BulkRequest.objects.filter(finished_at__isnull=True)
         rows = rows.exclude(state=BulkRequest.State.DRAFT).defer("keys")
@@ -277,12 +247,9 @@ class StatusAdmin(ApprovalPages):
         ]
 
 
-def _list(url: str, **query: str) -> str:
-    return f"{url}?{urlencode(query)}" if url else ""
-
-
-def _of_settings(findings: list[doctor.Finding]) -> list[Need]:
-    return [Need(finding.text) for finding in findings]
+def _number(number: int, list_url: str | None, **query: str) -> Link:
+    """A number that leads to the part of a list that it counts."""
+    return Link(grouped(number), f"{list_url}?{urlencode(query)}" if list_url else "")
 
 
 #: The parts of the queue, each with its meaning.
@@ -298,91 +265,81 @@ QUEUE: dict[str, tuple[Any, Any]] = {
     ),
 }
 
-#: The groups of problems, each with its meaning.
-PROBLEMS: dict[str, tuple[Any, Any]] = {
+#: The groups of problems, each with its meaning, and what shows them in the list.
+PROBLEMS: dict[str, tuple[Any, Any, dict[str, str]]] = {
     "retry": (
         gettext_lazy("Waiting after a failure"),
         gettext_lazy("They are tried again by themselves."),
+        {"waits": "retry"},
     ),
     "parked": (
         gettext_lazy("Parked"),
         gettext_lazy("They failed too often, and wait for an admin or a new change."),
+        {"waits": "parked"},
     ),
     "address": (
         gettext_lazy("Address not accepted"),
         gettext_lazy("They wait for another address."),
+        {"waits": "address"},
     ),
     "refused": (
         gettext_lazy("Refused or missing"),
         gettext_lazy(
             "Basket refuses them, or does not know them any more; they wait for an admin."
         ),
+        {"waits": "refused"},
     ),
     "dismissed": (
         gettext_lazy("Dismissed"),
         gettext_lazy("An admin has said that nothing needs to be done."),
+        {"dismissed": "yes"},
     ),
 }
 
 
-def _numbers_of_queue(queue: statistics.Queue, contacts: str) -> list[Number]:
+def _numbers_of_queue(queue: statistics.Queue, contacts: str) -> list[tuple[str, Link, str]]:
     numbers = []
-    for name, (label, help_text) in QUEUE.items():
+    for name, (label, meaning) in QUEUE.items():
         if name == "due" and queue.oldest:
             ago = {"ago": timesince(queue.oldest)}
-            help_text = _("The oldest has waited for %(ago)s.") % ago
-        url = _list(contacts, queue=name)
-        numbers.append(Number(label, getattr(queue, name), url, help_text))
+            meaning = _("The oldest has waited for %(ago)s.") % ago
+        numbers.append((label, _number(getattr(queue, name), contacts, queue=name), meaning))
     return numbers
 
 
-def _numbers_of_problems(problems: statistics.Problems, url: str) -> list[Number]:
-    return [
-        Number(
-            label,
-            getattr(problems, name),
-            _list(url, dismissed="yes") if name == "dismissed" else _list(url, waits=name),
-            help_text,
-        )
-        for name, (label, help_text) in PROBLEMS.items()
+def _of_newsletter(
+    row: statistics.Newsletter, at: datetime, lists: dict[Any, str]
+) -> tuple[str, list[Link]]:
+    """A newsletter with the members who should get it, and its numbers at Basket."""
+
+    def counted(number: int, list_name: str, **query: str) -> Link:
+        return _number(number, lists.get(list_name) if number else "", **query)
+
+    return row.name, [
+        counted(row.wanted, "wanted", basket_wanted=row.name),
+        *(
+            counted(getattr(row, state), "contact", subscription=f"{state} {row.name}")
+            for state in statistics.SUBSCRIPTIONS
+        ),
+        counted(
+            row.left_lately,
+            "event",
+            newsletter=row.name,
+            created_at__gte=(at - statistics.LATELY).isoformat(),
+            kind__exact=Event.Kind.OPTED_OUT.value,
+            outcome="inferred",
+        ),
     ]
 
 
-def _of_newsletter(
-    row: statistics.Newsletter, at: Any, lists: dict[Any, str]
-) -> tuple[str, list[Number]]:
-    """A newsletter with the members who should get it, and its numbers at Basket."""
-    contacts, events = lists["contact"], lists["event"]
-    since = (at - statistics.LATELY).isoformat()
-    left = {"kind__exact": Event.Kind.OPTED_OUT.value, "outcome": "inferred"}
-    return (
-        row.name,
-        [
-            Number("wanted", row.wanted, _list(lists["wanted"], basket_wanted=row.name)),
-            *(
-                Number(
-                    state, getattr(row, state), _list(contacts, subscription=f"{state} {row.name}")
-                )
-                for state in statistics.SUBSCRIPTIONS
-            ),
-            Number(
-                "left",
-                row.left_lately,
-                _list(events, newsletter=row.name, created_at__gte=since, **left),
-            ),
-        ],
-    )
-
-
-def _turn(request: HttpRequest, *, on: bool, reason: str = "") -> None:
+def _turn(request: HttpRequest, said: str, *, active: bool) -> None:
     """Write waffle's row, and who did so into the admin's log of that row."""
     model: Any = get_waffle_switch_model()
     rows = model._default_manager.using(router.db_for_write(model))
     row = rows.filter(name=SWITCH).first() or model(name=SWITCH)
     flag = CHANGE if row.pk else ADDITION
-    row.active = on
+    row.active = active
     row.save()
-    said = _("Turned on.") if on else _("Turned off: %(reason)s") % {"reason": reason}
     actor: Any = request.user.pk
     LogEntry.objects.log_actions(actor, [row], flag, said, single_object=True)
 

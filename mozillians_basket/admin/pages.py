@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.admin.utils import quote, unquote
@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.backends.django import Template
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import conditional_escape, format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -24,7 +25,6 @@ from mozillians_basket.models import (
     BulkRequest,
     Contact,
     Event,
-    FailingContact,
     Member,
     Status,
 )
@@ -32,11 +32,9 @@ from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.site import get_site
 
 if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
-    AnyTabularInline = admin.TabularInline[Any, Any]
+    AnyModelAdmin = ModelAdmin[Any]
 else:
-    AnyModelAdmin = admin.ModelAdmin
-    AnyTabularInline = admin.TabularInline
+    AnyModelAdmin = ModelAdmin
 
 
 def may_see_addresses(request: HttpRequest) -> bool:
@@ -48,22 +46,16 @@ def may_see_addresses(request: HttpRequest) -> bool:
     )
 
 
-def masked(address: str) -> str:
-    """An address of which only the ends can be read: ``m***r@e***.org``."""
+def visible_address(request: HttpRequest, address: str) -> str:
+    """The address as this admin may see it: without the permission as ``m***r@e***.org``."""
+    if may_see_addresses(request):
+        return address
     local, at, domain = address.rpartition("@")
     if not at:
         return "***" if address else ""
     host, dot, top = domain.rpartition(".")
-    return f"{_ends(local)}@{host[:1]}***{dot}{top}"
-
-
-def _ends(text: str) -> str:
-    return f"{text[0]}***{text[-1]}" if len(text) > 2 else "***"
-
-
-def visible_address(request: HttpRequest, address: str) -> str:
-    """The address as this admin may see it."""
-    return address if may_see_addresses(request) else masked(address)
+    ends = f"{local[0]}***{local[-1]}" if len(local) > 2 else "***"
+    return f"{ends}@{host[:1]}***{dot}{top}"
 
 
 def at_addresses(contacts: QuerySet[Any], addresses: Iterable[str]) -> QuerySet[Any]:
@@ -74,12 +66,18 @@ def at_addresses(contacts: QuerySet[Any], addresses: Iterable[str]) -> QuerySet[
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A member on a page."""
+class Link:
+    """A text that leads to a page; the text alone where there is no page for this admin."""
 
-    name: str
-    url: str
-    """The member's own page in the admin; empty where there is none for this admin."""
+    text: str
+    url: str = ""
+
+    def __str__(self) -> str:
+        if not self.url:
+            return conditional_escape(self.text)
+        return format_html('<a href="{}">{}</a>', self.url, self.text)
+
+    __html__ = __str__
 
 
 def admin_of(site: AdminSite, model: type[Any]) -> "ModelAdmin[Any] | None":
@@ -101,17 +99,16 @@ def member_admin(site: AdminSite) -> "ModelAdmin[Any] | None":
     return None
 
 
-def members(request: HttpRequest, site: AdminSite, keys: Iterable[Any]) -> Mapping[Any, Person]:
+def members(request: HttpRequest, site: AdminSite, keys: Iterable[Any]) -> Mapping[Any, Link]:
     """
-    The members with these keys, by one query; without those who are gone.
+    The members with these keys and their pages, by one query; without those who are gone.
 
     A name can be an address: admins who may not view members are told keys only.
     """
     wanted = {key for key in keys if key is not None}
     page = member_admin(site)
     if page is None or not page.has_view_permission(request):
-        names = {key: _("member %(key)s") % {"key": key} for key in wanted}
-        return {key: Person(name, "") for key, name in names.items()}
+        return {key: Link(_("member %(key)s") % {"key": key}) for key in wanted}
     if not wanted:
         return {}
     rows = page.get_queryset(request).filter(pk__in=wanted)
@@ -121,38 +118,30 @@ def members(request: HttpRequest, site: AdminSite, keys: Iterable[Any]) -> Mappi
     elif related:
         rows = rows.select_related(*related)
     return {
-        row.pk: Person(str(row), url_of(request, site, page.model, "change", row.pk))
-        for row in rows
+        row.pk: Link(str(row), url_of(request, site, page.model, "change", row.pk)) for row in rows
     }
 
 
-@dataclass(frozen=True, slots=True)
-class MemberAndAddress:
-    """A member in a table, as an admin may see them; also one who is gone."""
-
-    key: Any
-    name: str
-    url: str
-    address: str
+def addresses_of(keys: Iterable[Any]) -> dict[Any, str]:
+    """The ledger's addresses of the members with these keys."""
+    known = Member.objects.filter(site_member__in=list(keys), contact__isnull=False)
+    return dict(known.values_list("site_member", "contact__email"))
 
 
 def members_with_addresses(
-    request: HttpRequest, site: AdminSite, keys: Iterable[Any]
-) -> list[MemberAndAddress]:
-    """The members with these keys in their order, and the ledger's addresses, in two queries."""
-    wanted = list(keys)
-    if not wanted:
+    request: HttpRequest, site: AdminSite, keys: list[Any]
+) -> list[tuple[Link, str]]:
+    """The members with these keys in their order, and addresses as this admin may see them."""
+    if not keys:
         return []
-    people = members(request, site, wanted)
-    known = Member.objects.filter(site_member__in=wanted, contact__isnull=False)
-    addresses = dict(known.values_list("site_member", "contact__email"))
-    found = []
-    for key in wanted:
-        gone = Person(_("member %(key)s, gone") % {"key": key}, "")
-        person, address = people.get(key, gone), addresses.get(key, "")
-        shown = visible_address(request, address)
-        found.append(MemberAndAddress(key, person.name, person.url, shown))
-    return found
+    people, addresses = members(request, site, keys), addresses_of(keys)
+    return [
+        (
+            people.get(key) or Link(_("member %(key)s, gone") % {"key": key}),
+            visible_address(request, addresses.get(key, "")),
+        )
+        for key in keys
+    ]
 
 
 def page_url(site: AdminSite, model: type[Model], page: str, *keys: Any) -> str:
@@ -175,42 +164,16 @@ def url_of(request: HttpRequest, site: AdminSite, model: type[Model], page: str,
     return page_url(site, model, page, *keys)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """The address and the text of a link."""
-
-    url: str
-    text: str
-
-
 def history_link(request: HttpRequest, site: AdminSite, **query: Any) -> Link:
     """The part of the history that a query names: ``q`` for a member's key, or a filter."""
     url = url_of(request, site, Event, "changelist")
-    return Link(f"{url}?{urlencode(query)}" if url else "", _("History"))
+    return Link(_("History"), f"{url}?{urlencode(query)}" if url else "")
 
 
 def member_url(request: HttpRequest, site: AdminSite, member_key: Any, page: str = "change") -> str:
     """One of a member's pages; empty where there is none, or none for this admin."""
     shown = member_admin(site)
     return url_of(request, site, shown.model, page, member_key) if shown is not None else ""
-
-
-def links_about(
-    request: HttpRequest, site: AdminSite, contact: Contact, member_keys: list[Any]
-) -> list[Link]:
-    """Links from a contact's page to its members, and to what happened to it."""
-    found = []
-    for key in member_keys:
-        url = member_url(request, site, key)
-        text = _("The member") if len(member_keys) == 1 else _("Member %(key)s") % {"key": key}
-        found.append(Link(f"{url}#basket" if url else "", text))
-    found.append(history_link(request, site, contact__id__exact=contact.pk))
-    return [link for link in found if link.url]
-
-
-def problem_link(request: HttpRequest, site: AdminSite, contact: Contact) -> Link:
-    """The page of a contact's problem."""
-    return Link(url_of(request, site, FailingContact, "change", contact.pk), _("The problem"))
 
 
 def standing_of_basket() -> dict[str, Any]:
@@ -257,16 +220,14 @@ def extended(response: HttpResponse, **context: Any) -> HttpResponse:
 
 
 def rendered(
-    request: HttpRequest, site: AdminSite, opts: Any, template: str, **context: Any
+    page: "ModelAdmin[Any]", request: HttpRequest, template: str, **context: Any
 ) -> TemplateResponse:
     """One of the app's own pages on an admin site, under the banner."""
-    request.current_app = site.name
-    if "basket_status" not in context:
-        context.update(standing_of_basket())
+    request.current_app = page.admin_site.name
     return TemplateResponse(
         request,
         f"admin/mozillians_basket/{template}.html",
-        {**site.each_context(request), "opts": opts, **context},
+        {**page.admin_site.each_context(request), "opts": page.opts, **context},
     )
 
 
@@ -283,10 +244,14 @@ def is_off(request: HttpRequest) -> bool:
 HIDDEN = frozenset({"email", "key", "token", "renamed_people", "hash"})
 
 
-class ReadOnly:
-    """Rows that the app writes by itself."""
+class BasketPages(AnyModelAdmin):
+    """The list and the rows' pages of one of the app's tables, which only the app writes."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    change_list_template = "admin/mozillians_basket/change_list.html"
+    change_form_template = "admin/mozillians_basket/change_form.html"
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds rows."""
         return False
 
@@ -298,21 +263,9 @@ class ReadOnly:
         """Nobody deletes rows."""
         return False
 
-
-class BasketPages(ReadOnly, AnyModelAdmin):
-    """The list of one of the app's tables, and a row's page, each under the banner."""
-
-    change_list_template = "admin/mozillians_basket/change_list.html"
-    change_form_template = "admin/mozillians_basket/change_form.html"
-    show_full_result_count = False
-
     def url_to(self, page: str, *keys: Any) -> str:
         """The address of one of the table's pages on this admin site."""
         return page_url(self.admin_site, self.model, page, *keys)
-
-    def rendered(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-        """One of the table's own pages."""
-        return rendered(request, self.admin_site, self.opts, template, **context)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Refuse lookups of what is hidden: ``?token__startswith=`` would read it off the list."""
@@ -320,31 +273,14 @@ class BasketPages(ReadOnly, AnyModelAdmin):
             return False
         return super().lookup_allowed(lookup, value, request)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The list."""
-        return super().changelist_view(request, {**standing_of_basket(), **(extra_context or {})})
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """One row."""
-        context = {**standing_of_basket(), **(extra_context or {})}
-        return super().changeform_view(request, object_id, form_url, context)
-
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The admin's log of a row, which leads to what happened to it."""
         response = super().history_view(request, object_id, extra_context)
-        query = {Contact: "contact__id__exact", FailingContact: "contact__id__exact"}
-        name = query.get(self.model, "bulk_request" if self.model is BulkRequest else "")
-        if not name:
+        of_contact = issubclass(self.model, Contact)
+        if not of_contact and self.model is not BulkRequest:
             return response
-        link = history_link(request, self.admin_site, **{name: unquote(object_id)})
+        query = {"contact__id__exact" if of_contact else "bulk_request": unquote(object_id)}
+        link = history_link(request, self.admin_site, **query)
         return extended(response, basket_history_url=link.url)

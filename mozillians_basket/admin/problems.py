@@ -24,11 +24,7 @@ from mozillians_basket.admin.contacts import (
     StandingFilter,
     concerned,
 )
-from mozillians_basket.admin.explanations import problem
-from mozillians_basket.admin.pages import (
-    is_off,
-    may_change_newsletters,
-)
+from mozillians_basket.admin.pages import is_off, may_change_newsletters, rendered
 from mozillians_basket.admin.wording import RETRY, listed
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.ledger import decisions
@@ -62,13 +58,13 @@ def log_problems(
     actor: Any = request.user.pk
     note = redacted(note)
     rows = list(problems.order_by("pk").only("pk", "problem")[: EACH + 1])
-    said = _("Tried again.") if kind == Event.Kind.RETRIED else _("Dismissed.")
-    message = " ".join(filter(None, [said, note]))
+    retried = kind == Event.Kind.RETRIED
+    message = " ".join(filter(None, [_("Tried again.") if retried else _("Dismissed."), note]))
     common: dict[str, Any] = {
         "kind": kind,
         "actor_id": actor,
         "note": note[:200],
-        "cause": RETRY if kind == Event.Kind.RETRIED else "",
+        "cause": RETRY if retried else "",
     }
     if len(rows) <= EACH:
         Event.objects.using(alias()).bulk_create(
@@ -97,13 +93,14 @@ class ProblemAdmin(ContactPages):
 
     change_list_template = "admin/mozillians_basket/problem_list.html"
     list_display = (
-        "what_is_wrong", "member_and_address", "newsletters_shown", "failing_since",
+        "problem_shown", "member_and_address", "newsletters_shown", "failing_since",
         "next_attempt_shown",
     )  # fmt: skip
     list_filter = (StandingFilter, ErrorFilter, NewsletterFilter, AgeFilter, DismissedFilter)
     ordering = (F("failing_since").asc(nulls_last=True), "pk")
     sortable_by = ("failing_since",)
     actions = ("retry", "dismiss")
+    page_title = gettext_lazy("Problem")
 
     def has_sync_members_permission(self, request: HttpRequest) -> bool:
         """Whether this admin may order anything here."""
@@ -122,11 +119,6 @@ class ProblemAdmin(ContactPages):
             dismissed = self.get_queryset(request).filter(dismissed_at__isnull=False)
             changelist.dismissed = dismissed.count()
         return changelist
-
-    @admin.display(description=gettext_lazy("problem"))
-    def what_is_wrong(self, contact: FailingContact) -> str:
-        """The problem in plain words, with its code."""
-        return problem(contact, contact.subscriptions.all())
 
     @admin.display(description=gettext_lazy("newsletters"))
     def newsletters_shown(self, contact: FailingContact) -> str:
@@ -154,10 +146,7 @@ class ProblemAdmin(ContactPages):
         if contact is None and self.has_view_permission(request):
             self.message_user(request, _("This problem is over."), messages.SUCCESS)
             return HttpResponseRedirect(self.url_to("changelist"))
-        if contact is None or not self.has_view_permission(request, contact):
-            raise PermissionDenied
         context = {
-            "title": _("Problem"),
             "basket_may_order": may_change_newsletters(request),
             # By the list's own actions, with all shown: a dismissed problem would not be found.
             "basket_actions_url": self.url_to("changelist") + "?dismissed=any",
@@ -173,7 +162,7 @@ class ProblemAdmin(ContactPages):
         context = Context(cause=RETRY, actor_id=request.user.pk)
         with transaction.atomic(using=alias()):
             log_problems(request, queryset, Event.Kind.RETRIED)
-            number = decisions.retry(self._chosen(queryset), context)
+            number = decisions.retry(_contacts(queryset), context)
             wake_sweeper()
         told = ngettext(
             "%(count)d problem is tried again in the background.",
@@ -188,39 +177,37 @@ class ProblemAdmin(ContactPages):
     ) -> HttpResponse | None:
         """Ask for the note, then dismiss the problems."""
         form = NoteForm(request.POST if CONFIRM in request.POST else None)
-        if form.is_valid():
-            number = self._dismiss(request, queryset, form.cleaned_data["note"])
-            told = ngettext(
-                "%(count)d problem was dismissed. Another one of the same member's is shown again.",
-                "%(count)d problems were dismissed. Another one of the same members' is shown "
-                "again.",
-                number,
-            ) % {"count": number}
-            self.message_user(request, told, messages.SUCCESS)
-            return None
-        return self.rendered(
-            request,
-            "dismiss",
-            title=_("Dismiss problems"),
-            media=self.media,
-            form=form,
-            count=queryset.count(),
-            selected=request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
-            select_across=request.POST.get("select_across", "0"),
-            action_checkbox_name=helpers.ACTION_CHECKBOX_NAME,
-            confirm=CONFIRM,
-            basket_list_url=self.url_to("changelist"),
-        )
-
-    def _dismiss(self, request: HttpRequest, queryset: QuerySet[FailingContact], note: str) -> int:
+        if not form.is_valid():
+            return rendered(
+                self,
+                request,
+                "dismiss",
+                title=_("Dismiss problems"),
+                media=self.media,
+                form=form,
+                count=queryset.count(),
+                selected=request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
+                select_across=request.POST.get("select_across", "0"),
+                action_checkbox_name=helpers.ACTION_CHECKBOX_NAME,
+                confirm=CONFIRM,
+                basket_list_url=self.url_to("changelist"),
+            )
         with transaction.atomic(using=alias()):
-            log_problems(request, queryset, Event.Kind.DISMISSED, note)
-            chosen = self._chosen(queryset)
+            log_problems(request, queryset, Event.Kind.DISMISSED, form.cleaned_data["note"])
+            chosen = _contacts(queryset)
             # A refused subscription is no failure of the contact, which may have none.
             chosen.filter(failing_since__isnull=True).update(failing_since=timezone.now())
-            return decisions.dismiss(chosen)
+            number = decisions.dismiss(chosen)
+        told = ngettext(
+            "%(count)d problem was dismissed. Another one of the same member's is shown again.",
+            "%(count)d problems were dismissed. Another one of the same members' is shown again.",
+            number,
+        ) % {"count": number}
+        self.message_user(request, told, messages.SUCCESS)
+        return None
 
-    def _chosen(self, queryset: QuerySet[FailingContact]) -> QuerySet[Contact]:
-        """The contacts behind problems that were chosen, as rows to be updated."""
-        rows = Contact.objects.using(alias())
-        return rows.filter(pk__in=queryset.order_by().values("pk"))
+
+def _contacts(problems: QuerySet[FailingContact]) -> QuerySet[Contact]:
+    """The contacts behind problems that were chosen, as rows to be updated."""
+    rows = Contact.objects.using(alias())
+    return rows.filter(pk__in=problems.order_by().values("pk"))

@@ -6,31 +6,29 @@ from datetime import datetime
 
 from django.db.models import Model, Q
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mozillians_basket.admin.explanations import (
     Circumstances,
     Subject,
     at_basket,
+    circumstances,
     everybody,
     explain,
     explain_unknown,
     next_attempt,
-    policy_of,
     problem,
-    reason,
     reasons,
     state_in_words,
     subscriptions_of,
     to_be_sent,
 )
-from mozillians_basket.admin.pages import standing_of_basket, visible_address
+from mozillians_basket.admin.pages import visible_address
 from mozillians_basket.admin.wording import cause_in_words, outcome_of
 from mozillians_basket.ledger.share import empty_rows
 from mozillians_basket.models import Contact, Decision, Event, Member, Move, Status, Subscription
 from mozillians_basket.rules.rows import Rows, held
-from mozillians_basket.site import Standing, get_site
+from mozillians_basket.site import get_site
 
 #: The number of events that are shown; the history has all.
 EVENTS = 20
@@ -83,28 +81,22 @@ class Summary:
     Basket has it by the ledger (``None`` while a call about it is open)."""
 
 
-def circumstances() -> Circumstances:
-    """Switch and breaker as they are now."""
-    standing = standing_of_basket()
-    return Circumstances(
-        now=timezone.now(),
-        status=standing["basket_status"],
-        switch_is_on=standing["basket_switch_is_on"],
-    )
-
-
 def summary_of_member(request: HttpRequest, member: Model) -> Summary:
     """Read everything about a member, who may not be in the ledger yet."""
     now = circumstances()
     standings = get_site().standings([member.pk])
-    row = Member.objects.filter(site_member=member.pk).select_related("contact").first()
+    row = Member.objects.filter(site_member=member.pk).first()
     if row is None:
         standing = standings.get(member.pk)
+        unknown = Subject(empty_rows(Status()), None, [Member()], {None: standing})
         return Summary(
-            None,
-            [*explain_unknown(standing), *everybody(now)],
-            _unknown_entries(standing),
-            [],
+            contact=None,
+            sentences=[*explain_unknown(standing), *everybody(now)],
+            entries=[
+                replace(entry, state=_("nothing known"), may_unsubscribe=True)
+                for entry in _entries(unknown)
+            ],
+            events=[],
             address=visible_address(request, standing.email if standing else ""),
         )
     contact_ids = set() if row.contact_id is None else {row.contact_id}
@@ -145,92 +137,72 @@ def read_unlocked(
 
 
 def _summary(request: HttpRequest, subject: Subject, now: Circumstances) -> Summary:
-    rows, contact = subject.rows, subject.contact
+    rows, contact, wrong, attempt = subject.rows, subject.contact, "", ""
     email = contact.email if contact is not None else ""
     for member in subject.members:
         standing = subject.standing(member)
         email = standing.email if standing is not None else email
     before = [place.email for place in subject.places if place is not contact]
-    if contact is not None and contact.email.lower() != email.lower():
-        before.insert(0, contact.email)
-    wrong = problem(contact, subscriptions_of(rows, contact)) if contact is not None else ""
-    attempt = ""
-    if contact is not None and (contact.touched_at is not None or wrong):
-        attempt = next_attempt(contact, now, subscriptions_of(rows, contact))
+    keys = [m.site_member_id for m in subject.members if m.site_member_id is not None]
+    about = Q(member__in=keys)
+    if contact is not None:
+        if contact.email.lower() != email.lower():
+            before.insert(0, contact.email)
+        subscriptions = subscriptions_of(rows, contact)
+        wrong = problem(contact, subscriptions)
+        if contact.touched_at is not None or wrong:
+            attempt = next_attempt(contact, now, subscriptions)
+        about |= Q(contact=contact)
+    events = Event.objects.filter(about).select_related("actor").order_by("-created_at", "-pk")
     return Summary(
         contact=contact,
         sentences=explain(subject, now),
         entries=_entries(subject),
-        events=_events(subject),
+        events=[
+            (event, outcome_of(event), cause_in_words(event.cause)) for event in events[:EVENTS]
+        ],
         problem=wrong,
         next_attempt=attempt,
         address=visible_address(request, email),
         addresses_before=[visible_address(request, each) for each in before],
         emails_before=before,
-        ledger={place.key: _ledger(rows, place) for place in subject.places},
+        ledger={
+            place.key: [
+                (name, state_in_words(place, row), at_basket(place, row))
+                for name in sorted(get_site().newsletters)
+                for row in [rows.subscription(place, name)]
+            ]
+            for place in subject.places
+        },
     )
-
-
-def _unknown_entries(standing: Standing | None) -> list[Entry]:
-    """The site's newsletters, for a member without a row in the ledger."""
-    rows = empty_rows(Status())
-    return [
-        Entry(
-            newsletter=name,
-            state=_("nothing known"),
-            reason=reason(rows, Member(), None, name, entitled=policy_of(name, standing)),
-            to_be_sent="",
-            held=False,
-            opted_out=False,
-            may_subscribe=True,
-            may_unsubscribe=True,
-        )
-        for name in sorted(get_site().newsletters)
-    ]
 
 
 def _entries(subject: Subject) -> list[Entry]:
     """The site's newsletters, and former ones that still have a row."""
+    rows, contact, newsletters = subject.rows, subject.contact, get_site().newsletters
     known: set[str] = set()
-    if subject.contact is not None:
-        keys = subject.rows.subscriptions
-        known = {name for contact_id, name in keys if contact_id == subject.contact.pk}
-    return [_entry(subject, name) for name in sorted(get_site().newsletters | known)]
-
-
-def _entry(subject: Subject, name: str) -> Entry:
-    rows, contact, ours = subject.rows, subject.contact, name in get_site().newsletters
-    row = Subscription() if contact is None else rows.subscription(contact, name)
-    has = held(row)
-    said = _("It is none of this site's newsletters any more, and is left as it is.")
-    decisions = [rows.decision(member, name) for member in subject.members]
-    wanted = contact is not None and rows.wanted(contact, name)
-    vetoes = any(rows.veto(member, name) for member in subject.members)
-    return Entry(
-        newsletter=name,
-        state=state_in_words(contact, row),
-        reason=reasons(subject, name) if ours else said,
-        to_be_sent=to_be_sent(rows, contact, name) if ours and contact is not None else "",
-        held=has,
-        opted_out=vetoes or (contact is not None and rows.mailbox_opted_out(contact, name)),
-        may_subscribe=ours and not wanted,
-        may_unsubscribe=ours and (has or any(decision.wanted for decision in decisions)),
-        decided_at=max((d.decided_at for d in decisions if d.decided_at), default=None),
-        confirmed_at=row.confirmed_at if has else None,
-    )
-
-
-def _ledger(rows: Rows, place: Contact) -> list[tuple[str, str, bool | None]]:
-    known = {name: rows.subscription(place, name) for name in sorted(get_site().newsletters)}
-    return [
-        (name, state_in_words(place, row), at_basket(place, row)) for name, row in known.items()
-    ]
-
-
-def _events(subject: Subject) -> list[tuple[Event, str, str]]:
-    keys = [m.site_member_id for m in subject.members if m.site_member_id is not None]
-    about = Q(member__in=keys)
-    if subject.contact is not None:
-        about |= Q(contact=subject.contact)
-    rows = Event.objects.filter(about).select_related("actor").order_by("-created_at", "-pk")
-    return [(event, outcome_of(event), cause_in_words(event.cause)) for event in rows[:EVENTS]]
+    if contact is not None:
+        known = {name for contact_id, name in rows.subscriptions if contact_id == contact.pk}
+    entries = []
+    for name in sorted(newsletters | known):
+        ours = name in newsletters
+        row = Subscription() if contact is None else rows.subscription(contact, name)
+        has = held(row)
+        said = _("It is none of this site's newsletters any more, and is left as it is.")
+        decisions = [rows.decision(member, name) for member in subject.members]
+        wanted = contact is not None and rows.wanted(contact, name)
+        vetoes = any(rows.veto(member, name) for member in subject.members)
+        entry = Entry(
+            newsletter=name,
+            state=state_in_words(contact, row),
+            reason=reasons(subject, name) if ours else said,
+            to_be_sent=to_be_sent(rows, contact, name) if ours and contact is not None else "",
+            held=has,
+            opted_out=vetoes or (contact is not None and rows.mailbox_opted_out(contact, name)),
+            may_subscribe=ours and not wanted,
+            may_unsubscribe=ours and (has or any(decision.wanted for decision in decisions)),
+            decided_at=max((d.decided_at for d in decisions if d.decided_at), default=None),
+            confirmed_at=row.confirmed_at if has else None,
+        )
+        entries.append(entry)
+    return entries

@@ -136,11 +136,6 @@ def outcome_of(event: Event) -> str:
     return label if in_plain_words(label, code) == label else with_code(label, code)
 
 
-def outcome_and_note(event: Event) -> str:
-    """Return the outcome of an event, with Basket's code and an admin's note if there are any."""
-    return " ".join(part for part in (outcome_of(event), event.note) if part)
-
-
 #: Causes of what admins order one by one.
 ORDER = "ordered on the member's page"
 SYNC = "sync asked for by an admin"

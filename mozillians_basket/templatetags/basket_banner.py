@@ -1,8 +1,9 @@
-"""The banner, for pages whose view is Django's own."""
+"""The banner above the admin's pages."""
 
 from typing import Any
 
 from django import template
+from django.template import Context
 
 from mozillians_basket.admin.pages import standing_of_basket
 
@@ -10,7 +11,7 @@ register = template.Library()
 
 
 @register.inclusion_tag("admin/mozillians_basket/banner.html", takes_context=True)
-def basket_banner(context: dict[str, Any]) -> dict[str, Any]:
+def basket_banner(context: Context) -> dict[str, Any]:
     """Context of the banner about problems between the site and Basket."""
-    asked = {name: context.get(name) for name in ("request", "perms")}
-    return {**standing_of_basket(), **asked}
+    known: dict[Any, Any] = context.flatten()
+    return known if "basket_status" in known else {**standing_of_basket(), **known}
