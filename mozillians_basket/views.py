@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models import Model, OneToOneField, Q
+from django.db.models import Model, OneToOneField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import formats, timezone
 from django.utils.decorators import method_decorator
@@ -28,8 +28,8 @@ from mozillians_basket.client import calls
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketRefused
-from mozillians_basket.ledger.share import empty_rows
-from mozillians_basket.models import Contact, Decision, Member, Move, Status, Subscription, alias
+from mozillians_basket.ledger.share import read_unlocked
+from mozillians_basket.models import Member, Status, Subscription, alias
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import stays
 from mozillians_basket.rules.rows import DecidedBy, Rows, State, held
@@ -208,20 +208,10 @@ def _date(moment: datetime) -> str:
 
 def _read(site_member: Model, status: Status) -> tuple[Member, Rows]:
     """Read a member's row and all that bears on it, without locks; a new row if there is none."""
-    rows = empty_rows(status)
-    member = Member.objects.using(alias()).filter(site_member=site_member.pk).first()
-    if member is None:
-        return Member(pk=0, site_member_id=site_member.pk), rows
-    rows.moves = list(Move.objects.using(alias()).filter(member=member))
-    places = {member.contact_id, *(move.source_id for move in rows.moves)} - {None}
-    rows.contacts = Contact.objects.using(alias()).in_bulk(places)
-    there = Member.objects.using(alias()).filter(Q(contact__in=places) | Q(pk=member.pk))
-    rows.members = {row.pk: row for row in there}
-    known = Decision.objects.using(alias()).filter(member__in=list(rows.members))
-    rows.decisions = {(row.member_id, row.newsletter): row for row in known}
-    held_there = Subscription.objects.using(alias()).filter(contact__in=list(rows.contacts))
-    rows.subscriptions = {(row.contact_id, row.newsletter): row for row in held_there}
-    return rows.members[member.pk], replace(rows)  # replace() finds the members of each contact
+    members = Member.objects.using(alias()).filter(site_member=site_member.pk)
+    pk, contact_id = members.values_list("pk", "contact_id").first() or (0, None)
+    rows = read_unlocked(() if contact_id is None else {contact_id}, {pk}, status)
+    return rows.members.get(pk) or Member(pk=0, site_member_id=site_member.pk), rows
 
 
 def _is_wanted(rows: Rows, member: Member, standing: Standing | None, name: str) -> bool:

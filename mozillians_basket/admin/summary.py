@@ -1,6 +1,6 @@
 """The data that the admin's pages show of one member or contact, read in a few queries."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,9 +25,9 @@ from mozillians_basket.admin.explanations import (
 )
 from mozillians_basket.admin.pages import visible_address
 from mozillians_basket.admin.wording import cause_in_words, outcome_of
-from mozillians_basket.ledger.share import empty_rows
-from mozillians_basket.models import Contact, Decision, Event, Member, Move, Status, Subscription
-from mozillians_basket.rules.rows import Rows, held
+from mozillians_basket.ledger.share import empty_rows, read_unlocked
+from mozillians_basket.models import Contact, Event, Member, Status, Subscription
+from mozillians_basket.rules.rows import held
 from mozillians_basket.site import get_site
 
 #: The number of events that are shown; the history has all.
@@ -114,26 +114,6 @@ def summary_of_contact(request: HttpRequest, contact: Contact) -> Summary:
     keys = [member.site_member_id for member in members if member.site_member_id is not None]
     standings = get_site().standings(keys) if keys else {}
     return _summary(request, Subject(rows, rows.contacts[contact.pk], members, standings), now)
-
-
-def read_unlocked(
-    contact_ids: Collection[int], member_ids: Collection[int], status: Status
-) -> Rows:
-    """Read all that bears on some contacts and members, for a page: without any lock."""
-    rows, wanted = empty_rows(status), set(contact_ids)
-    about = Q(source__in=wanted) | Q(target__in=wanted) | Q(member__in=member_ids)
-    rows.moves = list(Move.objects.filter(about))
-    wanted |= {end for move in rows.moves for end in (move.source_id, move.target_id) if end}
-    movers = {*member_ids, *(move.member_id for move in rows.moves)}
-    members = Member.objects.filter(Q(contact__in=wanted) | Q(pk__in=movers))
-    rows.members = {row.pk: row for row in members.order_by("pk")}
-    wanted |= {row.contact_id for row in rows.members.values() if row.contact_id is not None}
-    rows.contacts = Contact.objects.in_bulk(wanted)
-    decisions = Decision.objects.filter(member__in=list(rows.members))
-    rows.decisions = {(row.member_id, row.newsletter): row for row in decisions}
-    subscriptions = Subscription.objects.filter(contact__in=list(rows.contacts))
-    rows.subscriptions = {(row.contact_id, row.newsletter): row for row in subscriptions}
-    return replace(rows)
 
 
 def _summary(request: HttpRequest, subject: Subject, now: Circumstances) -> Summary:

@@ -241,6 +241,26 @@ def _read_members(
     return []
 
 
+def read_unlocked(
+    contact_ids: Collection[int], member_ids: Collection[int], status: Status
+) -> Rows:
+    """Read all that bears on some contacts and members, for a page: without any lock."""
+    rows, wanted = empty_rows(status), set(contact_ids)
+    about = Q(source__in=wanted) | Q(target__in=wanted) | Q(member__in=member_ids)
+    rows.moves = list(Move.objects.using(alias()).filter(about))
+    wanted |= {end for move in rows.moves for end in (move.source_id, move.target_id) if end}
+    movers = {*member_ids, *(move.member_id for move in rows.moves)}
+    members = Member.objects.using(alias()).filter(Q(contact__in=wanted) | Q(pk__in=movers))
+    rows.members = {row.pk: row for row in members.order_by("pk")}
+    wanted |= {row.contact_id for row in rows.members.values() if row.contact_id is not None}
+    rows.contacts = Contact.objects.using(alias()).in_bulk(wanted)
+    decisions = Decision.objects.using(alias()).filter(member__in=list(rows.members))
+    rows.decisions = {(row.member_id, row.newsletter): row for row in decisions}
+    subscriptions = Subscription.objects.using(alias()).filter(contact__in=list(rows.contacts))
+    rows.subscriptions = {(row.contact_id, row.newsletter): row for row in subscriptions}
+    return replace(rows)
+
+
 def _moves(contact_ids: Collection[int], member_ids: Collection[int]) -> list[Move]:
     found = Q(source__in=contact_ids) | Q(target__in=contact_ids) | Q(member__in=member_ids)
     return list(Move.objects.using(alias()).filter(found))

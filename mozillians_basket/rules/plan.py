@@ -212,7 +212,7 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
 def queued_since(row: Subscription) -> datetime:
     """Say when the last subscribe call was made that no lookup has shown, or a repeated one."""
     answered = row.confirmed_at if unseen(row) else None
-    calls = [row.requested_at, row.unanswered_at, answered]
+    calls: list[datetime | None] = [row.requested_at, row.unanswered_at, answered]
     return max(call for call in calls if call is not None)
 
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from waffle.testutils import override_switch
 
-from mozillians_basket import tasks
+from mozillians_basket import tasks, views
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import decisions
 from mozillians_basket.models import Contact, Decision, Event, Status, Touch
@@ -558,3 +558,20 @@ def test_page_alone_reads_in_the_direction_of_its_language(
     page = text_of(client.get(URL, headers={"accept-language": language}))
 
     assert f'<html lang="{language}" dir="{direction}">' in page
+
+
+def test_page_shows_a_member_who_moves_while_it_is_read(member, client, commit, monkeypatch):
+    read = views.read_unlocked
+
+    def read_after_a_move(*arguments):
+        member.user.email = "moved@example.com"
+        with commit():
+            member.user.save()
+        return read(*arguments)
+
+    monkeypatch.setattr(views, "read_unlocked", read_after_a_move)
+
+    page = client.get(URL)
+
+    assert page.status_code == 200
+    assert [each.slug for each in page.context["basket_newsletters"]]
