@@ -91,7 +91,7 @@ class StatusAdmin(ApprovalPages):
         context = {**standing_of_basket(), **(extra_context or {})}
         status, questions = context["basket_status"], context["basket_questions"]
         queue, problems = statistics.queue(), statistics.problems()
-        standing = statistics.subscriptions()
+        totals = statistics.subscriptions()
         lists = {
             model._meta.model_name: url_of(request, self.admin_site, model, "changelist")
             for model in (BulkRequest, Contact, Event, FailingContact)
@@ -115,8 +115,8 @@ class StatusAdmin(ApprovalPages):
                 (label, _number(getattr(problems, name), lists["failingcontact"], **query), text)
                 for name, (label, text, query) in PROBLEMS.items()
             ],
-            counted_at=standing.at,
-            newsletters=[_of_newsletter(row, standing.at, lists) for row in standing.newsletters],
+            counted_at=totals.at,
+            newsletters=[_of_newsletter(row, totals.at, lists) for row in totals.newsletters],
             activities=activities(),
             open_requests=self._open_requests(lists["bulkrequest"]),
             lists=lists,

@@ -204,20 +204,20 @@ class Newsletter(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Totals:
     """The subscriptions to all of the site's newsletters at one moment."""
 
     at: datetime
     newsletters: tuple[Newsletter, ...]
 
 
-def subscriptions() -> Standing:
+def subscriptions() -> Totals:
     """Count the subscriptions, or return what was counted within the last seconds."""
     names = sorted(get_site().newsletters)
     digest = sha256(" ".join(names).encode()).hexdigest()[:16]
     key = f"mozillians_basket.subscriptions.3.{digest}"
     try:
-        stored: Standing | None = cache.get(key)
+        stored: Totals | None = cache.get(key)
     except Exception:  # noqa: BLE001 - any error of the cache: the page works without it
         return _count(names)
     if stored is None:
@@ -226,7 +226,7 @@ def subscriptions() -> Standing:
     return stored
 
 
-def _count(names: list[str]) -> Standing:
+def _count(names: list[str]) -> Totals:
     now = timezone.now()
     rows = Subscription.objects.using(alias()).filter(newsletter__in=names).order_by()
     conditions = {name: SUBSCRIPTIONS[name] for name in ("opted_out", "refused", "missing")}
@@ -257,4 +257,4 @@ def _count(names: list[str]) -> Standing:
                 name, wanted[name], confirmed, awaiting[name], left_lately=lately[name], **row
             )
         )
-    return Standing(now, tuple(newsletters))
+    return Totals(now, tuple(newsletters))
