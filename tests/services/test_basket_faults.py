@@ -11,7 +11,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.processes import Beat, Worker, wait_until
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 from tests.services.conftest import StartWorker
-from tests.services.moments import has_struck
+from tests.services.moments import ANSWER_AFTER, PATIENT, has_struck
 from tests.services.people import NDA, PHONE
 from tests.services.site import assert_all_is_well, settle
 from tests.services.test_killed_workers import NEW, OLD, member, move
@@ -80,17 +80,18 @@ def test_a_subscribe_that_is_carried_out_after_the_member_lost_it_is_taken_back(
 
 
 def test_a_worker_that_comes_back_after_its_lease_ran_out_writes_nothing(
-    start_worker: StartWorker, beat: Beat, basket: SandboxServer
+    site: dict[str, str], start_worker: StartWorker, beat: Beat, basket: SandboxServer
 ) -> None:
+    site |= PATIENT
     slow = start_worker()
     profile = UserProfileFactory.create(user__email=OLD)
-    subscribe = basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    subscribe = basket.fail("subscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
 
     VouchFactory.create(vouchee=profile, voucher=None)
     wait_until(lambda: has_struck(basket, subscribe), timeout=20, what="the subscribe")
     slow.pause()
     profile.vouches_received.all().delete()
-    unsubscribe = basket.fail("unsubscribe", kind="delay", seconds=1.5, times=1)
+    unsubscribe = basket.fail("unsubscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
     start_worker()
     wait_until(lambda: has_struck(basket, unsubscribe), timeout=20, what="the other worker's call")
     slow.resume()

@@ -16,7 +16,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import Vouch
 from project.processes import wait_until
 from tests.factories import MembershipFactory
-from tests.services.moments import waiting_for_locks
+from tests.services.moments import ANSWER_AFTER, waiting_for_locks
 from tests.services.servers import Broker
 from tests.services.site import member, newsletters_of, vouch
 
@@ -99,7 +99,7 @@ def test_a_step_that_lost_its_lease_while_it_waited_calls_nobody_and_writes_noth
 def test_an_answer_is_not_written_down_under_a_lease_that_was_lost_during_the_call(
     lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
 ) -> None:
-    basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    basket.fail("subscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
     step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
     begun = Subscription.objects.filter(requested_at__isnull=False)
     wait_until(begun.exists, timeout=20, what="the call")
