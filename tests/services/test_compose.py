@@ -18,7 +18,7 @@ from project.processes import ROOT, Process, free_port, wait_until
 from tests.services import compose
 from tests.services.servers import PostgreSQL, program
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 SERVICES = compose.services()
 

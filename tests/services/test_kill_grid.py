@@ -25,6 +25,7 @@ from tests.services.site import let_a_day_pass, opt_outs, settle, stuck
 
 pytestmark = [
     pytest.mark.services,
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize("broker", ["redis"], indirect=True),
 ]
