@@ -13,7 +13,7 @@ from project.processes import wait_until
 Moment = Callable[[SandboxServer, Callable[[], object]], AbstractContextManager[None]]
 
 #: Seconds until a chain must reach its moment.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 #: Seconds from the moment at which a call has struck until Basket applies it and answers. The
 #: test takes its locks in this time.

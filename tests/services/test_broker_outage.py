@@ -37,7 +37,7 @@ def test_a_broker_that_is_gone_between_two_steps_and_comes_back_empty_costs_time
     lookup = basket.fail("lookup", kind="delay", seconds=ANSWER_AFTER, times=1)
 
     move(moving)
-    wait_until(lambda: has_struck(basket, lookup), timeout=20, what="the lookup")
+    wait_until(lambda: has_struck(basket, lookup), timeout=60, what="the lookup")
     broker.kill()
     for profile in others:
         VouchFactory.create(vouchee=profile, voucher=None)

@@ -38,7 +38,7 @@ def test_postgresql_restarted_mid_run_costs_time_only(
     basket.latency = 0.5
     for profile in profiles:
         vouch(profile)
-    wait_until(lambda: basket.people, timeout=30, what="the first call")
+    wait_until(lambda: basket.people, timeout=60, what="the first call")
     before = len(basket.people)
     connection.close()
 
@@ -94,14 +94,14 @@ def test_a_step_that_is_the_victim_of_a_deadlock_is_carried_out_later(
     before = deadlocks()
     fault = basket.fail("subscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
     vouch(profile)
-    wait_until(lambda: has_struck(basket, fault), timeout=20, what="the subscribe")
+    wait_until(lambda: has_struck(basket, fault), timeout=60, what="the subscribe")
 
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL deadlock_timeout = '60s'")  # so that the worker finds it
         list(Subscription.objects.select_for_update())
-        wait_until(waiting_for_locks, timeout=20, what="the worker, with the contact locked")
+        wait_until(waiting_for_locks, timeout=60, what="the worker, with the contact locked")
         list(Contact.objects.select_for_update())
 
-    wait_until(lambda: deadlocks() > before, timeout=20, what="the deadlock, in the statistics")
+    wait_until(lambda: deadlocks() > before, timeout=60, what="the deadlock, in the statistics")
     assert_all_is_well(basket, {profile.user.email: {PHONE}})

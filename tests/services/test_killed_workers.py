@@ -210,7 +210,7 @@ def test_a_worker_that_is_told_to_stop_finishes_a_change_of_address(
 
     first_half = basket.fail("subscribe", kind="delay", seconds=1, times=1)
     move(profile)
-    wait_until(lambda: has_struck(basket, first_half), timeout=20, what="the first half")
+    wait_until(lambda: has_struck(basket, first_half), timeout=60, what="the first half")
     worker.terminate()
     done = set(basket.people[NEW].newsletters)
     start_beat()

@@ -32,7 +32,7 @@ def test_a_second_worker_takes_over_when_the_first_is_killed_during_a_call(
     profile = member()
     slow = basket.fail(step, kind="delay", seconds=ANSWER_AFTER, times=1)
     vouch(profile)
-    wait_until(lambda: has_struck(basket, slow), timeout=30, what=step)
+    wait_until(lambda: has_struck(basket, slow), timeout=60, what=step)
 
     first.kill()
     left = Contact.objects.get(email=profile.user.email).leased_until
@@ -72,7 +72,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls(
     profile = member()
     basket.latency = 1.0
     vouch(profile)
-    wait_until(lambda: calls_about(basket, profile), timeout=30, what="a call")
+    wait_until(lambda: calls_about(basket, profile), timeout=60, what="a call")
 
     worker.terminate()
     start_worker()
