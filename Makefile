@@ -20,12 +20,16 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-programs test-services test-browser screenshots planted-faults mutants soak-rules soak \
+.PHONY: help environments demo run test test-programs test-services test-browser screenshots planted-faults mutants soak-rules soak \
 	contract pairs every-pair bench benchmark size walk messages \
 	coverage docs lint format types check wheel requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+environments: $(BENCH_READY) $(BROWSER_READY) $(DOCS_READY) ## install all that the targets of CI need
+	$(RUN) -m tests.services.install
+	$(RUN) -m tests.browser.install
 
 demo: $(READY) ## play the app's story on real processes, and check what Basket holds after it
 	$(RUN) -m project.demo

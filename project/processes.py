@@ -33,8 +33,9 @@ _WARNING = re.compile(r" (WARNING|ERROR|CRITICAL) ")
 #: Below the ports that the system gives to servers at port 0, and to connections.
 _PORTS = range(20_000, 32_768)
 
-#: The ports that this process has chosen: their servers may not have started yet.
-_given: set[int] = set()
+#: UDP sockets at the ports that this process has chosen: their servers, which use TCP, may not
+#: have started yet. They keep other processes that call ``free_port()`` from the same choice.
+_taken: list[socket.socket] = []
 
 
 def free_port() -> int:
@@ -42,14 +43,20 @@ def free_port() -> int:
     Return a port of loopback that is not in use.
 
     It stays free until its server starts, and while that server is down: the system gives it to
-    no other program by itself.
+    no other program by itself, and this function to no other process while this one runs.
     """
     for port in random.SystemRandom().sample(_PORTS, 100):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in _given:
-                _given.add(port)
-                return port
+        taken = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            taken.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            taken.close()
+            continue
+        _taken.append(taken)
+        atexit.register(taken.close)
+        return port
     raise RuntimeError("100 ports of loopback are in use.")
 
 

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.servers import Servers
+#: More processes than cores: a test also waits for the site's processes to start.
+SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
 
 
 def main(arguments: list[str]) -> int:
     """Return pytest's exit code."""
+    # Importing the site's package chooses the settings of development.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings.test"
     named = any(Path(argument.partition("::")[0]).exists() for argument in arguments)
-    wanted = ["-m", "browser", *arguments, *([] if named else ["tests/browser"])]
-    with Servers() as servers:
-        # Importing the site's package chooses the settings of development.
-        os.environ.update(servers.environment, DJANGO_SETTINGS_MODULE="project.settings.test")
-        return int(pytest.main(wanted, plugins=[servers]))
+    wanted = [*arguments, *([] if named else ["tests/browser"])]
+    return int(
+        pytest.main(["-p", "tests.browser.servers", "-m", "browser", *SIDE_BY_SIDE, *wanted])
+    )
 
 
 if __name__ == "__main__":

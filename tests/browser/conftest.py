@@ -50,12 +50,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def servers(pytestconfig: pytest.Config) -> Servers:
+def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     """The database and the broker."""
-    for plugin in pytestconfig.pluginmanager.get_plugins():
-        if isinstance(plugin, Servers):
-            return plugin
-    pytest.fail("These tests need servers: run them by `make test-browser`.")
+    plugins = pytestconfig.pluginmanager.get_plugins()
+    own = next((plugin for plugin in plugins if isinstance(plugin, Servers)), None)
+    if own is None:
+        pytest.fail("These tests need servers: run them by `make test-browser`.")
+    with own:
+        yield own
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    servers: Servers, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Start the servers before pytest-django creates the tests' database."""
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def guest(context: BrowserContext, web: Web) -> Page:
     page = context.new_page()
     page.goto("/admin/login/")
     return page
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short path: the one of ``tmp_path`` is too long for Chromium's socket."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 def seen(page: Page, condition: Callable[[], bool]) -> bool:
@@ -115,13 +123,13 @@ def test_element_that_the_keyboard_does_not_reach_is_found(guest: Page) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_cut_off_leaves_no_browser_behind(
-    browser: Browser, how: signal.Signals, tmp_path: Path
+    browser: Browser, how: signal.Signals, folder: Path
 ) -> None:
     mark = str(uuid.uuid4())
     run = subprocess.Popen(
         [sys.executable, "-c", START],
         cwd=ROOT,
-        env={**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "MARK": mark, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -136,4 +144,4 @@ def test_a_run_that_is_cut_off_leaves_no_browser_behind(
 
     assert any("chromium" in found.command for found in before)
     wait_until(lambda: not processes_with(mark), timeout=20, what="the end of the browser")
-    wait_until(lambda: not list(tmp_path.iterdir()), timeout=20, what="the end of its profile")
+    wait_until(lambda: not list(folder.iterdir()), timeout=20, what="the end of its profile")

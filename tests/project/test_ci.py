@@ -14,7 +14,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def targets_of_ci() -> set[str]:
-    found = re.search(r"for target in (.+); do", (ROOT / ".ci" / "run").read_text())
+    found = re.search(r'^targets="(.+)"$', (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert found is not None
     return set(found[1].split())
 

@@ -6,10 +6,13 @@ import sys
 
 import pytest
 
-from tests.services.servers import PostgreSQL, Running
+from tests.services.servers import PostgreSQL
 
 #: The folders of the tests with the mark ``services``.
 MARKED = ("tests/services", "tests/client", "tests/demo")
+
+#: Several times the cores: a test mostly waits for processes to start and for times to pass.
+SIDE_BY_SIDE = ("-n", "4")
 
 #: Tests that run on SQLite in ``make test`` and must pass on PostgreSQL too.
 ALSO_ON_POSTGRESQL = (
@@ -28,27 +31,17 @@ def main(arguments: list[str]) -> int:
 
     With arguments, only tests marked ``services`` run: all, or those of the named files.
     """
+    # Importing the site's package chooses the settings of development.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings.test"
     files = [] if any(each.startswith("tests/") for each in arguments) else [*MARKED]
+    own = ("-p", "tests.services.plugin", "-m", "services", *SIDE_BY_SIDE)
+    result = int(pytest.main([*own, *files, *arguments]))
+    if result or arguments:
+        return result
+    again = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal")
     with PostgreSQL() as postgres:
         os.environ["DATABASE_URL"] = postgres.url
-        # Importing the site's package chooses the settings of development.
-        os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings.test"
-        result = int(
-            pytest.main(["-m", "services", *files, *arguments], plugins=[Running(postgres)])
-        )
-        if result or arguments:
-            return result
-        again = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-n",
-            "2",
-            "--dist",
-            "worksteal",
-            *ALSO_ON_POSTGRESQL,
-        ]
-        return subprocess.run(again, check=False).returncode
+        return subprocess.run([*again, *ALSO_ON_POSTGRESQL], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -16,12 +16,16 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.celery import app
 from project.processes import Beat, Worker
 from project.settings.brokers import transport_options
+from tests.services.plugin import OwnServer
 from tests.services.reports import PROCESSES, pytest_runtest_makereport
-from tests.services.servers import SHORT_WAITS, Broker, PostgreSQL, RabbitMQ, Redis, Running
+from tests.services.servers import SHORT_WAITS, Broker, PostgreSQL, RabbitMQ, Redis
 
 __all__ = ["pytest_runtest_makereport"]
 
 StartBeat = Callable[[], Beat]
+
+#: One process runs all of these, so it begins with them.
+ON_RABBITMQ = pytest.param("rabbitmq", marks=pytest.mark.slow)
 
 
 class StartWorker(Protocol):
@@ -31,12 +35,21 @@ class StartWorker(Protocol):
 
 
 @pytest.fixture(scope="session")
-def postgres(pytestconfig: pytest.Config) -> PostgreSQL:
+def postgres(pytestconfig: pytest.Config) -> Iterator[PostgreSQL]:
     """The PostgreSQL server with the tests' database."""
-    for plugin in pytestconfig.pluginmanager.get_plugins():
-        if isinstance(plugin, Running):
-            return plugin.postgres
-    pytest.fail("These tests need servers: run them by `make test-services`.")
+    plugins = pytestconfig.pluginmanager.get_plugins()
+    own = next((plugin for plugin in plugins if isinstance(plugin, OwnServer)), None)
+    if own is None:
+        pytest.fail("These tests need servers: run them by `make test-services`.")
+    with own.postgres as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    postgres: PostgreSQL, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Start the server before pytest-django creates the tests' database."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +66,7 @@ def rabbitmq() -> Iterator[RabbitMQ]:
         yield server
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
+@pytest.fixture(params=["redis", ON_RABBITMQ])
 def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     """Each kind of broker in turn, running and empty; this process's Celery app sends to it."""
     server: Broker = request.getfixturevalue(request.param)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 #: The longest time to hold a call, in seconds.
-LONGEST_HOLD = 60.0
+LONGEST_HOLD = 120.0
 
 #: Headers that a proxy does not pass on.
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}

@@ -13,7 +13,14 @@ from project.processes import wait_until
 Moment = Callable[[SandboxServer, Callable[[], object]], AbstractContextManager[None]]
 
 #: Seconds until a chain must reach its moment.
-PATIENCE = 20.0
+PATIENCE = 60.0
+
+#: Seconds from the moment at which a call has struck until Basket applies it and answers. The
+#: test takes its locks in this time.
+ANSWER_AFTER = 3.0
+
+#: Settings of a worker that waits for these answers.
+PATIENT = {"BASKET_TIMEOUT": "20"}
 
 
 def has_struck(basket: SandboxServer, fault: int) -> bool:
@@ -33,7 +40,7 @@ def unanswered(call: str) -> Moment:
 
     @contextmanager
     def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
-        fault = basket.fail(call, kind="hang", seconds=10, times=1)
+        fault = basket.fail(call, kind="hang", seconds=30, times=1)
         change()
         wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=call)
         yield
@@ -46,7 +53,7 @@ def unwritten(call: str) -> Moment:
 
     @contextmanager
     def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
-        fault = basket.fail(call, kind="delay", seconds=0.8, times=1)
+        fault = basket.fail(call, kind="delay", seconds=ANSWER_AFTER, times=1)
         change()
         wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=call)
         with transaction.atomic():
@@ -62,7 +69,7 @@ def half_written(call: str) -> Moment:
 
     @contextmanager
     def moment(basket: SandboxServer, change: Callable[[], object]) -> Iterator[None]:
-        fault = basket.fail(call, kind="delay", seconds=0.8, times=1)
+        fault = basket.fail(call, kind="delay", seconds=ANSWER_AFTER, times=1)
         change()
         wait_until(lambda: has_struck(basket, fault), timeout=PATIENCE, what=call)
         with transaction.atomic():

@@ -9,7 +9,6 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -263,10 +262,3 @@ class RabbitMQ(Process):
 
 
 Broker = Redis | RabbitMQ
-
-
-@dataclass(frozen=True)
-class Running:
-    """Servers that started before Django was set up; a pytest plugin, found by its type."""
-
-    postgres: PostgreSQL

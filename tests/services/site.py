@@ -43,7 +43,7 @@ def unsettled(*, but_for_calls_in_a_queue: bool = False) -> list[str]:
     ]
 
 
-def settle(timeout: float = 60.0, *, but_for_calls_in_a_queue: bool = False) -> None:
+def settle(timeout: float = 180.0, *, but_for_calls_in_a_queue: bool = False) -> None:
     """
     Wait until the site's processes have no work left, also if servers die during the wait.
 
@@ -85,7 +85,7 @@ def assert_all_is_well(
     expected: Mapping[str, set[str]],
     *,
     opted_out: Iterable[tuple[str, str]] = (),
-    timeout: float = 60.0,
+    timeout: float = 180.0,
 ) -> None:
     """
     Wait until no work is left, then compare all of Basket's contents with the expected ones.
@@ -118,7 +118,7 @@ def let_a_day_pass() -> None:
     Contact.objects.update(subscribe_calls=[])
 
 
-def eventually(condition: Callable[[], object], timeout: float = 30.0) -> None:
+def eventually(condition: Callable[[], object], timeout: float = 60.0) -> None:
     """
     Wait until a condition holds.
 

@@ -40,7 +40,7 @@ def opts_out_at_basket(basket: SandboxServer, email: str, newsletter: str) -> No
     basket.put_person(email, remove=[newsletter])
     verification.verify(None)
     found = Subscription.objects.filter(state=State.OPTED_OUT, newsletter=newsletter)
-    wait_until(found.exists, timeout=30, what="the opt-out")
+    wait_until(found.exists, timeout=60, what="the opt-out")
 
 
 def test_entitlement_that_ends_after_a_lost_answer_leaves_the_new_address(
@@ -50,7 +50,7 @@ def test_entitlement_that_ends_after_a_lost_answer_leaves_the_new_address(
     lost = basket.fail("subscribe", kind="drop", times=1)
 
     ana.move(NEW)
-    wait_until(lambda: has_struck(basket, lost), timeout=20, what="the lost answer")
+    wait_until(lambda: has_struck(basket, lost), timeout=60, what="the lost answer")
     ana.leave()
 
     assert_all_is_well(basket, {NEW: {PHONE}})
@@ -62,7 +62,7 @@ def test_removal_of_a_former_owner_does_not_strike_the_next_one(basket: SandboxS
     late = basket.fail("unsubscribe", kind="delay", seconds=1.5, times=1, email=OLD)
 
     ana.move(NEW)
-    wait_until(lambda: has_struck(basket, late), timeout=20, what="the removal")
+    wait_until(lambda: has_struck(basket, late), timeout=60, what="the removal")
     ben.move(OLD)
 
     assert_all_is_well(basket, {NEW: {PHONE, NDA}, OLD: {PHONE}})
@@ -157,7 +157,7 @@ def test_order_for_an_address_without_a_member_leaves_nothing_behind(
     basket.put_person(OLD, newsletters=[PHONE, NDA, "app-dev"])
 
     tasks.unsubscribe_from_basket_task.delay(OLD, [PHONE])
-    wait_until(Member.objects.exists, timeout=20, what="the order")
+    wait_until(Member.objects.exists, timeout=60, what="the order")
     settle()
 
     assert set(basket.people[OLD].newsletters) == {NDA, "app-dev"}

@@ -11,7 +11,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.processes import Beat, Worker, wait_until
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
 from tests.services.conftest import StartWorker
-from tests.services.moments import has_struck
+from tests.services.moments import ANSWER_AFTER, PATIENT, has_struck
 from tests.services.people import NDA, PHONE
 from tests.services.site import assert_all_is_well, settle
 from tests.services.test_killed_workers import NEW, OLD, member, move
@@ -56,7 +56,7 @@ def test_a_removal_that_is_carried_out_after_a_newer_subscribe_is_made_good(
 
     profile.memberships.all().delete()
     wait_until(
-        Event.objects.filter(kind=Event.Kind.UNSUBSCRIBED).exists, timeout=20, what="the removal"
+        Event.objects.filter(kind=Event.Kind.UNSUBSCRIBED).exists, timeout=60, what="the removal"
     )
     MembershipFactory.create(profile=profile, group=GroupFactory.create(slug="nda"))
     time.sleep(0.5)
@@ -72,27 +72,28 @@ def test_a_subscribe_that_is_carried_out_after_the_member_lost_it_is_taken_back(
     late = basket.fail("subscribe", kind="delay", seconds=6, times=1)
 
     VouchFactory.create(vouchee=profile, voucher=None)
-    wait_until(lambda: has_struck(basket, late), timeout=20, what="the subscribe")
+    wait_until(lambda: has_struck(basket, late), timeout=60, what="the subscribe")
     profile.vouches_received.all().delete()
-    wait_until(lambda: OLD in basket.people, timeout=20, what="the late subscribe")
+    wait_until(lambda: OLD in basket.people, timeout=60, what="the late subscribe")
 
     assert_all_is_well(basket, {OLD: set()})
 
 
 def test_a_worker_that_comes_back_after_its_lease_ran_out_writes_nothing(
-    start_worker: StartWorker, beat: Beat, basket: SandboxServer
+    site: dict[str, str], start_worker: StartWorker, beat: Beat, basket: SandboxServer
 ) -> None:
+    site |= PATIENT
     slow = start_worker()
     profile = UserProfileFactory.create(user__email=OLD)
-    subscribe = basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    subscribe = basket.fail("subscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
 
     VouchFactory.create(vouchee=profile, voucher=None)
-    wait_until(lambda: has_struck(basket, subscribe), timeout=20, what="the subscribe")
+    wait_until(lambda: has_struck(basket, subscribe), timeout=60, what="the subscribe")
     slow.pause()
     profile.vouches_received.all().delete()
-    unsubscribe = basket.fail("unsubscribe", kind="delay", seconds=1.5, times=1)
+    unsubscribe = basket.fail("unsubscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
     start_worker()
-    wait_until(lambda: has_struck(basket, unsubscribe), timeout=20, what="the other worker's call")
+    wait_until(lambda: has_struck(basket, unsubscribe), timeout=60, what="the other worker's call")
     slow.resume()
 
     assert_all_is_well(basket, {OLD: set()})
@@ -111,7 +112,7 @@ def test_change_during_maintenance_is_carried_when_it_is_over(
     move(stays)
     wait_until(
         Contact.objects.filter(problem=Problem.UNAVAILABLE).exists,
-        timeout=20,
+        timeout=60,
         what="the maintenance",
     )
     basket.maintenance = False
@@ -127,7 +128,7 @@ def test_a_wrong_key_stops_everything_and_loses_nothing(
     worker = start_worker()
     profiles = [VouchFactory.create(voucher=None).vouchee for _ in range(30)]
     stopped = Status.objects.filter(opened_at__isnull=False, reason=Problem.MISCONFIGURED)
-    wait_until(stopped.exists, timeout=20, what="the breaker")
+    wait_until(stopped.exists, timeout=60, what="the breaker")
     time.sleep(1)  # the calls of the shares under way end
     asked = len(basket.requests)
     time.sleep(1)
@@ -156,8 +157,8 @@ def test_a_newsletter_that_basket_does_not_know_pauses_alone_until_it_does(
         start_worker()
 
         member()
-        wait_until(lambda: Status.read().unknown, timeout=20, what="the pause")
-        wait_until(lambda: OLD in other.people, timeout=20, what="the other newsletter")
+        wait_until(lambda: Status.read().unknown, timeout=60, what="the pause")
+        wait_until(lambda: OLD in other.people, timeout=60, what="the other newsletter")
         meanwhile = set(other.people[OLD].newsletters)
         other.load_newsletters({NDA: {"title": "NDA"}})
 

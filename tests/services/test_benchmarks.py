@@ -12,7 +12,7 @@ from benchmarks.bench import APP, NAIVE, Bench, NotMeasured, Pool, Side, Worker
 from benchmarks.bulk import Case, measure
 from benchmarks.results import Findings
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 #: Rows that take only a few seconds in their quick form.
 CHEAP = ("reconcile", "bulk-request", "memory", "history")

@@ -1,6 +1,7 @@
 """The broker dies, hangs, loses messages, or delivers them twice: all changes still arrive."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,17 @@ from tests.services.site import calls_about, member, members, newsletters_of, se
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
+#: Seconds that this process waits for a broker that hangs. A request that waited too would take
+#: as long, which no load of the machine explains.
+GIVES_UP_AFTER = 30.0
 
+
+@pytest.fixture
+def patient_sender(settings: Any) -> None:
+    settings.BROKER_TIMEOUT = GIVES_UP_AFTER
+
+
+@pytest.mark.usefixtures("patient_sender")
 def test_a_vouch_while_the_broker_is_down_is_saved_at_once_and_sent_when_it_is_back(
     worker: Worker,
     start_worker: StartWorker,
@@ -39,10 +50,11 @@ def test_a_vouch_while_the_broker_is_down_is_saved_at_once_and_sent_when_it_is_b
     settle()
 
     assert touched
-    assert took < 1
+    assert took < GIVES_UP_AFTER / 2
     assert newsletters_of(basket, profile) == {"mozilla-phone"}
 
 
+@pytest.mark.usefixtures("patient_sender")
 def test_a_broker_that_hangs_holds_no_request(
     worker: Worker, beat: Beat, broker: Broker, basket: SandboxServer
 ) -> None:
@@ -61,8 +73,8 @@ def test_a_broker_that_hangs_holds_no_request(
     broker.resume()
     settle()
 
-    assert with_connection < 1
-    assert right_after < 1
+    assert with_connection < GIVES_UP_AFTER / 2
+    assert right_after < GIVES_UP_AFTER / 2
     assert all(newsletters_of(basket, each) == {"mozilla-phone"} for each in (first, second, third))
 
 
@@ -74,12 +86,13 @@ def test_a_broker_that_goes_down_mid_run_delays_what_was_under_way(
     basket: SandboxServer,
 ) -> None:
     profiles = members(20)
-    basket.latency = 0.1
+    basket.latency = 0.5
     for profile in profiles:
         vouch(profile)
     before = len(basket.people)
 
     broker.restart()
+    basket.latency = 0.1
     # A worker with messages of a Redis that is gone may end; a supervisor starts the next one.
     start_worker()
     settle(120)

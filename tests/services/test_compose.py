@@ -18,7 +18,7 @@ from project.processes import ROOT, Process, free_port, wait_until
 from tests.services import compose
 from tests.services.servers import PostgreSQL, program
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 SERVICES = compose.services()
 
@@ -34,6 +34,8 @@ Vouch.objects.create(vouchee=profile)
 
 class Service(Process):
     """A service of compose.yaml, ready once its health check passes or it says what it says."""
+
+    start_timeout = 300.0
 
     def __init__(
         self, command: list[str], environment: Mapping[str, str], ready: Callable[[str], bool]
@@ -125,7 +127,7 @@ class Composed:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert ended.returncode == 0, ended.stdout
@@ -137,7 +139,7 @@ class Composed:
         found = self._found(name, command)
         environment = self.environment(name)
         return not subprocess.run(
-            found, cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False
+            found, cwd=ROOT, env=environment, capture_output=True, timeout=300, check=False
         ).returncode
 
     def start(self, name: str, ready: Callable[[str], bool] | None = None) -> None:

@@ -7,7 +7,8 @@ from mozillians_basket.models import Contact, Subscription, Touch
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.processes import Beat, Worker, wait_until
 from tests.factories import VouchFactory
-from tests.services.moments import has_struck, waiting_for_locks
+from tests.services.conftest import StartBeat, StartWorker
+from tests.services.moments import ANSWER_AFTER, PATIENT, has_struck, waiting_for_locks
 from tests.services.people import PHONE
 from tests.services.servers import Broker, PostgreSQL
 from tests.services.site import (
@@ -34,14 +35,15 @@ def test_postgresql_restarted_mid_run_costs_time_only(
     worker: Worker, beat: Beat, postgres: PostgreSQL, broker: Broker, basket: SandboxServer
 ) -> None:
     profiles = members(30)
-    basket.latency = 0.1
+    basket.latency = 0.5
     for profile in profiles:
         vouch(profile)
-    wait_until(lambda: basket.people, timeout=30, what="the first call")
+    wait_until(lambda: basket.people, timeout=60, what="the first call")
     before = len(basket.people)
     connection.close()
 
     postgres.restart()
+    basket.latency = 0.1
     settle(120)
 
     assert before < len(profiles), "the run was over before PostgreSQL went down"
@@ -82,21 +84,24 @@ def test_a_change_waits_for_its_commit_before_basket_hears_of_it(
 
 
 def test_a_step_that_is_the_victim_of_a_deadlock_is_carried_out_later(
-    worker: Worker, beat: Beat, basket: SandboxServer
+    site: dict[str, str], start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
 ) -> None:
+    site |= PATIENT
+    start_worker()
+    start_beat()
     profile = member()
     settle()
     before = deadlocks()
-    fault = basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    fault = basket.fail("subscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
     vouch(profile)
-    wait_until(lambda: has_struck(basket, fault), timeout=20, what="the subscribe")
+    wait_until(lambda: has_struck(basket, fault), timeout=60, what="the subscribe")
 
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL deadlock_timeout = '60s'")  # so that the worker finds it
         list(Subscription.objects.select_for_update())
-        wait_until(waiting_for_locks, timeout=20, what="the worker, with the contact locked")
+        wait_until(waiting_for_locks, timeout=60, what="the worker, with the contact locked")
         list(Contact.objects.select_for_update())
 
-    wait_until(lambda: deadlocks() > before, timeout=20, what="the deadlock, in the statistics")
+    wait_until(lambda: deadlocks() > before, timeout=60, what="the deadlock, in the statistics")
     assert_all_is_well(basket, {profile.user.email: {PHONE}})

@@ -53,5 +53,5 @@ def test_a_run_that_is_cut_off_leaves_nothing_behind(
     run.stdout.close()
 
     assert said
-    wait_until(lambda: not processes_with(folder), timeout=20, what="the end of the server")
-    wait_until(lambda: not Path(folder).exists(), timeout=20, what="the removal of its folder")
+    wait_until(lambda: not processes_with(folder), timeout=60, what="the end of the server")
+    wait_until(lambda: not Path(folder).exists(), timeout=60, what="the removal of its folder")

@@ -25,6 +25,7 @@ from tests.services.site import let_a_day_pass, opt_outs, settle, stuck
 
 pytestmark = [
     pytest.mark.services,
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize("broker", ["redis"], indirect=True),
 ]
@@ -185,7 +186,7 @@ def site(site: dict[str, str], proxy: HoldingProxy, settings: Any) -> dict[str, 
     return {
         **site,
         "BASKET_URL": proxy.url,
-        "BASKET_TIMEOUT": "20",
+        "BASKET_TIMEOUT": "60",
         "BASKET_LEASE_SECONDS": "4",
         "BASKET_REMOVAL_GRACE_SECONDS": "2",
         "BASKET_SHARE_SIZE": "500",
@@ -238,7 +239,7 @@ def test_a_kill_at_any_call_and_a_second_change_end_as_the_site_says(
     with transaction.atomic():
         for case in found:
             case.change(case)
-    wait_until(partial(all_struck, found, proxy), timeout=30, what="all cases at their moment")
+    wait_until(partial(all_struck, found, proxy), timeout=60, what="all cases at their moment")
     worker.kill_pool() if victim == "pool" else worker.kill()
     under_way = Contact.objects.exclude(lease="").count()
     proxy.release()

@@ -13,8 +13,15 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import UserProfile
 from project.processes import Beat, Worker, wait_until
 from tests.factories import GroupFactory, MembershipFactory, UserProfileFactory, VouchFactory
-from tests.services.conftest import StartWorker
-from tests.services.moments import Moment, half_written, has_struck, unanswered, unwritten
+from tests.services.conftest import ON_RABBITMQ, StartWorker
+from tests.services.moments import (
+    PATIENT,
+    Moment,
+    half_written,
+    has_struck,
+    unanswered,
+    unwritten,
+)
 from tests.services.people import NDA, PHONE
 from tests.services.site import assert_all_is_well, settle
 
@@ -25,6 +32,12 @@ on_redis = pytest.mark.parametrize("broker", ["redis"], indirect=True)
 StartBeat = Callable[[], Beat]
 
 OLD, NEW = "old@example.com", "new@example.com"
+
+
+@pytest.fixture
+def site(site: dict[str, str]) -> dict[str, str]:
+    return {**site, **PATIENT}
+
 
 MOMENTS = [
     pytest.param(unanswered("lookup"), id="before the lookup is answered"),
@@ -69,7 +82,7 @@ def test_a_worker_may_be_killed_at_any_moment_of_a_change_of_address(
     assert [contact.email for contact in Contact.objects.all()] == [NEW]
 
 
-@pytest.mark.parametrize("broker", ["redis", "rabbitmq"], indirect=True)
+@pytest.mark.parametrize("broker", ["redis", ON_RABBITMQ], indirect=True)
 def test_call_of_a_killed_worker_is_undone_if_it_is_no_longer_wanted(
     start_worker: StartWorker, start_beat: StartBeat, basket: SandboxServer
 ) -> None:
@@ -169,8 +182,8 @@ def test_a_bulk_run_outlives_its_workers(
     for share in (40, 110):
         wait_until(lambda: len(basket.people) >= share, timeout=60, what=f"{share} people")  # noqa: B023
         worker.kill()
+        still_to_go = BulkItem.objects.filter(state=BulkItem.State.PENDING).count()
         worker = start_worker()
-    still_to_go = BulkItem.objects.filter(state=BulkItem.State.PENDING).count()
 
     assert still_to_go
     assert_all_is_well(
@@ -197,7 +210,7 @@ def test_a_worker_that_is_told_to_stop_finishes_a_change_of_address(
 
     first_half = basket.fail("subscribe", kind="delay", seconds=1, times=1)
     move(profile)
-    wait_until(lambda: has_struck(basket, first_half), timeout=20, what="the first half")
+    wait_until(lambda: has_struck(basket, first_half), timeout=60, what="the first half")
     worker.terminate()
     done = set(basket.people[NEW].newsletters)
     start_beat()

@@ -16,7 +16,7 @@ from mozillians_basket.sandbox.testing import SandboxServer
 from project.people.models import Vouch
 from project.processes import wait_until
 from tests.factories import MembershipFactory
-from tests.services.moments import waiting_for_locks
+from tests.services.moments import ANSWER_AFTER, waiting_for_locks
 from tests.services.servers import Broker
 from tests.services.site import member, newsletters_of, vouch
 
@@ -59,7 +59,7 @@ def lease(broker: Broker, basket: SandboxServer) -> str:
 
 def wait_for_locks() -> None:
     """Wait until a transaction waits for a row."""
-    wait_until(waiting_for_locks, timeout=20, what="somebody who waits")
+    wait_until(waiting_for_locks, timeout=60, what="somebody who waits")
 
 
 def subscribes(basket: SandboxServer) -> int:
@@ -76,7 +76,7 @@ def test_a_step_reads_what_was_committed_while_it_waited(
         Decision.objects.update(wanted=False)
         step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
         wait_for_locks()
-    step.result(20)
+    step.result(60)
 
     assert subscribes(basket) == 0
     assert Contact.objects.get().touched_at is None
@@ -89,7 +89,7 @@ def test_a_step_that_lost_its_lease_while_it_waited_calls_nobody_and_writes_noth
         Contact.objects.update(lease="another-1")
         step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
         wait_for_locks()
-    step.result(20)
+    step.result(60)
 
     assert subscribes(basket) == 0
     assert Contact.objects.get().lease == "another-1"
@@ -99,15 +99,15 @@ def test_a_step_that_lost_its_lease_while_it_waited_calls_nobody_and_writes_noth
 def test_an_answer_is_not_written_down_under_a_lease_that_was_lost_during_the_call(
     lease: str, elsewhere: Elsewhere[object], basket: SandboxServer
 ) -> None:
-    basket.fail("subscribe", kind="delay", seconds=1, times=1)
+    basket.fail("subscribe", kind="delay", seconds=ANSWER_AFTER, times=1)
     step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
     begun = Subscription.objects.filter(requested_at__isnull=False)
-    wait_until(begun.exists, timeout=20, what="the call")
+    wait_until(begun.exists, timeout=60, what="the call")
 
     with transaction.atomic():
         Contact.objects.update(lease="another-1")
         wait_for_locks()
-    step.result(20)
+    step.result(60)
 
     assert subscribes(basket) == 1
     row = Subscription.objects.get(newsletter="mozilla-phone")
@@ -125,7 +125,7 @@ def test_draining_keeps_what_was_committed_while_it_waited(
         Decision.objects.update(opted_out_at=timezone.now())
         drained = elsewhere(touches.drain)
         wait_for_locks()
-    drained.result(20)
+    drained.result(60)
 
     decision = Decision.objects.get(newsletter="mozilla-phone")
     assert (decision.entitled, decision.wanted) == (False, False)
@@ -139,10 +139,10 @@ def test_a_member_who_is_deleted_while_their_arrival_is_drained_is_gone(
 
     with transaction.atomic():
         touches.drain()
-        elsewhere(lambda: (vouch(profile), profile.user.delete())).result(20)
+        elsewhere(lambda: (vouch(profile), profile.user.delete())).result(60)
         drained = elsewhere(touches.drain)
         wait_for_locks()
-    drained.result(20)
+    drained.result(60)
 
     assert not Member.objects.exists()
     assert not Touch.objects.exists()
@@ -155,7 +155,7 @@ def test_a_drain_that_another_one_overtook_sees_what_that_one_saw(
 
     def vouched_meanwhile(execute: Any, sql: str, *arguments: Any) -> Any:
         if sql.startswith("INSERT") and Member._meta.db_table in sql:
-            elsewhere(lambda: (vouch(profile), touches.drain())).result(20)
+            elsewhere(lambda: (vouch(profile), touches.drain())).result(60)
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(vouched_meanwhile):
@@ -183,7 +183,7 @@ def test_a_share_that_waited_for_an_arrival_waits_for_the_address_that_it_came_f
         touches.drain()
         step = elsewhere(lambda: sync.make_calls(sync.Step.SUBSCRIBE, lease, last=True))
         wait_for_locks()
-    step.result(20)
+    step.result(60)
 
     assert newsletters_of(basket, other) == {"mozilla-phone"}
 
@@ -225,7 +225,7 @@ def test_an_address_that_is_erased_while_a_member_arrives_is_made_again(
         Contact.objects.filter(key="new@example.com").delete()
         drained = elsewhere(touches.drain)
         wait_for_locks()
-    drained.result(20)
+    drained.result(60)
 
     assert Contact.objects.get(members__site_member=profile.pk).key == "new@example.com"
 
@@ -241,6 +241,6 @@ def test_an_address_that_is_erased_while_an_order_names_it_is_made_again(
             lambda: decisions.unsubscribe_address("bare@example.com", ["mozilla-phone"])
         )
         wait_for_locks()
-    ordered.result(20)
+    ordered.result(60)
 
     assert Decision.objects.get(member__contact__key="bare@example.com").wanted is False

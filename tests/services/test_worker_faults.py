@@ -11,6 +11,7 @@ from mozillians_basket.models import Contact
 from mozillians_basket.sandbox.testing import SandboxServer
 from project.processes import Beat, wait_until
 from tests.services.conftest import StartBeat, StartWorker
+from tests.services.moments import ANSWER_AFTER, PATIENT, has_struck
 from tests.services.servers import Broker
 from tests.services.site import calls_about, member, members, newsletters_of, settle, vouch
 
@@ -20,24 +21,21 @@ pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 @pytest.mark.parametrize("step", ["lookup", "subscribe"])
 def test_a_second_worker_takes_over_when_the_first_is_killed_during_a_call(
     step: str,
+    site: dict[str, str],
     start_worker: StartWorker,
     beat: Beat,
     broker: Broker,
     basket: SandboxServer,
 ) -> None:
+    site |= PATIENT
     first = start_worker()
     profile = member()
-    slow = basket.fail(step, kind="delay", seconds=1.5)
+    slow = basket.fail(step, kind="delay", seconds=ANSWER_AFTER, times=1)
     vouch(profile)
-    under_way = Contact.objects.filter(email=profile.user.email, leased_until__isnull=False)
-    if step == "subscribe":
-        under_way = under_way.filter(subscriptions__requested_at__isnull=False)
-    wait_until(under_way.exists, timeout=30, what=step)
-    time.sleep(0.5)  # so that the request has left
+    wait_until(lambda: has_struck(basket, slow), timeout=60, what=step)
 
     first.kill()
     left = Contact.objects.get(email=profile.user.email).leased_until
-    basket.heal(slow)
     start_worker()
     settle()
 
@@ -74,7 +72,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls(
     profile = member()
     basket.latency = 1.0
     vouch(profile)
-    wait_until(lambda: calls_about(basket, profile), timeout=30, what="a call")
+    wait_until(lambda: calls_about(basket, profile), timeout=60, what="a call")
 
     worker.terminate()
     start_worker()
