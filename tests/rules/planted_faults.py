@@ -155,8 +155,8 @@ FAULTS = (
     Fault(
         "coming back is told before our own open calls",
         "answers",
-        "if row.requested_at or row.confirmed_at or row.state",
-        "if row.state",
+        "if row.requested_at or row.unanswered_at:",
+        "if False:",
     ),
     Fault(
         "a removal that is carried out late is not expected",
@@ -173,8 +173,8 @@ FAULTS = (
     Fault(
         "a subscribe call is not written down before it is made",
         "answers",
-        "rows.record(contact, name).requested_at = rows.now",
-        "pass",
+        "            row.requested_at = rows.now\n",
+        "",
     ),
     Fault(
         "a loss is not told from opt-outs",
@@ -271,6 +271,12 @@ FAULTS = (
         "evaluate",
         "if kept or member.held_back_at:",
         "if kept:",
+    ),
+    Fault(
+        "a late subscribe of ours is taken for a return",
+        "answers",
+        "row.unanswered_at = row.requested_at or row.unanswered_at",
+        "row.unanswered_at = None",
     ),
 )
 
