@@ -186,7 +186,7 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
             looks.append(_growing(rows, row.missing_at, row.missing_at + rows.settings.queue_time))
         elif missing(row) or (row.missing_at and rows.question(name)):
             looks.append(_growing(rows, row.missing_at))
-        elif row.requested_at or suspect or (row.unanswered_at and not held(row)):
+        elif row.requested_at or suspect or _may_reappear(row):
             since = queued_since(row)
             looks.append(_growing(rows, since, since + rows.settings.queue_time))
         if row.removed_at and (row.removal_pending or held(row)):
@@ -240,7 +240,10 @@ def settle(
             contact.not_before = None  # touched since then: look again at once
             continue
         partners = _partners(rows, contact)
-        at_rest = all(_at_rest(rows, contact, name) for name in rows.settings.newsletters)
+        at_rest = all(
+            _at_rest(rows, contact, name) and not _may_reappear(rows.subscription(contact, name))
+            for name in rows.settings.newsletters
+        )
         rows.moves = [
             move
             for move in rows.moves
@@ -304,7 +307,12 @@ def _at_rest(rows: Rows, contact: Contact, newsletter: str) -> bool:
     for names in contact.renamed_people.values():
         if names is None or (newsletter in names and not _is_wished(rows, contact, newsletter)):
             return False
-    return stays(rows, contact, newsletter) if held(row) else row.unanswered_at is None
+    return not held(row) or stays(rows, contact, newsletter)
+
+
+def _may_reappear(row: Subscription) -> bool:
+    """Whether Basket may yet carry out a subscribe that was repeated, where it has nothing now."""
+    return row.unanswered_at is not None and not held(row)
 
 
 def _has_finished_order(rows: Rows, contact: Contact) -> bool:

@@ -325,6 +325,28 @@ def test_late_subscribe_of_a_deleted_member_is_undone(world: World) -> None:
     assert not world.rows.contacts
 
 
+def test_opt_out_of_the_next_owner_is_not_that_of_a_member_whose_subscribe_was_repeated(
+    world: World,
+) -> None:
+    world.basket.fault, world.basket.late_by = Fault.LATE, timedelta(hours=1)
+    world.join("ana", ANA, PHONE, NDA)
+    world.run(60)
+    look(world)
+    world.change_email("ana", NEW)
+    world.run(2 * 3600)
+
+    world.join("ben", ANA, PHONE)
+    world.run(6 * 3600)
+    look(world)
+    world.basket.own_unsubscribe(ANA, PHONE)
+    look(world)
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE, NDA}
+    assert world.decision("ana", PHONE).opted_out_at is None
+    assert world.decision("ben", PHONE).opted_out_at is not None
+
+
 def test_person_who_comes_back_a_day_after_a_repeated_subscribe_wants_it_again(
     world: World,
 ) -> None:

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from mozillians_basket.conf import conf
 from mozillians_basket.ledger import decisions
-from mozillians_basket.models import Contact, Decision, Move, Subscription, Touch
+from mozillians_basket.models import Contact, Decision, Event, Move, Subscription, Touch
 from mozillians_basket.models import Member as Known
 from mozillians_basket.rules.evaluate import Result
 from mozillians_basket.rules.rows import DecidedBy, State, unseen
@@ -219,10 +220,12 @@ class Changes:
         vetoed = name in member.marks
         if mailbox is not None:
             vetoed = vetoed or bool(mailbox.renamed_to) or name in mailbox.opted_out
+        asked_again = self._asked_again(mailbox, name)
         found = decisions.order([member.profile_id], [name], subscribe=True)
         refused = found[member.profile_id][name] == Result.REFUSED
-        if refused != vetoed and not (vetoed and self._asked_again(mailbox, name)):
-            self.surprises.append(f"order for {member.profile_id}: {found}, not {vetoed}")
+        asked_again = asked_again or self._asked_again(mailbox, name)
+        if refused != vetoed and not (vetoed and asked_again):
+            self.surprises.append(self._surprise(member, name, f"{found}, not {vetoed}"))
         if not vetoed:
             member.wanted[name] = True
         return True
@@ -303,6 +306,26 @@ class Changes:
         rows = Subscription.objects.filter(newsletter=name, opted_out_at__isnull=False)
         rows = rows.exclude(state=State.OPTED_OUT)
         return mailbox is not None and rows.filter(contact__key=mailbox.key).exists()
+
+    def _surprise(self, member: Member, name: str, answer: str) -> str:
+        """Say what model and ledger know of a member whose order was answered wrongly."""
+        mailbox = member.mailbox
+        model = ", ".join(each for each in ("marked",) if name in member.marks)
+        if mailbox is not None:
+            model += f" opted out: {sorted(mailbox.opted_out)}, renamed: {mailbox.renamed_to}"
+        rows = Subscription.objects.filter(
+            newsletter=name, contact__members__site_member=member.profile_id
+        )
+        wishes = Decision.objects.filter(newsletter=name, member__site_member=member.profile_id)
+        events = Event.objects.filter(
+            Q(member=member.profile_id) | Q(contact__in=rows.values("contact"))
+        )
+        latest = [
+            (str(e.created_at.time()), e.kind, e.newsletters, e.outcome, e.cause)
+            for e in events.order_by("-pk")[:12]
+        ]
+        ledger = [*rows.values(), *wishes.values(), *latest]
+        return f"order of {name} for {member.profile_id}: {answer} ({model}) {ledger}"
 
     def _is_free(self, member: Member) -> bool:
         if member.mailbox in self.frozen or member.changes >= CHANGES_EACH:
