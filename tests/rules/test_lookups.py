@@ -347,6 +347,32 @@ def test_opt_out_of_the_next_owner_is_not_that_of_a_member_whose_subscribe_was_r
     assert world.decision("ben", PHONE).opted_out_at is not None
 
 
+@pytest.mark.parametrize("leave", [opts_out_at_basket, opts_out_of_all_at_basket])
+def test_opt_out_of_the_next_owner_is_not_that_of_a_member_whose_move_is_open(
+    world: World, leave: Callable[[World], None]
+) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.wait(hours=3)
+    world.entitle("ana", NDA)
+    world.basket.fault = Fault.LOST_BEFORE
+    world.drain()
+    world.sync(world.due())
+    world.entitle("ana", NDA, entitled=False)  # that call may still be carried out
+    world.change_email("ana", NEW)
+    world.run(2 * 3600)
+
+    world.join("ben", ANA, PHONE)
+    world.run(4 * 3600)
+    look(world)
+    leave(world)
+    look(world)
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE}
+    assert world.rows.veto(world.member("ana"), PHONE) is None
+    assert world.rows.veto(world.member("ben"), PHONE) is not None
+
+
 def test_person_who_comes_back_a_day_after_a_repeated_subscribe_wants_it_again(
     world: World,
 ) -> None:
