@@ -68,7 +68,7 @@ def _owners(rows: Rows, contact: Contact, last: datetime | None) -> list[Member]
     List the members at a mailbox, and those moving away, whose opt-out may be found now.
 
     :param last: the last lookup without that opt-out. Members who had moved away by then do
-        not count: the opt-out is that of whoever has the mailbox since.
+        not count: it is the opt-out of the mailbox's next owner.
     """
     left = [move for move in rows.moves_from(contact) if not after(last, move.moved_at)]
     return [*rows.at(contact), *(rows.members[move.member_id] for move in left)]
