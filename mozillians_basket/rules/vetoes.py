@@ -44,16 +44,12 @@ def opt_out_mailbox(
 ) -> None:
     """Mark a mailbox, and the decisions of its members and of those who are moving away."""
     row = rows.record(contact, newsletter)
-    last = row.seen_at if row.missing_at else contact.looked_up_at
-    if row.opted_out_at:  # known already, and members who left took it along; or doubted
-        last = rows.now if row.state == State.OPTED_OUT else None
-    whose = _owners(rows, contact, last)
     if unseen(row):  # the call may still be in Basket's queue
         row.requested_at = row.confirmed_at
     mark(row, at)
     row.confirmed_at = row.seen_at = None
     row.removal_pending, row.missing_at = False, at if inferred else None
-    for member in whose:
+    for member in rows.concerned(contact):
         decision = rows.decision(member, newsletter)
         # A member there without a decision takes the opt-out along when they leave.
         known = (member.id, newsletter) in rows.decisions or member.contact_id != contact.id
@@ -61,17 +57,6 @@ def opt_out_mailbox(
             at_first = decision.opted_out_at or row.opted_out_at
             by_sample = inferred and (decision.inferred or not decision.opted_out_at)
             rows.decide(member, newsletter, opted_out_at=at_first, inferred=by_sample)
-
-
-def _owners(rows: Rows, contact: Contact, last: datetime | None) -> list[Member]:
-    """
-    List the members at a mailbox, and those moving away, whose opt-out may be found now.
-
-    :param last: the last lookup without that opt-out. Members who had moved away by then do
-        not count: it is the opt-out of the mailbox's next owner.
-    """
-    left = [move for move in rows.moves_from(contact) if not after(last, move.moved_at)]
-    return [*rows.at(contact), *(rows.members[move.member_id] for move in left)]
 
 
 def opt_out_of_all(rows: Rows, contact: Contact, at: datetime) -> None:
@@ -83,7 +68,7 @@ def opt_out_of_all(rows: Rows, contact: Contact, at: datetime) -> None:
     """
     names = rows.settings.newsletters
     there = {name for name in names if rows.despite_opt_outs(contact, name)}
-    for member in _owners(rows, contact, contact.looked_up_at):
+    for member in rows.concerned(contact):
         ordered = there | {name for name in names if rows.decision(member, name).despite_opt_out}
         if not ordered:
             member.opted_out_at = member.opted_out_at or at
