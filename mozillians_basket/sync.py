@@ -10,8 +10,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from mozillians_basket.client import breaker, calls
-from mozillians_basket.client.transport import unexpected
+from mozillians_basket.client import breaker, calls, transport
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import (
     BasketError,
@@ -206,7 +205,7 @@ def guarded(lease: str) -> Iterator[None]:
             queue.release(lease)
         raise
     except Exception as error:  # noqa: BLE001 - it is logged by its class and place
-        failure = unexpected(error)
+        failure = transport.unexpected(error)
     if failure:
         queue.fail(lease)
         raise failure from None
@@ -217,7 +216,7 @@ def _call(
 ) -> dict[int, Any]:
     """Call Basket once per contact, side by side; only for the probe while the breaker is open."""
     allowed = [pk for pk in jobs if not status.is_open or pk == status.probe_contact]
-    results = calls.fan_out(function, [jobs[pk] for pk in allowed])
+    results = transport.fan_out(function, [jobs[pk] for pk in allowed])
     return {pk: BreakerOpen() for pk in jobs} | dict(zip(allowed, results, strict=True))
 
 

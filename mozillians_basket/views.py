@@ -24,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
 
 from mozillians_basket import api
-from mozillians_basket.client import calls
+from mozillians_basket.client import calls, transport
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketRefused
@@ -186,7 +186,7 @@ def _send_link(site_member: Model) -> tuple[bool, str]:
     if not switch_is_on():
         return False, _("Basket is not asked for anything at the moment. Try again later.")
     try:
-        with calls.within(PATIENCE):
+        with transport.within(PATIENCE):
             sent = calls.recover(standing.email)
     except BasketRefused:
         return False, _("Basket does not accept your e-mail address.")

@@ -26,7 +26,7 @@ from mozillians_basket.admin.pages import (
     rendered,
 )
 from mozillians_basket.admin.wording import grouped, listed
-from mozillians_basket.client import calls
+from mozillians_basket.client import calls, transport
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import wake_sweeper
@@ -57,7 +57,7 @@ def titles_and_descriptions() -> dict[str, tuple[str, str]]:
     if known is not None or not switch_is_on() or Status.read().opened_at is not None:
         return known or {}
     try:
-        with calls.within(PATIENCE):
+        with transport.within(PATIENCE):
             catalogue = calls.catalogue()
     except BasketError:
         catalogue, seconds = {}, min(seconds, KEPT_AFTER_FAILURE)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from mozillians_basket.admin.pages import visible_address
 from mozillians_basket.admin.summary import Summary
 from mozillians_basket.admin.wording import ORDER, SYNC, listed, with_code
-from mozillians_basket.client import calls
+from mozillians_basket.client import calls, transport
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.dispatch import LOOKUP, send
 from mozillians_basket.exceptions import BasketError, BasketSwitchedOff
@@ -123,7 +123,7 @@ def ask(request: HttpRequest, member: Model, summary: Summary) -> tuple[str, lis
         answer: dict[str, Any] = {"address": visible_address(request, email)}
         answers.append(answer)
         try:
-            with calls.within(TIMEOUT):
+            with transport.within(TIMEOUT):
                 person = calls.look_up(email)
         except BasketSwitchedOff:
             answer["trouble"] = _("The switch has just been turned off: Basket was not asked.")

@@ -33,7 +33,7 @@ from mozillians_basket.admin.pages import (
     url_of,
 )
 from mozillians_basket.admin.wording import grouped, in_plain_words, listed, with_code
-from mozillians_basket.client import calls
+from mozillians_basket.client import calls, transport
 from mozillians_basket.client.breaker import probe_soon
 from mozillians_basket.client.switch import row_is_on
 from mozillians_basket.conf import SWITCH
@@ -184,7 +184,7 @@ class StatusAdmin(ApprovalPages):
             raise PermissionDenied
         if request.method == "POST":
             try:
-                with calls.within(PATIENCE):
+                with transport.within(PATIENCE):
                     calls.look_up(doctor.NOBODY)
             except BasketError as error:
                 words = with_code(error.label, getattr(error, "code", None))

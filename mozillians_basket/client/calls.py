@@ -13,8 +13,6 @@ import urllib3
 from basket import errors
 
 from mozillians_basket.client import transport
-from mozillians_basket.client.transport import fan_out as fan_out
-from mozillians_basket.client.transport import within as within
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import (
     BasketError,

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 from waffle.testutils import override_switch
 
-from mozillians_basket.client import breaker, calls
+from mozillians_basket.client import breaker, calls, transport
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.exceptions import (
     BasketError,
@@ -472,7 +472,7 @@ def test_outage_over_http_is_counted_and_ends(basket: SandboxServer) -> None:
     ids = contacts(8)
     emails = list(Contact.objects.order_by("pk").values_list("email"))
 
-    results = calls.fan_out(calls.look_up, emails)
+    results = transport.fan_out(calls.look_up, emails)
     errors = [each if isinstance(each, BasketError) else None for each in results]
     opened = note("lookup", dict(zip(ids, errors, strict=True)))
     basket.heal(fault)

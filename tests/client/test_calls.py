@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from waffle.testutils import override_switch
 
-from mozillians_basket.client import calls
+from mozillians_basket.client import calls, transport
 from mozillians_basket.conf import SWITCH, conf
 from mozillians_basket.exceptions import (
     BasketError,
@@ -355,7 +355,7 @@ def test_page_waits_no_longer_than_it_says(server: Server) -> None:
     server.hold()
     began = time.monotonic()
 
-    with calls.within(0.1), pytest.raises(BasketUnavailable):
+    with transport.within(0.1), pytest.raises(BasketUnavailable):
         calls.look_up(EMAIL)
 
     assert time.monotonic() - began < conf.TIMEOUT / 2

@@ -140,10 +140,10 @@ def test_one_connection_serves_many_calls(basket: SandboxServer) -> None:
 
 def test_calls_side_by_side_keep_their_connections(server: Server) -> None:
     server.hold(until=20)
-    calls.fan_out(calls.look_up, emails(20))
+    transport.fan_out(calls.look_up, emails(20))
     known = {request.client for request in server.received}
 
-    calls.fan_out(calls.look_up, emails(20))
+    transport.fan_out(calls.look_up, emails(20))
 
     assert len(known) == 20
     assert len(server.received) == 40
@@ -233,7 +233,7 @@ def test_results_come_in_order_whatever_happens_to_each(basket: SandboxServer) -
         basket.put_person(email, newsletters=["mozilla-phone"] if number % 2 else [])
     basket.fail("lookup", email="member3@example.com", status=400, code=2)
 
-    results = calls.fan_out(calls.look_up, emails(30))
+    results = transport.fan_out(calls.look_up, emails(30))
 
     assert isinstance(results[3], BasketRefused)
     found = {number: each.email for number, each in enumerate(results) if isinstance(each, Person)}
@@ -243,14 +243,14 @@ def test_results_come_in_order_whatever_happens_to_each(basket: SandboxServer) -
 def test_calls_run_side_by_side(server: Server) -> None:
     server.hold(until=20)
 
-    calls.fan_out(calls.look_up, emails(20))
+    transport.fan_out(calls.look_up, emails(20))
 
     assert server.answering.is_set()
     assert len(server.received) == 20
 
 
 def test_nothing_to_do_is_no_call(basket: SandboxServer) -> None:
-    assert calls.fan_out(calls.look_up, []) == []
+    assert transport.fan_out(calls.look_up, []) == []
     assert basket.requests == []
 
 
@@ -263,7 +263,7 @@ def test_fault_of_this_side_fails_one_contact_only(
             raise KeyError(email)
         return calls.look_up(email)
 
-    results = calls.fan_out(look_up, emails(count))
+    results = transport.fan_out(look_up, emails(count))
 
     assert isinstance(results[0], StepFailed)
     assert results[1:] == [None] * (count - 1)
@@ -277,7 +277,7 @@ def test_threads_open_no_database_connection(basket: SandboxServer) -> None:
         here = threading.current_thread() is threading.main_thread()
         return here, [c.alias for c in connections.all() if c.connection is not None]
 
-    results = calls.fan_out(look_up, emails(5))
+    results = transport.fan_out(look_up, emails(5))
 
     assert results == [(False, [])] * 5
 
@@ -286,8 +286,8 @@ def test_page_s_patience_holds_side_by_side_too(server: Server) -> None:
     server.hold()
     began = time.monotonic()
 
-    with calls.within(0.1):
-        results = calls.fan_out(calls.look_up, emails(2))
+    with transport.within(0.1):
+        results = transport.fan_out(calls.look_up, emails(2))
 
     assert kinds(results) == {BasketUnavailable}
     assert time.monotonic() - began < conf.TIMEOUT / 2
@@ -296,7 +296,7 @@ def test_page_s_patience_holds_side_by_side_too(server: Server) -> None:
 @pytest.mark.parametrize("count", [1, 2])
 def test_switch_that_is_off_lets_no_call_start(basket: SandboxServer, count: int) -> None:
     with override_switch(SWITCH, active=False):
-        results = calls.fan_out(calls.look_up, emails(count))
+        results = transport.fan_out(calls.look_up, emails(count))
 
     assert kinds(results) == {BasketSwitchedOff}
     assert basket.requests == []
@@ -310,7 +310,7 @@ def test_switch_row_that_is_off_counts_whatever_the_cache_says(
     assert switch.switch_is_on()
 
     with switch_row_turned_off_once(lambda: True):
-        results = calls.fan_out(calls.look_up, emails(count))
+        results = transport.fan_out(calls.look_up, emails(count))
 
     assert switch.switch_is_on()
     assert kinds(results) == {BasketSwitchedOff}
@@ -336,7 +336,7 @@ def test_switch_turned_off_during_a_share_stops_further_calls(
     answers_after_the_stop()
 
     with switch_row_turned_off_once(lambda: len(server.received) == 20):
-        results = calls.fan_out(calls.look_up, [(EMAIL,)] * 60)
+        results = transport.fan_out(calls.look_up, [(EMAIL,)] * 60)
 
     assert results[:20] == [Person(EMAIL, TOKEN)] * 20
     assert kinds(results[20:]) == {BasketSwitchedOff}
@@ -355,7 +355,7 @@ def test_switch_turned_off_during_the_first_call_stops_the_second_of_the_same_jo
         return calls.look_up(email)
 
     with switch_row_turned_off_once(lambda: len(server.received) == count):
-        results = calls.fan_out(look_up_twice, emails(count))
+        results = transport.fan_out(look_up_twice, emails(count))
 
     assert kinds(results) == {BasketSwitchedOff}
     assert [request.line.split("=")[0][-5:] for request in server.received] == ["token"] * count
@@ -410,7 +410,7 @@ def test_no_call_starts_later_than_a_tenth_of_a_second_after_the_switch_was_turn
         return read
 
     with connection.execute_wrapper(right_after_it_was_read):
-        results = calls.fan_out(calls.look_up, [(EMAIL,)] * 2000)
+        results = transport.fan_out(calls.look_up, [(EMAIL,)] * 2000)
 
     [moment] = turned_off
     seen_on = next(reading for reading in clock.here if reading > moment)
@@ -432,7 +432,7 @@ def test_calls_wait_while_the_switch_cannot_be_read(server: Server, clock: Clock
         return execute(sql, params, *more)
 
     with connection.execute_wrapper(slow_once):
-        calls.fan_out(calls.look_up, [(EMAIL,)] * 600)
+        transport.fan_out(calls.look_up, [(EMAIL,)] * 600)
 
     moments = [moment - reads[0] for moment in clock.allowed]
     assert [moment for moment in moments if 0.1 < moment < 0.5] == []
@@ -456,7 +456,7 @@ def test_database_that_fails_during_a_share_ends_it_after_the_calls_under_way(
         return execute(sql, params, *more)
 
     with connection.execute_wrapper(failing), pytest.raises(OSError, match=r"^$"):
-        calls.fan_out(look_up, [(EMAIL,)] * 60)
+        transport.fan_out(look_up, [(EMAIL,)] * 60)
 
     assert len(ended) == len(server.received) == 20
 
@@ -465,7 +465,7 @@ def test_failures_in_a_row_stop_a_share(basket: SandboxServer, settings: Any) ->
     settings.BASKET_BREAKER_FAILURES = 3
     basket.fail("lookup", status=500, code=6)
 
-    results = calls.fan_out(calls.look_up, emails(200))
+    results = transport.fan_out(calls.look_up, emails(200))
 
     failed = [each for each in results if isinstance(each, BasketUnavailable)]
     assert kinds(results) == {BasketUnavailable, BreakerOpen}
@@ -478,7 +478,7 @@ def test_some_failures_among_others_do_not_stop_a_share(
     settings.BASKET_BREAKER_FAILURES = 5
     basket.fail("lookup", email="*7@example.com", status=500, code=6)
 
-    results = calls.fan_out(calls.look_up, emails(100))
+    results = transport.fan_out(calls.look_up, emails(100))
 
     assert kinds(results[7::10]) == {BasketUnavailable}
     assert kinds(results) == {BasketUnavailable, type(None)}
@@ -492,7 +492,7 @@ def test_answers_that_concern_one_contact_do_not_stop_a_share(
 ) -> None:
     basket.fail("lookup", status=status, code=code)
 
-    results = calls.fan_out(calls.look_up, emails(60))
+    results = transport.fan_out(calls.look_up, emails(60))
 
     assert kinds(results) == {expected}
     assert len(basket.requests) == 60
@@ -501,7 +501,7 @@ def test_answers_that_concern_one_contact_do_not_stop_a_share(
 def test_wrong_key_stops_a_share_at_once(basket: SandboxServer, settings: Any) -> None:
     settings.BASKET_API_KEY = "wrong"
 
-    results = calls.fan_out(calls.look_up, emails(200))
+    results = transport.fan_out(calls.look_up, emails(200))
 
     assert kinds(results) == {BasketMisconfigured, BreakerOpen}
     assert len(basket.requests) < 60
@@ -516,7 +516,7 @@ def test_several_threads_share_the_calls_of_a_process(basket: SandboxServer) -> 
         return email, calls.look_up(email)
 
     def allowed(name: str) -> None:
-        found[name] = calls.fan_out(echo, shares[name])
+        found[name] = transport.fan_out(echo, shares[name])
         connection.close()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -550,7 +550,7 @@ PROGRAM = """
     from mozillians_basket.client import calls
 
     def look_up_some():
-        people = calls.fan_out(calls.look_up, [("member+1@example.com",)] * 30)
+        people = transport.fan_out(calls.look_up, [("member+1@example.com",)] * 30)
         assert len({person.token for person in people}) == 1, people
         print("found", len(people), flush=True)
 """
@@ -606,7 +606,7 @@ def test_process_ends_although_calls_are_left(server: Server) -> None:
     program = """
         import signal
         signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))
-        calls.fan_out(calls.look_up, [("member+1@example.com",)] * 1000)
+        transport.fan_out(calls.look_up, [("member+1@example.com",)] * 1000)
     """
 
     with started(program, server.url) as process:

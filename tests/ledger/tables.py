@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from mozillians_basket import sync
-from mozillians_basket.client import calls
+from mozillians_basket.client import calls, transport
 from mozillians_basket.exceptions import BasketError, BasketRefused, BasketUnavailable
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.ledger.share import question_of
@@ -219,7 +219,7 @@ def install(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.BASKET_BREAKER_FAILURES = 1_000_000
     settings.BASKET_LEASE_SECONDS = 60
     monkeypatch.setattr(timezone, "now", lambda: Site.world.now)
-    monkeypatch.setattr(calls, "fan_out", _one_after_the_other)
+    monkeypatch.setattr(transport, "fan_out", _one_after_the_other)
     monkeypatch.setattr(calls, "look_up", _look_up)
     monkeypatch.setattr(calls, "look_up_token", _look_up_token)
     monkeypatch.setattr(calls, "subscribe", _subscribe)
