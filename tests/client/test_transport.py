@@ -547,7 +547,7 @@ PROGRAM = """
     call_command("migrate", verbosity=0)
     from waffle.models import Switch
     Switch.objects.create(name="BASKET_SWITCH_ENABLED", active=True)
-    from mozillians_basket.client import calls
+    from mozillians_basket.client import calls, transport
 
     def look_up_some():
         people = transport.fan_out(calls.look_up, [("member+1@example.com",)] * 30)
