@@ -288,19 +288,33 @@ def _partners(rows: Rows, contact: Contact) -> list[Contact]:
 
 
 def _is_over(rows: Rows, move: Move) -> bool:
-    """Whether a move can be closed: nothing is left to leave its source, or to arrive first."""
+    """
+    Whether a move can be closed: nothing is left to leave its source, or to arrive first.
+
+    A subscribe at the source without an answer holds it open only until the member has the
+    newsletter at the target. After that, an opt-out at the source is that of its next owner.
+    """
     source = rows.contacts[move.source_id]
-    return after(source.looked_up_at, move.moved_at) and all(
-        _at_rest(rows, source, name)
-        and (_arrived(rows, move, name) or not held(rows.subscription(source, name)))
-        for name in rows.settings.newsletters
-    )
+    if not after(source.looked_up_at, move.moved_at):
+        return False
+    for name in rows.settings.newsletters:
+        row = rows.subscription(source, name)
+        nothing_there = not (held(row) or row.requested_at)
+        if not (nothing_there or _arrived(rows, move, name)) or not _agrees(rows, source, name):
+            return False
+    return True
 
 
 def _at_rest(rows: Rows, contact: Contact, newsletter: str) -> bool:
     """Whether Basket has a newsletter or not as it should, with no call and no question open."""
+    open_call = rows.subscription(contact, newsletter).requested_at
+    return not open_call and _agrees(rows, contact, newsletter)
+
+
+def _agrees(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether Basket has a newsletter or not as it should, but for a subscribe that is open."""
     row = rows.subscription(contact, newsletter)
-    if row.requested_at or row.removal_pending or unseen(row) or missing(row):
+    if row.removal_pending or unseen(row) or missing(row):
         return False
     if lost_at_a_cleared(contact, row):
         return False

@@ -347,6 +347,29 @@ def test_opt_out_of_the_next_owner_is_not_that_of_a_member_whose_subscribe_was_r
     assert world.decision("ben", PHONE).opted_out_at is not None
 
 
+def test_opt_out_of_the_next_owner_is_not_that_of_a_member_whose_subscribe_had_no_answer(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.entitle("ana", NDA)
+    world.basket.fault = Fault.LOST_BEFORE
+    world.run(1)
+    world.entitle("ana", NDA, entitled=False)
+    world.change_email("ana", NEW)
+    world.run(1800)
+
+    world.join("ben", ANA, PHONE)
+    world.run(1800)
+    look(world)
+    world.basket.own_unsubscribe(ANA, PHONE)
+    look(world)
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE}
+    assert world.decision("ana", PHONE).opted_out_at is None
+    assert world.decision("ben", PHONE).opted_out_at is not None
+
+
 @pytest.mark.parametrize("leave", [opts_out_at_basket, opts_out_of_all_at_basket])
 def test_opt_out_at_the_old_address_stands_while_basket_refuses_the_new_one(
     world: World, leave: Callable[[World], None]
