@@ -293,8 +293,7 @@ def _ended(
         rows, erased = settle(rows, settled)
         if erased:
             share.suppress(erased, before)
-        if any(member.is_ordered for member in rows.members.values()):
-            made_room = decisions.close_items(rows, settled)
+        made_room = decisions.close_items(rows, settled)
     for pk in {*settled, *waiting} & rows.contacts.keys():
         rows.contacts[pk].lease, rows.contacts[pk].leased_until = "", None
     return rows, made_room

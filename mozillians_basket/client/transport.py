@@ -206,8 +206,8 @@ def unexpected(error: Exception) -> StepFailed:
 class FanOut:
     """Calls that run side by side, and whether another one may start."""
 
-    _on_at = float("-inf")
-    """When any share of this process last began to read the switch, and it was on."""
+    _read_at = _on_at = float("-inf")
+    """When any share of this process last began to read the switch, and when it was on then."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -219,20 +219,22 @@ class FanOut:
         """
         Read the switch, and let calls start for a moment if it is on.
 
-        :param again: not for the first time; a value that another share has just read will do.
+        :param again: not for the first time; another share's reading will do, if it has just begun.
         """
         if self._stopped_by is not None:
             return False
         began = time.monotonic()
-        if again and began - FanOut._on_at < SWITCH_EVERY:
-            began = FanOut._on_at
-        elif switch.call_is_allowed():
-            FanOut._on_at = began
+        if again and began - FanOut._read_at < SWITCH_EVERY:
+            on_until = FanOut._on_at + SWITCH_SEEN
         else:
-            self.stop(BasketSwitchedOff)
-            return False
+            FanOut._read_at = began
+            if not switch.call_is_allowed():
+                self.stop(BasketSwitchedOff)
+                return False
+            FanOut._on_at = began
+            on_until = max(began + SWITCH_SEEN, time.monotonic() + SWITCH_GRACE)
         with self._changed:
-            self._on_until = max(began + SWITCH_SEEN, time.monotonic() + SWITCH_GRACE)
+            self._on_until = max(self._on_until, on_until)
             self._changed.notify_all()
         return True
 

@@ -226,14 +226,16 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> bool:
         for pk in contact_ids
         if pk in rows.contacts
         for member in rows.at(rows.contacts[pk])
-        if member.is_ordered
+        if member.key
     }
+    if not members:
+        return False
     pending = BulkItem.objects.using(alias()).filter(
         state=BulkItem.State.PENDING, member__in=list(members)
     )
     changed = []
     # The keys of 100,000 members are a megabyte.
-    items = list(pending.select_related("request").defer("request__keys")) if members else []
+    items = list(pending.select_related("request").defer("request__keys"))
     for item in items:
         before = item.state, item.reason
         item.state, item.reason = _outcome(rows, members[item.member_id], item)

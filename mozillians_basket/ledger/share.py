@@ -15,7 +15,6 @@ from mozillians_basket.conf import conf
 from mozillians_basket.ledger import history
 from mozillians_basket.models import (
     Approval,
-    BulkItem,
     BulkRequest,
     Contact,
     Decision,
@@ -216,21 +215,13 @@ def _read_members(
     theirs = [field.attname for field in Decision._meta.concrete_fields]
     chosen = Q(contact__in=contact_ids)
     chosen = chosen | Q(pk__in=member_ids) if member_ids else chosen
-    items = BulkItem.objects.using(alias()).filter(state=BulkItem.State.PENDING)
-    members = (
-        Member.objects.using(alias())
-        .filter(chosen)
-        .annotate(
-            is_moving=is_moving("contact", "pk"),
-            has_order=Exists(items.filter(member=OuterRef("site_member"))),
-        )
-    )
-    columns = *mine, *(f"decisions__{name}" for name in theirs), "is_moving", "has_order"
+    members = Member.objects.using(alias()).filter(chosen)
+    members = members.annotate(is_moving=is_moving("contact", "pk"))
+    columns = *mine, *(f"decisions__{name}" for name in theirs), "is_moving"
     moving, homes = False, set()
-    for *values, moves, ordered in members.values_list(*columns):
+    for *values, moves in members.values_list(*columns):
         if values[0] not in rows.members:
             rows.members[values[0]] = member = Member.from_db(alias(), mine, values[: len(mine)])
-            member.is_ordered = ordered
             homes.add(member.contact_id)
             moving |= moves
         if values[len(mine)] is not None:

@@ -90,9 +90,6 @@ class Member(Row):
         _("held back"), _("Since when a brake keeps a removal from being applied.")
     )
 
-    is_ordered = False
-    """Whether an order of a bulk request was open when ``ledger.share.read`` read the row."""
-
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")

@@ -202,8 +202,13 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
             _rename(rows, contact, lookup, lookup.by_token)
             meanings = {}
         for name, meant in meanings.items():
-            # Most contacts need no row for most newsletters.
-            if meant != Meaning.ABSENT or rows.knows(contact, name):
+            # Most contacts need no row for most newsletters, and a subscribe makes its own.
+            known = (contact.id, name) in rows.subscriptions
+            if (
+                known
+                or meant not in {Meaning.LACKING, Meaning.ABSENT}
+                or (meant == Meaning.ABSENT and rows.is_decided_or_vetoed(contact, name))
+            ):
                 _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
         before, contact.looked_up_at = contact.looked_up_at, lookup.began_at
         if rows.moves_from(contact):

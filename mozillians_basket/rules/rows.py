@@ -142,9 +142,9 @@ class Rows:
             self.subscriptions[key] = row
         return self.subscriptions[key]
 
-    def knows(self, contact: Contact, newsletter: str) -> bool:
-        """Whether a contact's newsletter has a row, or a member there decided or opted out."""
-        return (contact.id, newsletter) in self.subscriptions or any(
+    def is_decided_or_vetoed(self, contact: Contact, newsletter: str) -> bool:
+        """Whether a member at this address decided on a newsletter, or opted out."""
+        return any(
             (member.id, newsletter) in self.decisions or member.opted_out_at
             for member in self.at(contact)
         )

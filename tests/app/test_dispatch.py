@@ -58,6 +58,22 @@ def test_touches_of_many_transactions_are_one_message_with_the_oldest(hanging: B
     assert hanging.messages == [("sync_touched", 0), ("sync_touched", 3)]
 
 
+def test_touches_wait_for_others_after_a_message_and_a_lookup_does_not(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "GATHER", 3600)
+    dispatch.send(SYNC_TOUCHED, 1)
+    dispatch.send(LOOKUP)
+    assert broker.messages == [("sync_touched", 1), ("lookup_users_task",)]
+
+    dispatch.send(SYNC_TOUCHED, 3)
+    assert not dispatch.flush(0.2)
+    dispatch.send(SYNC_TOUCHED, 2)
+    dispatch.send(LOOKUP)
+
+    assert broker.messages[2:] == [("sync_touched", 2), ("lookup_users_task",)]
+
+
 def test_equal_messages_of_one_moment_are_one(hanging: Broker) -> None:
     for _ in range(3):
         dispatch.send(SWEEP)
