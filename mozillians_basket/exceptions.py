@@ -47,7 +47,7 @@ class BasketMisconfigured(BasketFailed):
 
 
 class BasketRefused(BasketError):
-    """Basket said no to this person: the same call will fail again. ``code`` says why."""
+    """Basket said no to this call: it will fail again for this person. ``code`` says why."""
 
     label = "refused by Basket"
 

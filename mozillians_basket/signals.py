@@ -17,6 +17,7 @@ from django.dispatch import Signal
 subscription_confirmed = Signal()
 
 #: Basket refuses to subscribe a member, or refuses their address already when it is looked up.
+#: A newsletter that Basket does not know is no refusal: it pauses, and admins are told by mail.
 #: Receivers get ``error_code`` too. It comes once for each newsletter that the member lacks for
 #: it, and again after an admin's retry, an order or the member's own choice. Only another address
 #: helps against a code in ``rules.answers.ADDRESS_CODES``.

@@ -35,7 +35,8 @@ logger = logging.getLogger("mozillians_basket")
 SCHEDULE = (5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 
 #: Shortest wait of a contact in seconds after an answer 429: Basket's window (measured), or longer.
-#: A new change does not end the wait; an admin who asks to try again does.
+#: A policy's change does not end the wait. An admin's retry or order does, the member's own choice,
+#: and a member who leaves the address.
 WAIT_AFTER_429 = 300
 
 #: Seconds to the next probe after none, one, two, ... failed probes; the last one stays.

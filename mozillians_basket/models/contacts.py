@@ -67,7 +67,8 @@ class Contact(Row):
     # nobody or somebody else is shown, it is the only link to a person who took another address at
     # Basket: for the lookup by token and the unsubscribe of ``sync``. The rules tell by it a rename
     # from a loss (``answers.ask_by_token``), and a person who was made again after a loss
-    # (``answers._note_token``). A contact under a lease must keep it.
+    # (``answers._note_token``). Without one, an order for a bare address may wait
+    # (``plan._is_unshown``). A contact under a lease must keep it.
     token = models.CharField(
         _("token"),
         max_length=64,

@@ -36,7 +36,9 @@ class Event(models.Model):
         """
         The kinds of events; the label is what the history shows.
 
-        A new kind needs a migration of ``Event`` and ``HourlyCount``, and ``make messages``.
+        A new kind needs a value of up to 20 characters, a migration of ``Event`` and
+        ``HourlyCount``, and ``make messages``. The history page, its filters and the hourly counts
+        follow by themselves; a column in the overview's tables is ``COLUMNS`` in ``admin/charts``.
         """
 
         DECIDED = "decided", _("decided")

@@ -195,7 +195,7 @@ def look_again_at(rows: Rows, contact: Contact) -> datetime | None:
                 end -= rows.settings.recheck
             if row.removal_pending or now < end:  # Basket may carry it out twice, or late
                 looks.append(_growing(rows, row.removed_at, end))
-        if ordered and _may_be_lost(rows, contact, name):
+        if ordered and _is_unshown(rows, contact, name):
             looks.append(_growing(rows, contact.touched_at or now))
         wanted = rows.wanted(contact, name)
         if name in rows.paused and (wanted or not _at_rest(rows, contact, name)):
@@ -270,7 +270,7 @@ def settle(
 
 
 def _lasting_problem(rows: Rows, contact: Contact) -> str:
-    """Name what Basket refused or lost: it stays until the address changes or an admin asks."""
+    """Name what Basket refused or lost: a retry, an order or the member's own choice ends it."""
     for name in sorted(rows.settings.newsletters):
         row = rows.subscription(contact, name)
         if row.state == State.LOST and not contact.clear:
@@ -338,7 +338,7 @@ def _carried_out(rows: Rows, member: Member, contact: Contact) -> bool:
     """Whether a member that only an order named has what was ordered, or was refused it."""
     for name in rows.settings.newsletters:
         row = rows.subscription(contact, name)
-        if (member.id, name) in rows.decisions and _may_be_lost(rows, contact, name):
+        if (member.id, name) in rows.decisions and _is_unshown(rows, contact, name):
             return False
         refused = row.state == State.REFUSED or contact.parked
         if rows.wants(member, contact, name) and not held(row) and not refused:
@@ -346,8 +346,8 @@ def _carried_out(rows: Rows, member: Member, contact: Contact) -> bool:
     return not rows.moves_of(member)
 
 
-def _may_be_lost(rows: Rows, contact: Contact, newsletter: str) -> bool:
-    """Whether Basket shows nobody there, while it may have lost people with a newsletter."""
+def _is_unshown(rows: Rows, contact: Contact, newsletter: str) -> bool:
+    """Whether no person was ever shown there, while Basket may have lost some with a newsletter."""
     return not contact.token and rows.question(newsletter) is not None
 
 
