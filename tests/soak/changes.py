@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -313,18 +313,8 @@ class Changes:
         model = ", ".join(each for each in ("marked",) if name in member.marks)
         if mailbox is not None:
             model += f" opted out: {sorted(mailbox.opted_out)}, renamed: {mailbox.renamed_to}"
-        rows = Subscription.objects.filter(
-            newsletter=name, contact__members__site_member=member.profile_id
-        )
-        wishes = Decision.objects.filter(newsletter=name, member__site_member=member.profile_id)
-        events = Event.objects.filter(
-            Q(member=member.profile_id) | Q(contact__in=rows.values("contact"))
-        )
-        latest = [
-            (str(e.created_at.time()), e.kind, e.newsletters, e.outcome, e.cause)
-            for e in events.order_by("-pk")[:12]
-        ]
-        ledger = [*rows.values(), *wishes.values(), *latest]
+        known = Q(contact__members__site_member=member.profile_id)
+        ledger = [*told_of(known, [member.profile_id])]
         return f"order of {name} for {member.profile_id}: {answer} ({model}) {ledger}"
 
     def _is_free(self, member: Member) -> bool:
@@ -494,3 +484,12 @@ class Changes:
     def _other_status(self, member: Member) -> Membership.Status:
         status = Membership.Status
         return status.PENDING if member.entitled[NDA] else status.MEMBER
+
+
+def told_of(about: Q, keys: Iterable[object]) -> Iterator[object]:
+    """Yield what the ledger knows of a contact and its members, with the latest events."""
+    yield from Subscription.objects.filter(about).values()
+    yield from Decision.objects.filter(member__site_member__in=keys).values()
+    for event in Event.objects.filter(about | Q(member__in=keys)).order_by("-pk")[:40]:
+        yield (str(event.created_at.time()), event.kind, event.newsletters, event.outcome,
+               event.cause, event.member_id)  # fmt: skip

@@ -12,13 +12,20 @@ from waffle.models import Switch
 
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import decisions
-from mozillians_basket.models import Approval, Contact, Decision, Member, Subscription, Touch
+from mozillians_basket.models import (
+    Approval,
+    Contact,
+    Decision,
+    Member,
+    Subscription,
+    Touch,
+)
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile, verification
 from project.processes import Beat
 from tests.services.site import let_a_day_pass, stuck, unsettled
-from tests.soak.changes import Changes
+from tests.soak.changes import Changes, told_of
 from tests.soak.chaos import Chaos
 from tests.soak.model import NDA, OURS, PHONE, judge
 
@@ -111,6 +118,11 @@ class Run:
         found = [*verdict.lines, *self._changes.surprises, *self._left]
         for line in found[:60]:
             print(f"  ! {line}")
+        for contact in Contact.objects.order_by("pk") if found else ():
+            if any(contact.key in line for line in found[:60]):
+                print(f"  ? {contact.key}")
+                for known in told_of(Q(contact=contact), contact.members.values("site_member")):
+                    print(f"    {known}")
         return 1 if found else 0
 
     def close(self) -> None:
