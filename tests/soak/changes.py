@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -486,7 +487,7 @@ class Changes:
         return status.PENDING if member.entitled[NDA] else status.MEMBER
 
 
-def told_of(about: Q, keys: Iterable[object]) -> Iterator[object]:
+def told_of(about: Q, keys: Iterable[Any]) -> Iterator[object]:
     """Yield what the ledger knows of a contact and its members, with the latest events."""
     yield from Subscription.objects.filter(about).values()
     yield from Decision.objects.filter(member__site_member__in=keys).values()
