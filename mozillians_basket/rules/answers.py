@@ -17,7 +17,6 @@ from mozillians_basket.rules.rows import (
     after,
     held,
     lost_at_a_cleared,
-    missing,
     touch,
     unseen,
 )
@@ -149,7 +148,7 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
         if despite or (doubts and all(asked.closed_at for asked in doubts)):
             return Meaning.LACKING
         if not found:
-            doubted = missing(row) and row.opted_out_at is not None  # see vetoes.doubt
+            doubted = row.opted_out_at is not None  # see vetoes.doubt
             return Meaning.MISSING if doubted else Meaning.LOST
         return Meaning.MISSING if person else Meaning.RENAMED
     if wanted and row.state not in {State.REFUSED, State.LOST}:

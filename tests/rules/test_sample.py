@@ -386,6 +386,33 @@ def test_opt_out_that_a_question_reopened_is_restored_also_if_the_person_is_gone
     assert all(world.basket.has(email) == {PHONE} for email in emails)
 
 
+def test_opt_out_that_a_question_reopened_stands_after_it_closed_also_if_the_person_is_gone(
+    world: World, crowd: Crowd
+) -> None:
+    emails = crowd(60)
+    world.basket.own_unsubscribe(emails[0], PHONE)
+    world.verify(emails[0])
+    world.run(200)
+    backup = copy.deepcopy(world.basket.people)
+    world.basket.lose_newsletter(PHONE)
+    look(world)
+    asked = world.rows.question(PHONE)
+
+    world.basket.people = [person for person in backup if person.email != emails[0]]
+    look(world, *emails[1:])
+    world.run(7200)
+    closed = world.rows.question(PHONE) is None
+    look(world)
+    world.settle()
+    world.retry()
+    world.settle()
+
+    assert asked is not None
+    assert closed
+    assert world.subscription(emails[0], PHONE).state == State.OPTED_OUT
+    assert world.basket.has(emails[0]) == set()
+
+
 @pytest.mark.parametrize("despite", [True, False])
 def test_order_made_while_the_question_was_open_counts_if_it_overrides_opt_outs(
     world: World, crowd: Crowd, *, despite: bool
