@@ -36,6 +36,7 @@ def main() -> int:
             "BASKET_URL": basket.url,
             "BASKET_API_KEY": basket.api_key,
             **SHORT_WAITS,
+            "BASKET_WAIT_FACTOR": "0.015",  # of the longest wait, six hours: less than PATIENCE
             "BASKET_REMOVAL_GRACE_SECONDS": "15",
             "BASKET_BRAKE_FLOOR": "1000000",
             "BASKET_SWEEP_EVERY": "1",
