@@ -163,6 +163,8 @@ def _came_back(rows: Rows, contact: Contact, newsletter: str) -> bool:
         return False
     if row.confirmed_at or row.state == State.UNKNOWN:
         return False
+    if row.missing_at and row.state != State.OPTED_OUT:  # absent because of a loss
+        return False
     vetoes = [rows.veto(member, newsletter) for member in rows.at(contact)]
     if row.state == State.OPTED_OUT:
         vetoes.append(row.opted_out_at or contact.looked_up_at)
@@ -496,13 +498,16 @@ def end_subscribe(
         if answer.kind == Kind.DONE:
             _note_token(rows, contact, answer.token)
         for row in [rows.record(contact, name) for name in names]:
+            known = before.subscription(contact, row.newsletter)
             if answer.kind == Kind.NOT_DONE:
-                known = before.subscription(contact, row.newsletter)
                 row.requested_at, row.unanswered_at = known.requested_at, known.unanswered_at
             elif answer.kind != Kind.UNCLEAR:
                 row.requested_at = None
             if answer.kind == Kind.DONE:
                 row.confirmed_at, row.seen_at, row.missing_at = rows.now, None, None
+            if row.state == State.OPTED_OUT and known.state != State.OPTED_OUT:
+                continue  # an opt-out that was made during the call stands
+            if answer.kind == Kind.DONE:
                 row.state, row.error_code, row.opted_out_at = State.SUBSCRIBED, "", None
             elif answer.kind == Kind.REFUSED:
                 row.state, row.error_code = State.REFUSED, answer.code

@@ -106,7 +106,7 @@ def evaluate(
     Changes come in the order of their times, as a deleted member's opt-outs stay with the
     mailbox against what others there want later. Without times, deletions come last.
     """
-    rows, spent = rows.copy(), Counter[str]()
+    before, rows, spent = rows, rows.copy(), Counter[str]()
     removed: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
     held_back: dict[str, list[int]] = {name: [] for name in rows.settings.newsletters}
     arrived: set[int] = set()
@@ -146,6 +146,7 @@ def evaluate(
             held_back[name].append(member.id)
         for name in losses - kept:
             removed[name].append(member.id)
+    _note_earlier(before, rows)
     return Evaluated(rows, removed, held_back)
 
 
@@ -192,6 +193,20 @@ def _follow_policies(
                 decision.despite_opt_out &= outcome
             changed = True
     return changed
+
+
+def _note_earlier(before: Rows, rows: Rows) -> None:
+    """
+    Note, where a member moves away, that a mate had decided before this decision.
+
+    Its date alone would say that nobody had decided when the member left.
+    """
+    for key, earlier in before.decisions.items() if rows.moves else ():
+        decision = rows.decisions.get(key)
+        if decision and earlier.decided_by and decision.decided_at != earlier.decided_at:
+            contact, name = rows.home(rows.members[key[0]]), key[1]
+            if contact and (contact.id, name) in rows.subscriptions and rows.moves_from(contact):
+                rows.subscriptions[contact.id, name].decided = True
 
 
 def _place(rows: Rows, member: Member, standing: Standing) -> bool:
@@ -316,7 +331,7 @@ def order(
     ``despite_opt_out`` ends the opt-outs of these newsletters and lasts until a
     lookup shows them. Returns the rows, and a result by member and newsletter.
     """
-    rows, results, despite = rows.copy(), {}, subscribe and despite_opt_out
+    before, rows, results, despite = rows, rows.copy(), {}, subscribe and despite_opt_out
     for member in [rows.members[member_id] for member_id in member_ids]:
         contact = rows.home(member)
         for name in newsletters:
@@ -336,6 +351,7 @@ def order(
                 decision.decided_at = rows.now
                 decision.despite_opt_out = subscribe and (despite or decision.despite_opt_out)
         _touch(rows, member)
+    _note_earlier(before, rows)
     return rows, results
 
 

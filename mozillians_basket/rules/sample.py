@@ -223,6 +223,8 @@ def end_question(
             opt_out_mailbox(rows, contact, row.newsletter, row.missing_at)
         elif row.state != State.LOST:
             row.missing_at = None  # to be found missing again, and sampled again
+            if row.state == State.UNSUBSCRIBED:
+                row.state = State.UNKNOWN  # its absence in a loss does not tell of a return
         touch(contact, rows.now)
     return rows
 
@@ -280,9 +282,17 @@ def _missing_since(rows: Rows, question: Question) -> list[Subscription]:
 
 
 def _found_missing(rows: Rows, question: Question) -> list[Subscription]:
-    """List those of them that lookups have missed since it began, and that may be lost."""
+    """
+    List those of them that lookups have missed since it began, and that may be lost.
+
+    Not what was confirmed since: that is subscribed again however the question ends.
+    """
     found = (row for row in rows.of(question.newsletter) if _may_be_lost(row))
-    return [row for row in found if after(row.missing_at, question.since)]
+    return [
+        row
+        for row in found
+        if after(row.missing_at, question.since) and not after(row.confirmed_at, question.since)
+    ]
 
 
 def _may_be_lost(row: Subscription) -> bool:

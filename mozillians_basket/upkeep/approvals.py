@@ -206,7 +206,8 @@ def follow(approval: Approval) -> None:
     _reopen(approval)  # an erased mailbox may have come back since, or a worker may have died
     question = question_of(approval)
     number = about(question).count()
-    found_missing = missing_since(approval.newsletter, approval.since).count()
+    found = missing_since(approval.newsletter, approval.since)
+    found_missing = found.exclude(confirmed_at__gte=approval.since).count()
     unanswered = open_questions().filter(pk=approval.pk, answer="")
     if number > approval.number:
         confirmed = subscriptions(approval.newsletter).filter(confirmed_at__isnull=False)

@@ -936,3 +936,26 @@ def test_sharp_s_in_a_domain_is_another_domain_than_double_s() -> None:
 
 def test_address_that_is_too_long_before_its_domain_is_encoded_is_no_address() -> None:
     assert contact_key(f"ana@exam{chr(0xAD) * 300}ple.com") == ""
+
+
+@pytest.mark.parametrize("drained", [True, False])
+@pytest.mark.parametrize("word", ["policy", "order", "opt in"])
+def test_newsletter_that_a_mate_decided_on_twice_does_not_move_along(
+    world: World, word: str, *, drained: bool
+) -> None:
+    joined(world, ("ana", ANA), ("ben", ANA, PHONE))
+
+    world.change_email("ana", NEW)
+    if drained:
+        world.drain()
+        world.wait(seconds=1)
+    if word == "policy":
+        world.entitle("ben", PHONE, entitled=False)
+    elif word == "order":
+        world.order("ben", PHONE)
+    else:
+        world.opt_in("ben", PHONE)
+    world.settle()
+
+    assert world.basket.has(NEW) == set()
+    assert world.basket.has(ANA) == (set() if word == "policy" else {PHONE})

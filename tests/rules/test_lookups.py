@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from mozillians_basket.rules.answers import Lookup, Meaning, Person, apply_lookups, meaning
+from mozillians_basket.rules.answers import (
+    Answer,
+    Lookup,
+    Meaning,
+    Person,
+    apply_lookups,
+    meaning,
+)
 from mozillians_basket.rules.plan import plan
 from mozillians_basket.rules.rows import Question, State
 from mozillians_basket.rules.sample import verify_rank
@@ -1128,3 +1135,28 @@ def test_newsletter_that_nobody_decided_on_and_nobody_has_leaves_no_row(world: W
 
     newsletters = {row.newsletter for row in world.rows.subscriptions.values()}
     assert newsletters == {PHONE}
+
+
+@pytest.mark.parametrize("fault", [Fault.NONE, Fault.LOST_AFTER])
+def test_opt_out_of_a_member_who_is_deleted_during_a_subscribe_stays_with_the_mailbox(
+    world: World, fault: Fault
+) -> None:
+    world.join("ana", ANA, PHONE)
+    world.drain()
+    subscribe = world.basket.subscribe
+
+    def slow(email: str, newsletters: frozenset[str]) -> Answer:
+        del world.basket.subscribe
+        answer = subscribe(email, newsletters)
+        world.opt_out("ana", PHONE)
+        world.delete("ana")
+        world.drain()
+        return answer
+
+    world.basket.fault = fault
+    world.basket.subscribe = slow  # type: ignore[method-assign]
+    world.settle()
+    world.join("ana again", ANA, PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()

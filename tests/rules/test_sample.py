@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mozillians_basket.rules.rows import Settings, State
-from tests.rules.stories import NEW, crowd_of, joined, look, opt_outs
+from tests.rules.stories import ANA, NEW, crowd_of, joined, look, opt_outs
 from tests.rules.world import EXTRA, NDA, PHONE, World
 
 Crowd = Callable[[int], list[str]]
@@ -523,3 +523,56 @@ def test_subscription_lost_with_its_person_stays_lost_when_another_person_takes_
 
     assert world.subscription(emails[0], PHONE).state == State.LOST
     assert opt_outs(world) == 0
+
+
+@pytest.mark.parametrize("share_size", [2, 60])
+def test_question_closes_by_itself_although_many_were_subscribed_at_the_wrong_basket(
+    world: World, share_size: int
+) -> None:
+    emails = [f"crowd{number}@example.com" for number in range(40)]
+    joined(world, *((f"crowd{n}", email, NDA) for n, email in enumerate(emails)))
+    joined(world, *((f"new{n}", f"new{n}@example.com", PHONE) for n in range(8)))
+    world.wait(hours=2)
+    right, world.basket.people = world.basket.people, []
+    look(world)
+    assert world.rows.question(NDA)
+    for number in range(8):
+        world.entitle(f"new{number}", NDA)
+    world.run(60)
+    look(world)
+
+    world.basket.people = right
+    world.share_size = share_size
+    world.settle()
+
+    assert world.rows.question(NDA) is None
+    assert all(world.basket.has(f"new{n}@example.com") == {PHONE, NDA} for n in range(8))
+    assert all(world.basket.has(email) == {NDA} for email in emails)
+    assert opt_outs(world) == 0
+
+
+@pytest.mark.parametrize("word", ["order", "opt in"])
+@pytest.mark.parametrize("share_size", [2, 60])
+def test_site_opt_out_made_during_a_loss_stands_when_basket_has_everybody_again(
+    world: World, crowd: Callable[[int], list[str]], word: str, share_size: int
+) -> None:
+    crowd(10)
+    joined(world, ("ana", ANA, PHONE))
+    right, world.basket.people = world.basket.people, []
+    look(world)
+    assert world.rows.question(PHONE)
+    if word == "order":
+        world.order("ana", PHONE)
+    else:
+        world.opt_in("ana", PHONE)
+    world.run(60)
+    world.opt_out("ana", PHONE)
+    world.run(60)
+
+    world.basket.people = right
+    world.share_size = share_size
+    world.verify()
+    world.settle()
+
+    assert world.decision("ana", PHONE).opted_out_at is not None
+    assert world.basket.has(ANA) == set()
