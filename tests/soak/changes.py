@@ -85,7 +85,7 @@ class Changes:
                 member.changes += 1
                 if member.mailbox is not None:
                     member.mailbox.note_change()
-                    if member.mailbox.renamed_to:
+                    if member.mailbox.renamed_to and member.mailbox not in self.frozen:
                         self._freeze(member.mailbox, self._at_rest(member.mailbox))
                 return True
         return False
