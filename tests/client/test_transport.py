@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -529,6 +530,39 @@ def test_several_threads_share_the_calls_of_a_process(basket: SandboxServer) -> 
             thread.join(30)
 
     assert found == {name: [(email, None) for (email,) in share] for name, share in shares.items()}
+
+
+def test_shares_of_a_process_take_turns_to_read_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[float] = []
+    is_on = [True]
+    clock = SimpleNamespace(now=time.monotonic() - 10)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr(transport, "time", clock)
+
+    def read() -> bool:
+        readings.append(clock.now)
+        return is_on[0]
+
+    monkeypatch.setattr(switch, "call_is_allowed", read)
+    one, other = transport.FanOut(), transport.FanOut()
+    began = clock.now
+    assert one.read_switch()
+    assert other.read_switch()
+    clock.now = began + 0.06
+    assert one.read_switch(again=True)
+    assert other.read_switch(again=True)
+
+    is_on[0] = False
+    clock.now = began + 0.12
+    assert not one.read_switch(again=True)
+    assert other.read_switch(again=True)  # it learns that a little later
+    other.wait_for_permission()
+    clock.now = began + 0.18
+    assert not other.read_switch(again=True)
+
+    assert [round(moment - began, 2) for moment in readings] == [0, 0, 0.06, 0.12, 0.18]
+    with pytest.raises(BasketSwitchedOff):
+        other.wait_for_permission()
 
 
 PROGRAM = """
