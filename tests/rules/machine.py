@@ -322,6 +322,41 @@ class Story(RuleBasedStateMachine):
         self.world.crash_before, self.world.crash_after = ("", step) if after else (step, "")
 
     @precondition(lambda self: not self.plain)
+    @rule(
+        key=keys,
+        change=st.sampled_from(
+            ["delete", "opt out, delete", "flip", "leave", "opt out", "opt in", "order"]
+        ),
+        newsletter=newsletters,
+        mailbox=mailboxes,
+    )
+    def change_during_the_next_call(
+        self, key: str, change: str, newsletter: str, mailbox: str
+    ) -> None:
+        """A worker learns of a change while another one waits for Basket's answer."""
+
+        def happen() -> None:
+            match change:
+                case "delete":
+                    self.delete(key)
+                case "opt out, delete":
+                    self.opt_out(key, newsletter)
+                    self.delete(key)
+                case "flip":
+                    self.flip_policy(key, newsletter if newsletter in POLICIES else PHONE, None)
+                case "leave":
+                    self.change_email(key, mailbox, None)
+                case "opt out":
+                    self.opt_out(key, newsletter)
+                case "opt in":
+                    self.opt_in(key, newsletter)
+                case "order":
+                    self.order(key, newsletter, "no")
+            self.drain()
+
+        self.basket.during_call = happen
+
+    @precondition(lambda self: not self.plain)
     @rule(delays=st.lists(st.sampled_from([1, 5, 20, 400, 1500]), min_size=1, max_size=2))
     def late_unsubscribes(self, delays: list[int]) -> None:
         self.basket.unsubscribe_delays = [timedelta(seconds=delay) for delay in delays]
@@ -397,7 +432,7 @@ class Story(RuleBasedStateMachine):
         self.recovered_after = self.acts + 1
 
     def _recover(self) -> None:
-        self.basket.fault = Fault.NONE
+        self.basket.fault, self.basket.during_call = Fault.NONE, None
         self.basket.refused.clear()
         self.basket.read_only = self.basket.out_of_reach = False
         self.world.crash_before = self.world.crash_after = ""
