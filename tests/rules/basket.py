@@ -63,7 +63,7 @@ class FakeBasket:
         self.rate_limited = 0
         self.on_unsubscribe: Callable[[str, frozenset[str]], None] = lambda email, names: None
         self.during_call: Callable[[], None] | None = None
-        """What happens on the site while the next call is under way."""
+        """A change on the site while the next call is under way."""
         self.tokens = (f"token-{number}" for number in itertools.count(1))
 
     def work(self) -> None:
