@@ -205,11 +205,10 @@ def apply_lookups(rows: Rows, lookups: Mapping[int, Lookup]) -> Rows:
         for name, meant in meanings.items():
             # Most contacts need no row for most newsletters, and a subscribe makes its own.
             known = (contact.id, name) in rows.subscriptions
-            if (
-                known
-                or meant not in {Meaning.LACKING, Meaning.ABSENT}
-                or (meant == Meaning.ABSENT and rows.is_decided_or_vetoed(contact, name))
-            ):
+            needed = meant not in {Meaning.LACKING, Meaning.ABSENT}
+            if meant == Meaning.ABSENT:
+                needed = rows.is_decided_or_vetoed(contact, name)
+            if known or needed:
                 _apply(rows, contact, rows.record(contact, name), meant, lookup.began_at)
         before, contact.looked_up_at = contact.looked_up_at, lookup.began_at
         if rows.moves_from(contact):

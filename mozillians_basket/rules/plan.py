@@ -299,8 +299,10 @@ def _is_over(rows: Rows, move: Move) -> bool:
         return False
     for name in rows.settings.newsletters:
         row = rows.subscription(source, name)
-        nothing_there = not (held(row) or row.requested_at)
-        if not (nothing_there or _arrived(rows, move, name)) or not _agrees(rows, source, name):
+        may_have_it = held(row) or row.requested_at
+        if may_have_it and not _arrived(rows, move, name):
+            return False
+        if not _agrees(rows, source, name):
             return False
     return True
 

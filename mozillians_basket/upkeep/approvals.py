@@ -206,14 +206,13 @@ def follow(approval: Approval) -> None:
     _reopen(approval)  # an erased mailbox may have come back since, or a worker may have died
     question = question_of(approval)
     number = about(question).count()
-    found = missing_since(approval.newsletter, approval.since)
-    found_missing = found.exclude(confirmed_at__gte=approval.since).count()
+    missing = found_missing(question).count()
     unanswered = open_questions().filter(pk=approval.pk, answer="")
     if number > approval.number:
         confirmed = subscriptions(approval.newsletter).filter(confirmed_at__isnull=False)
         # Also those that were reopened or lost with their person since the question was asked.
         unanswered.update(number=number, total=(confirmed | about(question)).count())
-    elif is_over(number, found_missing, question, rules_settings()):
+    elif is_over(number, missing, question, rules_settings()):
         now = timezone.now()
         if unanswered.update(answer=Answer.ITSELF, answered_at=now, carried_at=now):
             carry_out(approval.pk)
@@ -299,6 +298,12 @@ def about(question: Question) -> "QuerySet[Subscription]":
     """Return the subscriptions of a question: ``rules.sample._missing_since``."""
     since = subscriptions(question.newsletter).filter(missing_at__gte=question.since)
     return subscriptions(question.newsletter).filter(MISSING) | since.exclude(state=State.OPTED_OUT)
+
+
+def found_missing(question: Question) -> "QuerySet[Subscription]":
+    """Return what lookups missed since a question began: ``rules.sample._found_missing``."""
+    found = missing_since(question.newsletter, question.since)
+    return found.exclude(confirmed_at__gte=question.since)
 
 
 def missing_since(newsletter: str, moment: datetime) -> "QuerySet[Subscription]":

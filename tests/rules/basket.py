@@ -62,8 +62,8 @@ class FakeBasket:
         self.subscribes: list[tuple[datetime, str, frozenset[str]]] = []
         self.rate_limited = 0
         self.on_unsubscribe: Callable[[str, frozenset[str]], None] = lambda email, names: None
-        self.during_call: Callable[[], None] | None = None
-        """A change on the site while the next call is under way."""
+        self.during: dict[str, Callable[[], None]] = {}
+        """A change on the site while the next call of a kind is under way."""
         self.tokens = (f"token-{number}" for number in itertools.count(1))
 
     def work(self) -> None:
@@ -92,7 +92,7 @@ class FakeBasket:
     def look_up(self, email: str) -> Person | Answer | None:
         self.work()
         self.calls.append(("lookup", email, frozenset()))
-        self._let_happen()
+        self.during.pop("lookup", lambda: None)()
         if self.out_of_reach:
             return NO_ANSWER
         if contact_key(email) in self.refused:
@@ -105,7 +105,7 @@ class FakeBasket:
     def subscribe(self, email: str, newsletters: frozenset[str]) -> Answer:
         self.work()
         self.calls.append(("subscribe", email, newsletters))
-        self._let_happen()
+        self.during.pop("subscribe", lambda: None)()
         if self.out_of_reach:
             return NO_ANSWER
         window = self.clock() - timedelta(minutes=5)
@@ -143,7 +143,7 @@ class FakeBasket:
             self.on_unsubscribe(person.email, newsletters)
             if contact_key(person.email) in self.refused_unsubscribes:
                 return Answer(Kind.REFUSED, code="11")
-        self._let_happen()
+        self.during.pop("unsubscribe", lambda: None)()
         if self.out_of_reach:
             return NO_ANSWER
         if self.turned_away:
@@ -156,11 +156,6 @@ class FakeBasket:
             self.queue.append((self.clock() + delay, lambda: self._unsubscribe(token, newsletters)))
         self.unsubscribe_delays = [timedelta(seconds=1)]
         return Answer(Kind.DONE) if fault is Fault.NONE else NO_ANSWER
-
-    def _let_happen(self) -> None:
-        during_call, self.during_call = self.during_call, None
-        if during_call is not None:
-            during_call()
 
     def _meet_fault(self) -> Fault:
         fault = self.fault

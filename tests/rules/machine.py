@@ -329,9 +329,10 @@ class Story(RuleBasedStateMachine):
         ),
         newsletter=newsletters,
         mailbox=mailboxes,
+        step=st.sampled_from(["lookup", "subscribe", "unsubscribe"]),
     )
     def change_during_the_next_call(
-        self, key: str, change: str, newsletter: str, mailbox: str
+        self, key: str, change: str, newsletter: str, mailbox: str, step: str
     ) -> None:
         """A worker learns of a change while another one waits for Basket's answer."""
 
@@ -354,7 +355,7 @@ class Story(RuleBasedStateMachine):
                     self.order(key, newsletter, "no")
             self.drain()
 
-        self.basket.during_call = happen
+        self.basket.during[step] = happen
 
     @precondition(lambda self: not self.plain)
     @rule(delays=st.lists(st.sampled_from([1, 5, 20, 400, 1500]), min_size=1, max_size=2))
@@ -432,7 +433,8 @@ class Story(RuleBasedStateMachine):
         self.recovered_after = self.acts + 1
 
     def _recover(self) -> None:
-        self.basket.fault, self.basket.during_call = Fault.NONE, None
+        self.basket.fault = Fault.NONE
+        self.basket.during.clear()
         self.basket.refused.clear()
         self.basket.read_only = self.basket.out_of_reach = False
         self.world.crash_before = self.world.crash_after = ""

@@ -41,3 +41,10 @@ def calls(world: World, *kinds: str) -> list[tuple[str, str]]:
     """List the write calls at Basket so far, or those of some kinds."""
     wanted = kinds or ("subscribe", "unsubscribe")
     return [(kind, who) for kind, who, _ in world.basket.calls if kind in wanted]
+
+
+def opts_out(world: World, email: str) -> None:
+    """Let a person unsubscribe at Basket, and let a control sample conclude that."""
+    world.basket.own_unsubscribe(email, PHONE)
+    world.verify(email)
+    world.run(200)

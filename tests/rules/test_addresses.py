@@ -938,6 +938,25 @@ def test_address_that_is_too_long_before_its_domain_is_encoded_is_no_address() -
     assert contact_key(f"ana@exam{chr(0xAD) * 300}ple.com") == ""
 
 
+def test_subscribe_carried_out_late_at_the_old_address_stays_while_the_new_one_is_refused(
+    world: World,
+) -> None:
+    world.basket.fault, world.basket.late_by = Fault.LATE, timedelta(hours=1)
+    world.basket.refused.add(NEW)
+    world.join("ana", ANA, PHONE)
+    world.run(1)
+    world.change_email("ana", NEW)
+    world.run(6 * 3600)
+    assert world.basket.has(ANA) == {PHONE}
+
+    world.basket.refused.clear()
+    world.retry()
+    world.settle()
+
+    assert world.basket.has(NEW) == {PHONE}
+    assert world.basket.has(ANA) == set()
+
+
 @pytest.mark.parametrize("drained", [True, False])
 @pytest.mark.parametrize("word", ["policy", "order", "opt in"])
 def test_newsletter_that_a_mate_decided_on_twice_does_not_move_along(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mozillians_basket.rules.rows import Settings, State
-from tests.rules.stories import ANA, NEW, crowd_of, joined, look, opt_outs
+from tests.rules.stories import ANA, NEW, crowd_of, joined, look, opt_outs, opts_out
 from tests.rules.world import EXTRA, NDA, PHONE, World
 
 Crowd = Callable[[int], list[str]]
@@ -327,9 +327,7 @@ def test_question_closes_by_itself_beside_real_opt_outs_of_the_day_before(
 ) -> None:
     emails = crowd(120)
     for email in emails[:number]:
-        world.basket.own_unsubscribe(email, PHONE)
-        world.verify(email)
-        world.run(200)
+        opts_out(world, email)
     assert opt_outs(world) == number
     backup = copy.deepcopy(world.basket.people)
     world.basket.lose_newsletter(PHONE)
@@ -372,9 +370,7 @@ def test_opt_out_that_a_question_reopened_is_restored_also_if_the_person_is_gone
     world: World, crowd: Crowd
 ) -> None:
     emails = crowd(60)
-    world.basket.own_unsubscribe(emails[0], PHONE)
-    world.verify(emails[0])
-    world.run(200)
+    opts_out(world, emails[0])
     assert opt_outs(world) == 1
 
     world.basket.lose_people()
@@ -390,9 +386,7 @@ def test_opt_out_that_a_question_reopened_stands_after_it_closed_also_if_the_per
     world: World, crowd: Crowd
 ) -> None:
     emails = crowd(60)
-    world.basket.own_unsubscribe(emails[0], PHONE)
-    world.verify(emails[0])
-    world.run(200)
+    opts_out(world, emails[0])
     backup = copy.deepcopy(world.basket.people)
     world.basket.lose_newsletter(PHONE)
     look(world)

@@ -311,7 +311,7 @@ class Changes:
     def _surprise(self, member: Member, name: str, answer: str) -> str:
         """Say what model and ledger know of a member whose order was answered wrongly."""
         mailbox = member.mailbox
-        model = ", ".join(each for each in ("marked",) if name in member.marks)
+        model = "marked" if name in member.marks else ""
         if mailbox is not None:
             model += f" opted out: {sorted(mailbox.opted_out)}, renamed: {mailbox.renamed_to}"
         known = Q(contact__members__site_member=member.profile_id)

@@ -12,14 +12,7 @@ from waffle.models import Switch
 
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import decisions
-from mozillians_basket.models import (
-    Approval,
-    Contact,
-    Decision,
-    Member,
-    Subscription,
-    Touch,
-)
+from mozillians_basket.models import Approval, Contact, Decision, Member, Subscription, Touch
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import reconcile, verification

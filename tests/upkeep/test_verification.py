@@ -192,6 +192,29 @@ def test_question_closes_by_itself_when_lookups_show_them_again(
     assert all(PHONE in person.newsletters for person in basket.people.values())
 
 
+def test_question_closes_by_itself_although_many_were_subscribed_at_the_wrong_basket(
+    basket: SandboxServer,
+) -> None:
+    emails = vouched(50)
+    basket.forget_people()
+    verify()
+    assert question() is not None
+    new = vouched(12)
+
+    basket.forget_people()
+    for email in emails:
+        basket.put_person(email, newsletters=[PHONE])
+    look_up(*new)
+    sweep()
+    assert question() is not None
+    look_up(*emails)
+    sweep()
+
+    assert Approval.objects.get().answer == Approval.Answer.ITSELF
+    assert opt_outs() == 0
+    assert {e for e, who in basket.people.items() if PHONE in who.newsletters} == {*emails, *new}
+
+
 def test_opt_outs_inferred_before_a_loss_was_noticed_are_open_again(basket: SandboxServer) -> None:
     emails = vouched(50)
     lose(basket, "newsletter", emails[:2])
