@@ -35,8 +35,10 @@ def barriers(page: Page) -> list[str]:
     """
     Return axe-core's serious findings on the page as it is now: rule, element and reason.
 
-    Waits for animations: a colour half-way through a change cannot be judged.
+    Waits for the whole page, as it may still be arriving after a click: a button without its text
+    yet cannot be judged. Waits for animations as well: nor can a colour half-way through a change.
     """
+    page.wait_for_load_state()
     page.evaluate(AXE_SCRIPT)
     found: list[str] = page.evaluate(LOOK, DJANGOS)
     return found

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -110,6 +112,21 @@ def test_a_barrier_is_found(guest: Page) -> None:
 
     assert len(found) == 1
     assert found[0].startswith("label (critical): <input>")
+
+
+def test_page_is_judged_once_all_of_it_has_arrived(guest: Page) -> None:
+    half = b"<html lang='en'><title>A page</title><main><h1>A</h1><button>"
+    rest = b"Send</button></main>"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        guest.evaluate(f"location = 'http://127.0.0.1:{server.getsockname()[1]}'")
+        with server.accept()[0] as page:
+            length = len(half + rest)
+            page.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n")
+            page.sendall(f"Content-Length: {length}\r\n\r\n".encode() + half)
+            guest.locator("button").wait_for()
+            Timer(0.5, page.sendall, [rest]).start()
+
+            assert barriers(guest) == []
 
 
 def test_element_that_the_keyboard_does_not_reach_is_found(guest: Page) -> None:
