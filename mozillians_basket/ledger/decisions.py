@@ -187,7 +187,8 @@ def _contact(email: str) -> int:
     contacts, suppressed, before = read_addresses([email])
     [contact_id] = contacts.values()
     if row := suppressed.get(contact_id):
-        write(before, evaluate.suppress_again(before, contact_id, row.opt_outs(), row.erased_at))
+        kept = row.opt_outs().values()
+        write(before, evaluate.suppress_again(before, contact_id, kept, row.erased_at))
     return contact_id
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from django.db import models
@@ -333,22 +333,21 @@ def suppression_hashes(key: str) -> list[str]:
     return [suppression_hash(key, secret.encode()) for secret in secrets]
 
 
-def suppress(erased: Mapping[int, Mapping[str, datetime | None]], before: Rows) -> None:
+def suppress(erased: Mapping[int, Iterable[Subscription]], before: Rows) -> None:
     """Keep the opt-outs of erased mailboxes, under a keyed hash of their addresses."""
     Suppression.objects.using(alias()).bulk_create(
         [
             Suppression(
                 hash=suppression_hash(before.contacts[pk].key, conf.SUPPRESSION_KEY.encode()),
-                newsletters=sorted(names),
-                inferred={name: at.isoformat() for name, at in names.items() if at},
+                newsletters={row.newsletter: Suppression.of(row) for row in opted_out},
                 erased_at=before.now,
             )
-            for pk, names in erased.items()
-            if names
+            for pk, opted_out in erased.items()
+            if opted_out
         ],
         update_conflicts=True,
         unique_fields=["hash"],
-        update_fields=["newsletters", "inferred", "erased_at"],
+        update_fields=["newsletters", "erased_at"],
     )
 
 

@@ -182,7 +182,8 @@ def drained_members(
 
     rows = before.copy()
     for contact_id, suppression in suppressed.items():
-        rows = suppress_again(rows, contact_id, suppression.opt_outs(), suppression.erased_at)
+        kept = suppression.opt_outs().values()
+        rows = suppress_again(rows, contact_id, kept, suppression.erased_at)
     situations, suspects, policies = [], 0, get_site().policies
     for key, member in members.items():
         known, email, outcomes = standings.get(key), "", {}
@@ -384,8 +385,7 @@ def _made_contacts(emails: Mapping[str, str]) -> tuple[dict[str, int], dict[int,
     for row in found:  # under two keys, if a fallback was missing for a while
         earlier = suppressed.get(hashes[row.hash])
         if earlier:
-            row.newsletters = sorted({*row.newsletters, *earlier.newsletters})
-            row.inferred = earlier.inferred | row.inferred
+            row.newsletters = earlier.newsletters | row.newsletters
         suppressed[hashes[row.hash]] = row
     rows_of.filter(pk__in=[row.pk for row in found]).delete()
     return keys, suppressed

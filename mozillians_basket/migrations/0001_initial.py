@@ -1077,13 +1077,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("hash", models.CharField(max_length=64, verbose_name="hash")),
-                ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
                 (
-                    "inferred",
+                    "newsletters",
                     models.JSONField(
                         default=dict,
-                        help_text="When control samples inferred some of the opt-outs, by newsletter.",
-                        verbose_name="inferred",
+                        help_text="With the times of the opt-outs.",
+                        verbose_name="newsletters",
                     ),
                 ),
                 ("erased_at", models.DateTimeField(verbose_name="erased")),

@@ -303,11 +303,8 @@ class Suppression(models.Model):
     """An erased mailbox that had opted out: a keyed hash of its address, and the newsletters."""
 
     hash = models.CharField(_("hash"), max_length=64)
-    newsletters = models.JSONField(_("newsletters"), default=list)
-    inferred = models.JSONField(
-        _("inferred"),
-        default=dict,
-        help_text=_("When control samples inferred some of the opt-outs, by newsletter."),
+    newsletters = models.JSONField(
+        _("newsletters"), default=dict, help_text=_("With the times of the opt-outs.")
     )
     erased_at = models.DateTimeField(pgettext_lazy("when", "erased"))
 
@@ -319,6 +316,19 @@ class Suppression(models.Model):
     def __str__(self) -> str:
         return f"suppression {self.pk}"
 
-    def opt_outs(self) -> dict[str, datetime | None]:
-        """Return the newsletters, and when a control sample inferred the opt-out, if one did."""
-        return {name: parse_datetime(self.inferred.get(name, "")) for name in self.newsletters}
+    #: The columns of a mailbox's subscription that are kept.
+    KEPT = ("opted_out_at", "missing_at")
+
+    @classmethod
+    def of(cls, row: Subscription) -> dict[str, str | None]:
+        """Return what ``newsletters`` keeps of a subscription."""
+        return {name: at.isoformat() if (at := getattr(row, name)) else None for name in cls.KEPT}
+
+    def opt_outs(self) -> dict[str, Subscription]:
+        """Return the subscriptions, as far as they were kept, by newsletter."""
+        return {
+            name: Subscription(
+                newsletter=name, **{column: parse_datetime(at or "") for column, at in kept.items()}
+            )
+            for name, kept in self.newsletters.items()
+        }

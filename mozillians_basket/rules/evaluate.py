@@ -19,18 +19,13 @@ from mozillians_basket.rules.rows import (
     Member,
     Rows,
     State,
+    Subscription,
     after,
     held,
     missing,
     touch,
 )
-from mozillians_basket.rules.vetoes import (
-    end_mailbox_veto,
-    end_veto,
-    leave_behind,
-    mark,
-    take_along,
-)
+from mozillians_basket.rules.vetoes import end_mailbox_veto, end_veto, leave_behind, take_along
 
 #: The longest address that Basket takes.
 LONGEST_EMAIL = 254
@@ -421,19 +416,20 @@ def _unpark(contact: Contact) -> None:
 
 
 def suppress_again(
-    rows: Rows, contact_id: int, newsletters: Mapping[str, datetime | None], erased_at: datetime
+    rows: Rows, contact_id: int, opt_outs: Iterable[Subscription], erased_at: datetime
 ) -> Rows:
     """
     Give a mailbox that was erased and comes back the opt-outs of its suppression.
 
     It was erased because a lookup had shown that nothing was left.
 
-    :param newsletters: each with the time when a control sample inferred the opt-out, if one did.
+    :param opt_outs: its subscriptions, as far as they were kept.
     """
     rows = rows.copy()
     contact = rows.contacts[contact_id]
     contact.looked_up_at = erased_at
-    for name, inferred_at in newsletters.items():
-        inferred = inferred_at is not None
-        mark(rows.record(contact, name), inferred_at or erased_at, inferred=inferred)
+    for known in opt_outs:
+        row = rows.record(contact, known.newsletter)
+        row.state, row.opted_out_at = State.OPTED_OUT, known.opted_out_at
+        row.missing_at = known.missing_at
     return rows

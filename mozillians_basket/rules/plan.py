@@ -222,16 +222,14 @@ def _growing(rows: Rows, since: datetime, end: datetime | None = None) -> dateti
     return min(look, end) if end and rows.now < end else look
 
 
-def settle(
-    rows: Rows, contact_ids: Iterable[int]
-) -> tuple[Rows, dict[int, dict[str, datetime | None]]]:
+def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, list[Subscription]]]:
     """
     End the sync of some contacts that were looked up: all their calls are answered.
 
     Closes moves, removes keyless members whose order is done, and erases the
     contacts without members, once no removal of ours can take effect late.
-    Returns the rows and, by contact that was erased, the newsletters that its
-    mailbox had opted out of, each with the time when a control sample inferred that.
+    Returns the rows and, by contact that was erased, the subscriptions that its
+    mailbox had opted out of.
     """
     rows = rows.copy()
     erased = {}
@@ -368,8 +366,8 @@ def _removals_end(rows: Rows, contact: Contact) -> datetime | None:
     return max((end for end in ends if end > rows.now), default=None)
 
 
-def _erase(rows: Rows, contact: Contact) -> dict[str, datetime | None]:
-    """Delete a contact and its subscriptions; return what its mailbox opted out of."""
+def _erase(rows: Rows, contact: Contact) -> list[Subscription]:
+    """Delete a contact and its subscriptions; return those that its mailbox opted out of."""
     del rows.contacts[contact.id]
     gone = [rows.subscriptions.pop(key) for key in [*rows.subscriptions] if key[0] == contact.id]
-    return {row.newsletter: row.missing_at for row in gone if row.state == State.OPTED_OUT}
+    return [row for row in gone if row.state == State.OPTED_OUT]

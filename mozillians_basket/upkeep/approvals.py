@@ -260,14 +260,16 @@ def _end_copies(approval: Approval, question: Question, ending: Ending) -> None:
         with transaction.atomic(using=alias()):
             before = read((), locked_members(Q(pk__in=ids)))
             write(before, end_copies(before, question, ending, ids), _context(approval))
-    erased = Suppression.objects.using(alias()).filter(inferred__has_key=name, erased_at__gte=since)
+    erased = Suppression.objects.using(alias()).filter(
+        newsletters__has_key=name, erased_at__gte=since
+    )
     for ids in in_batches(erased, "pk"):
         with transaction.atomic(using=alias()):
             for row in erased.filter(pk__in=ids).order_by("erased_at").select_for_update():
-                if after(row.opt_outs()[name], since):
-                    del row.inferred[name]
+                if after(row.opt_outs()[name].missing_at, since):
+                    row.newsletters[name]["missing_at"] = None
                     if ending == Ending.LOST:
-                        row.newsletters.remove(name)
+                        del row.newsletters[name]
                     if row.newsletters:
                         row.save(using=alias())
                     else:

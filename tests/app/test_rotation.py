@@ -122,7 +122,7 @@ def test_suppressions_of_one_mailbox_under_two_keys_count_together(basket, setti
     for key, newsletter in ((NEW, PHONE), (OLD, NDA)):
         Suppression.objects.create(
             hash=suppression_hash(ADDRESS, key.encode()),
-            newsletters=[newsletter],
+            newsletters={newsletter: {"opted_out_at": None, "missing_at": None}},
             erased_at=timezone.now(),
         )
 
@@ -137,11 +137,11 @@ def test_export_shows_a_suppression_under_an_earlier_key(db, settings):
     profile = UserProfileFactory(user__email=ADDRESS)
     Suppression.objects.create(
         hash=suppression_hash(ADDRESS, OLD.encode()),
-        newsletters=[PHONE],
+        newsletters={PHONE: {"opted_out_at": None, "missing_at": None}},
         erased_at=timezone.now(),
     )
 
-    assert [row["newsletters"] for row in export(profile)["suppressions"]] == [[PHONE]]
+    assert [[*row["newsletters"]] for row in export(profile)["suppressions"]] == [[PHONE]]
 
 
 def test_key_that_basket_revoked_too_early_delays_changes_and_loses_none(

@@ -667,7 +667,28 @@ def test_mailbox_that_opted_out_leaves_a_suppression(world: World) -> None:
     world.settle()
 
     assert not world.rows.contacts
-    assert world.suppressions[suppression_hash(ANA, SECRET)][0].keys() == {PHONE}
+    assert [row.newsletter for row in world.suppressions[suppression_hash(ANA, SECRET)][0]] == [
+        PHONE
+    ]
+
+
+def test_mailbox_that_was_left_at_basket_gives_nobody_an_opt_out_after_its_erasure(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.rename(ANA, "elsewhere@example.com")
+    look(world)
+    world.delete("ana")
+    world.settle()
+    assert world.suppressions
+
+    world.join("ben", ANA, PHONE)
+    world.settle()
+    world.change_email("ben", NEW)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.basket.has(NEW) == {PHONE}
 
 
 @pytest.mark.parametrize("at_once", [True, False])

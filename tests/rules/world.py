@@ -118,7 +118,7 @@ class World:
         self.rows = Rows(settings, START, Decision, Subscription, Move)
         self.site: dict[str, SiteMember] = {}
         self.touches: list[tuple[str, str]] = []
-        self.suppressions: dict[str, tuple[dict[str, datetime | None], datetime]] = {}
+        self.suppressions: dict[str, tuple[list[Subscription], datetime]] = {}
         self.switch = True
         self.brakes: dict[str, Brake] = {}
         self.crash_before = self.crash_after = ""
