@@ -22,7 +22,6 @@ from mozillians_basket.models import alias
 logger = logging.getLogger("mozillians_basket")
 
 #: Names of the tasks that messages start.
-SYNC_TOUCHED = "mozillians_basket.tasks.sync_touched"
 LOOKUP = "mozillians_basket.tasks.lookup_users_task"
 SWEEP = "mozillians_basket.tasks.sweep"
 ANNOUNCE = "mozillians_basket.tasks.announce"
@@ -133,7 +132,7 @@ class _Touched:
         if self in touched:
             oldest = min(each.touch_id for each in touched)
             touched.clear()
-            send(SYNC_TOUCHED, oldest)
+            send(LOOKUP, oldest)
 
 
 class _OfThread(threading.local):
@@ -150,16 +149,22 @@ def joined(messages: Iterable[Message]) -> list[Message]:
     """
     Merge queued messages: equal ones, and those about touches into one with the oldest.
 
-    Lookups stay as many as they are, because each takes a share of its own.
+    Other lookups stay as many as they are, because each takes a share of its own.
     """
     result: list[Message] = []
     oldest: dict[Celery, tuple[int]] = {}
-    for app, name, args in messages:
-        if name == SYNC_TOUCHED:
+    for message in messages:
+        app, name, args = message
+        if _is_about_touches(message):
             oldest[app] = min(oldest.get(app, args), args)
-        elif name == LOOKUP or (app, name, args) not in result:
-            result.append((app, name, args))
-    return [*((app, SYNC_TOUCHED, args) for app, args in oldest.items()), *result]
+        elif name == LOOKUP or message not in result:
+            result.append(message)
+    return [*((app, LOOKUP, args) for app, args in oldest.items()), *result]
+
+
+def _is_about_touches(message: Message) -> bool:
+    _app, name, args = message
+    return name == LOOKUP and bool(args)
 
 
 class _Sender:
@@ -198,7 +203,7 @@ class _Sender:
                 pause = max(told_at + GATHER - time.monotonic(), 0)
                 self._changed.wait_for(self._has_other_messages, pause)
                 messages, self._waiting, self._sending = self._waiting, [], True
-            if any(name == SYNC_TOUCHED for _app, name, _args in messages):
+            if any(_is_about_touches(message) for message in messages):
                 told_at = time.monotonic()
             try:
                 for message in joined(messages):
@@ -210,7 +215,7 @@ class _Sender:
 
     def _has_other_messages(self) -> bool:
         """Whether a message waits that is not about touches: it is not held up."""
-        return any(name != SYNC_TOUCHED for _app, name, _args in self._waiting)
+        return not all(_is_about_touches(message) for message in self._waiting)
 
     def _hand_over(self, app: Celery, name: str, args: tuple[Any, ...]) -> None:
         if time.monotonic() < self._quiet_until.get(app, 0.0):

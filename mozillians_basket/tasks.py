@@ -12,7 +12,7 @@ from mozillians_basket.client import breaker
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.client.transport import unexpected
 from mozillians_basket.conf import conf
-from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, SYNC_TOUCHED, send
+from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, send
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.models import Status
 from mozillians_basket.redaction import redacted, silencing_receivers
@@ -122,28 +122,23 @@ def update_email_in_basket(old_email: str, new_email: str) -> dict[str, str]:
     return {name: str(result) for name, result in results.items()}
 
 
-@shared_task(name=SYNC_TOUCHED, base=BasketTask, ignore_result=True)
-def sync_touched(oldest: int) -> None:
-    """
-    Drain a touch, those after it and earlier deletions of members, and start a lookup.
-
-    If the message is lost, the sweeper finds the touches.
-    """
-    if switch_is_on() and (number := touches.drain(since=oldest)):
-        send(LOOKUP)
-        if number >= conf.DRAIN_SIZE:
-            send(SYNC_TOUCHED, oldest)
-
-
 @shared_task(bind=True, name=LOOKUP, base=BasketTask, ignore_result=True)
-def lookup_users_task(self: "Task[Any, Any]") -> Any:
+def lookup_users_task(self: "Task[Any, Any]", oldest_touch: int | None = None) -> Any:
     """
     Claim a share of the contacts that are due, and look them up.
 
-    The task is replaced by the chain of the steps that the share needs.
+    The task is replaced by the chain of the steps that the share needs. A message about
+    touches names the oldest: it, those after it and earlier deletions of members are drained
+    first. If the message is lost, the sweeper finds the touches.
     """
     if not switch_is_on():
         return None
+    if oldest_touch is not None:
+        number = touches.drain(since=oldest_touch)
+        if number >= conf.DRAIN_SIZE:
+            send(LOOKUP, oldest_touch)
+        if not number:  # another message's task has drained them
+            return None
     outcome = sync.look_up(self.request.id or "")
     _go_on(outcome)
     steps: Signature[Any]

@@ -13,7 +13,7 @@ from celery import Celery, Task, current_app, signals
 from django.db import transaction
 
 from mozillians_basket import dispatch
-from mozillians_basket.dispatch import LOOKUP, SWEEP, SYNC_TOUCHED
+from mozillians_basket.dispatch import LOOKUP, SWEEP
 from tests.brokers import Broker, Commit
 
 
@@ -21,16 +21,16 @@ from tests.brokers import Broker, Commit
 def hanging(broker: Broker) -> Broker:
     """A broker that was given the touch 0 and does not answer until it is running."""
     broker.running.clear()
-    dispatch.send(SYNC_TOUCHED, 0)
+    dispatch.send(LOOKUP, 0)
     while not broker.asked:
         time.sleep(0.001)
     return broker
 
 
 def test_message_names_task_and_arguments(broker: Broker) -> None:
-    dispatch.send(SYNC_TOUCHED, 1)
+    dispatch.send(LOOKUP, 1)
 
-    assert broker.messages == [("sync_touched", 1)]
+    assert broker.messages == [("lookup_users_task", 1)]
 
 
 def test_sender_does_not_wait_for_hanging_broker(hanging: Broker) -> None:
@@ -39,7 +39,7 @@ def test_sender_does_not_wait_for_hanging_broker(hanging: Broker) -> None:
     assert not dispatch.flush(0)
     assert hanging.taken == []
     hanging.running.set()
-    assert hanging.messages == [("sync_touched", 0), ("sweep",)]
+    assert hanging.messages == [("lookup_users_task", 0), ("sweep",)]
 
 
 def test_waiting_messages_are_bounded(hanging: Broker) -> None:
@@ -52,26 +52,26 @@ def test_waiting_messages_are_bounded(hanging: Broker) -> None:
 
 def test_touches_of_many_transactions_are_one_message_with_the_oldest(hanging: Broker) -> None:
     for oldest in (5, 3, 4):
-        dispatch.send(SYNC_TOUCHED, oldest)
+        dispatch.send(LOOKUP, oldest)
     hanging.running.set()
 
-    assert hanging.messages == [("sync_touched", 0), ("sync_touched", 3)]
+    assert hanging.messages == [("lookup_users_task", 0), ("lookup_users_task", 3)]
 
 
 def test_touches_wait_for_others_after_a_message_and_a_lookup_does_not(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "GATHER", 3600)
-    dispatch.send(SYNC_TOUCHED, 1)
+    dispatch.send(LOOKUP, 1)
     dispatch.send(LOOKUP)
-    assert broker.messages == [("sync_touched", 1), ("lookup_users_task",)]
+    assert broker.messages == [("lookup_users_task", 1), ("lookup_users_task",)]
 
-    dispatch.send(SYNC_TOUCHED, 3)
+    dispatch.send(LOOKUP, 3)
     assert not dispatch.flush(0.2)
-    dispatch.send(SYNC_TOUCHED, 2)
+    dispatch.send(LOOKUP, 2)
     dispatch.send(LOOKUP)
 
-    assert broker.messages[2:] == [("sync_touched", 2), ("lookup_users_task",)]
+    assert broker.messages[2:] == [("lookup_users_task", 2), ("lookup_users_task",)]
 
 
 def test_equal_messages_of_one_moment_are_one(hanging: Broker) -> None:
@@ -96,7 +96,7 @@ def test_broker_is_left_alone_for_a_while_after_a_failure(
     broker.error = ConnectionRefusedError("amqp://user:secret@broker")
 
     for number in range(2):
-        dispatch.send(SYNC_TOUCHED, number)
+        dispatch.send(LOOKUP, number)
         assert dispatch.flush(10)
 
     assert broker.asked == 1
@@ -109,13 +109,13 @@ def test_broker_is_asked_again_after_the_pause(
 ) -> None:
     monkeypatch.setattr(dispatch, "BROKER_PAUSE", 0.0)
     broker.error = ConnectionRefusedError()
-    dispatch.send(SYNC_TOUCHED, 1)
+    dispatch.send(LOOKUP, 1)
     assert dispatch.flush(10)
     broker.error = None
 
-    dispatch.send(SYNC_TOUCHED, 2)
+    dispatch.send(LOOKUP, 2)
 
-    assert broker.messages == [("sync_touched", 2)]
+    assert broker.messages == [("lookup_users_task", 2)]
 
 
 def test_sending_does_not_fail_without_a_usable_configuration(
@@ -130,24 +130,24 @@ def test_sending_does_not_fail_without_a_usable_configuration(
 
 @pytest.fixture
 def eager_touches(broker: Broker) -> list[int]:
-    """The arguments of the calls of the eager task ``sync_touched``; it fails for touch 0."""
+    """The arguments of the calls of the eager task ``lookup_users_task``; it fails for touch 0."""
     ran = []
 
     class Recorded(Task):  # type: ignore[type-arg]
-        name = SYNC_TOUCHED
+        name = LOOKUP
 
         def run(self, oldest: int) -> None:
             ran.append(oldest)
             assert oldest != 0
 
     current_app.conf.update(task_always_eager=True, task_eager_propagates=True)
-    current_app.tasks.pop(SYNC_TOUCHED, None)
+    current_app.tasks.pop(LOOKUP, None)
     current_app.register_task(Recorded())
     return ran
 
 
 def test_eager_task_runs_at_once(broker: Broker, eager_touches: list[int]) -> None:
-    dispatch.send(SYNC_TOUCHED, 1)
+    dispatch.send(LOOKUP, 1)
 
     assert eager_touches == [1]
     assert broker.messages == []
@@ -180,14 +180,14 @@ def test_touches_of_one_transaction_are_one_message(broker: Broker, commit: Comm
         before = list(broker.messages)
 
     assert before == []
-    assert broker.messages == [("sync_touched", 1)]
+    assert broker.messages == [("lookup_users_task", 1)]
 
 
 @pytest.mark.django_db
 def test_error_after_the_commit_does_not_reach_the_caller(
     broker: Broker, commit: Commit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "SYNC_TOUCHED", object())
+    monkeypatch.setattr(dispatch, "LOOKUP", object())
 
     with commit():
         dispatch.after_commit(1)
@@ -203,7 +203,7 @@ def test_rolled_back_savepoint_takes_its_touches_along(broker: Broker) -> None:
             transaction.set_rollback(True)
         dispatch.after_commit(2)
 
-    assert broker.messages == [("sync_touched", 2)]
+    assert broker.messages == [("lookup_users_task", 2)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -215,14 +215,14 @@ def test_rolled_back_transaction_leaves_nothing_to_the_next(broker: Broker) -> N
     with transaction.atomic():
         dispatch.after_commit(2)
 
-    assert broker.messages == [("sync_touched", 2)]
+    assert broker.messages == [("lookup_users_task", 2)]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_touch_outside_of_a_transaction_is_sent_at_once(broker: Broker) -> None:
     dispatch.after_commit(1)
 
-    assert broker.messages == [("sync_touched", 1)]
+    assert broker.messages == [("lookup_users_task", 1)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -271,13 +271,13 @@ app.conf.broker_transport_options = folders
 from mozillians_basket import dispatch
 
 dispatch.LAST_WAIT = 30  # for a busy machine
-dispatch.send(dispatch.SYNC_TOUCHED, "parent")
+dispatch.send(dispatch.LOOKUP, "parent")
 if "fork" in sys.argv:
     child = os.fork()
     if child:
         os.waitpid(child, 0)
     else:
-        dispatch.send(dispatch.SYNC_TOUCHED, "child")
+        dispatch.send(dispatch.LOOKUP, "child")
 """
 
 

@@ -60,7 +60,7 @@ def test_vouch_is_one_insert_and_one_message(
     touch = Touch.objects.get()
     assert (touch.member_id, touch.source, touch.cause) == (profile.pk, "people.Vouch", "created")
     ((name, oldest),) = broker.messages
-    assert name == "sync_touched"
+    assert name == "lookup_users_task"
     assert oldest <= touch.pk
 
 
@@ -129,7 +129,7 @@ def test_changed_address_is_one_insert_with_the_old_address_and_one_message(
     assert (touch.source, touch.source_key, touch.path) == ("auth.User", str(user.pk), "profile")
     assert touch.email == old
     ((name, oldest),) = broker.messages
-    assert name == "sync_touched"
+    assert name == "lookup_users_task"
     assert oldest <= touch.pk
 
 
@@ -246,7 +246,7 @@ def test_many_changes_in_one_transaction_are_one_message(broker: Broker, commit:
         VouchFactory.create_batch(3)
 
     oldest = Touch.objects.order_by("pk").values_list("pk", flat=True)[0]
-    assert broker.messages == [("sync_touched", oldest)]
+    assert broker.messages == [("lookup_users_task", oldest)]
 
 
 def test_transaction_with_more_touches_than_a_drain_takes_is_drained_whole(
@@ -271,7 +271,7 @@ def test_touches_before_a_captured_block_do_not_swallow_its_message(
 
     touch = Touch.objects.get(source="groups.Membership", member=membership.profile)
     ((name, oldest),) = broker.messages
-    assert name == "sync_touched"
+    assert name == "lookup_users_task"
     assert oldest <= touch.pk
 
 
@@ -296,7 +296,7 @@ def test_deleted_row_touches_its_member(
     touch = Touch.objects.get()
     assert (touch.member_id, touch.cause) == (profile.pk, "deleted")
     ((name, oldest),) = broker.messages
-    assert name == "sync_touched"
+    assert name == "lookup_users_task"
     assert oldest <= touch.pk
 
 

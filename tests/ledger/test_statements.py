@@ -90,7 +90,7 @@ def test_share_takes_the_same_statements_for_many_contacts(basket: SandboxServer
 
 
 @pytest.mark.parametrize(
-    ("number", "most", "messages"), [(1, ALONE, 3), (conf.SHARE_SIZE, FULL, 4)]
+    ("number", "most", "messages"), [(1, ALONE, 2), (conf.SHARE_SIZE, FULL, 3)]
 )
 def test_vouches_take_few_statements_and_messages_until_they_are_settled(
     basket: SandboxServer, commit: Commit, number: int, most: int, messages: int

@@ -151,7 +151,7 @@ def test_a_message_that_comes_twice_subscribes_once(
     oldest = Touch.objects.values_list("pk", flat=True)[0]
 
     for _ in range(3):
-        dispatch.send(dispatch.SYNC_TOUCHED, oldest)
+        dispatch.send(dispatch.LOOKUP, oldest)
         dispatch.flush(10)  # otherwise the messages would be joined
     start_worker()
     start_worker()

@@ -206,7 +206,7 @@ def test_opt_out_of_a_deleted_member_stands_if_the_message_about_the_deletion_is
     deletions = list(Touch.objects.values_list("pk", flat=True))
     profile = successor(how)
 
-    tasks.sync_touched(max(deletions) + 1)
+    tasks.lookup_users_task.delay(max(deletions) + 1)
 
     settle_everything()
     assert held(basket, profile.user.email) == {profile.user.email: set()}
