@@ -189,7 +189,7 @@ def costs(found: Findings, one: Measured, default: Measured, naive: Measured) ->
         ("worker", "worker CPU", 3, " ms", layers),
         ("postgres", "PostgreSQL CPU", 0.4, " ms", set_up),
         ("queries", "statements", 1, "", "The profile lists the most frequent ones."),
-        ("messages", "messages", 0.5, "", "Vouches within 10 ms share a message."),
+        ("messages", "messages", 0.5, "", "Touches of a tenth of a second share a message."),
     ):  # fmt: skip
         figures = [float(getattr(each, name)) for each in (one, default, naive)]
         found.expect(
