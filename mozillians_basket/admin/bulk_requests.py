@@ -1,6 +1,6 @@
 """Bulk requests in the admin: their list, and a page for each that follows it to its end."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -15,13 +15,13 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
-    JsonResponse,
     StreamingHttpResponse,
 )
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils import formats, timezone
 from django.utils.http import urlencode
+from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST
@@ -49,30 +49,22 @@ State = BulkItem.State
 
 
 class Progress:
-    """
-    The progress of one request.
+    """The progress of one request, of whose items ``counts`` has the numbers by state."""
 
-    :param counts: the numbers of its items by their state.
-    :param rate: members a second, of late; ``None`` while that cannot be told.
-    """
-
-    def __init__(
-        self, row: BulkRequest, counts: Mapping[str, int], rate: float | None = None
-    ) -> None:
-        self.state, self.rate = row.state, rate
+    def __init__(self, row: BulkRequest, counts: Mapping[str, int]) -> None:
+        self.row, self.total = row, row.total
         self.over = row.finished_at is not None
-        self.total, self.begun = row.total, row.position
-        self.done, self.failed, self.skipped = (
-            counts.get(state, 0) for state in (State.DONE, State.FAILED, State.SKIPPED)
-        )
+        self.done = counts.get(State.DONE, 0)
+        self.failed = counts.get(State.FAILED, 0)
+        self.skipped = counts.get(State.SKIPPED, 0)
         self.ended = self.done + self.failed + self.skipped
-        self.left = self.total - self.begun
-        is_cancelled = self.state == BulkRequest.State.CANCELLED
-        #: The number of members not begun when the request was cancelled.
+        #: The number of members whose orders are not begun.
+        self.left = row.total - row.position
+        is_cancelled = row.state == BulkRequest.State.CANCELLED
         self.cancelled = self.left if is_cancelled else 0
         #: The number of members whose order has not ended.
         self.waiting = max(self.total - self.ended - self.cancelled, 0)
-        self.may_cancel = self.state == BulkRequest.State.RUNNING and self.left > 0
+        self.may_cancel = row.state == BulkRequest.State.RUNNING and self.left > 0
         self.may_retry = self.failed > 0 and not is_cancelled
 
     @property
@@ -87,7 +79,7 @@ class Progress:
     @property
     def sentence(self) -> str:
         """The progress in words, for people who do not see the bar."""
-        if self.state == BulkRequest.State.CANCELLED:
+        if self.row.state == BulkRequest.State.CANCELLED:
             text = _(
                 "Cancelled: %(closed)s of %(total)s members are through, %(left_out)s left out."
             )
@@ -104,25 +96,44 @@ class Progress:
 
     @property
     def pace(self) -> str:
-        """Rate and time left."""
-        if self.over or self.rate is None:
+        """The rate of the last minute, or since the order, and the time left; in one query."""
+        now = timezone.now()
+        since = max(self.row.created_at, now - LATELY)
+        seconds = (now - since).total_seconds()
+        if self.over or seconds < SHORTEST:
             return ""
-        if not self.rate:
+        # With the states, as the index has them before the time.
+        ended = [State.DONE, State.FAILED, State.SKIPPED]
+        lately = BulkItem.objects.filter(request=self.row, state__in=ended, finished_at__gte=since)
+        rate = lately.count() / seconds
+        if not rate:
             return _("Nothing was finished in the last minute.")
-        seconds = self.waiting / self.rate
-        if seconds < 60:
-            number = max(round(seconds), 1)
-            text = ngettext("%(number)d second", "%(number)d seconds", number)
-        elif seconds < 5400:
-            number = round(seconds / 60)
-            text = ngettext("%(number)d minute", "%(number)d minutes", number)
+        left = self.waiting / rate
+        if left < 60:
+            number = max(round(left), 1)
+            time = ngettext("%(number)d second", "%(number)d seconds", number) % {"number": number}
         else:
-            number = round(seconds / 3600)
-            text = ngettext("%(number)d hour", "%(number)d hours", number)
+            time = timeuntil(now + timedelta(seconds=left), now, depth=1)
         return _("%(rate)s members a second, about %(time)s left") % {
-            "rate": formats.number_format(round(self.rate, 1), 1),
-            "time": text % {"number": number},
+            "rate": formats.number_format(round(rate, 1), 1),
+            "time": time,
         }
+
+    @property
+    def busy(self) -> str:
+        """That the worker has earlier work, if it has; one query while the request runs."""
+        if self.over or not self.waiting:
+            return ""
+        running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING, pk__lt=self.row.pk)
+        number = running.filter(position__lt=F("total")).count()
+        if not number:
+            return ""
+        text = ngettext(
+            "The worker is busy: %(number)d earlier bulk request is not through.",
+            "The worker is busy: %(number)d earlier bulk requests are not through.",
+            number,
+        )
+        return text % {"number": number}
 
     @property
     def numbers(self) -> list[tuple[str, str, str]]:
@@ -133,46 +144,7 @@ class Progress:
         ]
 
 
-def progress_of(row: BulkRequest) -> Progress:
-    """Say how far a request got: two queries, read off an index; none when it is over."""
-    counts, now = bulk.progress(row), timezone.now()
-    # The rate is that of the last minute, or of the time since the order if that is shorter.
-    since = max(row.created_at, now - LATELY)
-    seconds = (now - since).total_seconds()
-    if row.finished_at is not None or seconds < SHORTEST:
-        return Progress(row, counts)
-    ended = [State.DONE, State.FAILED, State.SKIPPED]
-    lately = BulkItem.objects.filter(request=row, state__in=ended, finished_at__gte=since)
-    return Progress(row, counts, lately.count() / seconds)
-
-
 PER_PAGE = 50
-
-
-class Members(Sequence[BulkItem]):
-    """The members of a request in some states, of which a page is read at a time."""
-
-    def __init__(self, row: BulkRequest, states: Collection[str], keys: int, length: int) -> None:
-        """
-        Name the members.
-
-        :param states: the states of those that were begun.
-        :param keys: the number of those not begun that belong to them, too.
-        :param length: how many there are in all.
-        """
-        self.row, self.length, self.items = row, length, length - keys
-        self.begun = BulkItem.objects.filter(request=row, state__in=states)
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, part: Any) -> Any:
-        found = list(self.begun.order_by("finished_at", "pk")[part]) if self.items else []
-        start = self.row.position + max(part.start - self.items, 0)
-        end = self.row.position + max(part.stop - self.items, 0)
-        keys = self.row.keys[start:end] if end > start else []
-        return [*found, *(BulkItem(member_id=key) for key in keys)]
-
 
 #: The lists of a request's members, each with its heading and the states in it.
 LISTS: dict[str, tuple[Any, tuple[BulkItem.State, ...]]] = {
@@ -184,27 +156,17 @@ LISTS: dict[str, tuple[Any, tuple[BulkItem.State, ...]]] = {
 }
 
 
+def has_not_begun(row: BulkRequest, chosen: str) -> bool:
+    """Whether members whose orders are not begun belong to one of the ``LISTS``."""
+    is_cancelled = row.state == BulkRequest.State.CANCELLED
+    return chosen == ("cancelled" if is_cancelled else "waiting")
+
+
 def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]:
     """Count the members in a state by reason, in one query."""
     items = BulkItem.objects.filter(request=row, state=state).exclude(reason="")
     counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
     return [(in_plain_words(reason), number) for reason, number in counted]
-
-
-def busy_in_words(row: BulkRequest, progress: Progress) -> str:
-    """Say that the worker has earlier work, if it has; one query while the request runs."""
-    if progress.over or not progress.waiting:
-        return ""
-    running = BulkRequest.objects.filter(state=BulkRequest.State.RUNNING, pk__lt=row.pk)
-    number = running.filter(position__lt=F("total")).count()
-    if not number:
-        return ""
-    text = ngettext(
-        "The worker is busy: %(number)d earlier bulk request is not through.",
-        "The worker is busy: %(number)d earlier bulk requests are not through.",
-        number,
-    )
-    return text % {"number": number}
 
 
 #: Reasons for a cancellation that no admin ordered, by the outcome in the history.
@@ -237,7 +199,6 @@ class BulkRequestAdmin(DraftPages):
         """Add the pages of a draft and of a running request."""
         views = {
             "confirm": self.confirm_view,
-            "progress": self.progress_view,
             "cancel": self.cancel_view,
             "retry": require_POST(self.retry_view),
             "repeat": require_POST(self.repeat_view),
@@ -294,7 +255,7 @@ class BulkRequestAdmin(DraftPages):
             raise PermissionDenied
         if row is None:
             raise Http404
-        progress = progress_of(row)
+        progress = Progress(row, bulk.progress(row))
         chosen = request.GET.get("list", "")
         chosen = chosen if chosen in LISTS else "failed"
         waiting = [] if progress.over else reasons_of(row, State.PENDING)
@@ -311,7 +272,6 @@ class BulkRequestAdmin(DraftPages):
             "heading": LISTS[chosen][0],
             "outcomes": self._outcomes(request, row, progress, chosen),
             "selection": selection_in_words(row),
-            "busy": busy_in_words(row, progress),
             **(extra_context or {}),
         }
         return rendered(self, request, "bulk_request", **context)
@@ -320,14 +280,19 @@ class BulkRequestAdmin(DraftPages):
         self, request: HttpRequest, row: BulkRequest, progress: Progress, chosen: str
     ) -> Page[Any]:
         """Return the page of one of the ``LISTS`` that ``?page=`` asks for, in a few queries."""
-        number, not_begun = getattr(progress, chosen), 0
-        if chosen == "cancelled":
-            not_begun = number
-        elif chosen == "waiting":
-            not_begun = number - (progress.begun - progress.ended)
-        found = Members(row, LISTS[chosen][1], not_begun, number)
-        page: Page[Any] = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-        items = list(page.object_list) if number else []
+        number = getattr(progress, chosen)
+        page: Page[Any] = Paginator(range(number), PER_PAGE).get_page(request.GET.get("page"))
+        # The last ones are not begun: they have no items, and are known by the request's keys.
+        begun = number - (progress.left if has_not_begun(row, chosen) else 0)
+        start, end = max(page.start_index() - 1, 0), page.end_index()
+        items: list[BulkItem] = []
+        if start < begun:
+            found = BulkItem.objects.filter(request=row, state__in=LISTS[chosen][1])
+            items += found.order_by("finished_at", "pk")[start : min(end, begun)]
+        if end > begun:
+            first = row.position + max(start - begun, 0)
+            keys = row.keys[first : row.position + end - begun]
+            items += [BulkItem(member_id=key) for key in keys]
         keys = [item.member_id for item in items]
         people = members_with_addresses(request, self.admin_site, keys)
         page.object_list = [
@@ -352,29 +317,10 @@ class BulkRequestAdmin(DraftPages):
             return None
         return {"by": event.actor, "at": event.created_at, "why": REASONS.get(event.outcome, "")}
 
-    def progress_view(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Return the numbers of a request's page, for its script."""
-        row = self._row(request, key)
-        progress = progress_of(row)
-        return JsonResponse(
-            {
-                "over": progress.over,
-                "percent": progress.percent,
-                "busy": busy_in_words(row, progress),
-                "state": row.get_state_display(),
-                "sentence": progress.sentence,
-                "pace": progress.pace,
-                "failed": progress.failed,
-                "numbers": {name: number for name, _label, number in progress.numbers},
-                "mayCancel": progress.may_cancel,
-                "mayRetry": progress.may_retry,
-            }
-        )
-
     def cancel_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Ask, then leave out the members whose orders were not begun."""
         row = self._row(request, key, to_change=True)
-        progress = progress_of(row)
+        progress = Progress(row, bulk.progress(row))
         if request.method != "POST" and progress.may_cancel:
             return rendered(
                 self,
@@ -382,7 +328,7 @@ class BulkRequestAdmin(DraftPages):
                 "cancel",
                 title=_("Cancel bulk request %(number)d") % {"number": row.pk},
                 selection=selection_in_words(row),
-                begun=grouped(progress.begun),
+                begun=grouped(row.position),
                 left_out=progress.left,
                 back=self.url_to("change", row.pk),
             )
@@ -420,11 +366,10 @@ class BulkRequestAdmin(DraftPages):
         """Return all members of a request, or those of one of its lists, to download."""
         row = self._row(request, key, to_change=True)
         chosen, name = request.GET.get("list", ""), f"bulk-request-{row.pk}"
-        states, not_begun = tuple(State), True
+        states, with_not_begun = tuple(State), True
         if chosen in LISTS:
             states, name = LISTS[chosen][1], f"{name}-{chosen}"
-            left_out = row.state == BulkRequest.State.CANCELLED
-            not_begun = chosen == ("cancelled" if left_out else "waiting")
+            with_not_begun = has_not_begun(row, chosen)
         items = BulkItem.objects.filter(request=row, state__in=states).order_by("pk")
         rows = (
             (
@@ -435,7 +380,7 @@ class BulkRequestAdmin(DraftPages):
             )
             for item in items.iterator(CHUNK)
         )
-        left = row.keys[row.position :] if not_begun else []
+        left = row.keys[row.position :] if with_not_begun else []
         members = chain(rows, ((key, _("not begun"), "", None) for key in left))
         return csv_of(request, name, ["member", "state", "reason", "finished"], members)
 

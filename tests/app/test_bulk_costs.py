@@ -152,24 +152,22 @@ def test_the_order_costs_the_same_whatever_the_number(members, admin_client):
         assert len(cost) == 5  # the draft, touches, its change, the request, the history
 
 
-def test_a_request_s_page_and_its_numbers_cost_the_same_whatever_the_number(members, admin_client):
+def test_a_request_s_page_costs_the_same_whatever_the_number(members, admin_client):
     Status.read()
     for profiles in (members[:2], members):
         order(admin_client, profiles, UNSUBSCRIBE)
         request = BulkRequest.objects.latest("pk")
-        page, numbers = url_of("change", request), url_of("progress", request)
+        page = url_of("change", request)
         bulk.advance()
 
         shown = own_statements(lambda page=page: admin_client.get(page))
-        polled = own_statements(lambda numbers=numbers: admin_client.get(numbers))
         BulkItem.objects.update(state="failed", reason="2")
         failed = own_statements(lambda page=page: admin_client.get(page))
 
         # The request, its items, the reasons to wait, earlier requests, two of the banner.
         assert len(shown) == 6
-        assert len(polled) == 3
         assert len(failed) == 8  # the failed items of one page, their members and addresses
-        assert not any('"keys"' in sql for sql in [*shown, *polled, *failed])
+        assert not any('"keys"' in sql for sql in [*shown, *failed])
 
 
 def test_the_list_of_requests_costs_no_query_per_row(members, admin_client):

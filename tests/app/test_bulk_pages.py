@@ -39,7 +39,7 @@ def request_of(states, *, ago=30, **fields):
 
 
 def numbers(client, bulk_request):
-    return client.get(url_of("progress", bulk_request)).json()
+    return client.get(url_of("change", bulk_request)).context["progress"]
 
 
 def test_page_shows_order_actor_and_progress(basket, admin_client):
@@ -64,10 +64,10 @@ def test_a_running_request_is_followed_by_a_script_of_the_site_s_own(basket, adm
     tasks.sweep()
     over = text_of(admin_client.get(url_of("change", bulk_request)))
 
-    assert '<script src="/static/mozillians_basket/bulk_request.js" defer>' in running
-    assert f'data-url="{url_of("progress", bulk_request)}"' in running
-    assert "bulk_request.js" not in over
-    assert "data-url" not in over
+    assert '<script src="/static/mozillians_basket/live.js" defer>' in running
+    assert 'data-basket-every="2000"' in running
+    assert "live.js" not in over
+    assert "data-basket-every" not in over
 
 
 @pytest.mark.parametrize("page", ["change", "confirm"])
@@ -89,18 +89,18 @@ def test_the_numbers_say_how_many_are_through_and_how_many_wait(basket, admin_cl
     bulk_request = request_of(["done"] * 3 + ["failed", "skipped"] + ["pending"] * 3)
     BulkRequest.objects.update(total=10)  # two are not begun
 
-    data = numbers(admin_client, bulk_request)
+    progress = numbers(admin_client, bulk_request)
 
-    assert data["numbers"] == {
+    assert {name: number for name, _label, number in progress.numbers} == {
         "done": "3",
         "failed": "1",
         "skipped": "1",
         "cancelled": "0",
         "waiting": "5",
     }
-    assert (data["percent"], data["over"], data["failed"]) == (50, False, 1)
-    assert (data["mayCancel"], data["mayRetry"]) == (True, True)
-    assert data["sentence"] == "5 of 10 members are through (50 %)."
+    assert (progress.percent, progress.over, progress.failed) == (50, False, 1)
+    assert (progress.may_cancel, progress.may_retry) == (True, True)
+    assert progress.sentence == "5 of 10 members are through (50 %)."
 
 
 def test_the_numbers_say_how_fast_it_goes_and_how_long_it_takes_still(
@@ -112,16 +112,16 @@ def test_the_numbers_say_how_fast_it_goes_and_how_long_it_takes_still(
     new = request_of(["done", "pending"], ago=0)
     stuck = request_of(["pending"], ago=3600)
 
-    assert numbers(admin_client, slow)["pace"] == "0.2 members a second, about 20 seconds left"
-    assert numbers(admin_client, older)["pace"] == "0.1 members a second, about 40 seconds left"
-    assert numbers(admin_client, new)["pace"] == ""
-    assert numbers(admin_client, stuck)["pace"] == "Nothing was finished in the last minute."
+    assert numbers(admin_client, slow).pace == "0.2 members a second, about 20 seconds left"
+    assert numbers(admin_client, older).pace == "0.1 members a second, about 40 seconds left"
+    assert numbers(admin_client, new).pace == ""
+    assert numbers(admin_client, stuck).pace == "Nothing was finished in the last minute."
 
 
 def test_while_one_waits_it_is_not_at_a_hundred_percent(basket, admin_client):
     bulk_request = request_of(["done"] * 300 + ["pending"])
 
-    assert numbers(admin_client, bulk_request)["percent"] == 99
+    assert numbers(admin_client, bulk_request).percent == 99
 
 
 def failing(number=1, **fields):
@@ -217,8 +217,8 @@ def test_request_behind_another_one_says_that_the_worker_is_busy(basket, admin_c
     first, second = request_of(["pending"]), request_of(["pending"])
     BulkRequest.objects.update(total=5)
 
-    assert numbers(admin_client, first)["busy"] == ""
-    busy = numbers(admin_client, second)["busy"]
+    assert numbers(admin_client, first).busy == ""
+    busy = numbers(admin_client, second).busy
     assert busy == "The worker is busy: 1 earlier bulk request is not through."
     assert busy in text_of(admin_client.get(url_of("change", second)))
 
@@ -275,7 +275,7 @@ def test_a_request_that_is_not_there_is_not_found(basket, admin_client):
     bulk_request = BulkRequest(pk=99)
 
     answers = [
-        admin_client.get(url_of(page, bulk_request)) for page in ("change", "progress", "confirm")
+        admin_client.get(url_of(page, bulk_request)) for page in ("change", "csv", "confirm")
     ]
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
