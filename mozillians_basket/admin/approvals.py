@@ -83,7 +83,6 @@ class ApprovalPages(BasketPages):
     """The pages of open questions, to which the overview links."""
 
     def get_urls(self) -> list[URLPattern]:
-        """With one page and one export for each kind of question."""
         view, urls = self.admin_site.admin_view, []
         for kind, page in PAGES.items():
             extra, name = {"kind": kind}, f"mozillians_basket_status_{page}"

@@ -192,11 +192,9 @@ class BulkRequestAdmin(DraftPages):
         return may_change_newsletters(request) or super().has_view_permission(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Return the same for the admin's index."""
         return may_change_newsletters(request) or super().has_module_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages of a draft and of a running request."""
         views = {
             "confirm": self.confirm_view,
             "cancel": self.cancel_view,
@@ -212,7 +210,6 @@ class BulkRequestAdmin(DraftPages):
         return own + super().get_urls()
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Add the progress of the list's rows, read in one query."""
         changelist = super().get_changelist_instance(request)
         counts = bulk.progress_of_all(changelist.result_list)
         for row in changelist.result_list:
@@ -221,7 +218,6 @@ class BulkRequestAdmin(DraftPages):
 
     @admin.display(description=gettext_lazy("bulk request"), ordering="pk")
     def order(self, row: BulkRequest) -> str:
-        """Name the action and the newsletters of the request."""
         text = _("%(number)d: unsubscribe from %(newsletters)s")
         if row.action == BulkRequest.Action.SUBSCRIBE:
             text = _("%(number)d: subscribe to %(newsletters)s")
@@ -229,12 +225,10 @@ class BulkRequestAdmin(DraftPages):
 
     @admin.display(description=pgettext_lazy("the selection of a bulk request", "members"))
     def members_selected(self, row: BulkRequest) -> str:
-        """Describe the selection, with its size."""
         return selection_in_words(row)
 
     @admin.display(description=gettext_lazy("progress"))
     def progress(self, row: Any) -> str:
-        """Describe the progress."""
         far: Progress = row.how_far
         text = _("%(closed)s of %(total)s")
         if far.failed:
@@ -249,7 +243,6 @@ class BulkRequestAdmin(DraftPages):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show one request."""
         row: Any = self.get_object(request, object_id)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
@@ -340,7 +333,6 @@ class BulkRequestAdmin(DraftPages):
         return HttpResponseRedirect(self.url_to("change", row.pk))
 
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Retry the failed orders."""
         row = self._row(request, key, to_change=True)
         if not is_off(request):
             if bulk.retry(row, actor=request.user):

@@ -53,7 +53,6 @@ class ErrorFilter(ChoiceFilter):
     choices_offered = CLASSES
 
     def condition(self, chosen: str) -> Q:
-        """The contacts with this problem."""
         if chosen == "refused":
             own = ~Q(problem="") & ~Q(problem__in=Problem.values)
             return own | Q(Exists(_subscriptions(state=State.REFUSED)))
@@ -80,7 +79,6 @@ class StandingFilter(ChoiceFilter):
     }
 
     def condition(self, chosen: str) -> Q:
-        """The contacts that wait for this."""
         return statistics.in_problem_group(chosen)
 
 
@@ -96,7 +94,6 @@ class QueueFilter(ChoiceFilter):
     }
 
     def condition(self, chosen: str) -> Q:
-        """The contacts in this part of the queue."""
         return statistics.waiting(timezone.now())[chosen]
 
 
@@ -135,7 +132,6 @@ class SubscriptionFilter(ChoiceFilter):
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Each of the site's newsletters in each state."""
         return [
             (f"{state} {name}", str(text) % {"newsletter": name})
             for name in sorted(get_site().newsletters)
@@ -143,7 +139,6 @@ class SubscriptionFilter(ChoiceFilter):
         ]
 
     def condition(self, chosen: str) -> Q:
-        """The contacts with the newsletter in this state."""
         state, _space, name = chosen.partition(" ")
         conditions = {**statistics.SUBSCRIPTIONS, "unsubscribed": Q(state=State.UNSUBSCRIBED)}
         return Q(Exists(_subscriptions(newsletter=name).filter(conditions[state])))
@@ -160,7 +155,6 @@ class WantedFilter(NewsletterChoice):
         return [] if self.value() is None else super().lookups(request, model_admin)
 
     def condition(self, chosen: str) -> Q:
-        """The members whose decisions the overview counts."""
         decisions = Decision.objects.filter(statistics.WANTED, newsletter=chosen)
         return Q(Exists(decisions.filter(member__site_member=OuterRef("pk"))))
 
@@ -178,7 +172,6 @@ class AgeFilter(ChoiceFilter):
     }
 
     def condition(self, chosen: str) -> Q:
-        """The contacts that began to fail in this time."""
         ages = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
         begin = timezone.now() - ages.get(chosen, timedelta(weeks=1))
         if chosen == "older":
@@ -203,7 +196,6 @@ class DismissedFilter(ChoiceFilter):
         return shown
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """The problems that are shown."""
         if self.chosen() == "any":
             return queryset
         return queryset.filter(dismissed_at__isnull=self.chosen() != "yes")
@@ -230,7 +222,6 @@ class ContactPages(BasketPages):
         return super().get_paginator(request, queryset, *args, **kwargs)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Read the values that are shown beside each row."""
         changelist: Any = super().get_changelist_instance(request)
         rows = list(changelist.result_list)
         prefetch_related_objects(rows, "members", "subscriptions")
@@ -290,22 +281,18 @@ class ContactPages(BasketPages):
 
     @admin.display(description=gettext_lazy("problem"))
     def problem_shown(self, contact: Contact) -> str:
-        """The problem in plain words, with its code."""
         return problem(contact, contact.subscriptions.all())
 
     @admin.display(description=gettext_lazy("member"))
     def member_shown(self, contact: Any) -> str:
-        """The members at the contact."""
         return str(contact.shown_members)
 
     @admin.display(description=gettext_lazy("member and address"))
     def member_and_address(self, contact: Any) -> str:
-        """The members at the contact, above the address as this admin may see it."""
         return format_html("{}<br>{}", contact.shown_members, contact.shown_address)
 
     @admin.display(description=gettext_lazy("next attempt"))
     def next_attempt_shown(self, contact: Any) -> str:
-        """The time of the next attempt, and the number of those that failed."""
         if not contact.attempts:
             return str(contact.next_attempt)
         text = ngettext(

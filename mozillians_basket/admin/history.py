@@ -60,7 +60,6 @@ class CauseFilter(ChoiceFilter):
     parameter_name = "cause"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """All known causes."""
         return with_chosen(self.value(), list(known_causes().items()))
 
 
@@ -70,7 +69,6 @@ class Exact(admin.SimpleListFilter):
     parameter_name: str
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows with the value."""
         value = self.value()
         if value is None:
             return queryset
@@ -88,7 +86,6 @@ class ActorFilter(Exact):
     parameter_name = "actor"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Admins who are in the history."""
         acted = Event.objects.filter(actor__isnull=False)
         users = get_user_model()._default_manager.filter(
             pk__in=values_in_use(acted, "actor_id", OFFERED)
@@ -104,7 +101,6 @@ class BulkRequestFilter(Exact):
     parameter_name = "bulk_request"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """The newest."""
         ordered = BulkRequest.objects.exclude(state=BulkRequest.State.DRAFT)
         newest = ordered.order_by("-pk").values_list("pk", flat=True)[:OFFERED]
         return with_chosen(self.value(), [(str(key), str(key)) for key in newest])
@@ -166,11 +162,9 @@ class EventAdmin(BasketPages):
         return listed(sorted(person.text for person in people.values())), Link(back, url)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LongList]:
-        """A list that never reads the whole table."""
         return LongList
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The list with what belongs to its rows."""
         changelist = super().get_changelist_instance(request)
         self.complete(request, list(changelist.result_list))
         return changelist
@@ -178,7 +172,6 @@ class EventAdmin(BasketPages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """The events of the members that the search finds."""
         if search_term.strip():
             queryset = queryset.filter(events_found(request, self.admin_site, search_term))
         return queryset, False
@@ -186,7 +179,6 @@ class EventAdmin(BasketPages):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """An event with its member and its task's result, as in the list."""
         event: Any = super().get_object(request, object_id, from_field)
         if event is not None:
             self.complete(request, [event])
@@ -211,7 +203,6 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("member"), empty_value="-")
     def person(self, event: Any) -> Any:
-        """The member of the event, with a link to their page."""
         if event.basket_person is not None:
             return event.basket_person
         if event.member_id is not None:
@@ -222,7 +213,6 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("event"))
     def what(self, event: Event) -> str:
-        """The kind of the event, and the newsletters that it is about."""
         if not event.newsletters:
             return event.get_kind_display()
         return _("%(kind)s: %(newsletters)s") % {
@@ -232,12 +222,10 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("outcome"))
     def shown_outcome(self, event: Event) -> str:
-        """The outcome in words, with an admin's note if there is one."""
         return " ".join(filter(None, [outcome_of(event), event.note]))
 
     @admin.display(description=gettext_lazy("cause"))
     def shown_cause(self, event: Event) -> Any:
-        """The cause in words; a bulk request with a link to its other events."""
         text, key = cause_in_words(event.cause), event.bulk_request_id
         if key is None:
             return text
@@ -246,7 +234,6 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("actor"))
     def shown_actor(self, event: Event) -> Any:
-        """The actor, with a link to their other events."""
         if event.actor is None:
             return ""
         query = urlencode({"actor": event.actor.pk})
@@ -254,5 +241,4 @@ class EventAdmin(BasketPages):
 
     @admin.display(description=gettext_lazy("task"))
     def task(self, event: Any) -> Any:
-        """The entry of Celery's results."""
         return event.basket_result

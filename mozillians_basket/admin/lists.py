@@ -43,7 +43,6 @@ class CappedPaginator(AnyPaginator):
 
     @cached_property
     def count(self) -> int:
-        """Return the number of rows, or ``COUNTED``."""
         return min(self._found, COUNTED)
 
     def page(self, number: int | str) -> Any:
@@ -56,7 +55,6 @@ class CappedPaginator(AnyPaginator):
 
     @property
     def capped(self) -> bool:
-        """Whether there are more."""
         return self._found > COUNTED
 
 
@@ -95,7 +93,6 @@ class ChoiceFilter(admin.SimpleListFilter):
     choices_offered: dict[str, Any] = {}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """The choices."""
         return list(self.choices_offered.items())
 
     def chosen(self) -> str:
@@ -104,7 +101,6 @@ class ChoiceFilter(admin.SimpleListFilter):
         return value if value in dict(self.lookup_choices) else ""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows that the choice leaves."""
         return queryset.filter(self.condition(self.chosen())) if self.chosen() else queryset
 
     def condition(self, chosen: str) -> Q:
@@ -119,7 +115,6 @@ class NewsletterChoice(ChoiceFilter):
     parameter_name = "newsletter"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """The site's newsletters."""
         return [(name, name) for name in sorted(get_site().newsletters)]
 
 
@@ -135,7 +130,6 @@ class LongList(ChangeList):
     SOUGHT = {"cause": "cause__contains", "outcome": "outcome"}
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """The rows that match the filters and the search."""
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         self.looked_back_to: Any = None
         sought = {
@@ -158,7 +152,6 @@ class LongList(ChangeList):
         return rows.filter(**sought)
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows of the page."""
         super().get_results(request)
         self.full_result_count = self.result_count  # or the search box would name it as the total
         self.result_list = list(self.result_list)

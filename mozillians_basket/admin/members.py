@@ -128,7 +128,6 @@ class BasketMemberAdmin(MemberModelAdmin):
             self.actions = [*self.actions, *added]
 
     def has_sync_members_permission(self, request: HttpRequest) -> bool:
-        """Whether this admin may change members' newsletters."""
         return may_change_newsletters(request)
 
     def changelist_view(
@@ -173,7 +172,6 @@ class BasketMemberAdmin(MemberModelAdmin):
     def unsubscribe_from_basket_task(
         self, request: HttpRequest, queryset: QuerySet[Model]
     ) -> HttpResponse | None:
-        """Write down the selected members, and ask which newsletters."""
         return self._draft(request, queryset, BulkRequest.Action.UNSUBSCRIBE)
 
     def _draft(
@@ -191,7 +189,6 @@ class BasketMemberAdmin(MemberModelAdmin):
         return HttpResponseRedirect(url)
 
     def get_urls(self) -> list[URLPattern]:
-        """With the page of a member's newsletters, and the one that asks Basket."""
         opts, view = self.opts, self.admin_site.admin_view
         names = f"{opts.app_label}_{opts.model_name}_basket"
         # Outside of a transaction: on SQLite it would block all other writers during the call.
@@ -240,7 +237,6 @@ class BasketMemberAdmin(MemberModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The admin's log of the member, which leads to what happened with their newsletters."""
         response = super().history_view(request, object_id, extra_context)
         link = history_link(request, self.admin_site, q=unquote(object_id))
         return extended(response, basket_history_url=link.url)

@@ -74,7 +74,6 @@ class StatusAdmin(ApprovalPages):
     """The overview in place of a list, as there is one row only; and the emergency stop."""
 
     def get_urls(self) -> list[URLPattern]:
-        """With the emergency stop, and the button that tries Basket."""
         view, name = self.admin_site.admin_view, "mozillians_basket_status"
         return [
             path("stop/", view(self.stop_view), name=f"{name}_stop"),
@@ -85,7 +84,6 @@ class StatusAdmin(ApprovalPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The overview."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = {**standing_of_basket(), **(extra_context or {})}
@@ -236,7 +234,6 @@ class StatusAdmin(ApprovalPages):
                 yield finding.text, None
 
     def _open_requests(self, list_url: str) -> list[tuple[BulkRequest, str]]:
-        """Bulk requests that are not through, with their pages."""
         if not list_url:
             return []
         rows = BulkRequest.objects.filter(finished_at__isnull=True)

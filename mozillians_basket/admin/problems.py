@@ -103,7 +103,6 @@ class ProblemAdmin(ContactPages):
     page_title = gettext_lazy("Problem")
 
     def has_sync_members_permission(self, request: HttpRequest) -> bool:
-        """Whether this admin may order anything here."""
         return may_change_newsletters(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FailingContact]:
@@ -122,7 +121,6 @@ class ProblemAdmin(ContactPages):
 
     @admin.display(description=gettext_lazy("newsletters"))
     def newsletters_shown(self, contact: FailingContact) -> str:
-        """The newsletters that it concerns."""
         return listed(concerned(contact))
 
     def changelist_view(
