@@ -167,7 +167,7 @@ def test_member_reads_that_something_is_under_way(newcomer, client):
 
     assert phone.state == "You do not get it yet: it is being ordered for you."
     assert phone.is_under_way
-    assert "data-basket-under-way" in text_of(client.get(URL))
+    assert 'data-basket-every="3000"' in text_of(client.get(URL))
 
 
 def test_member_reads_that_nothing_is_sent_while_the_switch_is_off(member, client):

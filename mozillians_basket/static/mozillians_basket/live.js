@@ -1,31 +1,36 @@
 // Keeps the parts of a page up to date (data-basket-live), until a fresh copy of the page does not
-// say any more after how many milliseconds to look again (data-basket-every). A part that holds the
-// focus, or an open table, is left as it is, and so is one whose version (the value of
-// data-basket-live) is the same.
+// say any more after how many milliseconds to look again (data-basket-every), or the page was looked
+// at so many times (data-basket-times). A part that holds the focus, or an open table, is left as it
+// is, and so is one whose version (the value of data-basket-live) is the same.
 "use strict";
 
-const EVERY = Number(document.querySelector("[data-basket-every]").dataset.basketEvery);
+const SETTINGS = document.querySelector("[data-basket-every]")?.dataset;
+const EVERY = Number(SETTINGS?.basketEvery);
 const SLOWEST = 60000;
-let pause = EVERY;
+let pause = EVERY, times = Number(SETTINGS?.basketTimes || Infinity);
 
 function version(part) {
   return part.dataset.basketLive || part.innerHTML;
 }
 
+// Returns whether a part is not up to date, as somebody is in it.
 function show(page) {
   const focused = document.activeElement;
+  let isBehind = false;
   for (const part of document.querySelectorAll("[data-basket-live]")) {
     const fresh = page.getElementById(part.id);
-    const isFocused = part !== focused && part.contains(focused);
-    if (!fresh || isFocused || part.querySelector("details[open]")) {
+    if (!fresh || version(fresh) === version(part)) {
       continue;
     }
-    if (version(fresh) !== version(part)) {
-      Object.assign(part.dataset, fresh.dataset);
-      part.replaceChildren(...document.importNode(fresh, true).childNodes);
-      say(part);
+    if ((part !== focused && part.contains(focused)) || part.querySelector("details[open]")) {
+      isBehind = true;
+      continue;
     }
+    Object.assign(part.dataset, fresh.dataset);
+    part.replaceChildren(...document.importNode(fresh, true).childNodes);
+    say(part);
   }
+  return isBehind;
 }
 
 // Screen readers hear what is written later, not what was on the page when it was opened.
@@ -38,6 +43,7 @@ function say(part, isSaid = true) {
 async function update() {
   const lost = document.getElementById("basket-lost");
   if (!document.hidden) {
+    times -= 1;
     try {
       const answer = await fetch(location.href, { credentials: "same-origin" });
       if (answer.redirected || answer.status === 403 || answer.status === 404) {
@@ -48,9 +54,9 @@ async function update() {
         throw new Error("no answer");
       }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      show(page);
+      const isBehind = show(page);
       say(lost, false);
-      if (!page.querySelector("[data-basket-every]")) {
+      if (!isBehind && !page.querySelector("[data-basket-every]")) {
         return;
       }
       pause = EVERY;
@@ -59,7 +65,11 @@ async function update() {
       pause = Math.min(pause * 2, SLOWEST);
     }
   }
-  setTimeout(update, pause);
+  if (times > 0) {
+    setTimeout(update, pause);
+  }
 }
 
-setTimeout(update, EVERY);
+if (SETTINGS) {
+  setTimeout(update, EVERY);
+}
