@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mozillians_basket.admin.exports import CHUNK, csv_of
+from mozillians_basket.admin.lists import CHUNK, csv_of
 from mozillians_basket.admin.pages import (
     BasketPages,
     is_off,
@@ -96,34 +96,33 @@ class ApprovalPages(BasketPages):
         """Show the open questions of a kind, and take an admin's answer to one of them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        may_answer, seen = may_manage(request), None
         form = AnswerForm(request.POST if request.method == "POST" else None, kind=kind)
         rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
         if request.method == "POST":
-            if not may_manage(request):
+            if not may_answer:
                 raise PermissionDenied
-            pointless = is_off(request)
-            if not pointless and not rows.exists():
+            is_over = is_off(request)
+            if not is_over and not rows.exists():
                 messages.warning(request, _("Nothing was done: this brake is not on any more."))
-                pointless = True
-            if pointless or (form.is_valid() and self._answer(request, kind, form)):
+                is_over = True
+            if is_over or (form.is_valid() and self._answer(request, kind, form)):
                 return HttpResponseRedirect(self.url_to(PAGES[kind]))
+            seen = form.cleaned_data.get("seen")
         is_brake = kind == Kind.BRAKE
         title = (
             _("Removals that are held back") if is_brake else _("Subscriptions missing at Basket")
         )
-        seen = form.cleaned_data.get("seen") if form.is_bound else None
+        rows = rows.select_related("actor").order_by("newsletter")
         return rendered(
             self,
             request,
             "questions",
             title=title,
             is_brake=is_brake,
-            may_answer=may_manage(request),
+            may_answer=may_answer,
             switch_is_on=switch_is_on(),
-            questions=[
-                self._question(request, row)
-                for row in rows.select_related("actor").order_by("newsletter")
-            ],
+            questions=[self._question(request, row) for row in rows],
             form=form,
             answered=seen[0] if seen else None,
         )
@@ -158,10 +157,9 @@ class ApprovalPages(BasketPages):
                 messages.warning(request, _("Nothing was done: it was answered already."))
                 return True
             self.log_change(request, Status.read(), logged)
+        told = _("Answered. The worker carries it out in the background.")
         if kind == Kind.BRAKE:
             told = _("Released. The worker carries it out in the background.")
-        else:
-            told = _("Answered. The worker carries it out in the background.")
         messages.success(request, told)
         return True
 

@@ -28,14 +28,20 @@ from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
 from mozillians_basket.admin.confirmation import DraftPages, selection_in_words
-from mozillians_basket.admin.exports import CHUNK, csv_of
+from mozillians_basket.admin.lists import CHUNK, csv_of
 from mozillians_basket.admin.pages import (
     is_off,
     may_change_newsletters,
     members_with_addresses,
     rendered,
 )
-from mozillians_basket.admin.wording import code_of, grouped, in_plain_words, listed
+from mozillians_basket.admin.wording import (
+    code_of,
+    grouped,
+    in_plain_words,
+    listed,
+    outcome_of,
+)
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.models import BulkItem, BulkRequest, Event
 
@@ -138,10 +144,8 @@ class Progress:
     @property
     def numbers(self) -> list[tuple[str, str, str]]:
         """Key, label and number of each of its lists of members."""
-        return [
-            (name, str(label), grouped(getattr(self, name)))
-            for name, (label, _states) in LISTS.items()
-        ]
+        labels = {name: str(label) for name, (label, _states) in LISTS.items()}
+        return [(name, label, grouped(getattr(self, name))) for name, label in labels.items()]
 
 
 PER_PAGE = 50
@@ -167,12 +171,6 @@ def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]
     items = BulkItem.objects.filter(request=row, state=state).exclude(reason="")
     counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
     return [(in_plain_words(reason), number) for reason, number in counted]
-
-
-#: Reasons for a cancellation that no admin ordered, by the outcome in the history.
-REASONS = {
-    "unknown newsletter": gettext_lazy("One of its newsletters is not this site's any more."),
-}
 
 
 class BulkRequestAdmin(DraftPages):
@@ -251,16 +249,19 @@ class BulkRequestAdmin(DraftPages):
         progress = Progress(row, bulk.progress(row))
         chosen = request.GET.get("list", "")
         chosen = chosen if chosen in LISTS else "failed"
-        waiting = [] if progress.over else reasons_of(row, State.PENDING)
-        skipped = reasons_of(row, State.SKIPPED) if progress.over and progress.skipped else []
+        stopped = None
+        if row.state == BulkRequest.State.CANCELLED:
+            cancelled = Event.objects.filter(bulk_request=row, kind=Event.Kind.CANCELLED)
+            stopped = cancelled.select_related("actor").first()
         context = {
             "title": _("Bulk request %(number)d") % {"number": row.pk},
             "bulk_request": row,
             "progress": progress,
-            "stopped": self._cancellation(row),
+            "stopped": stopped,
+            "why_stopped": outcome_of(stopped) if stopped else "",
             "may_change": may_change_newsletters(request),
-            "skipped": skipped,
-            "waiting": waiting,
+            "skipped": reasons_of(row, State.SKIPPED) if progress.over and progress.skipped else [],
+            "waiting": [] if progress.over else reasons_of(row, State.PENDING),
             "chosen": chosen,
             "heading": LISTS[chosen][0],
             "outcomes": self._outcomes(request, row, progress, chosen),
@@ -292,23 +293,13 @@ class BulkRequestAdmin(DraftPages):
             {
                 "person": person,
                 "address": address,
-                "words": in_plain_words(item.reason) if item.reason else "",
-                "code": code_of(item.reason) if item.reason else "",
+                "words": in_plain_words(item.reason),
+                "code": code_of(item.reason),
                 "when": item.finished_at,
             }
             for item, (person, address) in zip(items, people, strict=True)
         ]
         return page
-
-    def _cancellation(self, row: BulkRequest) -> dict[str, Any] | None:
-        """Describe the cancellation of a request: actor, time and reason."""
-        if row.state != BulkRequest.State.CANCELLED:
-            return None
-        cancelled = Event.objects.filter(bulk_request=row, kind=Event.Kind.CANCELLED)
-        event = cancelled.select_related("actor").first()
-        if event is None:
-            return None
-        return {"by": event.actor, "at": event.created_at, "why": REASONS.get(event.outcome, "")}
 
     def cancel_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Ask, then leave out the members whose orders were not begun."""
@@ -364,12 +355,7 @@ class BulkRequestAdmin(DraftPages):
             with_not_begun = has_not_begun(row, chosen)
         items = BulkItem.objects.filter(request=row, state__in=states).order_by("pk")
         rows = (
-            (
-                item.member_id,
-                item.state,
-                code_of(item.reason) if item.reason else "",
-                item.finished_at,
-            )
+            (item.member_id, item.state, code_of(item.reason), item.finished_at)
             for item in items.iterator(CHUNK)
         )
         left = row.keys[row.position :] if with_not_begun else []

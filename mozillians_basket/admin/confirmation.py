@@ -64,7 +64,6 @@ def titles_and_descriptions() -> dict[str, tuple[str, str]]:
     texts = {
         slug: (str(entry.get("title") or ""), str(entry.get("description") or ""))
         for slug, entry in catalogue.items()
-        if isinstance(entry, dict)
     }
     if seconds:
         cache.set(key, texts, seconds)
@@ -99,17 +98,15 @@ CHUNK = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """The effect of a request on one newsletter. Only members with an address are counted."""
+    """
+    The effect of a request on one newsletter: numbers of members who have an address.
+
+    ``changing`` would get it, or lose it; ``subscribed`` have it by Basket's last answer.
+    """
 
     changing: int
-    """The number of members who would get it, or lose it."""
-
     subscribed: int
-    """The number of members who have it, by Basket's last answer."""
-
     opted_out: int
-    """The number of members who opted out."""
-
     warning: str
     """A text about the members that the policy judges otherwise, if there are any."""
 

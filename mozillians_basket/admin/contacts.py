@@ -1,7 +1,6 @@
 """The lists of contacts: their members, search and filters."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -11,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from mozillians_basket.admin.explanations import circumstances, next_attempt, problem
 from mozillians_basket.admin.lists import (
@@ -63,23 +62,6 @@ class ErrorFilter(ChoiceFilter):
 
 def _subscriptions(**conditions: Any) -> QuerySet[Subscription]:
     return Subscription.objects.filter(contact=OuterRef("pk"), **conditions)
-
-
-class StandingFilter(ChoiceFilter):
-    """Filter problems by what they wait for, as the overview counts them."""
-
-    title = gettext_lazy("waits for")
-    parameter_name = "waits"
-    choices_offered = {
-        "admins": gettext_lazy("an admin or a change: all of these"),
-        "parked": gettext_lazy("an admin: parked"),
-        "address": gettext_lazy("an address that Basket accepts"),
-        "refused": gettext_lazy("an admin: refused otherwise, or missing"),
-        "retry": gettext_lazy("the next attempt, by itself"),
-    }
-
-    def condition(self, chosen: str) -> Q:
-        return statistics.in_problem_group(chosen)
 
 
 class QueueFilter(ChoiceFilter):
@@ -157,48 +139,6 @@ class WantedFilter(NewsletterChoice):
     def condition(self, chosen: str) -> Q:
         decisions = Decision.objects.filter(statistics.WANTED, newsletter=chosen)
         return Q(Exists(decisions.filter(member__site_member=OuterRef("pk"))))
-
-
-class AgeFilter(ChoiceFilter):
-    """Filter by the begin of the problem."""
-
-    title = gettext_lazy("when it began")
-    parameter_name = "since"
-    choices_offered = {
-        "hour": gettext_lazy("the last hour"),
-        "day": gettext_lazy("the last day"),
-        "week": gettext_lazy("the last week"),
-        "older": gettext_lazy("longer ago"),
-    }
-
-    def condition(self, chosen: str) -> Q:
-        ages = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
-        begin = timezone.now() - ages.get(chosen, timedelta(weeks=1))
-        if chosen == "older":
-            return Q(failing_since__lt=begin)
-        return Q(failing_since__gte=begin)
-
-
-class DismissedFilter(ChoiceFilter):
-    """Filter by dismissal. Dismissed problems are hidden unless they are chosen."""
-
-    title = gettext_lazy("dismissal")
-    parameter_name = "dismissed"
-    choices_offered = {
-        "yes": gettext_lazy("dismissed"),
-        "any": pgettext_lazy("problems, dismissed or not", "all"),
-    }
-
-    def choices(self, changelist: Any) -> Any:
-        """The choices, the first of which is not "all" here."""
-        shown = list(super().choices(changelist))
-        shown[0]["display"] = _("not dismissed")
-        return shown
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        if self.chosen() == "any":
-            return queryset
-        return queryset.filter(dismissed_at__isnull=self.chosen() != "yes")
 
 
 class ContactPages(BasketPages):

@@ -1,12 +1,15 @@
-"""The history in the admin."""
+"""The history in the admin: a list of millions of rows, and the search for members in it."""
 
 from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin import AdminSite
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.core.exceptions import FieldError, ValidationError
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -16,17 +19,17 @@ from mozillians_basket.admin.lists import (
     CappedPaginator,
     ChoiceFilter,
     Choices,
-    LongList,
     NewsletterChoice,
-    events_found,
     members_with_key,
     valid,
-    values_in_use,
 )
 from mozillians_basket.admin.pages import (
     BasketPages,
     Link,
     admin_of,
+    at_addresses,
+    may_see_addresses,
+    member_admin,
     member_url,
     members,
     page_url,
@@ -43,6 +46,14 @@ from mozillians_basket.models import BulkRequest, Contact, Event, Member
 
 #: The number of actors and bulk requests on offer; links from their rows lead to others.
 OFFERED = 20
+
+
+#: The rows that are looked through at once for a value that no index leads to.
+LOOKED_THROUGH = 20_000
+
+
+#: The number of members that a search leads to.
+MOST = 100
 
 
 class OutcomeFilter(ChoiceFilter):
@@ -79,6 +90,22 @@ class Exact(admin.SimpleListFilter):
         return queryset.filter(**{self.parameter_name: chosen})
 
 
+def values_in_use(rows: QuerySet[Any], field: str, limit: int) -> list[Any]:
+    """
+    The values of an indexed column, smallest first, at most so many.
+
+    One step along the index for each: a DISTINCT would read all of it.
+    """
+    found: list[Any] = []
+    while len(found) < limit:
+        rest = rows.filter(**{f"{field}__gt": found[-1]}) if found else rows
+        value = rest.order_by(field).values_list(field, flat=True).first()
+        if value is None:
+            break
+        found.append(value)
+    return found
+
+
 class ActorFilter(Exact):
     """Filter by actor."""
 
@@ -111,6 +138,89 @@ def with_chosen(value: str | None, choices: Choices) -> Choices:
     if value is None or value in {key for key, _label in choices}:
         return choices
     return [*choices, (value, value)]
+
+
+class LongList(ChangeList):
+    """
+    A list, newest first, of rows with ``created_at``.
+
+    Values that no index leads to (``SOUGHT``, and a newsletter in the JSON list) are
+    looked for among the newest rows that fit the other filters, so many at a time.
+    """
+
+    #: By parameter, the lookups that no index leads to; a change can have several causes.
+    SOUGHT = {"cause": "cause__contains", "outcome": "outcome"}
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        self.looked_back_to: Any = None
+        sought = {
+            lookup: self.params[name]
+            for name, lookup in self.SOUGHT.items()
+            if self.params.get(name)
+        }
+        newsletter = self.params.get("newsletter")
+        if not newsletter and not sought:
+            return rows
+        if any("\x00" in value for value in [newsletter or "", *sought.values()]):
+            return rows.none()
+        edge = list(rows.values_list("created_at", flat=True)[LOOKED_THROUGH : LOOKED_THROUGH + 1])
+        if edge:
+            self.looked_back_to = edge[0]
+            rows = rows.filter(created_at__gt=edge[0])
+        if newsletter:  # as text, as not every database can look into a JSON list
+            rows = rows.alias(_newsletters=Cast("newsletters", TextField()))
+            sought["_newsletters__contains"] = f'"{newsletter}"'
+        return rows.filter(**sought)
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.full_result_count = self.result_count  # or the search box would name it as the total
+        self.result_list = list(self.result_list)
+
+    @property
+    def older(self) -> str:
+        """The parameters that lead further back than the last page, or than was looked through."""
+        if self.paginator.capped and self.result_list:
+            edge = self.result_list[-1].created_at
+        else:
+            edge = self.looked_back_to
+        if edge is None:
+            return ""
+        query: str = self.get_query_string({"created_at__lte": edge.isoformat()})
+        return query
+
+
+def events_found(request: HttpRequest, site: AdminSite, text: str) -> Q:
+    """
+    The condition on events for what an admin typed: matched exactly, so that indexes find them.
+
+    They are the events of the members who are meant, and of the contacts that
+    these have now. A text that is the key or the address of a member in the
+    ledger is no name: a site's names and addresses need not have an index.
+    Admins who may not view members find them by their keys only.
+    """
+    text, may_see = text.strip(), may_see_addresses(request)
+    members, contacts = members_with_key(text), set[int]()
+    if may_see:
+        found = at_addresses(Contact.objects.all(), [text])
+        contacts |= set(found.values_list("pk", flat=True))
+    known = Member.objects.filter(Q(site_member__in=members) | Q(contact__in=contacts))
+    page = member_admin(site) if may_see and not known.exists() else None
+    if page is not None and page.has_view_permission(request):
+        rows = page.get_queryset(request).order_by()
+        # One query for each field, as no index serves an OR over several tables.
+        for name in page.get_search_fields(request):
+            path = name.lstrip("^=@").removesuffix("__iexact").removesuffix("__exact")
+            try:
+                members.update(rows.filter(**{path: text}).values_list("pk", flat=True)[:MOST])
+            except (FieldError, ValidationError, ValueError):
+                continue  # not a field that this text can be in
+        known = Member.objects.filter(site_member__in=list(members)[:MOST])
+    for key, contact_id in known.values_list("site_member", "contact")[:MOST]:
+        members |= {key} - {None}
+        contacts |= {contact_id} - {None}
+    return Q(member__in=list(members)[:MOST]) | Q(contact__in=contacts)
 
 
 class EventAdmin(BasketPages):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin
@@ -30,11 +30,6 @@ from mozillians_basket.models import (
 )
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.site import get_site
-
-if TYPE_CHECKING:
-    AnyModelAdmin = ModelAdmin[Any]
-else:
-    AnyModelAdmin = ModelAdmin
 
 
 def may_see_addresses(request: HttpRequest) -> bool:
@@ -244,7 +239,7 @@ def is_off(request: HttpRequest) -> bool:
 HIDDEN = frozenset({"email", "key", "token", "renamed_people", "hash"})
 
 
-class BasketPages(AnyModelAdmin):
+class BasketPages(ModelAdmin):  # type: ignore[type-arg]
     """The list and the rows' pages of one of the app's tables, which only the app writes."""
 
     change_list_template = "admin/mozillians_basket/change_list.html"

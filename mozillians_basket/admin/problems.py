@@ -1,5 +1,6 @@
 """The list of contacts with problems, which an admin can retry or dismiss."""
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -9,21 +10,14 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F, QuerySet, prefetch_related_objects
+from django.db.models import F, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from mozillians_basket.admin.contacts import (
-    AgeFilter,
-    ContactPages,
-    DismissedFilter,
-    ErrorFilter,
-    NewsletterFilter,
-    StandingFilter,
-    concerned,
-)
+from mozillians_basket.admin.contacts import ContactPages, ErrorFilter, NewsletterFilter, concerned
+from mozillians_basket.admin.lists import ChoiceFilter
 from mozillians_basket.admin.pages import is_off, may_change_newsletters, rendered
 from mozillians_basket.admin.wording import RETRY, listed
 from mozillians_basket.dispatch import wake_sweeper
@@ -31,7 +25,66 @@ from mozillians_basket.ledger import decisions
 from mozillians_basket.ledger.share import Context
 from mozillians_basket.models import Contact, Event, FailingContact, alias
 from mozillians_basket.redaction import redacted
-from mozillians_basket.upkeep.statistics import with_problems
+from mozillians_basket.upkeep import statistics
+
+
+class StandingFilter(ChoiceFilter):
+    """Filter problems by what they wait for, as the overview counts them."""
+
+    title = gettext_lazy("waits for")
+    parameter_name = "waits"
+    choices_offered = {
+        "admins": gettext_lazy("an admin or a change: all of these"),
+        "parked": gettext_lazy("an admin: parked"),
+        "address": gettext_lazy("an address that Basket accepts"),
+        "refused": gettext_lazy("an admin: refused otherwise, or missing"),
+        "retry": gettext_lazy("the next attempt, by itself"),
+    }
+
+    def condition(self, chosen: str) -> Q:
+        return statistics.in_problem_group(chosen)
+
+
+class AgeFilter(ChoiceFilter):
+    """Filter by the begin of the problem."""
+
+    title = gettext_lazy("when it began")
+    parameter_name = "since"
+    choices_offered = {
+        "hour": gettext_lazy("the last hour"),
+        "day": gettext_lazy("the last day"),
+        "week": gettext_lazy("the last week"),
+        "older": gettext_lazy("longer ago"),
+    }
+
+    def condition(self, chosen: str) -> Q:
+        ages = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+        begin = timezone.now() - ages.get(chosen, timedelta(weeks=1))
+        if chosen == "older":
+            return Q(failing_since__lt=begin)
+        return Q(failing_since__gte=begin)
+
+
+class DismissedFilter(ChoiceFilter):
+    """Filter by dismissal. Dismissed problems are hidden unless they are chosen."""
+
+    title = gettext_lazy("dismissal")
+    parameter_name = "dismissed"
+    choices_offered = {
+        "yes": gettext_lazy("dismissed"),
+        "any": pgettext_lazy("problems, dismissed or not", "all"),
+    }
+
+    def choices(self, changelist: Any) -> Any:
+        """The choices, the first of which is not "all" here."""
+        shown = list(super().choices(changelist))
+        shown[0]["display"] = _("not dismissed")
+        return shown
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.chosen() == "any":
+            return queryset
+        return queryset.filter(dismissed_at__isnull=self.chosen() != "yes")
 
 
 class NoteForm(forms.Form):
@@ -108,7 +161,7 @@ class ProblemAdmin(ContactPages):
     def get_queryset(self, request: HttpRequest) -> QuerySet[FailingContact]:
         """The contacts that fail now, including dismissed ones."""
         rows: QuerySet[FailingContact] = super().get_queryset(request)
-        return with_problems(rows)
+        return statistics.with_problems(rows)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Add the newsletters of each row, or to an empty list the number of dismissed problems."""

@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from mozillians_basket.admin import exports
+from mozillians_basket.admin import lists
 from mozillians_basket.models import BulkItem, BulkRequest
 from tests.app.bulk import staff, url_of
 from tests.app.steps import drain_everything
@@ -34,7 +34,7 @@ def rows(client, bulk_request, **query):
 
 
 def test_it_holds_every_item_with_state_reason_and_when(bulk_request, admin_client, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK", 2)
+    monkeypatch.setattr(lists, "CHUNK", 2)
     failed = item(bulk_request, state="failed", reason="2", finished_at="2026-01-02T03:04:05Z")
     for number in range(4):
         item(bulk_request, email=f"{number}@example.com")
@@ -53,7 +53,7 @@ def test_it_holds_every_item_with_state_reason_and_when(bulk_request, admin_clie
 
 
 def test_members_who_are_not_begun_are_in_it(bulk_request, admin_client, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK", 2)
+    monkeypatch.setattr(lists, "CHUNK", 2)
     first = item(bulk_request)
     others = UserProfileFactory.create_batch(3)
     drain_everything()

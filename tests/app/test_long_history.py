@@ -9,9 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from mozillians_basket.admin import lists
-from mozillians_basket.admin.history import EventAdmin
-from mozillians_basket.admin.lists import values_in_use
+from mozillians_basket.admin import history, lists
+from mozillians_basket.admin.history import EventAdmin, values_in_use
 from mozillians_basket.models import BulkRequest, Contact, Event
 from tests.factories import UserFactory, UserProfileFactory
 
@@ -65,7 +64,7 @@ def test_counting_stops_and_older_events_are_reached_by_their_date(
 def test_search_without_an_index_looks_through_a_limited_time_at_once(
     admin_client, events, monkeypatch, query
 ):
-    monkeypatch.setattr(lists, "LOOKED_THROUGH", 10)
+    monkeypatch.setattr(history, "LOOKED_THROUGH", 10)
 
     changelist, html = get(admin_client, f"?{query}")
     older, _html = get(admin_client, changelist.older)

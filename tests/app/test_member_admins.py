@@ -111,7 +111,7 @@ def test_the_whole_way_works_on_an_admin_site_of_one_s_own(basket, admin_client,
 def test_the_links_of_a_request_stay_on_its_admin_site(basket, admin_client, opened):
     opened(MemberOffice)
     request = BulkRequest.objects.create(
-        action="subscribe", newsletters=["mozilla-phone"], state="running"
+        action="subscribe", newsletters=["mozilla-phone"], state="running", total=1
     )
     url = reverse(
         "admin:mozillians_basket_bulkrequest_change", args=[request.pk], current_app="office"
