@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.core import signing
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import (
     HttpRequest,
@@ -28,6 +27,7 @@ from mozillians_basket.admin.pages import (
     may_manage,
     members_with_addresses,
     rendered,
+    require,
 )
 from mozillians_basket.admin.wording import cause_in_words
 from mozillians_basket.client.switch import switch_is_on
@@ -94,14 +94,12 @@ class ApprovalPages(BasketPages):
 
     def questions_view(self, request: HttpRequest, kind: Approval.Kind) -> HttpResponse:
         """Show the open questions of a kind, and take an admin's answer to one of them."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(self.has_view_permission(request))
         may_answer, seen = may_manage(request), None
         form = AnswerForm(request.POST if request.method == "POST" else None, kind=kind)
         rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
         if request.method == "POST":
-            if not may_answer:
-                raise PermissionDenied
+            require(may_answer)
             is_over = is_off(request)
             if not is_over and not rows.exists():
                 messages.warning(request, _("Nothing was done: this brake is not on any more."))
@@ -131,8 +129,7 @@ class ApprovalPages(BasketPages):
         self, request: HttpRequest, kind: Approval.Kind, key: int
     ) -> StreamingHttpResponse:
         """Return all members that a question is about, to download."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(self.has_view_permission(request))
         row = get_object_or_404(Approval.objects.using(alias()), pk=key, kind=kind, closed_at=None)
         columns = ["member", "held back" if kind == Kind.BRAKE else "missing"]
         found = approvals.concerned(row).iterator(CHUNK)

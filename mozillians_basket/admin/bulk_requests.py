@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, QuerySet
 from django.http import (
@@ -34,6 +33,7 @@ from mozillians_basket.admin.pages import (
     may_change_newsletters,
     members_with_addresses,
     rendered,
+    require,
 )
 from mozillians_basket.admin.wording import (
     code_of,
@@ -242,8 +242,7 @@ class BulkRequestAdmin(DraftPages):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         row: Any = self.get_object(request, object_id)
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
+        require(self.has_view_permission(request, row))
         if row is None:
             raise Http404
         progress = Progress(row, bulk.progress(row))
@@ -320,7 +319,7 @@ class BulkRequestAdmin(DraftPages):
             text = _("Cancelled. Orders that were begun end as ordered.")
             self._went_through(request, row, text)
         else:
-            self.message_user(request, _("There was nothing to cancel."), messages.WARNING)
+            messages.warning(request, _("There was nothing to cancel."))
         return HttpResponseRedirect(self.url_to("change", row.pk))
 
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
@@ -329,7 +328,7 @@ class BulkRequestAdmin(DraftPages):
             if bulk.retry(row, actor=request.user):
                 self._went_through(request, row, _("The failed members are tried again."))
             else:
-                self.message_user(request, _("There was nothing to try again."), messages.WARNING)
+                messages.warning(request, _("There was nothing to try again."))
         return HttpResponseRedirect(self.url_to("change", row.pk))
 
     def repeat_view(self, request: HttpRequest, key: int) -> HttpResponse:
@@ -337,7 +336,7 @@ class BulkRequestAdmin(DraftPages):
         row = self._row(request, key, to_change=True)
         keys = row.keys[row.position :] if row.state == BulkRequest.State.CANCELLED else []
         if not keys:
-            self.message_user(request, _("There is nobody to repeat it for."), messages.WARNING)
+            messages.warning(request, _("There is nobody to repeat it for."))
             return HttpResponseRedirect(self.url_to("change", row.pk))
         selection = _("left out of bulk request %(number)d") % {"number": row.pk}
         action = BulkRequest.Action(row.action)
@@ -365,12 +364,10 @@ class BulkRequestAdmin(DraftPages):
     def _went_through(self, request: HttpRequest, row: BulkRequest, text: str) -> None:
         wake_sweeper()
         self.log_change(request, row, text)
-        self.message_user(request, text, messages.SUCCESS)
+        messages.success(request, text)
 
     def _row(self, request: HttpRequest, key: int, *, to_change: bool = False) -> BulkRequest:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if to_change and not may_change_newsletters(request):
-            raise PermissionDenied
+        require(self.has_view_permission(request))
+        require(not to_change or may_change_newsletters(request))
         row: BulkRequest = get_object_or_404(self.get_queryset(request), pk=key)
         return row

@@ -24,6 +24,7 @@ from mozillians_basket.admin.pages import (
     member_admin,
     page_url,
     rendered,
+    require,
 )
 from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls, transport
@@ -241,12 +242,12 @@ class DraftPages(BasketPages):
     def confirm_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Show the form for the selected members; confirm the request when it is posted."""
         members = member_admin(self.admin_site)
-        may_view = members is not None and members.has_view_or_change_permission(request)
-        if members is None or not may_view or not may_change_newsletters(request):
+        if members is None:
             raise PermissionDenied
+        require(members.has_view_or_change_permission(request) and may_change_newsletters(request))
         draft = get_object_or_404(BulkRequest.objects.defer("keys"), pk=key)
-        if draft.actor_id != request.user.pk:
-            raise PermissionDenied  # also when it is ordered already: it was not theirs to confirm
+        # Also when it is ordered already: it was not theirs to confirm.
+        require(draft.actor_id == request.user.pk)
         if draft.state != BulkRequest.State.DRAFT:
             return HttpResponseRedirect(self.url_to("change", draft.pk))
         if request.method == "POST" and is_off(request):
@@ -262,7 +263,7 @@ class DraftPages(BasketPages):
                 wake_sweeper()
                 self.log_addition(request, draft, order_in_words(draft))
                 told = _("Ordered. You may leave this page: it is carried out in the background.")
-                self.message_user(request, told, messages.SUCCESS)
+                messages.success(request, told)
             return HttpResponseRedirect(self.url_to("change", draft.pk))
         preview = preview_of(draft.keys, subscribe=subscribe)
         chosen, texts = set(form["newsletters"].value() or ()), titles_and_descriptions()

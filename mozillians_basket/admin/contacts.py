@@ -23,7 +23,7 @@ from mozillians_basket.admin.lists import (
 from mozillians_basket.admin.pages import (
     BasketPages,
     Link,
-    at_addresses,
+    at_address,
     history_link,
     may_see_addresses,
     member_admin,
@@ -190,7 +190,7 @@ class ContactPages(BasketPages):
         found = Q(pk__in=there.filter(site_member__in=members_with_key(term)).values("contact"))
         page = member_admin(self.admin_site)
         if may_see_addresses(request) and "@" in term:
-            found |= Q(pk__in=at_addresses(Contact.objects.all(), [term]).values("pk"))
+            found |= Q(pk__in=at_address(term).values("pk"))
         elif may_see_addresses(request) and page is not None:
             rows = page.get_queryset(request).order_by()
             known, _duplicates = page.get_search_results(request, rows, term)

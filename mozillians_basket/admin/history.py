@@ -27,7 +27,7 @@ from mozillians_basket.admin.pages import (
     BasketPages,
     Link,
     admin_of,
-    at_addresses,
+    at_address,
     may_see_addresses,
     member_admin,
     member_url,
@@ -203,8 +203,7 @@ def events_found(request: HttpRequest, site: AdminSite, text: str) -> Q:
     text, may_see = text.strip(), may_see_addresses(request)
     members, contacts = members_with_key(text), set[int]()
     if may_see:
-        found = at_addresses(Contact.objects.all(), [text])
-        contacts |= set(found.values_list("pk", flat=True))
+        contacts |= set(at_address(text).values_list("pk", flat=True))
     known = Member.objects.filter(Q(site_member__in=members) | Q(contact__in=contacts))
     page = member_admin(site) if may_see and not known.exists() else None
     if page is not None and page.has_view_permission(request):

@@ -8,7 +8,6 @@ from django.contrib.admin.filters import BooleanFieldListFilter
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -31,9 +30,9 @@ from mozillians_basket.admin.pages import (
     is_off,
     may_change_newsletters,
     may_export,
-    may_see_addresses,
     page_url,
     rendered,
+    require,
     standing_of_basket,
     url_of,
 )
@@ -134,9 +133,8 @@ class BasketMemberAdmin(MemberModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The member list; a forged action is refused instead of passed over."""
-        asked_for = set(request.POST.getlist("action")) if request.method == "POST" else set()
-        if asked_for & set(self.basket_actions) and not self.has_sync_members_permission(request):
-            raise PermissionDenied
+        if set(request.POST.getlist("action")) & set(self.basket_actions):
+            require(self.has_sync_members_permission(request))
         response = super().changelist_view(request, extra_context)
         if not isinstance(response, TemplateResponse):
             return response
@@ -246,19 +244,18 @@ class BasketMemberAdmin(MemberModelAdmin):
         member = self._basket_member(request, object_id)
         if request.method != "POST":
             return self._basket_page(request, member)
-        if not may_change_newsletters(request):
-            raise PermissionDenied
+        require(may_change_newsletters(request))
         if not is_off(request):
             try:
                 told = carry_out(request, member)
             except NothingDone as nothing:
-                self.message_user(request, str(nothing), messages.ERROR)
+                messages.error(request, str(nothing))
             except UnknownNewsletter:
                 told = _("Nothing was done: it is none of this site's newsletters.")
-                self.message_user(request, told, messages.ERROR)
+                messages.error(request, told)
             else:
                 self.log_change(request, member, told)
-                self.message_user(request, told, messages.SUCCESS)
+                messages.success(request, told)
         if request.POST.get("on_own_page"):
             return HttpResponseRedirect(self._basket_url(member, "basket"))
         return HttpResponseRedirect(f"{self._basket_url(member, 'change')}#basket")
@@ -266,8 +263,7 @@ class BasketMemberAdmin(MemberModelAdmin):
     def data_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Everything that is stored about a member, as a page or as a file."""
         member = self._basket_member(request, object_id)
-        if not (may_export(request) and may_see_addresses(request)):
-            raise PermissionDenied
+        require(may_export(request))
         data = export(member.pk)
         for rows in data.values():
             for row in rows:
@@ -296,8 +292,7 @@ class BasketMemberAdmin(MemberModelAdmin):
         member = self._basket_member(request, object_id)
         if request.method != "POST":
             return HttpResponseRedirect(self._basket_url(member, "basket"))
-        if not may_change_newsletters(request):
-            raise PermissionDenied
+        require(may_change_newsletters(request))
         summary = summary_of_member(request, member)
         not_asked, answers = ask(request, member, summary)
         return self._basket_page(
@@ -306,8 +301,7 @@ class BasketMemberAdmin(MemberModelAdmin):
 
     def _basket_member(self, request: HttpRequest, object_id: str) -> Model:
         member: Model | None = self.get_object(request, unquote(object_id))
-        if not self.has_view_or_change_permission(request, member):
-            raise PermissionDenied
+        require(self.has_view_or_change_permission(request, member))
         if member is None:
             raise Http404
         return member
@@ -340,7 +334,7 @@ class BasketMemberAdmin(MemberModelAdmin):
             key = summary.contact.pk
             url = url_of(request, self.admin_site, FailingContact, "change", key)
             links.append(Link(_("The problem"), url))
-        if may_export(request) and may_see_addresses(request):
+        if may_export(request):
             text = _("Data stored about this member")
             links.append(Link(text, self._basket_url(member, "basket_data")))
         return {

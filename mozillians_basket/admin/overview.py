@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -29,6 +28,7 @@ from mozillians_basket.admin.pages import (
     member_admin,
     page_url,
     rendered,
+    require,
     standing_of_basket,
     url_of,
 )
@@ -84,8 +84,7 @@ class StatusAdmin(ApprovalPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(self.has_view_permission(request))
         context = {**standing_of_basket(), **(extra_context or {})}
         status, questions = context["basket_status"], context["basket_questions"]
         queue, problems = statistics.queue(), statistics.problems()
@@ -130,8 +129,7 @@ class StatusAdmin(ApprovalPages):
 
     def stop_view(self, request: HttpRequest) -> HttpResponse:
         """The emergency stop: what will wait, and who turned the switch when."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(self.has_view_permission(request))
         model = get_waffle_switch_model()
         may = may_manage(request) or request.user.has_perm(
             f"{model._meta.app_label}.change_{model._meta.model_name}"
@@ -139,19 +137,18 @@ class StatusAdmin(ApprovalPages):
         is_on = row_is_on()  # waffle's cache can be behind, and must not keep anybody from stopping
         form = StopForm(request.POST if request.method == "POST" and is_on else None)
         turn = request.POST.get("turn") if request.method == "POST" else None
-        if request.method == "POST" and not may:
-            raise PermissionDenied
+        require(may or request.method != "POST")
         if turn == "off" and is_on and form.is_valid():
             reason = redacted(form.cleaned_data["reason"])
             _turn(request, _("Turned off: %(reason)s") % {"reason": reason}, active=False)
             told = _("Stopped: nothing more is sent to Basket. Changes are kept.")
-            self.message_user(request, told, messages.WARNING)
+            messages.warning(request, told)
             return HttpResponseRedirect(self.url_to("stop"))
         if turn == "on" and not is_on:
             _turn(request, _("Turned on."), active=True)
             wake_sweeper()
             told = _("The switch is on again: what was kept is sent in the background.")
-            self.message_user(request, told, messages.SUCCESS)
+            messages.success(request, told)
             return HttpResponseRedirect(self.url_to("stop"))
         contacts = url_of(request, self.admin_site, Contact, "changelist")
         requests = url_of(request, self.admin_site, BulkRequest, "changelist")
@@ -178,8 +175,7 @@ class StatusAdmin(ApprovalPages):
 
     def try_view(self, request: HttpRequest) -> HttpResponse:
         """Call Basket once for an admin, while the breaker is open; if it answers, go on."""
-        if not (may_manage(request) or may_change_newsletters(request)):
-            raise PermissionDenied
+        require(may_manage(request) or may_change_newsletters(request))
         if request.method == "POST":
             try:
                 with transport.within(PATIENCE):
@@ -187,12 +183,12 @@ class StatusAdmin(ApprovalPages):
             except BasketError as error:
                 words = with_code(error.label, getattr(error, "code", None))
                 told = _("Basket still gives no usable answer: %(words)s") % {"words": words}
-                self.message_user(request, told, messages.ERROR)
+                messages.error(request, told)
             else:
                 probe_soon()
                 wake_sweeper()
                 told = _("Basket answers. The next probe starts now, and all goes on after it.")
-                self.message_user(request, told, messages.SUCCESS)
+                messages.success(request, told)
         return HttpResponseRedirect(self.url_to("changelist"))
 
     def _needs(

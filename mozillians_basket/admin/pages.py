@@ -9,6 +9,7 @@ from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest, HttpResponse
@@ -53,11 +54,10 @@ def visible_address(request: HttpRequest, address: str) -> str:
     return f"{ends}@{host[:1]}***{dot}{top}"
 
 
-def at_addresses(contacts: QuerySet[Any], addresses: Iterable[str]) -> QuerySet[Any]:
-    """The contacts with one of these addresses, however it is spelled."""
-    keys = {key for address in addresses if (key := contact_key(address))}
-    found: QuerySet[Any] = contacts.filter(key__in=keys)
-    return found
+def at_address(address: str) -> QuerySet[Contact]:
+    """The contact with an address, however that is spelled."""
+    key = contact_key(address)
+    return Contact.objects.filter(key=key) if key else Contact.objects.none()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,18 @@ def may_manage(request: HttpRequest) -> bool:
 
 def may_export(request: HttpRequest) -> bool:
     """Whether this admin may export addresses, and everything that is stored about a member."""
-    return request.user.has_perm("mozillians_basket.export_addresses")
+    may = request.user.has_perm("mozillians_basket.export_addresses")
+    return may and may_see_addresses(request)
+
+
+def require(allowed: bool) -> None:  # noqa: FBT001 - what it requires
+    """
+    Refuse the page to an admin who is not allowed to have it.
+
+    :raises PermissionDenied: answered by the status 403.
+    """
+    if not allowed:
+        raise PermissionDenied
 
 
 def extended(response: HttpResponse, **context: Any) -> HttpResponse:

@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from mozillians_basket.admin.contacts import ContactPages, ErrorFilter, NewsletterFilter, concerned
 from mozillians_basket.admin.lists import ChoiceFilter
-from mozillians_basket.admin.pages import is_off, may_change_newsletters, rendered
+from mozillians_basket.admin.pages import is_off, may_change_newsletters, rendered, require
 from mozillians_basket.admin.wording import RETRY, listed
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.ledger import decisions
@@ -180,9 +179,8 @@ class ProblemAdmin(ContactPages):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list; an action that was not offered is forged."""
-        forged = set(request.POST.getlist("action")) & set(self.actions)
-        if forged and not may_change_newsletters(request):
-            raise PermissionDenied
+        if set(request.POST.getlist("action")) & set(self.actions):
+            require(may_change_newsletters(request))
         return super().changelist_view(request, {"title": _("Problems"), **(extra_context or {})})
 
     def changeform_view(
@@ -195,7 +193,7 @@ class ProblemAdmin(ContactPages):
         """One problem, explained; back to the list when it is over."""
         contact = self.get_object(request, object_id or "")
         if contact is None and self.has_view_permission(request):
-            self.message_user(request, _("This problem is over."), messages.SUCCESS)
+            messages.success(request, _("This problem is over."))
             return HttpResponseRedirect(self.url_to("changelist"))
         context = {
             "basket_may_order": may_change_newsletters(request),
@@ -220,7 +218,7 @@ class ProblemAdmin(ContactPages):
             "%(count)d problems are tried again in the background.",
             number,
         ) % {"count": number}
-        self.message_user(request, told, messages.SUCCESS)
+        messages.success(request, told)
 
     @admin.action(description=gettext_lazy("Dismiss with a note"), permissions=["sync_members"])
     def dismiss(
@@ -254,7 +252,7 @@ class ProblemAdmin(ContactPages):
             "%(count)d problems were dismissed. Another one of the same members' is shown again.",
             number,
         ) % {"count": number}
-        self.message_user(request, told, messages.SUCCESS)
+        messages.success(request, told)
         return None
 
 

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db import connection
 from django.test import RequestFactory
 
-from mozillians_basket.admin.pages import at_addresses
+from mozillians_basket.admin.pages import at_address
 from mozillians_basket.models import Contact, FailingContact, Subscription
 from mozillians_basket.rules.rows import State
 
@@ -55,7 +55,7 @@ def test_list_uses_the_indexes_of_failing_contacts_and_refused_subscriptions(pag
 
 
 def test_a_searched_address_is_found_by_the_index_on_addresses(contacts):
-    plan = plan_of(at_addresses(Contact.objects.all(), ["fox@example.com", "fox@example.org"]))
+    plan = plan_of(at_address("fox@example.com"))
 
     assert "key" in plan.lower()
     assert "scan mozillians_basket_contact\n" not in plan.lower()
@@ -65,4 +65,4 @@ def test_the_spelling_of_an_address_does_not_matter():
     contact = Contact.objects.create(email="Fox@Example.com", key="fox@example.com")
 
     for address in ("fOX@eXAMPLE.com", " fox@example.com "):
-        assert list(at_addresses(Contact.objects.all(), [address])) == [contact]
+        assert list(at_address(address)) == [contact]
