@@ -1,7 +1,7 @@
 """Sentences for an admin that explain why a member gets a newsletter or not."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -233,7 +233,7 @@ class Subject:
     members: Sequence[Any] = ()
     """The member, or all members at the contact; none where nobody is left."""
 
-    standings: Any = None
+    standings: Mapping[Any, Standing | None] = field(default_factory=dict)
     """The standings of these members now, by the site's key."""
 
     @property
@@ -253,8 +253,7 @@ class Subject:
 
     def standing(self, member: Any) -> Standing | None:
         """The standing of a member; ``None`` for one who is not on the site."""
-        found: Standing | None = (self.standings or {}).get(member.site_member_id)
-        return found
+        return self.standings.get(member.site_member_id)
 
 
 def next_attempt(
@@ -427,13 +426,6 @@ def policies() -> set[str]:
     return {policy.newsletter for policy in get_site().policies}
 
 
-def policy_of(newsletter: str, standing: Standing | None) -> bool | None:
-    """The outcome of the newsletter's policy now; ``None`` where there is no policy."""
-    if newsletter not in policies():
-        return None
-    return standing is not None and newsletter in standing.entitled
-
-
 def reasons(subject: Subject, newsletter: str) -> str:
     """The reason for the state of a newsletter, for each member where there are several."""
     rows, contact, several = subject.rows, subject.contact, len(subject.members) > 1
@@ -441,7 +433,9 @@ def reasons(subject: Subject, newsletter: str) -> str:
         return reason(rows, None, contact, newsletter, entitled=None)
     said = []
     for member in subject.members:
-        entitled = policy_of(newsletter, subject.standing(member))
+        standing, entitled = subject.standing(member), None
+        if newsletter in policies():
+            entitled = standing is not None and newsletter in standing.entitled
         text = reason(rows, member, contact, newsletter, entitled=entitled)
         if several:
             text = _("Member %(key)s: %(reason)s") % {"key": member.key or "-", "reason": text}

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mozillians_basket.admin.explanations import at_basket, state_in_words
 from mozillians_basket.admin.pages import visible_address
 from mozillians_basket.admin.summary import Summary
 from mozillians_basket.admin.wording import ORDER, SYNC, listed, with_code
@@ -98,7 +99,7 @@ def _sync(member: Model, context: Context) -> None:
     asked.save(using=alias())
 
 
-def ask(request: HttpRequest, member: Model, summary: Summary) -> tuple[str, list[dict[str, Any]]]:
+def ask(request: HttpRequest, summary: Summary) -> tuple[str, list[dict[str, Any]]]:
     """
     Look every address of a member up in Basket; takes some seconds when Basket is slow.
 
@@ -111,13 +112,13 @@ def ask(request: HttpRequest, member: Model, summary: Summary) -> tuple[str, lis
         return _("The switch BASKET_SWITCH_ENABLED is off: Basket was not asked."), []
     if Status.read().is_open:
         return _("The breaker is open: Basket was not asked, as it fails everybody."), []
-    site = get_site()
-    standing = site.standings([member.pk]).get(member.pk)
-    known = [summary.contact.email] if summary.contact is not None else []
+    subject, newsletters = summary.subject, sorted(get_site().newsletters)
+    places = {place.key: place for place in subject.places}
+    standings = [subject.standing(member) for member in subject.members]
+    emails = [standing.email for standing in standings if standing is not None]
     addresses: dict[str, str] = {}
-    for email in [standing.email if standing else "", *known, *summary.emails_before]:
-        if email:
-            addresses.setdefault(contact_key(email) or email, email)
+    for email in filter(None, [*emails, *(place.email for place in subject.places)]):
+        addresses.setdefault(contact_key(email) or email, email)
     answers: list[dict[str, Any]] = []
     for email in addresses.values():
         answer: dict[str, Any] = {"address": visible_address(request, email)}
@@ -132,14 +133,18 @@ def ask(request: HttpRequest, member: Model, summary: Summary) -> tuple[str, lis
         if "trouble" in answer:
             break  # nobody should wait for the same failure twice
         names = person.newsletters if person is not None else frozenset()
-        nothing = [(name, _("nothing known"), False) for name in sorted(site.newsletters)]
-        rows = [
-            (name, state, name in names, expected is None or expected == (name in names))
-            for name, state, expected in summary.ledger.get(contact_key(email), nothing)
-        ]
+        place = places.get(contact_key(email))
+        rows: list[tuple[str, str, bool, bool]] = []
+        for name in newsletters:
+            state, agrees = _("nothing known"), name not in names
+            if place is not None:
+                row = subject.rows.subscription(place, name)
+                state = state_in_words(place, row)
+                agrees = at_basket(place, row) in {None, name in names}
+            rows.append((name, state, name in names, agrees))
         answer |= {
             "person": person,
-            "others": len(names - site.newsletters),
+            "others": len(names.difference(newsletters)),
             "rows": rows,
             "differs": not all(agrees for _name, _state, _has, agrees in rows),
         }

@@ -294,7 +294,7 @@ class BasketMemberAdmin(MemberModelAdmin):
             return HttpResponseRedirect(self._basket_url(member, "basket"))
         require(may_change_newsletters(request))
         summary = summary_of_member(request, member)
-        not_asked, answers = ask(request, member, summary)
+        not_asked, answers = ask(request, summary)
         return self._basket_page(
             request, member, summary, basket_asked=True, not_asked=not_asked, answers=answers
         )

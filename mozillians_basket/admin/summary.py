@@ -1,7 +1,7 @@
 """The data that the admin's pages show of one member or contact, read in a few queries."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Model, Q
@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from mozillians_basket.admin.explanations import (
     Circumstances,
     Subject,
-    at_basket,
     circumstances,
     everybody,
     explain,
@@ -59,6 +58,7 @@ class Entry:
 class Summary:
     """One member or contact, as an admin may see them."""
 
+    subject: Subject
     contact: Contact | None
     sentences: Sequence[str]
     entries: Sequence[Entry]
@@ -73,13 +73,6 @@ class Summary:
     addresses_before: Sequence[str] = ()
     """Former addresses that are not cleared yet, as this admin may see them."""
 
-    emails_before: Sequence[str] = ()
-    """The same addresses unmasked, to look them up in Basket."""
-
-    ledger: Mapping[str, Sequence[tuple[str, str, bool | None]]] = field(default_factory=dict)
-    """By the key of each address: the site's newsletters, each with its state there, and whether
-    Basket has it by the ledger (``None`` while a call about it is open)."""
-
 
 def summary_of_member(request: HttpRequest, member: Model) -> Summary:
     """Read everything about a member, who may not be in the ledger yet."""
@@ -89,15 +82,14 @@ def summary_of_member(request: HttpRequest, member: Model) -> Summary:
     if row is None:
         standing = standings.get(member.pk)
         unknown = Subject(empty_rows(Status()), None, [Member()], {None: standing})
-        return Summary(
-            contact=None,
+        summary = _summary(request, unknown, now)
+        return replace(
+            summary,
             sentences=[*explain_unknown(standing), *everybody(now)],
             entries=[
                 replace(entry, state=_("nothing known"), may_unsubscribe=True)
-                for entry in _entries(unknown)
+                for entry in summary.entries
             ],
-            events=[],
-            address=visible_address(request, standing.email if standing else ""),
         )
     contact_ids = set() if row.contact_id is None else {row.contact_id}
     rows = read_unlocked(contact_ids, {row.pk}, now.status)
@@ -135,6 +127,7 @@ def _summary(request: HttpRequest, subject: Subject, now: Circumstances) -> Summ
         about |= Q(contact=contact)
     events = Event.objects.filter(about).select_related("actor").order_by("-created_at", "-pk")
     return Summary(
+        subject=subject,
         contact=contact,
         sentences=explain(subject, now),
         entries=_entries(subject),
@@ -145,15 +138,6 @@ def _summary(request: HttpRequest, subject: Subject, now: Circumstances) -> Summ
         next_attempt=attempt,
         address=visible_address(request, email),
         addresses_before=[visible_address(request, each) for each in before],
-        emails_before=before,
-        ledger={
-            place.key: [
-                (name, state_in_words(place, row), at_basket(place, row))
-                for name in sorted(get_site().newsletters)
-                for row in [rows.subscription(place, name)]
-            ]
-            for place in subject.places
-        },
     )
 
 
