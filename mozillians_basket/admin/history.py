@@ -47,10 +47,8 @@ from mozillians_basket.models import BulkRequest, Contact, Event, Member
 #: The number of actors and bulk requests on offer; links from their rows lead to others.
 OFFERED = 20
 
-
 #: The rows that are looked through at once for a value that no index leads to.
 LOOKED_THROUGH = 20_000
-
 
 #: The number of members that a search leads to.
 MOST = 100

@@ -1,4 +1,4 @@
-"""The banner above the admin's pages."""
+"""The banner above the admin's pages, and what their templates need besides."""
 
 from typing import Any
 
@@ -6,8 +6,10 @@ from django import template
 from django.template import Context
 
 from mozillians_basket.admin.pages import standing_of_basket
+from mozillians_basket.admin.wording import listed
 
 register = template.Library()
+register.filter("listed", listed)
 
 
 @register.inclusion_tag("admin/mozillians_basket/banner.html", takes_context=True)

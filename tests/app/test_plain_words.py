@@ -82,7 +82,7 @@ def test_the_code_stands_beside_the_words(label, code, shown):
 def test_list_of_names_is_one_text(names, text):
     assert listed(names) == text
     assert (
-        Template("{% load basket_lists %}{{ names|listed }}").render(Context({"names": names}))
+        Template("{% load basket_banner %}{{ names|listed }}").render(Context({"names": names}))
         == text
     )
 
