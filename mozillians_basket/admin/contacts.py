@@ -20,6 +20,7 @@ from mozillians_basket.admin.lists import (
     NewsletterChoice,
     members_with_key,
 )
+from mozillians_basket.admin.member_page import summary_of_contact
 from mozillians_basket.admin.pages import (
     BasketPages,
     Link,
@@ -31,7 +32,6 @@ from mozillians_basket.admin.pages import (
     members,
     visible_address,
 )
-from mozillians_basket.admin.summary import summary_of_contact
 from mozillians_basket.admin.wording import CLASSES, listed, separator
 from mozillians_basket.models import Contact, Decision, Member, Problem, Subscription
 from mozillians_basket.rules.rows import State

@@ -21,7 +21,13 @@ from mozillians_basket import bulk
 from mozillians_basket.admin.bulk_requests import BulkRequestAdmin
 from mozillians_basket.admin.contacts import ContactAdmin, WantedFilter
 from mozillians_basket.admin.history import EventAdmin
-from mozillians_basket.admin.member_page import NothingDone, ask, carry_out
+from mozillians_basket.admin.member_page import (
+    NothingDone,
+    Summary,
+    ask,
+    carry_out,
+    summary_of_member,
+)
 from mozillians_basket.admin.overview import StatusAdmin
 from mozillians_basket.admin.pages import (
     Link,
@@ -37,7 +43,6 @@ from mozillians_basket.admin.pages import (
     url_of,
 )
 from mozillians_basket.admin.problems import ProblemAdmin
-from mozillians_basket.admin.summary import Summary, summary_of_member
 from mozillians_basket.admin.wording import listed, separated
 from mozillians_basket.api import export
 from mozillians_basket.exceptions import UnknownNewsletter
