@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, QuerySet
 from django.http import (
@@ -14,6 +15,7 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
+    QueryDict,
     StreamingHttpResponse,
 )
 from django.shortcuts import get_object_or_404
@@ -22,16 +24,25 @@ from django.utils import formats, timezone
 from django.utils.http import urlencode
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from mozillians_basket import bulk
-from mozillians_basket.admin.confirmation import DraftPages, selection_in_words
+from mozillians_basket.admin.confirmation import (
+    OrderForm,
+    order_in_words,
+    preview_of,
+    selection_in_words,
+    titles_and_descriptions,
+)
 from mozillians_basket.admin.lists import CHUNK, csv_of
 from mozillians_basket.admin.pages import (
+    BasketPages,
     is_off,
     may_change_newsletters,
+    member_admin,
     members_with_addresses,
+    page_url,
     rendered,
     require,
 )
@@ -173,7 +184,7 @@ def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]
     return [(in_plain_words(reason), number) for reason, number in counted]
 
 
-class BulkRequestAdmin(DraftPages):
+class BulkRequestAdmin(BasketPages):
     """The list of bulk requests, with actor, order, time and progress."""
 
     list_display = ("order", "members_selected", "actor", "created_at", "state", "progress")
@@ -233,6 +244,56 @@ class BulkRequestAdmin(DraftPages):
             text = _("%(closed)s of %(total)s, %(failed)s failed")
         numbers = {"closed": far.ended, "total": far.total, "failed": far.failed}
         return text % {name: grouped(number) for name, number in numbers.items()}
+
+    def confirm_view(self, request: HttpRequest, key: int) -> HttpResponse:
+        """Show the form for the selected members; confirm the request when it is posted."""
+        members = member_admin(self.admin_site)
+        if members is None or not members.has_view_or_change_permission(request):
+            raise PermissionDenied
+        require(may_change_newsletters(request))
+        draft = get_object_or_404(BulkRequest.objects.defer("keys"), pk=key)
+        # Also when it is ordered already: it was not theirs to confirm.
+        require(draft.actor_id == request.user.pk)
+        if draft.state != BulkRequest.State.DRAFT:
+            return HttpResponseRedirect(self.url_to("change", draft.pk))
+        if request.method == "POST" and is_off(request):
+            return HttpResponseRedirect(request.get_full_path())
+        subscribe = draft.action == BulkRequest.Action.SUBSCRIBE
+        form = OrderForm(
+            request.POST if request.method == "POST" else None,
+            initial={"newsletters": request.GET.getlist("newsletters")},
+            subscribe=subscribe,
+        )
+        if form.is_valid():
+            if bulk.confirm(draft, **form.cleaned_data):
+                wake_sweeper()
+                self.log_addition(request, draft, order_in_words(draft))
+                told = _("Ordered. You may leave this page: it is carried out in the background.")
+                messages.success(request, told)
+            return HttpResponseRedirect(self.url_to("change", draft.pk))
+        preview = preview_of(draft.keys, subscribe=subscribe)
+        chosen, texts = set(form["newsletters"].value() or ()), titles_and_descriptions()
+        back = page_url(self.admin_site, members.model, "changelist")
+        if filters := request.GET.get("_changelist_filters"):
+            back = f"{back}?{QueryDict(filters).urlencode()}"
+        title = pgettext("an order by an admin", "Unsubscribe")
+        if subscribe:
+            title = _("Subscribe to newsletters")
+        return rendered(
+            self,
+            request,
+            "confirm",
+            title=title,
+            selection=selection_in_words(draft),
+            subscribe=subscribe,
+            form=form,
+            rows=[
+                (slug, *texts.get(slug, ("", "")), prospect, slug in chosen)
+                for slug, prospect in preview.by_newsletter.items()
+            ],
+            preview=preview,
+            back=back,
+        )
 
     def change_view(
         self,

@@ -1,4 +1,4 @@
-"""The page on which an admin confirms a bulk request: a preview, and the choice of newsletters."""
+"""A bulk request before it is confirmed: the preview, and the choice of newsletters."""
 
 import hashlib
 from collections import Counter
@@ -7,30 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from mozillians_basket import bulk
-from mozillians_basket.admin.pages import (
-    BasketPages,
-    is_off,
-    may_change_newsletters,
-    member_admin,
-    page_url,
-    rendered,
-    require,
-)
 from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls, transport
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
-from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.exceptions import BasketError
 from mozillians_basket.models import BulkRequest, Decision, Member, Status, Subscription
 from mozillians_basket.rules.rows import State
@@ -234,59 +219,6 @@ def _are(name: str, keys: Sequence[Any]) -> Q:
             ends = Q(**{f"{name}__gte": keys[0], f"{name}__lte": keys[-1]})
             return ends & ~Q(**{f"{name}__in": gaps}) if gaps else ends
     return Q(**{f"{name}__in": keys})
-
-
-class DraftPages(BasketPages):
-    """The part of the bulk requests' admin that turns a draft into an order."""
-
-    def confirm_view(self, request: HttpRequest, key: int) -> HttpResponse:
-        """Show the form for the selected members; confirm the request when it is posted."""
-        members = member_admin(self.admin_site)
-        if members is None:
-            raise PermissionDenied
-        require(members.has_view_or_change_permission(request) and may_change_newsletters(request))
-        draft = get_object_or_404(BulkRequest.objects.defer("keys"), pk=key)
-        # Also when it is ordered already: it was not theirs to confirm.
-        require(draft.actor_id == request.user.pk)
-        if draft.state != BulkRequest.State.DRAFT:
-            return HttpResponseRedirect(self.url_to("change", draft.pk))
-        if request.method == "POST" and is_off(request):
-            return HttpResponseRedirect(request.get_full_path())
-        subscribe = draft.action == BulkRequest.Action.SUBSCRIBE
-        form = OrderForm(
-            request.POST if request.method == "POST" else None,
-            initial={"newsletters": request.GET.getlist("newsletters")},
-            subscribe=subscribe,
-        )
-        if form.is_valid():
-            if bulk.confirm(draft, **form.cleaned_data):
-                wake_sweeper()
-                self.log_addition(request, draft, order_in_words(draft))
-                told = _("Ordered. You may leave this page: it is carried out in the background.")
-                messages.success(request, told)
-            return HttpResponseRedirect(self.url_to("change", draft.pk))
-        preview = preview_of(draft.keys, subscribe=subscribe)
-        chosen, texts = set(form["newsletters"].value() or ()), titles_and_descriptions()
-        back = page_url(self.admin_site, members.model, "changelist")
-        if filters := request.GET.get("_changelist_filters"):
-            back = f"{back}?{QueryDict(filters).urlencode()}"
-        return rendered(
-            self,
-            request,
-            "confirm",
-            title=_("Subscribe to newsletters")
-            if subscribe
-            else pgettext("an order by an admin", "Unsubscribe"),
-            selection=selection_in_words(draft),
-            subscribe=subscribe,
-            form=form,
-            rows=[
-                (slug, *texts.get(slug, ("", "")), prospect, slug in chosen)
-                for slug, prospect in preview.by_newsletter.items()
-            ],
-            preview=preview,
-            back=back,
-        )
 
 
 def selection_in_words(row: BulkRequest) -> str:

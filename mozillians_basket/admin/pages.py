@@ -196,7 +196,7 @@ def may_export(request: HttpRequest) -> bool:
     return may and may_see_addresses(request)
 
 
-def require(allowed: bool) -> None:  # noqa: FBT001 - what it requires
+def require(allowed: bool) -> None:  # noqa: FBT001 - its only argument
     """
     Refuse the page to an admin who is not allowed to have it.
 
