@@ -189,6 +189,7 @@ class BulkRequestAdmin(BasketPages):
 
     list_display = ("order", "members_selected", "actor", "created_at", "state", "progress")
     list_filter = ("state", "action")
+    filter_of_history = "bulk_request"
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -145,6 +145,7 @@ class ContactPages(BasketPages):
     """Lists of contacts, with the members of each, who are read at once."""
 
     change_form_template = "admin/mozillians_basket/contact.html"
+    filter_of_history = "contact__id__exact"
     page_title = gettext_lazy("Contact")
     show_facets = admin.ShowFacets.NEVER
     #: Only that there is a search box; how is said below.

@@ -23,7 +23,6 @@ from django.utils.translation import gettext as _
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.models import (
     Approval,
-    BulkRequest,
     Contact,
     Event,
     Member,
@@ -256,6 +255,8 @@ class BasketPages(ModelAdmin):  # type: ignore[type-arg]
     change_list_template = "admin/mozillians_basket/change_list.html"
     change_form_template = "admin/mozillians_basket/change_form.html"
     show_full_result_count = False
+    #: The parameter by which the history is narrowed to a row, if there is one.
+    filter_of_history = ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -281,9 +282,8 @@ class BasketPages(ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         """The admin's log of a row, which leads to what happened to it."""
         response = super().history_view(request, object_id, extra_context)
-        of_contact = issubclass(self.model, Contact)
-        if not of_contact and self.model is not BulkRequest:
+        if not self.filter_of_history:
             return response
-        query = {"contact__id__exact" if of_contact else "bulk_request": unquote(object_id)}
+        query = {self.filter_of_history: unquote(object_id)}
         link = history_link(request, self.admin_site, **query)
         return extended(response, basket_history_url=link.url)
