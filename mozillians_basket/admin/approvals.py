@@ -61,22 +61,23 @@ class AnswerForm(forms.Form):
 
     def __init__(self, *args: Any, kind: Approval.Kind, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field: Any = self.fields["answer"]
-        field.choices = [(Answer.REMOVE, "")]
-        if kind == Kind.LOSS:
-            field.choices = [
-                (Answer.OPTED_OUT, _("They all opted out: record it as their choice")),
-                (Answer.LOST, _("Basket lost them: subscribe them again")),
-            ]
+        self.kind = kind
+        labels = {
+            Answer.OPTED_OUT: _("They all opted out: record it as their choice"),
+            Answer.LOST: _("Basket lost them: subscribe them again"),
+        }
+        answers: Any = self.fields["answer"]
+        answers.choices = [(each, labels.get(each, "")) for each in approvals.ANSWERS[kind]]
 
-    def clean_seen(self) -> tuple[int, int, str]:
+    def clean_seen(self) -> tuple[Approval, int, datetime]:
         """The question that was on the page, its number, and when it was shown."""
         try:
             key, number, at = signing.loads(self.cleaned_data["seen"], salt=SALT, max_age=OPEN_FOR)
-        except (signing.BadSignature, ValueError):
+            question = Approval.objects.using(alias()).get(pk=key, kind=self.kind)
+        except (signing.BadSignature, ValueError, Approval.DoesNotExist):
             text = _("This page lay open for too long. Look at it again.")
             raise forms.ValidationError(text) from None
-        return key, number, at
+        return question, number, datetime.fromisoformat(at)
 
 
 class ApprovalPages(BasketPages):
@@ -100,12 +101,15 @@ class ApprovalPages(BasketPages):
         rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
         if request.method == "POST":
             require(may_answer)
-            is_over = is_off(request)
-            if not is_over and not rows.exists():
+            here = HttpResponseRedirect(self.url_to(PAGES[kind]))
+            if is_off(request):
+                return here
+            if not rows.exists():
                 messages.warning(request, _("Nothing was done: this brake is not on any more."))
-                is_over = True
-            if is_over or (form.is_valid() and self._answer(request, kind, form)):
-                return HttpResponseRedirect(self.url_to(PAGES[kind]))
+                return here
+            if form.is_valid():
+                self._answer(request, form)
+                return here
             seen = form.cleaned_data.get("seen")
         is_brake = kind == Kind.BRAKE
         title = (
@@ -122,7 +126,7 @@ class ApprovalPages(BasketPages):
             switch_is_on=switch_is_on(),
             questions=[self._question(request, row) for row in rows],
             form=form,
-            answered=seen[0] if seen else None,
+            answered=seen[0].pk if seen else None,
         )
 
     def csv_view(
@@ -135,13 +139,10 @@ class ApprovalPages(BasketPages):
         found = approvals.concerned(row).iterator(CHUNK)
         return csv_of(request, f"{kind}-{row.newsletter}", columns, found)
 
-    def _answer(self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm) -> bool:
-        """Give the answer, which covers what the admin saw; false if the page is too old."""
-        (key, number, at), chosen = form.cleaned_data["seen"], Answer(form.cleaned_data["answer"])
-        question = Approval.objects.using(alias()).filter(pk=key, kind=kind).first()
-        if question is None:
-            form.add_error("seen", _("This page lay open for too long. Look at it again."))
-            return False
+    def _answer(self, request: HttpRequest, form: AnswerForm) -> None:
+        """Give the answer, which covers what the admin saw."""
+        question, number, shown_at = form.cleaned_data["seen"]
+        chosen = Answer(form.cleaned_data["answer"])
         logged = _("Answered a question: %(answer)s (%(newsletter)s: %(number)s/%(total)s).") % {
             "answer": chosen.label,
             "newsletter": question.newsletter,
@@ -149,16 +150,14 @@ class ApprovalPages(BasketPages):
             "total": question.total,
         }
         with transaction.atomic(using=alias()):
-            seen_at = datetime.fromisoformat(at)
-            if not approvals.answer(question, chosen, request.user, shown_at=seen_at):
+            if not approvals.answer(question, chosen, request.user, shown_at=shown_at):
                 messages.warning(request, _("Nothing was done: it was answered already."))
-                return True
+                return
             self.log_change(request, Status.read(), logged)
         told = _("Answered. The worker carries it out in the background.")
-        if kind == Kind.BRAKE:
+        if question.kind == Kind.BRAKE:
             told = _("Released. The worker carries it out in the background.")
         messages.success(request, told)
-        return True
 
     def _question(self, request: HttpRequest, row: Approval) -> dict[str, Any]:
         """Read a question with all that its page shows, as of one moment."""
