@@ -25,7 +25,7 @@ from mozillians_basket.admin.explanations import (
 )
 from mozillians_basket.admin.pages import visible_address
 from mozillians_basket.admin.wording import cause_in_words, outcome_of
-from mozillians_basket.ledger.share import empty_rows, read_unlocked
+from mozillians_basket.ledger.share import empty_rows, read
 from mozillians_basket.models import Contact, Event, Member, Status, Subscription
 from mozillians_basket.rules.rows import held
 from mozillians_basket.site import get_site
@@ -99,8 +99,7 @@ def summary_of_member(request: HttpRequest, member: Model) -> Summary:
             events=[],
             address=visible_address(request, standing.email if standing else ""),
         )
-    contact_ids = set() if row.contact_id is None else {row.contact_id}
-    rows = read_unlocked(contact_ids, {row.pk}, now.status)
+    rows = read((), [row], status=now.status, lock=False)
     contact = None if row.contact_id is None else rows.contacts[row.contact_id]
     subject = Subject(rows, contact, [rows.members[row.pk]], standings)
     return _summary(request, subject, now)
@@ -109,7 +108,7 @@ def summary_of_member(request: HttpRequest, member: Model) -> Summary:
 def summary_of_contact(request: HttpRequest, contact: Contact) -> Summary:
     """Read everything about a contact, which may have no member, or several."""
     now = circumstances()
-    rows = read_unlocked({contact.pk}, (), now.status)
+    rows = read([contact.pk], status=now.status, lock=False)
     members = list(rows.at(contact))
     keys = [member.site_member_id for member in members if member.site_member_id is not None]
     standings = get_site().standings(keys) if keys else {}
