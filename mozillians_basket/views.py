@@ -208,7 +208,7 @@ def _date(moment: datetime) -> str:
 
 def _read(site_member: Model, status: Status) -> tuple[Member, Rows]:
     """Read a member's row and all that bears on it, without locks; a new row if there is none."""
-    found = Member.objects.using(alias()).filter(site_member=site_member.pk)
+    found = Member.objects.filter(site_member=site_member.pk)
     rows = read((), members := list(found), status=status, lock=False)
     there = [rows.members[member.pk] for member in members if member.pk in rows.members]
     return next(iter(there), Member(pk=0, site_member_id=site_member.pk)), rows

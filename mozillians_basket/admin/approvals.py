@@ -98,7 +98,7 @@ class ApprovalPages(BasketPages):
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = AnswerForm(request.POST if request.method == "POST" else None, kind=kind)
-        rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
+        rows = Approval.objects.filter(kind=kind, closed_at__isnull=True)
         if request.method == "POST":
             if not may_manage(request):
                 raise PermissionDenied
@@ -135,7 +135,7 @@ class ApprovalPages(BasketPages):
         """Return all members that a question is about, to download."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        row = get_object_or_404(Approval.objects.using(alias()), pk=key, kind=kind, closed_at=None)
+        row = get_object_or_404(Approval.objects, pk=key, kind=kind, closed_at=None)
         columns = ["member", "held back" if kind == Kind.BRAKE else "missing"]
         found = approvals.concerned(row).iterator(CHUNK)
         return csv_of(request, f"{kind}-{row.newsletter}", columns, found)
@@ -143,7 +143,7 @@ class ApprovalPages(BasketPages):
     def _answer(self, request: HttpRequest, kind: Approval.Kind, form: AnswerForm) -> bool:
         """Give the answer, which covers what the admin saw; false if the page is too old."""
         (key, number, at), chosen = form.cleaned_data["seen"], Answer(form.cleaned_data["answer"])
-        question = Approval.objects.using(alias()).filter(pk=key, kind=kind).first()
+        question = Approval.objects.filter(pk=key, kind=kind).first()
         if question is None:
             form.add_error("seen", _("This page lay open for too long. Look at it again."))
             return False

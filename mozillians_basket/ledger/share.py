@@ -84,7 +84,7 @@ def empty_rows(status: Status | None = None) -> Rows:
 
 def _questions() -> list[Question]:
     remembered = Q(closed_at__isnull=True) | Q(closed_at__gt=timezone.now() - REMEMBERED)
-    losses = Approval.objects.using(alias()).filter(remembered, kind=Approval.Kind.LOSS)
+    losses = Approval.objects.filter(remembered, kind=Approval.Kind.LOSS)
     return [question_of(each) for each in losses]
 
 
@@ -100,7 +100,7 @@ def locked_members(found: Q, **columns: Any) -> list[Any]:
 
     :param columns: annotations.
     """
-    rows = Member.objects.using(alias()).filter(found).annotate(**columns).order_by("pk")
+    rows = Member.objects.filter(found).annotate(**columns).order_by("pk")
     return list(rows.select_for_update(of=("self",), no_key=True))
 
 
@@ -113,7 +113,7 @@ def is_moving(contact: str, member: str = "") -> Exists:
     found = Q(source=OuterRef(contact)) | Q(target=OuterRef(contact))
     if member:
         found |= Q(member=OuterRef(member))
-    return Exists(Move.objects.using(alias()).filter(found))
+    return Exists(Move.objects.filter(found))
 
 
 def locked_share(
@@ -216,8 +216,7 @@ def _read_members(
     theirs = [field.attname for field in Decision._meta.concrete_fields]
     chosen = Q(contact__in=contact_ids)
     chosen = chosen | Q(pk__in=member_ids) if member_ids else chosen
-    members = Member.objects.using(alias()).filter(chosen)
-    members = members.annotate(is_moving=is_moving("contact", "pk"))
+    members = Member.objects.filter(chosen).annotate(is_moving=is_moving("contact", "pk"))
     columns = *mine, *(f"decisions__{name}" for name in theirs), "is_moving"
     moving, homes = False, set()
     for *values, moves in members.values_list(*columns):
@@ -235,7 +234,7 @@ def _read_members(
 
 def _moves(contact_ids: Collection[int], member_ids: Collection[int]) -> list[Move]:
     found = Q(source__in=contact_ids) | Q(target__in=contact_ids) | Q(member__in=member_ids)
-    return list(Move.objects.using(alias()).filter(found))
+    return list(Move.objects.filter(found))
 
 
 def _ends(moves: Iterable[Move]) -> set[int]:
@@ -316,7 +315,7 @@ def suppression_hashes(key: str) -> list[str]:
 
 def suppress(erased: Mapping[int, Iterable[Subscription]], before: Rows) -> None:
     """Keep the opt-outs of erased mailboxes, under a keyed hash of their addresses."""
-    Suppression.objects.using(alias()).bulk_create(
+    Suppression.objects.bulk_create(
         [
             Suppression(
                 hash=suppression_hash(before.contacts[pk].key, conf.SUPPRESSION_KEY.encode()),
