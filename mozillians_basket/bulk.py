@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from mozillians_basket.client.transport import unexpected
@@ -38,10 +38,10 @@ def draft(
     :param keys: the primary keys of the members; a list's own joins may repeat them.
     :param selection: how they were selected, in words.
     """
-    old = _requests().filter(state=State.DRAFT, created_at__lt=timezone.now() - DRAFT_AGE)
+    old = BulkRequest.objects.filter(state=State.DRAFT, created_at__lt=timezone.now() - DRAFT_AGE)
     old.delete()
     selected = list(dict.fromkeys(keys))
-    return _requests().create(
+    return BulkRequest.objects.create(
         action=action,
         keys=selected,
         total=len(selected),
@@ -97,8 +97,8 @@ def retry(request: BulkRequest, *, actor: Any) -> int:
     The members' contacts are retried as a whole, as from the list of problems.
     """
     with transaction.atomic(using=alias()):
-        locked = _requests().defer("keys").select_for_update().get(pk=request.pk)
-        items = BulkItem.objects.using(alias()).filter(request=request)
+        locked = BulkRequest.objects.defer("keys").select_for_update().get(pk=request.pk)
+        items = BulkItem.objects.filter(request=request)
         failed = items.filter(state=BulkItem.State.FAILED)
         if locked.state not in {State.RUNNING, State.FINISHED} or not failed.exists():
             return 0
@@ -116,7 +116,7 @@ def advance() -> bool:
 
     :return: whether any order was begun.
     """
-    unfinished = _requests().filter(
+    unfinished = BulkRequest.objects.filter(
         state__in=[State.RUNNING, State.CANCELLED], finished_at__isnull=True
     )
     requests = list(unfinished.defer("keys").order_by("pk"))
@@ -132,14 +132,12 @@ def advance() -> bool:
 def _begin(request: BulkRequest) -> bool:
     """Begin the next orders of a request, ``BASKET_DRAIN_SIZE`` in each transaction."""
     # Members who wait for a paused newsletter or an answer hold no other request up.
-    under_way = Member.objects.using(alias()).filter(
+    under_way = Member.objects.filter(
         Q(contact__not_before=None) | Q(contact__not_before__lte=timezone.now()),
         site_member=OuterRef("member"),
         contact__touched_at__isnull=False,
     )
-    pending = BulkItem.objects.using(alias()).filter(
-        Exists(under_way), state=BulkItem.State.PENDING
-    )
+    pending = BulkItem.objects.filter(Exists(under_way), state=BulkItem.State.PENDING)
     room = conf.MAX_IN_FLIGHT - pending[: conf.MAX_IN_FLIGHT].count()
     if room <= 0 or request.position >= request.total:
         return False
@@ -149,7 +147,7 @@ def _begin(request: BulkRequest) -> bool:
         cancel(request, actor=None, reason="unknown newsletter")
         return False
     # The keys of 100,000 members are a megabyte: they are read once for all transactions.
-    keys = _requests().values_list("keys", flat=True).get(pk=request.pk)
+    keys = BulkRequest.objects.values_list("keys", flat=True).get(pk=request.pk)
     start, end = request.position, min(request.position + room, request.total)
     alone_until = 0  # after an error, its members are tried one by one
     while (position := request.position) < end:
@@ -175,11 +173,11 @@ def _begin_some(request: BulkRequest, keys: list[Any], *, failed: bool = False) 
     Returns false if the request was cancelled, or another worker has begun these members.
     """
     with transaction.atomic(using=alias()):
-        rows = _requests().defer("keys").select_for_update()
+        rows = BulkRequest.objects.defer("keys").select_for_update()
         now = rows.get(pk=request.pk)
         if now.state != State.RUNNING or now.position != request.position:
             return False
-        _requests().filter(pk=request.pk).update(position=request.position + len(keys))
+        BulkRequest.objects.filter(pk=request.pk).update(position=request.position + len(keys))
         keys = decisions.site_keys(keys)
         reasons = dict.fromkeys(keys, str(Problem.UNEXPECTED)) if failed else _order(request, keys)
         over = BulkItem.State.FAILED if failed else BulkItem.State.SKIPPED
@@ -195,7 +193,7 @@ def _begin_some(request: BulkRequest, keys: list[Any], *, failed: bool = False) 
             )
             for key, reason in reasons.items()
         ]
-        BulkItem.objects.using(alias()).bulk_create(items, ignore_conflicts=True)
+        BulkItem.objects.bulk_create(items, ignore_conflicts=True)
     request.position += len(keys)
     return True
 
@@ -277,10 +275,10 @@ def _close_stranded() -> None:
     Their members were deleted or have no address any more, or their contact was parked
     outside of a sync.
     """
-    under_way = Member.objects.using(alias()).filter(
+    under_way = Member.objects.filter(
         site_member=OuterRef("member"), contact__touched_at__isnull=False, contact__parked=False
     )
-    pending = BulkItem.objects.using(alias()).filter(state=BulkItem.State.PENDING)
+    pending = BulkItem.objects.filter(state=BulkItem.State.PENDING)
     stranded = pending.filter(~Exists(under_way)).values_list("member", flat=True)
     keys = set(stranded[: conf.DRAIN_SIZE])
     if not keys:
@@ -311,7 +309,7 @@ def _finish(request: BulkRequest) -> None:
     if request.state == State.RUNNING:
         # A cancelled request keeps its keys: they name the members left out.
         over |= {"state": State.FINISHED, "keys": []}
-    _requests().filter(pk=request.pk, state=request.state).update(**over)
+    BulkRequest.objects.filter(pk=request.pk, state=request.state).update(**over)
 
 
 def progress(request: BulkRequest) -> Counter[str]:
@@ -329,19 +327,15 @@ def progress_of_all(requests: Iterable[BulkRequest]) -> dict[int, Counter[str]]:
         else:
             found[request.pk] = Counter(request.counts)
     if running:
-        items = BulkItem.objects.using(alias()).filter(request__in=running).order_by()
+        items = BulkItem.objects.filter(request__in=running).order_by()
         for pk, state, number in items.values_list("request", "state").annotate(n=Count("pk")):
             found[pk][state] = number
     return found
 
 
-def _requests() -> "QuerySet[BulkRequest]":
-    return BulkRequest.objects.using(alias())
-
-
 def _change(request: BulkRequest, condition: Q, **values: Any) -> bool:
     """Change a request if it meets a condition, and reload all its columns except the keys."""
-    changed = _requests().filter(condition, pk=request.pk).update(**values)
+    changed = BulkRequest.objects.filter(condition, pk=request.pk).update(**values)
     columns = [field.attname for field in BulkRequest._meta.concrete_fields]
     request.refresh_from_db(using=alias(), fields=[c for c in columns if c not in {"id", "keys"}])
     return bool(changed)

@@ -389,7 +389,7 @@ def check_tables(
     if wrong or alias() not in (databases or ()):
         return
     try:
-        status = Status.objects.using(alias()).filter(pk=1).first()
+        status = Status.objects.filter(pk=1).first()
     except DatabaseError:
         return
     if status is None:

@@ -223,7 +223,7 @@ def _call(
 def _tokens(contacts: Collection[Contact]) -> dict[int, tuple[str]]:
     """List the tokens that must be looked up too, of contacts where Basket has nobody."""
     found = defaultdict(list)
-    for row in Subscription.objects.using(alias()).filter(contact__in=contacts):
+    for row in Subscription.objects.filter(contact__in=contacts):
         found[row.contact_id].append(row)
     return {c.pk: (c.token,) for c in contacts if answers.ask_by_token(c, found[c.pk])}
 
@@ -258,7 +258,7 @@ def _with_members_elsewhere(by_token: Results) -> set[int]:
     keys = {pk: contact_key(p.email) for pk, p in by_token.items() if isinstance(p, Person)}
     if not keys:
         return set()
-    rows = Contact.objects.using(alias()).filter(key__in=keys.values(), members__isnull=False)
+    rows = Contact.objects.filter(key__in=keys.values(), members__isnull=False)
     inhabited = set(rows.values_list("key", flat=True))
     return {pk for pk, key in keys.items() if key in inhabited}
 

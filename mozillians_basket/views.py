@@ -28,7 +28,7 @@ from mozillians_basket.client import calls, transport
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketRefused
-from mozillians_basket.ledger.share import read_unlocked
+from mozillians_basket.ledger.share import read
 from mozillians_basket.models import Member, Status, Subscription, alias
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import stays
@@ -208,10 +208,10 @@ def _date(moment: datetime) -> str:
 
 def _read(site_member: Model, status: Status) -> tuple[Member, Rows]:
     """Read a member's row and all that bears on it, without locks; a new row if there is none."""
-    members = Member.objects.using(alias()).filter(site_member=site_member.pk)
-    pk, contact_id = members.values_list("pk", "contact_id").first() or (0, None)
-    rows = read_unlocked(() if contact_id is None else {contact_id}, {pk}, status)
-    return rows.members.get(pk) or Member(pk=0, site_member_id=site_member.pk), rows
+    found = Member.objects.filter(site_member=site_member.pk)
+    rows = read((), members := list(found), status=status, lock=False)
+    there = [rows.members[member.pk] for member in members if member.pk in rows.members]
+    return next(iter(there), Member(pk=0, site_member_id=site_member.pk)), rows
 
 
 def _is_wanted(rows: Rows, member: Member, standing: Standing | None, name: str) -> bool:

@@ -73,7 +73,7 @@ class AnswerForm(forms.Form):
         """The question that was on the page, its number, and when it was shown."""
         try:
             key, number, at = signing.loads(self.cleaned_data["seen"], salt=SALT, max_age=OPEN_FOR)
-            question = Approval.objects.using(alias()).get(pk=key, kind=self.kind)
+            question = Approval.objects.get(pk=key, kind=self.kind)
         except (signing.BadSignature, ValueError, Approval.DoesNotExist):
             text = _("This page lay open for too long. Look at it again.")
             raise forms.ValidationError(text) from None
@@ -98,7 +98,7 @@ class ApprovalPages(BasketPages):
         require(self.has_view_permission(request))
         may_answer, seen = may_manage(request), None
         form = AnswerForm(request.POST if request.method == "POST" else None, kind=kind)
-        rows = Approval.objects.using(alias()).filter(kind=kind, closed_at__isnull=True)
+        rows = Approval.objects.filter(kind=kind, closed_at__isnull=True)
         if request.method == "POST":
             require(may_answer)
             here = HttpResponseRedirect(self.url_to(PAGES[kind]))
@@ -134,7 +134,7 @@ class ApprovalPages(BasketPages):
     ) -> StreamingHttpResponse:
         """Return all members that a question is about, to download."""
         require(self.has_view_permission(request))
-        row = get_object_or_404(Approval.objects.using(alias()), pk=key, kind=kind, closed_at=None)
+        row = get_object_or_404(Approval.objects, pk=key, kind=kind, closed_at=None)
         columns = ["member", "held back" if kind == Kind.BRAKE else "missing"]
         found = approvals.concerned(row).iterator(CHUNK)
         return csv_of(request, f"{kind}-{row.newsletter}", columns, found)

@@ -41,7 +41,7 @@ from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.dispatch import LOOKUP, send
 from mozillians_basket.exceptions import BasketError, BasketSwitchedOff
 from mozillians_basket.ledger import decisions, history
-from mozillians_basket.ledger.share import Context, empty_rows, read_unlocked, write
+from mozillians_basket.ledger.share import Context, empty_rows, read, write
 from mozillians_basket.ledger.touches import drained_members, locked_touches
 from mozillians_basket.models import Contact, Event, Member, Status, Subscription, alias
 from mozillians_basket.rules.evaluate import Result, contact_key
@@ -110,8 +110,7 @@ def summary_of_member(request: HttpRequest, member: Model) -> Summary:
                 for entry in summary.entries
             ],
         )
-    contact_ids = set() if row.contact_id is None else {row.contact_id}
-    rows = read_unlocked(contact_ids, {row.pk}, now.status)
+    rows = read((), [row], status=now.status, lock=False)
     contact = None if row.contact_id is None else rows.contacts[row.contact_id]
     subject = Subject(rows, contact, [rows.members[row.pk]], standings)
     return _summary(request, subject, now)
@@ -120,7 +119,7 @@ def summary_of_member(request: HttpRequest, member: Model) -> Summary:
 def summary_of_contact(request: HttpRequest, contact: Contact) -> Summary:
     """Read everything about a contact, which may have no member, or several."""
     now = circumstances()
-    rows = read_unlocked({contact.pk}, (), now.status)
+    rows = read([contact.pk], status=now.status, lock=False)
     members = list(rows.at(contact))
     keys = [member.site_member_id for member in members if member.site_member_id is not None]
     standings = get_site().standings(keys) if keys else {}

@@ -119,14 +119,14 @@ def log_problems(
         "cause": RETRY if retried else "",
     }
     if len(rows) <= EACH:
-        Event.objects.using(alias()).bulk_create(
+        Event.objects.bulk_create(
             Event(contact_id=row.pk, outcome=row.problem, **common) for row in rows
         )
         LogEntry.objects.log_actions(actor, rows, CHANGE, message)
         return
     number = problems.count()
     text = ngettext("%(count)d problem", "%(count)d problems", number) % {"count": number}
-    Event.objects.using(alias()).create(outcome=text, **common)
+    Event.objects.create(outcome=text, **common)
     LogEntry.objects.create(
         user_id=actor,
         content_type=ContentType.objects.get_for_model(FailingContact, for_concrete_model=False),
@@ -258,5 +258,4 @@ class ProblemAdmin(ContactPages):
 
 def _contacts(problems: QuerySet[FailingContact]) -> QuerySet[Contact]:
     """The contacts behind problems that were chosen, as rows to be updated."""
-    rows = Contact.objects.using(alias())
-    return rows.filter(pk__in=problems.order_by().values("pk"))
+    return Contact.objects.filter(pk__in=problems.order_by().values("pk"))

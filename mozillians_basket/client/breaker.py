@@ -224,7 +224,7 @@ def _locked_status() -> Iterator[Status]:
     """Lock the row in a short transaction, and save it at the end."""
     Status.read()
     with transaction.atomic(using=alias()):
-        status = Status.objects.using(alias()).select_for_update().get(pk=1)
+        status = Status.objects.select_for_update().get(pk=1)
         yield status
         status.save(using=alias())
 
@@ -232,12 +232,12 @@ def _locked_status() -> Iterator[Status]:
 @contextmanager
 def _locked_contacts(contact_ids: Iterable[int]) -> Iterator[list[Contact]]:
     """Lock contacts in the order of their keys, and save their changes at the end."""
-    rows = Contact.objects.using(alias())
+    columns = ["attempts", "not_before", "problem", "parked", "failing_since"]
     with transaction.atomic(using=alias()):
-        found = rows.select_for_update().filter(pk__in=set(contact_ids)).order_by("pk")
-        contacts = list(found)
+        rows = Contact.objects.select_for_update().filter(pk__in=set(contact_ids))
+        contacts = list(rows.order_by("pk"))
         yield contacts
-        rows.bulk_update(contacts, ["attempts", "not_before", "problem", "parked", "failing_since"])
+        Contact.objects.bulk_update(contacts, columns)
 
 
 def pause_unknown_newsletters(asked: Iterable[str]) -> frozenset[str]:
@@ -300,9 +300,9 @@ def look_for_newsletters() -> None:
     for slug in resumed:
         logger.warning("Basket knows the newsletter %s: it goes on.", slug)
     # Contacts that waited for these newsletters, and not after a failure, go on at once.
-    decisions = Decision.objects.using(alias()).filter(newsletter__in=resumed)
-    rows = Subscription.objects.using(alias()).filter(newsletter__in=resumed)
-    waiting = Contact.objects.using(alias()).filter(
+    decisions = Decision.objects.filter(newsletter__in=resumed)
+    rows = Subscription.objects.filter(newsletter__in=resumed)
+    waiting = Contact.objects.filter(
         Q(pk__in=decisions.values("member__contact")) | Q(pk__in=rows.values("contact")),
         touched_at__isnull=False,
         attempts=0,

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from mozillians_basket.client.switch import switch_is_on
 from mozillians_basket.contrib.health import age
-from mozillians_basket.models import Approval, Status, alias
+from mozillians_basket.models import Approval, Status
 from mozillians_basket.signals import call_made
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import statistics
@@ -82,7 +82,7 @@ def _gauges() -> Iterator[GaugeMetricFamily]:
             subscriptions.add_metric([row.name, state], getattr(row, state))
     yield subscriptions
 
-    asked = Approval.objects.using(alias()).filter(closed_at=None, answer="")
+    asked = Approval.objects.filter(closed_at=None, answer="")
     numbers = {(each.newsletter, each.kind): each.number for each in asked}
     text = "Subscriptions that an open question is about: a loss, or removals held by a brake."
     questions = _family("open_questions", text, "newsletter", "kind")

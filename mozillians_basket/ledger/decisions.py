@@ -62,7 +62,7 @@ def order(
 
 def keys_with_address(keys: Iterable[Any]) -> set[Any]:
     """Return the site's keys of those members who have a usable address."""
-    rows = Member.objects.using(alias()).filter(site_member__in=list(keys), contact__isnull=False)
+    rows = Member.objects.filter(site_member__in=list(keys), contact__isnull=False)
     return set(rows.values_list("site_member", flat=True))
 
 
@@ -106,7 +106,7 @@ def unsubscribe_address(
         _place_members_of([email], context)
         contact_id = _contact(email)
         there = locked_members(Q(contact=contact_id))
-        members = there or [Member.objects.using(alias()).create(contact_id=contact_id)]
+        members = there or [Member.objects.create(contact_id=contact_id)]
         before = read([contact_id], members)
         ids = [m.pk for m in before.at(before.contacts[contact_id])]
         after, _results = evaluate.order(before, ids, names, subscribe=False)
@@ -133,7 +133,7 @@ def move_address(old: str, new: str, context: Context = NO_CONTEXT) -> Mapping[s
         if source == target:
             return dict.fromkeys(names, Result.LEFT)
         members = locked_members(Q(contact=source, site_member=None))
-        members = members or [Member.objects.using(alias()).create(contact_id=source)]
+        members = members or [Member.objects.create(contact_id=source)]
         before = read([source, target], members)
         standings = [Standing(member.pk, target, new) for member in members]
         write(before, evaluate.evaluate(before, standings).rows, context)
@@ -151,7 +151,7 @@ def erase_address(email: str, context: Context = NO_CONTEXT) -> bool:
     with transaction.atomic(using=alias()):
         if _place_members_of([email], context):
             raise ValueError("A member of the site has this address: delete the member there.")
-        contact_id = Contact.objects.using(alias()).filter(key=key).values_list("pk").first()
+        contact_id = Contact.objects.filter(key=key).values_list("pk").first()
         if contact_id is None:
             return False
         before = read(contact_id, locked_members(Q(contact__in=contact_id)))
@@ -201,7 +201,7 @@ def _place_members_of(emails: Iterable[str], context: Context, passed: str = "")
     :param passed: the one of the addresses that the members at the others had before.
     """
     keys = {contact_key(email) for email in emails}
-    known = Member.objects.using(alias()).filter(contact__key__in=keys, site_member__isnull=False)
+    known = Member.objects.filter(contact__key__in=keys, site_member__isnull=False)
     found = [*known.values_list("site_member", flat=True), *get_site().members_at(emails)]
     moved = get_site().members_at({*emails} - {passed}) if passed else []
     earlier = {key: [passed] for key in moved}
@@ -231,9 +231,7 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> bool:
     }
     if not members:
         return False
-    pending = BulkItem.objects.using(alias()).filter(
-        state=BulkItem.State.PENDING, member__in=list(members)
-    )
+    pending = BulkItem.objects.filter(state=BulkItem.State.PENDING, member__in=list(members))
     changed = []
     # The keys of 100,000 members are a megabyte.
     items = list(pending.select_related("request").defer("request__keys"))
@@ -244,7 +242,7 @@ def close_items(rows: Rows, contact_ids: Iterable[int]) -> bool:
             item.finished_at = rows.now
         if before != (item.state, item.reason):
             changed.append(item)
-    BulkItem.objects.using(alias()).bulk_update(changed, ["state", "reason", "finished_at"])
+    BulkItem.objects.bulk_update(changed, ["state", "reason", "finished_at"])
     return bool(items)
 
 

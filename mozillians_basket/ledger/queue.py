@@ -25,7 +25,7 @@ def due(now: datetime | None = None) -> "QuerySet[Contact]":
     """Return the contacts that are due, the most urgent first. All code uses this one query."""
     now = now or timezone.now()
     waits = Q(not_before__gt=now) | Q(leased_until__gt=now)
-    rows = Contact.objects.using(alias()).filter(touched_at__isnull=False, parked=False)
+    rows = Contact.objects.filter(touched_at__isnull=False, parked=False)
     return rows.exclude(waits).order_by("priority", "touched_at")
 
 
@@ -69,7 +69,7 @@ def claim(limit: int, contact_ids: Collection[int] | None = None) -> tuple[str, 
         if conf.MAX_PER_SECOND is not None:
             _use_up(len(found), conf.MAX_PER_SECOND)
         lease = f"{uuid4().hex}-1"
-        Contact.objects.using(alias()).filter(pk__in=[row.pk for row in found]).update(
+        Contact.objects.filter(pk__in=[row.pk for row in found]).update(
             lease=lease, leased_until=now + timedelta(seconds=conf.LEASE_SECONDS)
         )
         return lease, found, more
@@ -79,8 +79,7 @@ def shares_to_start() -> int:
     """Say how many shares the sweeper may start under ``BASKET_MAX_IN_FLIGHT``."""
     now = timezone.now()
     # Few, found by the index on leases.
-    leased = Contact.objects.using(alias()).exclude(lease="")
-    under_way = leased.filter(leased_until__gt=now)
+    under_way = Contact.objects.exclude(lease="").filter(leased_until__gt=now)
     room = conf.MAX_IN_FLIGHT - under_way[: conf.MAX_IN_FLIGHT].count()
     found = due(now)[:room].count() if room > 0 else 0
     if not found:
@@ -115,7 +114,7 @@ def fail(lease: str) -> None:
     with transaction.atomic(using=alias()):
         rows = _under(lease).order_by("pk").select_for_update(no_key=True)
         ids = list(rows.values_list("pk", flat=True))
-        failed = Contact.objects.using(alias()).filter(pk__in=ids)
+        failed = Contact.objects.filter(pk__in=ids)
         failed.update(
             lease="",
             leased_until=None,
@@ -135,15 +134,15 @@ def release(lease: str) -> None:
 def _under(lease: str) -> "QuerySet[Contact]":
     """Return the contacts of a share, under the lease of any of its steps."""
     share = lease.partition("-")[0]
-    return Contact.objects.using(alias()).filter(lease__startswith=f"{share}-")
+    return Contact.objects.filter(lease__startswith=f"{share}-")
 
 
 def _park(rows: "QuerySet[Contact]") -> None:
     failed = list(rows.filter(attempts__gte=conf.MAX_ATTEMPTS).values_list("pk", "problem"))
     if failed:
         ids = [pk for pk, _problem in failed]
-        Contact.objects.using(alias()).filter(pk__in=ids).update(parked=True)
-        Event.objects.using(alias()).bulk_create(
+        Contact.objects.filter(pk__in=ids).update(parked=True)
+        Event.objects.bulk_create(
             [Event(kind=Event.Kind.PARKED, contact_id=pk, outcome=why) for pk, why in failed]
         )
 
@@ -156,10 +155,10 @@ def _taken_over(contacts: list[Contact], now: datetime) -> list[Contact]:
     makes the plan send it again.
     """
     began = min(row.leased_until or now for row in contacts) - timedelta(seconds=conf.LEASE_SECONDS)
-    Subscription.objects.using(alias()).filter(
+    Subscription.objects.filter(
         contact__in=contacts, removal_pending=True, removed_at__gte=began
     ).update(error_code=Problem.WORKER_DIED)
-    rows = Contact.objects.using(alias()).filter(pk__in=[row.pk for row in contacts])
+    rows = Contact.objects.filter(pk__in=[row.pk for row in contacts])
     rows.update(
         attempts=F("attempts") + 1,
         problem=Problem.WORKER_DIED,
@@ -173,7 +172,7 @@ def _taken_over(contacts: list[Contact], now: datetime) -> list[Contact]:
 
 def _partners(ids: list[int]) -> set[int]:
     """Find the contacts at the other ends of moves."""
-    moves = Move.objects.using(alias()).filter(Q(source__in=ids) | Q(target__in=ids))
+    moves = Move.objects.filter(Q(source__in=ids) | Q(target__in=ids))
     ends = {end for pair in moves.values_list("source", "target") for end in pair}
     return ends - {None, *ids}
 
@@ -185,7 +184,7 @@ def _paced(limit: int, rate: float) -> int:
     Up to what ``BURST`` seconds allow, as messages come in bursts; on average it is the rate.
     """
     Status.read()
-    status, now = Status.objects.using(alias()).select_for_update().get(pk=1), timezone.now()
+    status, now = Status.objects.select_for_update().get(pk=1), timezone.now()
     ahead = (max(status.paced_until or now, now) - now).total_seconds()
     return min(limit, max(int((BURST - ahead) * rate), 0 if ahead else 1))
 
@@ -194,4 +193,4 @@ def _use_up(number: int, rate: float) -> None:
     """Count claimed contacts against the pace; the row is locked since ``_paced``."""
     status, now = Status.read(), timezone.now()
     paced_until = max(status.paced_until or now, now) + timedelta(seconds=number / rate)
-    Status.objects.using(alias()).filter(pk=1).update(paced_until=paced_until)
+    Status.objects.filter(pk=1).update(paced_until=paced_until)

@@ -84,7 +84,7 @@ def empty_rows(status: Status | None = None) -> Rows:
 
 def _questions() -> list[Question]:
     remembered = Q(closed_at__isnull=True) | Q(closed_at__gt=timezone.now() - REMEMBERED)
-    losses = Approval.objects.using(alias()).filter(remembered, kind=Approval.Kind.LOSS)
+    losses = Approval.objects.filter(remembered, kind=Approval.Kind.LOSS)
     return [question_of(each) for each in losses]
 
 
@@ -100,7 +100,7 @@ def locked_members(found: Q, **columns: Any) -> list[Any]:
 
     :param columns: annotations.
     """
-    rows = Member.objects.using(alias()).filter(found).annotate(**columns).order_by("pk")
+    rows = Member.objects.filter(found).annotate(**columns).order_by("pk")
     return list(rows.select_for_update(of=("self",), no_key=True))
 
 
@@ -113,7 +113,7 @@ def is_moving(contact: str, member: str = "") -> Exists:
     found = Q(source=OuterRef(contact)) | Q(target=OuterRef(contact))
     if member:
         found |= Q(member=OuterRef(member))
-    return Exists(Move.objects.using(alias()).filter(found))
+    return Exists(Move.objects.filter(found))
 
 
 def locked_share(
@@ -155,6 +155,7 @@ def read(
     lease: str = "",
     status: Status | None = None,
     moving: bool = True,
+    lock: bool = True,
 ) -> Rows:
     """
     Lock contacts, in the order of their keys, and read all that bears on them and on the members.
@@ -165,6 +166,7 @@ def read(
 
     :param lease: lock the contacts under this lease, and no others.
     :param moving: false if no contact was at an end of a move just before.
+    :param lock: false for a page, which writes nothing.
     """
     using, rows = alias(), empty_rows(status)
     movers = {member.pk for member in members}
@@ -174,15 +176,14 @@ def read(
         wanted = own | _ends(found)  # their other ends, and the moves that these wait for
         wanted |= _ends(_moves(wanted, {move.member_id for move in found}))
     contacts = Contact.objects.using(using).order_by("pk")
+    locked = contacts.select_for_update(no_key=True) if lock else contacts
     if lease:
-        locked = contacts.filter(lease=lease).select_for_update(no_key=True)
-        rows.contacts = {row.pk: row for row in locked}
+        rows.contacts = {row.pk: row for row in locked.filter(lease=lease)}
         own = wanted = set(rows.contacts)
     known = set(rows.contacts)
     while True:
         if missing := wanted - known:
-            more = contacts.filter(pk__in=missing)
-            more = more if lease else more.select_for_update(no_key=True)
+            more = (contacts if lease else locked).filter(pk__in=missing)
             rows.contacts |= {row.pk: row for row in more}
             known |= missing
         rows.members, rows.decisions = {}, {}
@@ -215,8 +216,7 @@ def _read_members(
     theirs = [field.attname for field in Decision._meta.concrete_fields]
     chosen = Q(contact__in=contact_ids)
     chosen = chosen | Q(pk__in=member_ids) if member_ids else chosen
-    members = Member.objects.using(alias()).filter(chosen)
-    members = members.annotate(is_moving=is_moving("contact", "pk"))
+    members = Member.objects.filter(chosen).annotate(is_moving=is_moving("contact", "pk"))
     columns = *mine, *(f"decisions__{name}" for name in theirs), "is_moving"
     moving, homes = False, set()
     for *values, moves in members.values_list(*columns):
@@ -232,29 +232,9 @@ def _read_members(
     return []
 
 
-def read_unlocked(
-    contact_ids: Collection[int], member_ids: Collection[int], status: Status
-) -> Rows:
-    """Read all that bears on some contacts and members, for a page: without any lock."""
-    rows, wanted = empty_rows(status), set(contact_ids)
-    about = Q(source__in=wanted) | Q(target__in=wanted) | Q(member__in=member_ids)
-    rows.moves = list(Move.objects.using(alias()).filter(about))
-    wanted |= {end for move in rows.moves for end in (move.source_id, move.target_id) if end}
-    movers = {*member_ids, *(move.member_id for move in rows.moves)}
-    members = Member.objects.using(alias()).filter(Q(contact__in=wanted) | Q(pk__in=movers))
-    rows.members = {row.pk: row for row in members.order_by("pk")}
-    wanted |= {row.contact_id for row in rows.members.values() if row.contact_id is not None}
-    rows.contacts = Contact.objects.using(alias()).in_bulk(wanted)
-    decisions = Decision.objects.using(alias()).filter(member__in=list(rows.members))
-    rows.decisions = {(row.member_id, row.newsletter): row for row in decisions}
-    subscriptions = Subscription.objects.using(alias()).filter(contact__in=list(rows.contacts))
-    rows.subscriptions = {(row.contact_id, row.newsletter): row for row in subscriptions}
-    return replace(rows)
-
-
 def _moves(contact_ids: Collection[int], member_ids: Collection[int]) -> list[Move]:
     found = Q(source__in=contact_ids) | Q(target__in=contact_ids) | Q(member__in=member_ids)
-    return list(Move.objects.using(alias()).filter(found))
+    return list(Move.objects.filter(found))
 
 
 def _ends(moves: Iterable[Move]) -> set[int]:
@@ -335,7 +315,7 @@ def suppression_hashes(key: str) -> list[str]:
 
 def suppress(erased: Mapping[int, Iterable[Subscription]], before: Rows) -> None:
     """Keep the opt-outs of erased mailboxes, under a keyed hash of their addresses."""
-    Suppression.objects.using(alias()).bulk_create(
+    Suppression.objects.bulk_create(
         [
             Suppression(
                 hash=suppression_hash(before.contacts[pk].key, conf.SUPPRESSION_KEY.encode()),

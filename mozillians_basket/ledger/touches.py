@@ -81,7 +81,7 @@ def drain(
     :param unnamed: only touches whose signal did not know the member.
     """
     with transaction.atomic(using=alias()):
-        touches = Touch.objects.using(alias()).order_by("pk")
+        touches = Touch.objects.order_by("pk")
         if since:
             deletions = Q(cause=Touch.Cause.DELETED, source=get_site().member_model._meta.label)
             touches = touches.filter(Q(pk__gte=since) | deletions)
@@ -90,7 +90,7 @@ def drain(
         if unnamed:
             touches = touches.filter(member=None)
         skip = transaction.get_connection(alias()).features.has_select_for_update_skip_locked
-        made_for = Status.objects.using(alias()).filter(pk=1).values("member_model")
+        made_for = Status.objects.filter(pk=1).values("member_model")
         touches = touches.annotate(tables_made_for=Subquery(made_for))
         found: list[Any] = list(touches.select_for_update(skip_locked=skip)[: conf.DRAIN_SIZE])
         if found:
@@ -111,7 +111,7 @@ def drain_all() -> None:
         raise
     except Exception as error:  # noqa: BLE001 - it is logged by its class and place
         unexpected(error)
-    oldest = Touch.objects.using(alias()).order_by("pk").values_list("pk", flat=True)
+    oldest = Touch.objects.order_by("pk").values_list("pk", flat=True)
     for touch_id in list(oldest[: conf.DRAIN_SIZE]):
         try:
             drain([touch_id])
@@ -160,7 +160,7 @@ def drained_members(
             causes[key].setdefault(f"{touch.source} {touch.cause}")
             latest[key] = max(touch.created_at, latest.get(key, touch.created_at))
             actors |= {key: touch.actor_id} if touch.actor_id is not None else {}
-    Touch.objects.using(alias()).filter(pk__in=[touch.pk for touch in touches]).delete()
+    Touch.objects.filter(pk__in=[touch.pk for touch in touches]).delete()
 
     columns = {"contact_key": F("contact__key"), "is_moving": is_moving("contact", "pk")}
     found = locked_members(Q(site_member__in=list(addresses)), **columns)
@@ -168,7 +168,7 @@ def drained_members(
     unknown = sorted(addresses.keys() - {row.site_member_id for row in found}, key=str)
     if unknown:  # also those who are gone: another worker may be making their rows
         made = [Member(site_member_id=key) for key in unknown]
-        Member.objects.using(alias()).bulk_create(made, ignore_conflicts=True)
+        Member.objects.bulk_create(made, ignore_conflicts=True)
         found += locked_members(Q(site_member__in=unknown), **columns)
     members = {member.site_member_id: member for member in found}
     standings = get_site().standings(addresses)
@@ -224,7 +224,7 @@ def _evaluated_under_brakes(
 
     :param suspects: the number of members who may lose one.
     """
-    status = Status.objects.using(alias()).select_for_update().get(pk=1)
+    status = Status.objects.select_for_update().get(pk=1)
     rows.now = timezone.now()  # after the wait: marks get times in the order of the commits
     brakes = read_brakes(status, rows, suspects)
     evaluated = evaluate(rows, standings, brakes, approved)
@@ -246,16 +246,14 @@ def _evaluated_under_brakes(
 
 def read_brakes(status: Status, rows: Rows, more: int) -> dict[str, Brake]:
     """Read the brakes; subscriptions are only counted where the floor is exceeded."""
-    on = Approval.objects.using(alias()).filter(kind=Approval.Kind.BRAKE, closed_at__isnull=True)
+    on = Approval.objects.filter(kind=Approval.Kind.BRAKE, closed_at__isnull=True)
     held_back = set(on.values_list("newsletter", flat=True))
     brakes = {}
     for name in rows.settings.newsletters:
         removed = sum(lately(status.removals.get(name, {}), rows.now).values())
         confirmed = 0
         if removed + more > rows.settings.brake_floor:
-            held = Subscription.objects.using(alias()).filter(
-                newsletter=name, confirmed_at__isnull=False
-            )
+            held = Subscription.objects.filter(newsletter=name, confirmed_at__isnull=False)
             confirmed = held.count()
         brakes[name] = Brake(confirmed, removed, on=name in held_back)
     return brakes
@@ -263,14 +261,13 @@ def read_brakes(status: Status, rows: Rows, more: int) -> dict[str, Brake]:
 
 def held_back(newsletter: str) -> "QuerySet[Decision]":
     """Return the decisions whose removals from a newsletter a brake holds back."""
-    rows = Decision.objects.using(alias())
-    return rows.filter(newsletter=newsletter, held_back_at__isnull=False)
+    return Decision.objects.filter(newsletter=newsletter, held_back_at__isnull=False)
 
 
 def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, context: Context) -> None:
     """Ask admins about removals that are held back, or add these to the open question."""
     members = [rows.members[pk] for pk in ids]
-    approval, made = Approval.objects.using(alias()).get_or_create(
+    approval, made = Approval.objects.get_or_create(
         newsletter=newsletter,
         kind=Approval.Kind.BRAKE,
         closed_at=None,
@@ -294,7 +291,7 @@ def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, contex
     approval.causes = [[*key, number] for key, number in causes.most_common(CAUSES)]
     approval.save(update_fields=["number", "causes"])
     if made:
-        Event.objects.using(alias()).create(
+        Event.objects.create(
             kind=Event.Kind.ASKED,
             newsletters=[newsletter],
             outcome=approval.kind,
@@ -354,8 +351,7 @@ def read_addresses(
         moving = any(member.is_moving for member in members)
         contacts = {key: homes[key] for key in by_key if key in homes}
         if others := sorted(by_key.keys() - contacts.keys()):
-            there = Contact.objects.using(alias()).filter(key__in=others)
-            there = there.annotate(is_moving=is_moving("pk"))
+            there = Contact.objects.filter(key__in=others).annotate(is_moving=is_moving("pk"))
             for key, contact_id, moves in there.values_list("key", "pk", "is_moving"):
                 contacts[key] = contact_id
                 moving |= moves
@@ -375,11 +371,11 @@ def _made_contacts(emails: Mapping[str, str]) -> tuple[dict[str, int], dict[int,
     are deleted.
     """
     made = [Contact(key=key, email=email) for key, email in emails.items()]
-    Contact.objects.using(alias()).bulk_create(made, ignore_conflicts=True)
-    contacts = Contact.objects.using(alias()).filter(key__in=list(emails))
+    Contact.objects.bulk_create(made, ignore_conflicts=True)
+    contacts = Contact.objects.filter(key__in=list(emails))
     keys = dict(contacts.values_list("key", "pk"))
     hashes = {each: keys[key] for key in emails for each in suppression_hashes(key)}
-    rows_of = Suppression.objects.using(alias()).filter(hash__in=hashes)
+    rows_of = Suppression.objects.filter(hash__in=hashes)
     found = list(rows_of.select_for_update().order_by("erased_at"))
     suppressed: dict[int, Suppression] = {}
     for row in found:  # under two keys, if a fallback was missing for a while
@@ -399,6 +395,6 @@ def drain_unnamed() -> None:
 
 def locked_touches(keys: Collection[Any]) -> list[Touch]:
     """Lock the touches that may concern some members, before an order decides on them."""
-    touches = Touch.objects.using(alias()).order_by("pk").select_for_update()
+    touches = Touch.objects.order_by("pk").select_for_update()
     named = list(touches.filter(member__in=list(keys)))
     return named + list(touches.filter(member=None)[: conf.DRAIN_SIZE])

@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from mozillians_basket.conf import conf
-from mozillians_basket.models.base import moment, reference
+from mozillians_basket.models.base import Row, moment, reference
 
 
-class BulkRequest(models.Model):
+class BulkRequest(Row):
     """An admin's order for many members: a snapshot of their keys, worked off in batches."""
 
     class Action(models.TextChoices):
@@ -67,7 +67,7 @@ class BulkRequest(models.Model):
         return f"bulk request {self.pk}"
 
 
-class BulkItem(models.Model):
+class BulkItem(Row):
     """A member in a bulk request whose order was begun."""
 
     class State(models.TextChoices):

@@ -299,7 +299,7 @@ class Move(Row):
         return f"move of {self.member_id}"
 
 
-class Suppression(models.Model):
+class Suppression(Row):
     """An erased mailbox that had opted out: a keyed hash of its address, and the newsletters."""
 
     hash = models.CharField(_("hash"), max_length=64)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models, transaction
@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
-from mozillians_basket.models.base import reference
+from mozillians_basket.models.base import Ledger, Row, reference
 from mozillians_basket.models.bulk import BulkRequest
 from mozillians_basket.models.contacts import Contact
 
@@ -29,7 +29,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         return events
 
 
-class Event(models.Model):
+class Event(Row):
     """One thing that happened to a member or contact. It holds no address."""
 
     class Kind(models.TextChoices):
@@ -72,7 +72,7 @@ class Event(models.Model):
     task_id = models.CharField(_("task"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
-    objects = EventQuerySet.as_manager()
+    objects: ClassVar[Any] = Ledger.from_queryset(EventQuerySet)()
 
     class Meta:
         verbose_name = _("event")
@@ -129,7 +129,7 @@ def log_once_committed(events: Collection[Event], using: str | None) -> None:
     transaction.on_commit(log, using=using)
 
 
-class HourlyCount(models.Model):
+class HourlyCount(Row):
     """The number of events of one kind in an hour that is over; no row for an hour without any."""
 
     hour = models.DateTimeField(_("hour"), help_text=_("Its beginning."))

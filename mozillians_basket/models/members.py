@@ -14,7 +14,7 @@ from mozillians_basket.rules.evaluate import LONGEST_EMAIL
 from mozillians_basket.rules.rows import DecidedBy
 
 
-class Touch(models.Model):
+class Touch(Row):
     """
     "Look at this member again": written in the transaction of the change, drained by a worker.
 

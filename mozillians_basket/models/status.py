@@ -11,11 +11,11 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mozillians_basket.conf import conf
-from mozillians_basket.models.base import moment, reference
-from mozillians_basket.models.contacts import Problem, alias
+from mozillians_basket.models.base import Row, moment, reference
+from mozillians_basket.models.contacts import Problem
 
 
-class Status(models.Model):
+class Status(Row):
     """The state between the whole site and Basket. There is one row, with the key 1."""
 
     failures = models.PositiveIntegerField(
@@ -86,8 +86,7 @@ class Status(models.Model):
     @classmethod
     def read(cls) -> "Status":
         """Return the row as it is; made at the first call."""
-        rows = cls._default_manager.using(alias())
-        return rows.filter(pk=1).first() or rows.get_or_create(pk=1)[0]
+        return cls.objects.filter(pk=1).first() or cls.objects.get_or_create(pk=1)[0]
 
     def check_member_model(self) -> None:
         """
@@ -105,8 +104,7 @@ class Status(models.Model):
     def note(cls, *columns: str) -> None:
         """Set these columns to now."""
         cls.read()
-        rows = cls._default_manager.using(alias()).filter(pk=1)
-        rows.update(**dict.fromkeys(columns, timezone.now()))
+        cls.objects.filter(pk=1).update(**dict.fromkeys(columns, timezone.now()))
 
     @property
     def is_open(self) -> bool:
@@ -119,7 +117,7 @@ class Status(models.Model):
         return frozenset(self.unknown_newsletters)
 
 
-class Approval(models.Model):
+class Approval(Row):
     """A question that only an admin can answer: a possible loss, or removals held back."""
 
     class Kind(models.TextChoices):

@@ -98,9 +98,9 @@ def basket_settled() -> None:
     if _test is None:
         raise RuntimeError("This test has no Basket: use basket_site, or BasketMixin.")
     _test.work()
-    probes = Status.objects.using(alias()).filter(next_probe_at__isnull=False)
+    probes = Status.objects.filter(next_probe_at__isnull=False)
     probes.update(next_probe_at=timezone.now())
-    contacts = Contact.objects.using(alias()).filter(touched_at__isnull=False)
+    contacts = Contact.objects.filter(touched_at__isnull=False)
     contacts.update(not_before=None)
     for _ in range(ROUNDS):
         tasks.sweep.apply(throw=True)

@@ -129,7 +129,7 @@ def unfinished() -> list[int]:
 
 def open_questions() -> "QuerySet[Approval]":
     """Return the questions that are not closed; the answer of some is being carried out."""
-    return Approval.objects.using(alias()).filter(closed_at=None)
+    return Approval.objects.filter(closed_at=None)
 
 
 def _note(kind: Event.Kind, approval: Approval, outcome: str, context: Context) -> None:
@@ -144,8 +144,9 @@ def _context(approval: Approval) -> Context:
 
 
 def _progress(approval: Approval, number: int) -> None:
-    rows = Approval.objects.using(alias()).filter(pk=approval.pk)
-    rows.update(progress=F("progress") + number, carried_at=timezone.now())
+    Approval.objects.filter(pk=approval.pk).update(
+        progress=F("progress") + number, carried_at=timezone.now()
+    )
 
 
 def concerned(approval: Approval) -> "QuerySet[Any, tuple[Any, datetime | None]]":
@@ -179,7 +180,7 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
     missing = about(Question(newsletter, found.since, found.missing))
     confirmed = subscriptions(newsletter).filter(confirmed_at__isnull=False)
     with transaction.atomic(using=alias()):
-        approval, made = Approval.objects.using(alias()).get_or_create(
+        approval, made = Approval.objects.get_or_create(
             newsletter=newsletter,
             kind=Kind.LOSS,
             closed_at=None,
@@ -253,16 +254,12 @@ def _end_question(approval: Approval) -> None:
 def _end_copies(approval: Approval, question: Question, ending: Ending) -> None:
     """Apply the answer to copies of inferred opt-outs: of members who moved, and of hashes."""
     name, since = question.newsletter, question.since - rules_settings().reopened
-    copies = Decision.objects.using(alias()).filter(
-        newsletter=name, inferred=True, opted_out_at__gte=since
-    )
+    copies = Decision.objects.filter(newsletter=name, inferred=True, opted_out_at__gte=since)
     for ids in in_batches(copies, "member_id"):
         with transaction.atomic(using=alias()):
             before = read((), locked_members(Q(pk__in=ids)))
             write(before, end_copies(before, question, ending, ids), _context(approval))
-    erased = Suppression.objects.using(alias()).filter(
-        newsletters__has_key=name, erased_at__gte=since
-    )
+    erased = Suppression.objects.filter(newsletters__has_key=name, erased_at__gte=since)
     for ids in in_batches(erased, "pk"):
         with transaction.atomic(using=alias()):
             for row in erased.filter(pk__in=ids).order_by("erased_at").select_for_update():
@@ -293,7 +290,7 @@ NO_VETO = Q(opted_out_at=None, member__opted_out_at=None)
 
 def subscriptions(newsletter: str) -> "QuerySet[Subscription]":
     """The subscriptions of a newsletter: ``Rows.of``."""
-    return Subscription.objects.using(alias()).filter(newsletter=newsletter)
+    return Subscription.objects.filter(newsletter=newsletter)
 
 
 def about(question: Question) -> "QuerySet[Subscription]":
@@ -344,21 +341,21 @@ def _evaluate(approval: Approval, removals: "QuerySet[Decision]", context: Conte
     """Evaluate members who are held back; approved removals are carried out."""
     for ids in in_batches(removals, "member_id"):
         with transaction.atomic(using=alias()):
-            found = Member.objects.using(alias()).filter(pk__in=ids)
-            keys = list(found.values_list("site_member", flat=True))
+            members = Member.objects.filter(pk__in=ids)
+            keys = list(members.values_list("site_member", flat=True))
             touches = locked_touches(keys)
             locked_members(Q(pk__in=ids))
             waiting = held_back(approval.newsletter).filter(member__in=ids)
             number = waiting.count()
             # A deleted member leaves all newsletters at once, so an approval counts until each
             # other brake that holds the member back is answered too.
-            answered = Approval.objects.using(alias()).filter(
+            answered = Approval.objects.filter(
                 kind=Kind.BRAKE,
                 answer=Answer.REMOVE,
                 newsletter=OuterRef("newsletter"),
                 shown_at__gte=OuterRef("held_back_at"),
             )
-            decided = Decision.objects.using(alias()).filter(Exists(answered), member__in=ids)
+            decided = Decision.objects.filter(Exists(answered), member__in=ids)
             approved = set(decided.values_list("member__site_member", "newsletter"))
             drained = drained_members(touches, keys, approved=approved, context=context)
             write(drained.before, drained.after, context)

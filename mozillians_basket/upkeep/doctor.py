@@ -204,7 +204,7 @@ def note_settings() -> None:
             ", ".join(names),
         )
     if (digests := checks.settings_digests()) != status.worker_settings:
-        Status.objects.using(alias()).filter(pk=1).update(worker_settings=digests)
+        Status.objects.filter(pk=1).update(worker_settings=digests)
 
 
 def _sweep_entry() -> dict[str, Any]:
@@ -221,7 +221,7 @@ def is_overdue(swept: datetime | None) -> bool:
 
 def examine_queue() -> Iterator[Finding]:
     """Count waiting touches and contacts, and failed ones."""
-    touches, due = Touch.objects.using(alias()), queue.due()
+    touches, due = Touch.objects, queue.due()
     oldest = touches.order_by("pk").values_list("created_at", flat=True).first()
     longest = due.order_by("touched_at").values_list("touched_at", flat=True).first()
     waits = [moment for moment in (oldest, longest) if moment is not None]
@@ -230,11 +230,11 @@ def examine_queue() -> Iterator[Finding]:
         text += f"; the oldest was touched {ago(min(waits))}"
     stuck = bool(waits) and timezone.now() - min(waits) > LONG_WAIT and switch_is_on()
     yield (warning if stuck else ok)("queue", f"{text}.")
-    failing = Contact.objects.using(alias()).filter(failing_since__isnull=False)
+    failing = Contact.objects.filter(failing_since__isnull=False)
     parked = failing.filter(parked=True).count()
     text = f"{failing.count()} contacts have a problem, {parked} of these are parked."
     yield (warning if parked else ok)("failures", text)
-    refused = Subscription.objects.using(alias()).filter(state=State.REFUSED)
+    refused = Subscription.objects.filter(state=State.REFUSED)
     if number := refused.values("contact").distinct().count():
         yield warning("refusals", f"Basket refuses something to {number} contacts.")
 

@@ -153,9 +153,7 @@ def _compare(
                 report.by_newsletter[name]["gained"] += 1
             if difference.lost and difference.contact_id is not None:
                 leaving[difference.contact_id] |= difference.lost
-        there = Subscription.objects.using(alias()).filter(
-            HELD, contact__in=list(leaving), removal_pending=False
-        )
+        there = Subscription.objects.filter(HELD, contact__in=list(leaving), removal_pending=False)
         for contact_id, name in there.values_list("contact_id", "newsletter"):
             if name in leaving[contact_id]:
                 report.by_newsletter.setdefault(name, {"gained": 0, "lost": 0})["lost"] += 1
@@ -198,7 +196,7 @@ def _differences(names: frozenset[str]) -> Iterator[tuple[int, list[Difference]]
     for keys in in_batches(get_site().rows(), "pk", size=CHUNK):
         yield len(keys), list(_compared(list(keys), names))
     there = get_site().rows().filter(pk=OuterRef("site_member"))
-    gone = Member.objects.using(alias()).filter(~Exists(there), site_member__isnull=False)
+    gone = Member.objects.filter(~Exists(there), site_member__isnull=False)
     columns = ("contact_id", "held_back_at")
     for rows in in_batches(gone, "site_member_id", *columns, size=CHUNK):
         yield 0, [_departed(key, *row) for key, row in rows.items()]
@@ -216,12 +214,10 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
     Addresses that differ only in how they are spelled are one contact: no difference.
     """
     standings = get_site().standings_between(keys[0], keys[-1])
-    members = Member.objects.using(alias()).filter(
-        site_member_id__gte=keys[0], site_member_id__lte=keys[-1]
-    )
+    members = Member.objects.filter(site_member_id__gte=keys[0], site_member_id__lte=keys[-1])
     columns = ("contact_id", "contact__email", "held_back_at")
     known = {key: row for key, *row in by_cursor(members.values_list("site_member_id", *columns))}
-    decisions = Decision.objects.using(alias()).filter(
+    decisions = Decision.objects.filter(
         member__site_member__gte=keys[0],
         member__site_member__lte=keys[-1],
         entitled=True,
@@ -285,9 +281,9 @@ def _candidates() -> Iterator[int]:
     ``_differs`` decides by the rules.
     """
     names = get_site().newsletters - Status.read().unknown
-    decisions = Decision.objects.using(alias()).filter(newsletter__in=names)
-    subscriptions = Subscription.objects.using(alias()).filter(newsletter__in=names)
-    answered = Subscription.objects.using(alias()).filter(
+    decisions = Decision.objects.filter(newsletter__in=names)
+    subscriptions = Subscription.objects.filter(newsletter__in=names)
+    answered = Subscription.objects.filter(
         Q(confirmed_at__isnull=False)
         | Q(missing_at__isnull=False)
         | Q(state__in=[State.REFUSED, State.LOST, State.OPTED_OUT]),

@@ -52,7 +52,7 @@ def horizon(days: int | None = None) -> datetime | None:
 def count_old(before: datetime) -> dict[str, int]:
     """Count the events, finished bulk requests and their items that are older."""
     events, requests = _old(before)
-    items = BulkItem.objects.using(alias()).filter(request__in=requests.values("pk"))
+    items = BulkItem.objects.filter(request__in=requests.values("pk"))
     return {"events": events.count(), "requests": requests.count(), "items": items.count()}
 
 
@@ -71,20 +71,20 @@ def prune(before: datetime, limit: int = RUN) -> dict[str, int]:
     events = _delete(old_events.order_by("created_at"), limit)
     items = requests = 0
     for request in finished.order_by("pk"):
-        own = BulkItem.objects.using(alias()).filter(request=request).order_by("pk")
+        own = BulkItem.objects.filter(request=request).order_by("pk")
         items += _delete(own, limit - events - items)
         if events + items + requests >= limit:
             break
-        Event.objects.using(alias()).filter(bulk_request=request).update(bulk_request=None)
-        requests += _delete(BulkRequest.objects.using(alias()).filter(pk=request.pk), 1)
+        Event.objects.filter(bulk_request=request).update(bulk_request=None)
+        requests += _delete(BulkRequest.objects.filter(pk=request.pk), 1)
     return {"events": events, "requests": requests, "items": items}
 
 
 def _old(before: datetime) -> "tuple[QuerySet[Event], QuerySet[BulkRequest]]":
     """Choose old events, and requests that are over; their snapshots of keys are not read."""
-    events = Event.objects.using(alias()).filter(created_at__lt=before)
+    events = Event.objects.filter(created_at__lt=before)
     over = (BulkRequest.State.FINISHED, BulkRequest.State.CANCELLED)
-    requests = BulkRequest.objects.using(alias()).filter(state__in=over, finished_at__lt=before)
+    requests = BulkRequest.objects.filter(state__in=over, finished_at__lt=before)
     return events, requests.defer("keys")
 
 
@@ -110,7 +110,7 @@ def fill() -> int:
     written, end = 0, beginning_of_hour(timezone.now() - GRACE)
     done = Status.read().counted_to
     while done is None or done < end:
-        left = Event.objects.using(alias()).filter(created_at__lt=end)
+        left = Event.objects.filter(created_at__lt=end)
         left = left if done is None else left.filter(created_at__gte=done)
         first = left.order_by("created_at").values_list("created_at", flat=True).first()
         start = end if first is None else beginning_of_hour(first)
@@ -121,8 +121,8 @@ def fill() -> int:
             for (newsletter, kind), number in numbers.items()
         ]
         with transaction.atomic(using=alias()):
-            HourlyCount.objects.using(alias()).bulk_create(rows, ignore_conflicts=True)
-            Status.objects.using(alias()).filter(pk=1).update(counted_to=done)
+            HourlyCount.objects.bulk_create(rows, ignore_conflicts=True)
+            Status.objects.filter(pk=1).update(counted_to=done)
         written += len(rows)
     return written
 
@@ -134,7 +134,7 @@ def beginning_of_hour(moment: datetime) -> datetime:
 
 def count_events(start: datetime, end: datetime | None = None) -> Numbers:
     """Count the events themselves, by the index on their time."""
-    rows = Event.objects.using(alias()).filter(created_at__gte=start)
+    rows = Event.objects.filter(created_at__gte=start)
     if end is not None:
         rows = rows.filter(created_at__lt=end)
     each_hour = rows.annotate(hour=TruncHour("created_at", tzinfo=UTC)).order_by()
@@ -166,7 +166,7 @@ def by_hour(hours: int, latest: Numbers) -> Numbers:
     :param latest: from :func:`not_counted`.
     """
     start = beginning_of_hour(timezone.now()) - (hours - 1) * HOUR
-    counted = HourlyCount.objects.using(alias()).filter(hour__gte=start)
+    counted = HourlyCount.objects.filter(hour__gte=start)
     rows = counted.values_list("hour", "newsletter", "kind", "number")
     numbers = _gathered(rows) | latest
     moments = (start + number * HOUR for number in range(hours))
@@ -181,7 +181,7 @@ def by_day(days: int, latest: Numbers) -> Numbers:
     """
     today = timezone.localdate()
     moments = [_midnight(today - timedelta(days=number)) for number in reversed(range(days))]
-    counts = HourlyCount.objects.using(alias()).filter(hour__gte=moments[0])
+    counts = HourlyCount.objects.filter(hour__gte=moments[0])
     each_day = counts.annotate(day=TruncDay("hour")).order_by()
     rows = each_day.values_list("day", "newsletter", "kind").annotate(sum=Sum("number"))
     numbers = _gathered(rows)

@@ -60,7 +60,7 @@ def verify(limit: int | None) -> int:
         number = sum(_make_due(ids) for ids in in_batches(verifiable, "pk"))
     else:
         idle = Exists(_idle().filter(pk=OuterRef("contact")))
-        waiting = Subscription.objects.using(alias()).filter(UNSEEN, idle)
+        waiting = Subscription.objects.filter(UNSEEN, idle)
         first = waiting.order_by("confirmed_at").values_list("contact_id", flat=True)[:limit]
         number = _make_due(set(first))
         number += _make_due(_longest_unverified(limit - number))
@@ -87,21 +87,21 @@ def _longest_unverified(limit: int) -> list[int]:
         reached = chosen[-1][1] if chosen else reached
     else:
         reached = None if end is None else end + timedelta(microseconds=1)
-    Status.objects.using(alias()).filter(pk=1).update(verified_to=reached)
+    Status.objects.filter(pk=1).update(verified_to=reached)
     return [pk for pk, _looked_up_at in chosen]
 
 
 def _idle() -> "QuerySet[Contact]":
     """Contacts that are not due, leased or parked."""
-    return Contact.objects.using(alias()).filter(touched_at=None, parked=False, lease="")
+    return Contact.objects.filter(touched_at=None, parked=False, lease="")
 
 
 def _needs_verification() -> Q:
     """Choose the contacts that ``rules.sample.verify_rank`` gives a rank."""
-    rows = Subscription.objects.using(alias()).filter(contact=OuterRef("pk"))
+    rows = Subscription.objects.filter(contact=OuterRef("pk"))
     known = Q(confirmed_at__isnull=False) | Q(state__in=[State.LOST, State.OPTED_OUT])
-    members = Member.objects.using(alias()).filter(contact=OuterRef("pk"))
-    decisions = Decision.objects.using(alias()).filter(member__contact=OuterRef("pk"))
+    members = Member.objects.filter(contact=OuterRef("pk"))
+    decisions = Decision.objects.filter(member__contact=OuterRef("pk"))
     return (
         Q(Exists(rows.filter(known | Q(removed_at__isnull=False))))
         | Q(Exists(members.filter(opted_out_at__isnull=False)))
@@ -125,7 +125,7 @@ def _locked(contacts: "QuerySet[Contact]", contact_ids: Collection[int]) -> "Que
     """Lock some of these contacts in the order of their keys."""
     rows = contacts.filter(pk__in=contact_ids).order_by("pk").select_for_update(no_key=True)
     locked = list(rows.values_list("pk", flat=True))
-    return Contact.objects.using(alias()).filter(pk__in=locked)
+    return Contact.objects.filter(pk__in=locked)
 
 
 # Losses: the control sample.
@@ -194,7 +194,7 @@ def sample(newsletter: str, now: datetime) -> Sample | None:
         for side in (before, later):
             around |= {pk: at for pk, at in side[: settings.sample_size] if at}
     chosen = nearest(around.items(), moments, settings.sample_size)
-    contacts = Contact.objects.using(alias()).in_bulk(chosen)
+    contacts = Contact.objects.in_bulk(chosen)
     # A subscription seen since then has a contact looked up since then, and that column has
     # an index.
     seen = others.filter(contact__looked_up_at__gte=since, seen_at__gte=since).count()
@@ -214,7 +214,7 @@ def _look_up_first(found: Sample) -> None:
     waits = Q(touched_at=None) | Q(attempts=0, not_before__isnull=False)
     later = Q(waits | Q(priority__gt=CONTROL_SAMPLE.priority), lease="")
     with transaction.atomic(using=alias()):
-        contacts = Contact.objects.using(alias()).filter(later)
+        contacts = Contact.objects.filter(later)
         _locked(contacts, found.look_up).update(
             touched_at=Coalesce("touched_at", Value(found.since)),
             not_before=Case(When(attempts=0, then=None), default=F("not_before")),

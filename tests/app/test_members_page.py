@@ -561,15 +561,15 @@ def test_page_alone_reads_in_the_direction_of_its_language(
 
 
 def test_page_shows_a_member_who_moves_while_it_is_read(member, client, commit, monkeypatch):
-    read = views.read_unlocked
+    read = views.read
 
-    def read_after_a_move(*arguments):
+    def read_after_a_move(*arguments, **options):
         member.user.email = "moved@example.com"
         with commit():
             member.user.save()
-        return read(*arguments)
+        return read(*arguments, **options)
 
-    monkeypatch.setattr(views, "read_unlocked", read_after_a_move)
+    monkeypatch.setattr(views, "read", read_after_a_move)
 
     page = client.get(URL)
 
