@@ -130,7 +130,7 @@ class Progress:
             number = max(round(left), 1)
             time = ngettext("%(number)d second", "%(number)d seconds", number) % {"number": number}
         else:
-            time = timeuntil(now + timedelta(seconds=left), now, depth=1)
+            time = timeuntil(now + timedelta(seconds=left), now)
         return _("%(rate)s members a second, about %(time)s left") % {
             "rate": formats.number_format(round(rate, 1), 1),
             "time": time,
