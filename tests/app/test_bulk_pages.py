@@ -118,6 +118,16 @@ def test_the_numbers_say_how_fast_it_goes_and_how_long_it_takes_still(
     assert numbers(admin_client, stuck).pace == "Nothing was finished in the last minute."
 
 
+def test_a_long_time_that_is_left_is_told_in_hours_and_minutes(basket, admin_client, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
+    slow = request_of(["done"], ago=30)
+    BulkRequest.objects.update(total=181)
+
+    pace = numbers(admin_client, slow).pace.replace("\xa0", " ")
+
+    assert pace == "0.0 members a second, about 1 hour, 30 minutes left"
+
+
 def test_while_one_waits_it_is_not_at_a_hundred_percent(basket, admin_client):
     bulk_request = request_of(["done"] * 300 + ["pending"])
 
