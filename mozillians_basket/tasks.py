@@ -10,12 +10,12 @@ from django.db import InterfaceError, OperationalError
 from mozillians_basket import bulk, sync
 from mozillians_basket.client import breaker
 from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.client.transport import unexpected
+from mozillians_basket.client.transport import tell_receivers, unexpected
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, send
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.models import Status
-from mozillians_basket.redaction import redacted, silencing_receivers
+from mozillians_basket.redaction import redacted
 from mozillians_basket.signals import SIGNALS, Announcement
 from mozillians_basket.site import get_site
 from mozillians_basket.sync import Step
@@ -56,15 +56,18 @@ class MaskedTask(BasketTask):
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         """Send the task with a masked representation of its arguments."""
-        options.setdefault("argsrepr", redacted(repr(tuple(args or ()))))
-        options.setdefault("kwargsrepr", redacted(repr(dict(kwargs or {}))))
-        return super().apply_async(args, kwargs, *more, **options)
+        return super().apply_async(args, kwargs, *more, **_masked(args, kwargs) | options)
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Mask the arguments in the stored result, also of a task that was sent by name."""
-        self.request.update(
-            argsrepr=redacted(repr(tuple(args))), kwargsrepr=redacted(repr(dict(kwargs)))
-        )
+        self.request.update(_masked(args, kwargs))
+
+
+def _masked(args: Any, kwargs: Any) -> dict[str, str]:
+    return {
+        "argsrepr": redacted(repr(tuple(args or ()))),
+        "kwargsrepr": redacted(repr(dict(kwargs or {}))),
+    }
 
 
 class PeriodicTask(BasketTask):
@@ -271,15 +274,6 @@ def announce(announcements: list[list[str]]) -> None:
 
     It is not started again after a receiver that kills its worker.
     """
-    sender = get_site().member_model
-    for told in [Announcement(*each) for each in announcements]:
-        named = {key: value for key, value in told._asdict().items() if key != "signal"}
-        try:
-            with silencing_receivers():
-                answers = SIGNALS[told.signal].send_robust(sender, **named)
-        except Exception as error:  # noqa: BLE001 - Django cannot name each kind of receiver
-            unexpected(error.__context__ if isinstance(error.__context__, Exception) else error)
-            continue
-        for _receiver, answer in answers:
-            if isinstance(answer, Exception):
-                unexpected(answer)
+    for each in announcements:
+        told = Announcement(*each)._asdict()
+        tell_receivers(SIGNALS[told.pop("signal")], get_site().member_model, **told)

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import requests
 import urllib3
+from django.dispatch import Signal
 from requests.adapters import HTTPAdapter
 from requests.utils import check_header_validity, default_headers
 
@@ -133,11 +134,7 @@ def send(
     finally:
         if call_made.has_listeners():
             seconds = time.monotonic() - began
-            with silencing_receivers():
-                told = call_made.send_robust(None, call=call, status=status, seconds=seconds)
-            for _receiver, failure in told:
-                if isinstance(failure, Exception):  # it does not harm the call
-                    unexpected(failure)
+            tell_receivers(call_made, None, call=call, status=status, seconds=seconds)
     with suppress(ValueError, RecursionError):
         if isinstance(json.loads(response.data), dict):
             return Reply(response.status, response.data)
@@ -201,6 +198,19 @@ def unexpected(error: Exception) -> StepFailed:
         text += f" in {module}.{frame.f_code.co_name}, line {line}"
     logger.error("An error on this side: %s.", text)
     return StepFailed(text)
+
+
+def tell_receivers(signal: Signal, sender: Any, **told: Any) -> None:
+    """Send a signal; errors of its receivers are logged by their class and place."""
+    try:
+        with silencing_receivers():
+            answers = signal.send_robust(sender, **told)
+    except Exception as error:  # noqa: BLE001 - Django cannot name each kind of receiver
+        unexpected(error.__context__ if isinstance(error.__context__, Exception) else error)
+        return
+    for _receiver, answer in answers:
+        if isinstance(answer, Exception):
+            unexpected(answer)
 
 
 class FanOut:
