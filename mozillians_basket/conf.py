@@ -47,11 +47,7 @@ class Setting(Generic[Value]):
 
 
 class Settings:
-    """
-    Read from ``django.conf.settings`` on every access, never at import.
-
-    So a test's ``settings`` fixture, or a late ``settings.configure()``, is seen.
-    """
+    """The settings. A test's ``settings`` fixture, or a late ``configure()``, is seen."""
 
     SITE = Setting(str, "")
     """Dotted path of the site's :class:`~mozillians_basket.site.BasketSite`."""

@@ -26,12 +26,7 @@ NAME = "mozillians_basket.tasks"
 
 
 class BasketTask(Task):  # type: ignore[type-arg]
-    """
-    A task of this app. Its options are set here; a site's other tasks keep theirs.
-
-    Its message is acknowledged once it has ended, so another worker takes it over
-    from one that died.
-    """
+    """A task of this app. Another worker takes its message over from one that died."""
 
     acks_late = True
     reject_on_worker_lost = True
@@ -197,11 +192,7 @@ def unsubscribe_users_task(self: "Task[Any, Any]", lease: str) -> None:
 
 @shared_task(name=f"{NAME}.sweep", base=PeriodicTask, ignore_result=True)
 def sweep() -> None:
-    """
-    Find all work that is due, and start it.
-
-    The sweep needs no message from a signal. Two sweeps at once are harmless.
-    """
+    """Find all work that is due, and start it. Two sweeps at once are harmless."""
     Status.note("swept_at")
     doctor.note_settings()
     approvals.tell_admins_of_questions()
@@ -269,11 +260,7 @@ def carry_out_answer(approval_id: int) -> None:
 
 @shared_task(name=ANNOUNCE, base=BasketTask, acks_late=False, ignore_result=True)
 def announce(announcements: list[list[str]]) -> None:
-    """
-    Send the site's signals. Errors of receivers are logged by their class and place.
-
-    It is not started again after a receiver that kills its worker.
-    """
+    """Send the site's signals. It is not started again after a receiver that kills its worker."""
     for each in announcements:
         told = Announcement(*each)._asdict()
         tell_receivers(SIGNALS[told.pop("signal")], get_site().member_model, **told)

@@ -187,11 +187,7 @@ def outcome_of(function: Callable[..., Value], *arguments: Any) -> Value | Baske
 
 
 def unexpected(error: Exception) -> StepFailed:
-    """
-    Log a fault of this side by its class and place, and return it as a ``StepFailed``.
-
-    Its text may quote an address.
-    """
+    """Log a fault of this side by its class and place alone: its text may quote an address."""
     text = f"{type(error).__module__}.{type(error).__qualname__}"
     for frame, line in [*walk_tb(error.__traceback__)][-1:]:
         module = frame.f_globals.get("__name__", "?")
