@@ -179,11 +179,8 @@ def _answer(
         if may_be_nobody and error.status_code == 404 and error.code in _UNKNOWN_PERSON_CODES:
             return None
         failure = _classified(name, error.status_code, _code_of(error))
-    except transport.UnusableReply as error:
-        if error.page:
-            failure = _classified(name, error.status, None, wrong_url=shows_wrong_url)
-        else:
-            failure = BasketUnavailable(error.status)
+    except transport.ForeignReply as error:
+        failure = _classified(name, error.status, None, wrong_url=shows_wrong_url)
     except _WRONG_SETTINGS:
         failure = BasketMisconfigured()
     except urllib3.exceptions.HTTPError:

@@ -51,18 +51,16 @@ _timeout: ContextVar[float | None] = ContextVar("basket_timeout", default=None)
 _fan_out: ContextVar["FanOut | None"] = ContextVar("basket_fan_out", default=None)
 
 
-class UnusableReply(Exception):
+class ForeignReply(Exception):
     """
-    A reply that is not a JSON object.
+    HTML, a redirect or an error without a body.
 
-    ``page`` says that the reply is HTML, a redirect or an error without a body: it
-    comes from another server, or from a path that Basket does not have.
+    It comes from another server, or from a path that Basket does not have.
     """
 
-    def __init__(self, status: int, *, page: bool) -> None:
+    def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
-        self.page = page
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,8 @@ def send(
     :param call: the call's name, for ``call_made``.
     :raises BasketSwitchedOff: the switch is off.
     :raises BreakerOpen: others of the same share have failed too often.
-    :raises UnusableReply: the answer is not a JSON object.
+    :raises ForeignReply: the answer is not Basket's.
+    :raises BasketUnavailable: it is Basket's, but no JSON object.
     :raises requests.exceptions.RequestException: a setting is wrong: nothing was sent.
     :raises urllib3.exceptions.HTTPError: there is no answer.
     """
@@ -140,8 +139,9 @@ def send(
             return Reply(response.status, response.data)
     is_html = "html" in response.headers.get("Content-Type", "").lower()
     is_empty_error = response.status >= 400 and not response.data
-    page = is_html or is_empty_error or 300 <= response.status < 400
-    raise UnusableReply(response.status, page=page)
+    if is_html or is_empty_error or 300 <= response.status < 400:
+        raise ForeignReply(response.status)
+    raise BasketUnavailable(response.status)
 
 
 def fan_out(
