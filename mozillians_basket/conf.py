@@ -116,11 +116,7 @@ class Settings:
 
     @property
     def longest_step(self) -> float:
-        """
-        The seconds that the calls of a share take if each runs into the timeout.
-
-        A lookup may make two calls for each contact.
-        """
+        """The seconds that a share's lookups take, two a contact, if all run into the timeout."""
         return 2 * -(-self.SHARE_SIZE // self.CONCURRENCY) * self.TIMEOUT
 
     MAX_IN_FLIGHT = Setting(int, 500, "contacts")
@@ -141,11 +137,7 @@ class Settings:
     """
 
     RECHECK_SECONDS = Setting(float, 60, "seconds")
-    """
-    How long to wait before the next lookup of a contact whose call Basket may have queued.
-
-    Later waits grow with the time since the call.
-    """
+    """The wait before a contact whose call Basket may have queued is looked up; it grows."""
 
     BREAKER_FAILURES = Setting(int, 5, "failures")
     """The failures in a row, of any contacts, that stop all calls but single probes."""

@@ -31,7 +31,6 @@ from mozillians_basket.exceptions import (
     BreakerOpen,
     StepFailed,
 )
-from mozillians_basket.redaction import silencing_receivers
 from mozillians_basket.signals import call_made
 
 logger = logging.getLogger("mozillians_basket")
@@ -196,14 +195,21 @@ def unexpected(error: Exception) -> StepFailed:
     return StepFailed(text)
 
 
+_telling: ContextVar[bool] = ContextVar("basket_tells_receivers", default=False)
+# Django's own line about a receiver that failed quotes the text of the error.
+logging.getLogger("django.dispatch").addFilter(lambda _record: not _telling.get())
+
+
 def tell_receivers(signal: Signal, sender: Any, **told: Any) -> None:
     """Send a signal; errors of its receivers are logged by their class and place."""
+    mark = _telling.set(True)
     try:
-        with silencing_receivers():
-            answers = signal.send_robust(sender, **told)
+        answers = signal.send_robust(sender, **told)
     except Exception as error:  # noqa: BLE001 - Django cannot name each kind of receiver
         unexpected(error.__context__ if isinstance(error.__context__, Exception) else error)
         return
+    finally:
+        _telling.reset(mark)
     for _receiver, answer in answers:
         if isinstance(answer, Exception):
             unexpected(answer)
