@@ -9,8 +9,7 @@ from django.db import InterfaceError, OperationalError
 
 from mozillians_basket import bulk, sync
 from mozillians_basket.client import breaker
-from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.client.transport import tell_receivers, unexpected
+from mozillians_basket.client.transport import switch_is_on, tell_receivers, unexpected
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, send
 from mozillians_basket.ledger import decisions, queue, touches

@@ -27,7 +27,7 @@ from mozillians_basket.admin.pages import (
 )
 from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls, transport
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.exceptions import BasketError

@@ -17,12 +17,15 @@ from urllib.parse import urlencode
 
 import requests
 import urllib3
+import waffle
+from django.db import router
 from django.dispatch import Signal
 from requests.adapters import HTTPAdapter
 from requests.utils import check_header_validity, default_headers
+from waffle import get_waffle_switch_model
+from waffle.utils import get_setting
 
-from mozillians_basket.client import switch
-from mozillians_basket.conf import conf
+from mozillians_basket.conf import SWITCH, conf
 from mozillians_basket.exceptions import (
     BasketError,
     BasketMisconfigured,
@@ -48,6 +51,29 @@ Value = TypeVar("Value")
 
 _timeout: ContextVar[float | None] = ContextVar("basket_timeout", default=None)
 _fan_out: ContextVar["FanOut | None"] = ContextVar("basket_fan_out", default=None)
+
+
+def switch_is_on() -> bool:
+    """Whether Basket may be called, as waffle knows it: from its cache, where it has one."""
+    return bool(waffle.switch_is_active(SWITCH))
+
+
+def call_is_allowed() -> bool:
+    """
+    Whether a request may start now: waffle and the switch's own row must both say so.
+
+    Waffle's cache can be behind the row: by a race, in another process, or
+    after a ``QuerySet.update()``. The row is read where it is written.
+    """
+    return switch_is_on() and row_is_on()
+
+
+def row_is_on() -> bool:
+    """Whether the switch's own row says on, or waffle's default where there is no row."""
+    model = get_waffle_switch_model()
+    rows = model._default_manager.using(router.db_for_write(model)).filter(name=SWITCH)
+    active = rows.values_list("active", flat=True).first()
+    return bool(get_setting("SWITCH_DEFAULT") if active is None else active)
 
 
 class ForeignReply(Exception):
@@ -106,7 +132,7 @@ def send(
     fan = _fan_out.get()
     if fan is not None:
         fan.wait_for_permission()
-    elif not switch.call_is_allowed():
+    elif not call_is_allowed():
         raise BasketSwitchedOff
     began, status = time.monotonic(), 0
     url = root + path + (f"?{urlencode(params)}" if params else "")
@@ -240,7 +266,7 @@ class FanOut:
             on_until = FanOut._on_at + SWITCH_SEEN
         else:
             FanOut._read_at = began
-            if not switch.call_is_allowed():
+            if not call_is_allowed():
                 self.stop(BasketSwitchedOff)
                 return False
             FanOut._on_at = began
