@@ -113,7 +113,9 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
         elif isinstance(result, BasketFailed) and result.label != Problem.RATE_LIMIT:
             failures[contact_id] = result
             run.append(contact_id)
-    if not failures and not (succeeded and call == status.failing_call):
+    probed = results.get(status.probe_contact or 0) if status.is_open else None
+    tells_nothing = isinstance(probed, BasketError) and not isinstance(probed, BasketRefused)
+    if not (failures or tells_nothing or (succeeded and call == status.failing_call)):
         return status
     misconfigured = any(isinstance(error, BasketMisconfigured) for error in failures.values())
     charged, refunded, tells = None, [], False
@@ -137,7 +139,7 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
             told = status.notified_at and now - status.notified_at < NOTICE_EVERY
             if tells := misconfigured and not told:
                 status.notified_at = now
-        elif status.probe_contact in failures:
+        elif tells_nothing and status.probe_contact in results:
             _plan_probe(status)
     _charge(charged)
     if refunded:  # an outage uses up nobody's attempts
