@@ -29,7 +29,7 @@ LAYERS = {
 
 def layer(frames: list[str]) -> str:
     """Return the layer of a stack, which is given from the outermost frame to the innermost."""
-    if any("waffle/" in frame or "client/switch.py" in frame for frame in frames):
+    if any("waffle/" in frame or "row_is_on (" in frame for frame in frames):
         return SWITCH
     for frame in reversed(frames):
         for name, parts in LAYERS.items():

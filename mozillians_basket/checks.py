@@ -1,6 +1,5 @@
 """System checks: a wrong setting gives a numbered message with a hint, not a traceback later."""
 
-import ipaddress
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -21,12 +20,23 @@ from waffle.utils import get_setting
 from mozillians_basket.conf import Setting, Settings, conf
 from mozillians_basket.dependencies import Dependencies
 from mozillians_basket.models import Status, alias
-from mozillians_basket.site import FIELDS, BasketSite, Policy, Trigger, get_site, site_path
+from mozillians_basket.site import (
+    FIELDS,
+    BasketSite,
+    Policy,
+    Trigger,
+    get_site,
+    method_of,
+    site_path,
+)
 
 Messages = Iterator[CheckMessage]
 
 #: The names of newsletters that Basket takes in a comma-delimited list.
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+#: The hosts to which the key and addresses may travel unencrypted.
+THIS_MACHINE = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 #: The settings that are numbers.
 NUMBERS = tuple(each for each in vars(Settings).values() if isinstance(each, Setting) and each.unit)
@@ -91,7 +101,7 @@ def _check_paths(site: BasketSite) -> Messages:
         )
     for name, what in site.fields.items():
         problem = "" if name in FIELDS else "Basket takes no such field at subscribe."
-        if not problem and not callable(what) and not callable(getattr(site, str(what), None)):
+        if not problem and not method_of(site, name):
             problem = _query_problem(site.member_model, what)
         if problem:
             yield error(
@@ -170,12 +180,10 @@ def _check_trigger(site: BasketSite, trigger: Trigger) -> Messages:
             f"The trigger's model {trigger.model} is made by a ManyToManyField and sends no save.",
             "Give the field an explicit through model, and watch that.",
         )
-    reason = ""
-    try:
-        end = [*site_path(model, trigger.member)][-1].related_model
-    except FieldDoesNotExist as problem:
-        end, reason = None, f": {problem}"
+    problem = _query_problem(model, trigger.member)
+    end = None if problem else [*site_path(model, trigger.member)][-1].related_model
     if end is None or not issubclass(end, site.member_model):
+        reason = f": {problem}" if problem else ""
         yield error(
             113,
             f"{trigger.model}: {trigger.member!r} is no path to {conf.MEMBER_MODEL}{reason}.",
@@ -228,7 +236,7 @@ def check_connection(app_configs: Any, **kwargs: Any) -> Messages:
             "BASKET_URL is missing." if not conf.URL else "BASKET_URL is no http(s) URL.",
             'Set it to Basket\'s base URL, for example "https://basket.mozilla.org".',
         )
-    elif parts.scheme == "http" and not _is_this_machine(parts.hostname):
+    elif parts.scheme == "http" and not THIS_MACHINE.fullmatch(parts.hostname):
         yield error(
             302,
             "BASKET_URL is http: the API key and people's addresses would travel in the open.",
@@ -248,25 +256,14 @@ def check_connection(app_configs: Any, **kwargs: Any) -> Messages:
         )
 
 
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check_numbers(app_configs: Any, **kwargs: Any) -> Messages:
     """Check that numbers are above zero, a lease outlasts its calls, and shares fill threads."""
-    sound = True
-    for setting in NUMBERS:
-        name, value, whole = setting.name, setting.given(), setting.cast is int
-        if value is not None and not _is_positive(value, whole=whole):
-            kind, sound = "a whole number" if whole else "a number", False
-            text = f"{name} = {value!r} is not {kind} above zero."
-            yield error(401, text, f"Give it in {setting.unit}.")
-    if not sound:
+    wrong = [setting for setting in NUMBERS if not _is_sound(setting)]
+    for setting in wrong:
+        kind = "a whole number" if setting.cast is int else "a number"
+        text = f"{setting.name} = {setting.given()!r} is not {kind} above zero."
+        yield error(401, text, f"Give it in {setting.unit}.")
+    if wrong:
         return
     if conf.longest_step > conf.LEASE_SECONDS:
         yield error(
@@ -284,12 +281,14 @@ def check_numbers(app_configs: Any, **kwargs: Any) -> Messages:
         )
 
 
-def _is_positive(value: Any, *, whole: bool) -> bool:
+def _is_sound(number: Setting[Any]) -> bool:
+    value = number.given()
+    if value is None:
+        return True
     if isinstance(value, bool):
         return False
     try:
-        number = float(value)
-        return number > 0 and (not whole or number == int(number))
+        return float(value) > 0 and (number.cast is not int or float(value).is_integer())
     except (TypeError, ValueError, OverflowError):
         return False
 

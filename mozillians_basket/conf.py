@@ -47,11 +47,7 @@ class Setting(Generic[Value]):
 
 
 class Settings:
-    """
-    Read from ``django.conf.settings`` on every access, never at import.
-
-    So a test's ``settings`` fixture, or a late ``settings.configure()``, is seen.
-    """
+    """The settings. A test's ``settings`` fixture, or a late ``configure()``, is seen."""
 
     SITE = Setting(str, "")
     """Dotted path of the site's :class:`~mozillians_basket.site.BasketSite`."""
@@ -120,11 +116,7 @@ class Settings:
 
     @property
     def longest_step(self) -> float:
-        """
-        The seconds that the calls of a share take if each runs into the timeout.
-
-        A lookup may make two calls for each contact.
-        """
+        """The seconds that a share's lookups take, two a contact, if all run into the timeout."""
         return 2 * -(-self.SHARE_SIZE // self.CONCURRENCY) * self.TIMEOUT
 
     MAX_IN_FLIGHT = Setting(int, 500, "contacts")
@@ -145,11 +137,7 @@ class Settings:
     """
 
     RECHECK_SECONDS = Setting(float, 60, "seconds")
-    """
-    How long to wait before the next lookup of a contact whose call Basket may have queued.
-
-    Later waits grow with the time since the call.
-    """
+    """The wait before a contact whose call Basket may have queued is looked up; it grows."""
 
     BREAKER_FAILURES = Setting(int, 5, "failures")
     """The failures in a row, of any contacts, that stop all calls but single probes."""

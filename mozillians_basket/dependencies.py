@@ -28,7 +28,7 @@ from django.db.models.expressions import Col
 from django.db.models.sql import Query
 from django.db.models.sql.where import ExtraWhere
 
-from mozillians_basket.site import BasketSite, Trigger, site_path
+from mozillians_basket.site import BasketSite, Trigger, expression, method_of, site_path
 
 #: After the deletion of a row, the rows that refer to it are deleted too, or unchanged.
 NOT_CHANGED_BY_DELETION = (CASCADE, PROTECT, RESTRICT, DO_NOTHING)
@@ -47,11 +47,9 @@ class Link:
     """From the near side to the member; empty if that is the member."""
 
     @property
-    def model(self) -> type[Model]:
+    def model(self) -> Any:
         """The model on the near side."""
-        field: Any = self.through._meta.get_field(self.near)
-        model: type[Model] = field.related_model
-        return model
+        return self.through._meta.get_field(self.near).related_model
 
 
 class Dependencies:
@@ -65,21 +63,17 @@ class Dependencies:
         self._model = site.member_model
         self._triggered = {trigger.model.lower() for trigger in site.triggers}
         self._fields: dict[tuple[str, str], set[str]] = defaultdict(set)
+        own_fields = self._fields[self._model._meta.label, ""]
         self.links: list[Link] = []
-        self.own: set[str] = set()
-        """Fields of the member model itself; empty if any of them may matter."""
-
         self.unseen: list[str] = []
         """Parts whose changes no signal shows, in words."""
 
         for policy in site.policies:
             self._add(f"the policy for {policy.newsletter!r}", policy.entitled)
-        self._add("the address", F(site.email) if isinstance(site.email, str) else site.email)
+        self._add("the address", expression(site.email))
         for name, what in site.fields.items():
-            if isinstance(what, str) and not hasattr(site, what):
-                self._add(f"fields[{name!r}]", F(what))
-            elif hasattr(what, "resolve_expression"):
-                self._add(f"fields[{name!r}]", what)
+            if not method_of(site, name):
+                self._add(f"fields[{name!r}]", expression(what))
         if site.members is not None:
             query = site.members.all().query
             self._joins = query.alias_map
@@ -87,14 +81,14 @@ class Dependencies:
         for trigger in site.triggers:
             self._fields[trigger.model, trigger.member].update(trigger.fields or {""})
         self._add_through_models()
-        if self.unseen:
-            self.own.clear()
+        if self.unseen:  # any field of the member may matter
+            own_fields.clear()
         self.links = list(dict.fromkeys(self.links))
         self.triggers = [
             Trigger(model, path, () if "" in names else frozenset(names))
             for (model, path), names in self._fields.items()
         ]
-        """Related models with the fields that matter, the site's own triggers included."""
+        """The member model, and related models, those of the site's own triggers included."""
 
     def _add(self, where: str, node: Any) -> None:
         """Add what a condition, an expression or a value of one depends on."""
@@ -185,10 +179,7 @@ class Dependencies:
 
     def _field(self, here: type[Model], back: str, field: Any) -> None:
         """Add a field of a model; one that is inherited belongs to a parent's table."""
-        if back or here is not self._model:
-            self._fields[here._meta.label, back].add(field.name)
-        else:
-            self.own.add(field.name)
+        self._fields[here._meta.label, back].add(field.name)
         for parent in here._meta.get_parent_list():
             if issubclass(parent, field.model) and field.model is not here:
                 self._fields[parent._meta.label, _down(here, parent, back)].add(field.name)

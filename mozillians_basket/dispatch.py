@@ -201,9 +201,12 @@ class _Sender:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
                 pause = max(told_at + GATHER - time.monotonic(), 0)
-                self._changed.wait_for(self._has_other_messages, pause)
+                # A message that is not about touches is not held up.
+                self._changed.wait_for(
+                    lambda: not all(map(_is_about_touches, self._waiting)), pause
+                )
                 messages, self._waiting, self._sending = self._waiting, [], True
-            if any(_is_about_touches(message) for message in messages):
+            if any(map(_is_about_touches, messages)):
                 told_at = time.monotonic()
             try:
                 for message in joined(messages):
@@ -212,10 +215,6 @@ class _Sender:
                 with self._changed:
                     self._sending = False
                     self._changed.notify_all()
-
-    def _has_other_messages(self) -> bool:
-        """Whether a message waits that is not about touches: it is not held up."""
-        return not all(_is_about_touches(message) for message in self._waiting)
 
     def _hand_over(self, app: Celery, name: str, args: tuple[Any, ...]) -> None:
         if time.monotonic() < self._quiet_until.get(app, 0.0):

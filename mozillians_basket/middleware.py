@@ -1,12 +1,13 @@
 """Remembers whose request is being answered, so that the history names them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import iscoroutinefunction
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.utils.decorators import sync_and_async_middleware
 
 _request: ContextVar[HttpRequest | None] = ContextVar("basket_request", default=None)
@@ -17,25 +18,26 @@ def actor_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[Ht
     """Make the user of a request the actor of the changes that are saved in it."""
     if iscoroutinefunction(get_response):
 
-        async def answer_later(request: HttpRequest) -> HttpResponseBase:
-            mark = _request.set(request)
-            try:
-                answer: Awaitable[HttpResponseBase] = get_response(request)
-                return await answer
-            finally:
-                _request.reset(mark)
+        async def answer_later(request: HttpRequest) -> Any:
+            with _remembering(request):
+                return await get_response(request)
 
         return answer_later
 
-    def answer(request: HttpRequest) -> HttpResponseBase:
-        mark = _request.set(request)
-        try:
-            response: HttpResponseBase = get_response(request)
-            return response
-        finally:
-            _request.reset(mark)
+    def answer(request: HttpRequest) -> Any:
+        with _remembering(request):
+            return get_response(request)
 
     return answer
+
+
+@contextmanager
+def _remembering(request: HttpRequest) -> Iterator[None]:
+    mark = _request.set(request)
+    try:
+        yield
+    finally:
+        _request.reset(mark)
 
 
 def current_actor() -> Any:

@@ -13,7 +13,7 @@ from django.db.models.signals import m2m_changed, post_init, post_save, pre_dele
 from waffle import get_waffle_switch_model
 
 from mozillians_basket import dispatch
-from mozillians_basket.conf import SWITCH, conf
+from mozillians_basket.conf import SWITCH
 from mozillians_basket.dependencies import Dependencies, Link
 from mozillians_basket.middleware import current_actor
 from mozillians_basket.models import Touch, alias
@@ -65,9 +65,7 @@ class Watch:
 
 def watches(site: BasketSite) -> list[Watch]:
     """The member model, and the related models that the site depends on."""
-    needs = Dependencies(site)
-    own = Trigger(conf.MEMBER_MODEL, "", needs.own)
-    return [Watch(site, trigger) for trigger in (own, *needs.triggers)]
+    return [Watch(site, trigger) for trigger in Dependencies(site).triggers]
 
 
 def remember_values(*, watch: Watch, instance: Model, **kwargs: Any) -> None:
@@ -147,11 +145,11 @@ def touch_linked(
     is_near = isinstance(instance, link.model)
     to_itself = link.through._meta.get_field(link.far).related_model is link.model
     keys = {instance.pk} if is_near else set()
-    if pk_set is not None and (to_itself or not is_near):
+    if to_itself or not is_near:
+        if pk_set is None:  # all of them are removed
+            rows = link.through._base_manager.using(using).filter(**{link.far: instance.pk})
+            pk_set = set(rows.values_list(link.near, flat=True))
         keys |= pk_set
-    elif to_itself or not is_near:
-        rows = link.through._base_manager.using(using).filter(**{link.far: instance.pk})
-        keys |= set(rows.values_list(link.near, flat=True))
     for key in keys:
         found = {"source_key": key, "path": link.path} if link.path else {"member_id": key}
         _touch(link.model._meta.label, Touch.Cause.CHANGED, tell=True, **found)

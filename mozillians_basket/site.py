@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from inspect import isfunction
 from itertools import product
 from typing import Any
 
@@ -151,8 +150,7 @@ class BasketSite:
 
     def with_email(self, members: "QuerySet[Model]") -> "QuerySet[Model]":
         """Annotate members with their address, as ``basket_email``."""
-        email = F(self.email) if isinstance(self.email, str) else self.email
-        found: QuerySet[Model] = members.annotate(basket_email=email)
+        found: QuerySet[Model] = members.annotate(basket_email=expression(self.email))
         return found
 
     def members_at(self, emails: Iterable[str]) -> list[Any]:
@@ -191,14 +189,10 @@ class BasketSite:
         columns: dict[str, Any] = {}
         methods: dict[str, Callable[[Any], Any]] = {}
         for name in names:
-            what = self.fields[name]
-            method = getattr(self, what, None) if isinstance(what, str) else None
-            if callable(method):
+            if method := method_of(self, name):
                 methods[name] = method
-            elif isfunction(what):
-                methods[name] = partial(what, self)
             else:
-                columns[name] = F(what) if isinstance(what, str) else what
+                columns[name] = expression(self.fields[name])
         members = self.rows().filter(pk__in=keys)
         found: dict[Any, dict[str, str]] = {key: {} for key in keys}
         with transaction.atomic(using=members.db):
@@ -280,6 +274,20 @@ def usable(name: str, value: Any) -> str:
     """Return a value as Basket takes it at subscribe; empty if it would take another one."""
     as_taken = FIELDS.get(name)
     return as_taken("" if value is None else str(value).strip()) if as_taken else ""
+
+
+def method_of(site: BasketSite, field_name: str) -> Callable[[Any], Any] | None:
+    """Return the site's method for one of its ``fields``; ``None`` where it is another value."""
+    value = site.fields[field_name]
+    if callable(value):
+        return partial(value, site)
+    method = getattr(site, value, None) if isinstance(value, str) else None
+    return method if callable(method) else None
+
+
+def expression(value: Any) -> Any:
+    """Return the expression for what a site gives as a path or as an expression."""
+    return F(value) if isinstance(value, str) else value
 
 
 def site_path(model: type[Model], path: str) -> "Iterator[Field[Any, Any] | ForeignObjectRel]":

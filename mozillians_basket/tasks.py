@@ -9,13 +9,12 @@ from django.db import InterfaceError, OperationalError
 
 from mozillians_basket import bulk, sync
 from mozillians_basket.client import breaker
-from mozillians_basket.client.switch import switch_is_on
-from mozillians_basket.client.transport import unexpected
+from mozillians_basket.client.transport import switch_is_on, tell_receivers, unexpected
 from mozillians_basket.conf import conf
 from mozillians_basket.dispatch import ANNOUNCE, LOOKUP, send
 from mozillians_basket.ledger import decisions, queue, touches
 from mozillians_basket.models import Status
-from mozillians_basket.redaction import redacted, silencing_receivers
+from mozillians_basket.redaction import redacted
 from mozillians_basket.signals import SIGNALS, Announcement
 from mozillians_basket.site import get_site
 from mozillians_basket.sync import Step
@@ -26,12 +25,7 @@ NAME = "mozillians_basket.tasks"
 
 
 class BasketTask(Task):  # type: ignore[type-arg]
-    """
-    A task of this app. Its options are set here; a site's other tasks keep theirs.
-
-    Its message is acknowledged once it has ended, so another worker takes it over
-    from one that died.
-    """
+    """A task of this app. Another worker takes its message over from one that died."""
 
     acks_late = True
     reject_on_worker_lost = True
@@ -56,15 +50,18 @@ class MaskedTask(BasketTask):
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         """Send the task with a masked representation of its arguments."""
-        options.setdefault("argsrepr", redacted(repr(tuple(args or ()))))
-        options.setdefault("kwargsrepr", redacted(repr(dict(kwargs or {}))))
-        return super().apply_async(args, kwargs, *more, **options)
+        return super().apply_async(args, kwargs, *more, **_masked(args, kwargs) | options)
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Mask the arguments in the stored result, also of a task that was sent by name."""
-        self.request.update(
-            argsrepr=redacted(repr(tuple(args))), kwargsrepr=redacted(repr(dict(kwargs)))
-        )
+        self.request.update(_masked(args, kwargs))
+
+
+def _masked(args: Any, kwargs: Any) -> dict[str, str]:
+    return {
+        "argsrepr": redacted(repr(tuple(args or ()))),
+        "kwargsrepr": redacted(repr(dict(kwargs or {}))),
+    }
 
 
 class PeriodicTask(BasketTask):
@@ -194,11 +191,7 @@ def unsubscribe_users_task(self: "Task[Any, Any]", lease: str) -> None:
 
 @shared_task(name=f"{NAME}.sweep", base=PeriodicTask, ignore_result=True)
 def sweep() -> None:
-    """
-    Find all work that is due, and start it.
-
-    The sweep needs no message from a signal. Two sweeps at once are harmless.
-    """
+    """Find all work that is due, and start it. Two sweeps at once are harmless."""
     Status.note("swept_at")
     doctor.note_settings()
     approvals.tell_admins_of_questions()
@@ -266,20 +259,7 @@ def carry_out_answer(approval_id: int) -> None:
 
 @shared_task(name=ANNOUNCE, base=BasketTask, acks_late=False, ignore_result=True)
 def announce(announcements: list[list[str]]) -> None:
-    """
-    Send the site's signals. Errors of receivers are logged by their class and place.
-
-    It is not started again after a receiver that kills its worker.
-    """
-    sender = get_site().member_model
-    for told in [Announcement(*each) for each in announcements]:
-        named = {key: value for key, value in told._asdict().items() if key != "signal"}
-        try:
-            with silencing_receivers():
-                answers = SIGNALS[told.signal].send_robust(sender, **named)
-        except Exception as error:  # noqa: BLE001 - Django cannot name each kind of receiver
-            unexpected(error.__context__ if isinstance(error.__context__, Exception) else error)
-            continue
-        for _receiver, answer in answers:
-            if isinstance(answer, Exception):
-                unexpected(answer)
+    """Send the site's signals. It is not started again after a receiver that kills its worker."""
+    for each in announcements:
+        told = Announcement(*each)._asdict()
+        tell_receivers(SIGNALS[told.pop("signal")], get_site().member_model, **told)

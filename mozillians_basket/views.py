@@ -25,7 +25,7 @@ from django.views.generic import TemplateView
 
 from mozillians_basket import api
 from mozillians_basket.client import calls, transport
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketRefused
 from mozillians_basket.ledger.share import read

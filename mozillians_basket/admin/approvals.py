@@ -30,7 +30,7 @@ from mozillians_basket.admin.pages import (
     require,
 )
 from mozillians_basket.admin.wording import cause_in_words
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.models import Approval, Status, alias
 from mozillians_basket.upkeep import approvals
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from mozillians_basket.admin.wording import grouped, listed
 from mozillians_basket.client import calls, transport
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError
 from mozillians_basket.models import BulkRequest, Decision, Member, Status, Subscription

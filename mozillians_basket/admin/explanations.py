@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mozillians_basket.admin.wording import in_plain_words, is_refusal, listed, with_code
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.models import Contact, Status, Subscription
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import removal_refused, stays

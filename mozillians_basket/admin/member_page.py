@@ -37,7 +37,7 @@ from mozillians_basket.admin.wording import (
     with_code,
 )
 from mozillians_basket.client import calls, transport
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.dispatch import LOOKUP, send
 from mozillians_basket.exceptions import BasketError, BasketSwitchedOff
 from mozillians_basket.ledger import decisions, history

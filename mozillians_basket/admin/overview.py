@@ -35,7 +35,7 @@ from mozillians_basket.admin.pages import (
 from mozillians_basket.admin.wording import grouped, in_plain_words, listed, with_code
 from mozillians_basket.client import calls, transport
 from mozillians_basket.client.breaker import probe_soon
-from mozillians_basket.client.switch import row_is_on
+from mozillians_basket.client.transport import row_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.exceptions import BasketError

@@ -20,7 +20,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.models import (
     Approval,
     Contact,

@@ -1,1 +1,1 @@
-"""The client of Basket: calls, transport, switch and breaker."""
+"""The client of Basket: calls, transport with the switch, and breaker."""

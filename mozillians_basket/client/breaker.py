@@ -59,10 +59,9 @@ def take_probe(candidates: Sequence[int]) -> int | None:
     """
     Choose the contact of the next probe; ``None`` while it is not yet time.
 
-    One caller gets the probe, and no other one does for the length of a lease. A
-    contact that failed goes first, as it repeats the call that failed. Every second
-    probe is another contact, so that one that always fails does not keep the breaker
-    open.
+    No other caller gets one for the length of a lease. A contact that failed goes first,
+    as it repeats the call that failed. Every second probe is another contact, so that
+    one that always fails does not keep the breaker open.
 
     :param candidates: contacts that are due, the most urgent first.
     """
@@ -114,7 +113,9 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
         elif isinstance(result, BasketFailed) and result.label != Problem.RATE_LIMIT:
             failures[contact_id] = result
             run.append(contact_id)
-    if not failures and not (succeeded and call == status.failing_call):
+    probed = results.get(status.probe_contact or 0) if status.is_open else None
+    tells_nothing = isinstance(probed, BasketError) and not isinstance(probed, BasketRefused)
+    if not (failures or tells_nothing or (succeeded and call == status.failing_call)):
         return status
     misconfigured = any(isinstance(error, BasketMisconfigured) for error in failures.values())
     charged, refunded, tells = None, [], False
@@ -129,8 +130,7 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
             status.failed_contacts = [*status.failed_contacts, contact_id][-FAILURES_KEPT:]
             status.http_status = failures[contact_id].status
             status.error_code = str(failures[contact_id].code or "")
-        opens = misconfigured or status.failures >= conf.BREAKER_FAILURES
-        opens = opens and not status.is_open
+        opens = not status.is_open and (misconfigured or status.failures >= conf.BREAKER_FAILURES)
         if opens:
             kind = Problem.MISCONFIGURED if misconfigured else Problem.UNAVAILABLE
             status.opened_at, status.probes, status.reason = now, 0, kind
@@ -139,7 +139,7 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
             told = status.notified_at and now - status.notified_at < NOTICE_EVERY
             if tells := misconfigured and not told:
                 status.notified_at = now
-        elif status.probe_contact in failures:
+        elif tells_nothing and status.probe_contact in results:
             _plan_probe(status)
     _charge(charged)
     if refunded:  # an outage uses up nobody's attempts
@@ -190,8 +190,7 @@ def _close(status: Status, succeeded: Collection[int]) -> tuple[int, str] | None
     """
     End the run of failures, and let all contacts call again.
 
-    If a single contact had opened the breaker and others succeed, returns it with the
-    reason.
+    Returns a contact that alone had opened the breaker, with the reason, if others succeed.
     """
     failed = set(status.failed_contacts)
     alone = status.is_open and len(failed) == 1 and failed.isdisjoint(succeeded)

@@ -63,10 +63,8 @@ def look_up(email: str) -> Person | None:
         may_be_nobody=True,
         shows_wrong_url=True,
     )
-    if answer is None:
-        return None
     person = _person(answer)
-    if contact_key(person.email) != contact_key(email):
+    if person is not None and contact_key(person.email) != contact_key(email):
         raise StepFailed("Basket answered for another address.")  # concerns this contact only
     return person
 
@@ -81,10 +79,8 @@ def look_up_token(token: str) -> Person | None:
     :raises BasketError: as :func:`look_up`.
     """
     answer = _answer("lookup", lambda: basket.lookup_user(token=token), may_be_nobody=True)
-    if answer is None:
-        return None
     person = _person(answer)
-    if "*" in person.email.rpartition("@")[2]:
+    if person is not None and "*" in person.email.rpartition("@")[2]:
         raise BasketUnavailable(200)
     return person
 
@@ -109,9 +105,7 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
         sent.setdefault("source_url", conf.SOURCE_URL)
     sent |= {"sync": "Y", "api_key": conf.API_KEY}
     names = ",".join(sorted(newsletters))
-    answer = _expected(
-        _answer("subscribe", lambda: basket.subscribe(email, names, **sent), names_newsletters=True)
-    )
+    answer = _expected(_answer("subscribe", lambda: basket.subscribe(email, names, **sent)))
     if not answer.get("token"):
         raise BasketRefused(BLOCKED_DOMAIN)
     return _token(answer)
@@ -128,11 +122,7 @@ def unsubscribe(token: str, newsletters: Iterable[str]) -> None:
     :raises BasketError: as :func:`look_up`.
     """
     names = ",".join(sorted(newsletters))
-    _expected(
-        _answer(
-            "unsubscribe", lambda: basket.unsubscribe(token, None, names), names_newsletters=True
-        )
-    )
+    _expected(_answer("unsubscribe", lambda: basket.unsubscribe(token, None, names)))
 
 
 def recover(email: str) -> bool:
@@ -173,7 +163,6 @@ def _answer(
     *,
     may_be_nobody: bool = False,
     shows_wrong_url: bool = False,
-    names_newsletters: bool = False,
 ) -> Any:
     """
     Call basket-client, and return the answer; ``None`` where Basket knows nobody.
@@ -189,14 +178,9 @@ def _answer(
     except basket.BasketException as error:
         if may_be_nobody and error.status_code == 404 and error.code in _UNKNOWN_PERSON_CODES:
             return None
-        failure = _classified(error.status_code, _code_of(error))
-        if isinstance(failure, NewsletterNotFound) and not names_newsletters:
-            failure = BasketRefused(errors.BASKET_INVALID_NEWSLETTER)
-    except transport.UnusableReply as error:
-        if error.page:
-            failure = _classified(error.status, None, wrong_url=shows_wrong_url)
-        else:
-            failure = BasketUnavailable(error.status)
+        failure = _classified(name, error.status_code, _code_of(error))
+    except transport.ForeignReply as error:
+        failure = _classified(name, error.status, None, wrong_url=shows_wrong_url)
     except _WRONG_SETTINGS:
         failure = BasketMisconfigured()
     except urllib3.exceptions.HTTPError:
@@ -215,7 +199,9 @@ def _code_of(error: basket.BasketException) -> int | None:
     return error.code if type(error.code) is int and error.code in range(1000) else None
 
 
-def _classified(status: int, code: int | None, *, wrong_url: bool = False) -> BasketError:
+def _classified(
+    call: str, status: int, code: int | None, *, wrong_url: bool = False
+) -> BasketError:
     """
     Choose this app's error for an answer, by status and code alone.
 
@@ -224,7 +210,7 @@ def _classified(status: int, code: int | None, *, wrong_url: bool = False) -> Ba
     """
     if code in _CONFIGURATION_CODES:
         return BasketMisconfigured(status, code)
-    if code == errors.BASKET_INVALID_NEWSLETTER:
+    if code == errors.BASKET_INVALID_NEWSLETTER and call in {"subscribe", "unsubscribe"}:
         return NewsletterNotFound()
     if status in _TEMPORARY_STATUSES or status >= 500 or code in _TEMPORARY_CODES:
         return BasketUnavailable(status, code)
@@ -242,7 +228,9 @@ def _expected(answer: Any) -> dict[str, Any]:
     return answer
 
 
-def _person(answer: Any) -> Person:
+def _person(answer: Any) -> Person | None:
+    if answer is None:
+        return None
     found = _expected(answer)
     match found:
         case {"email": str(email), "newsletters": list(names)}:

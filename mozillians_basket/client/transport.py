@@ -17,11 +17,15 @@ from urllib.parse import urlencode
 
 import requests
 import urllib3
+import waffle
+from django.db import router
+from django.dispatch import Signal
 from requests.adapters import HTTPAdapter
 from requests.utils import check_header_validity, default_headers
+from waffle import get_waffle_switch_model
+from waffle.utils import get_setting
 
-from mozillians_basket.client import switch
-from mozillians_basket.conf import conf
+from mozillians_basket.conf import SWITCH, conf
 from mozillians_basket.exceptions import (
     BasketError,
     BasketMisconfigured,
@@ -30,7 +34,6 @@ from mozillians_basket.exceptions import (
     BreakerOpen,
     StepFailed,
 )
-from mozillians_basket.redaction import silencing_receivers
 from mozillians_basket.signals import call_made
 
 logger = logging.getLogger("mozillians_basket")
@@ -50,18 +53,39 @@ _timeout: ContextVar[float | None] = ContextVar("basket_timeout", default=None)
 _fan_out: ContextVar["FanOut | None"] = ContextVar("basket_fan_out", default=None)
 
 
-class UnusableReply(Exception):
-    """
-    A reply that is not a JSON object.
+def switch_is_on() -> bool:
+    """Whether Basket may be called, as waffle knows it: from its cache, where it has one."""
+    return bool(waffle.switch_is_active(SWITCH))
 
-    ``page`` says that the reply is HTML, a redirect or an error without a body: it
-    comes from another server, or from a path that Basket does not have.
+
+def call_is_allowed() -> bool:
+    """
+    Whether a request may start now: waffle and the switch's own row must both say so.
+
+    Waffle's cache can be behind the row: by a race, in another process, or
+    after a ``QuerySet.update()``. The row is read where it is written.
+    """
+    return switch_is_on() and row_is_on()
+
+
+def row_is_on() -> bool:
+    """Whether the switch's own row says on, or waffle's default where there is no row."""
+    model = get_waffle_switch_model()
+    rows = model._default_manager.using(router.db_for_write(model)).filter(name=SWITCH)
+    active = rows.values_list("active", flat=True).first()
+    return bool(get_setting("SWITCH_DEFAULT") if active is None else active)
+
+
+class ForeignReply(Exception):
+    """
+    HTML, a redirect or an error without a body.
+
+    It comes from another server, or from a path that Basket does not have.
     """
 
-    def __init__(self, status: int, *, page: bool) -> None:
+    def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
-        self.page = page
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +121,8 @@ def send(
     :param call: the call's name, for ``call_made``.
     :raises BasketSwitchedOff: the switch is off.
     :raises BreakerOpen: others of the same share have failed too often.
-    :raises UnusableReply: the answer is not a JSON object.
+    :raises ForeignReply: the answer is not Basket's.
+    :raises BasketUnavailable: it is Basket's, but no JSON object.
     :raises requests.exceptions.RequestException: a setting is wrong: nothing was sent.
     :raises urllib3.exceptions.HTTPError: there is no answer.
     """
@@ -107,7 +132,7 @@ def send(
     fan = _fan_out.get()
     if fan is not None:
         fan.wait_for_permission()
-    elif not switch.call_is_allowed():
+    elif not call_is_allowed():
         raise BasketSwitchedOff
     began, status = time.monotonic(), 0
     url = root + path + (f"?{urlencode(params)}" if params else "")
@@ -133,18 +158,15 @@ def send(
     finally:
         if call_made.has_listeners():
             seconds = time.monotonic() - began
-            with silencing_receivers():
-                told = call_made.send_robust(None, call=call, status=status, seconds=seconds)
-            for _receiver, failure in told:
-                if isinstance(failure, Exception):  # it does not harm the call
-                    unexpected(failure)
+            tell_receivers(call_made, None, call=call, status=status, seconds=seconds)
     with suppress(ValueError, RecursionError):
         if isinstance(json.loads(response.data), dict):
             return Reply(response.status, response.data)
     is_html = "html" in response.headers.get("Content-Type", "").lower()
     is_empty_error = response.status >= 400 and not response.data
-    page = is_html or is_empty_error or 300 <= response.status < 400
-    raise UnusableReply(response.status, page=page)
+    if is_html or is_empty_error or 300 <= response.status < 400:
+        raise ForeignReply(response.status)
+    raise BasketUnavailable(response.status)
 
 
 def fan_out(
@@ -190,17 +212,33 @@ def outcome_of(function: Callable[..., Value], *arguments: Any) -> Value | Baske
 
 
 def unexpected(error: Exception) -> StepFailed:
-    """
-    Log a fault of this side by its class and place, and return it as a ``StepFailed``.
-
-    Its text may quote an address.
-    """
+    """Log a fault of this side by its class and place alone: its text may quote an address."""
     text = f"{type(error).__module__}.{type(error).__qualname__}"
     for frame, line in [*walk_tb(error.__traceback__)][-1:]:
         module = frame.f_globals.get("__name__", "?")
         text += f" in {module}.{frame.f_code.co_name}, line {line}"
     logger.error("An error on this side: %s.", text)
     return StepFailed(text)
+
+
+_telling: ContextVar[bool] = ContextVar("basket_tells_receivers", default=False)
+# Django's own line about a receiver that failed quotes the text of the error.
+logging.getLogger("django.dispatch").addFilter(lambda _record: not _telling.get())
+
+
+def tell_receivers(signal: Signal, sender: Any, **told: Any) -> None:
+    """Send a signal; errors of its receivers are logged by their class and place."""
+    mark = _telling.set(True)
+    try:
+        answers = signal.send_robust(sender, **told)
+    except Exception as error:  # noqa: BLE001 - Django cannot name each kind of receiver
+        unexpected(error.__context__ if isinstance(error.__context__, Exception) else error)
+        return
+    finally:
+        _telling.reset(mark)
+    for _receiver, answer in answers:
+        if isinstance(answer, Exception):
+            unexpected(answer)
 
 
 class FanOut:
@@ -228,7 +266,7 @@ class FanOut:
             on_until = FanOut._on_at + SWITCH_SEEN
         else:
             FanOut._read_at = began
-            if not switch.call_is_allowed():
+            if not call_is_allowed():
                 self.stop(BasketSwitchedOff)
                 return False
             FanOut._on_at = began

@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.contrib.health import age
 from mozillians_basket.models import Approval, Status
 from mozillians_basket.signals import call_made

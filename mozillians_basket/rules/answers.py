@@ -351,7 +351,8 @@ def _rename(rows: Rows, contact: Contact, lookup: Lookup, person: Person) -> Non
             if stays(rows, contact, name):
                 _outlive_removal(rows, row, lookup.began_at)
         else:
-            row.requested_at = None
+            # A call without an answer may yet make a new person at this address.
+            row.unanswered_at, row.requested_at = row.requested_at or row.unanswered_at, None
             _gone(row)
 
 

@@ -217,6 +217,8 @@ def _place(rows: Rows, member: Member, standing: Standing) -> bool:
         move.target_id = target_id
         if move.source_id == target_id:
             rows.moves.remove(move)
+    if target_id is not None and member.contact_id == target_id:  # they left it and came back
+        _note_decided(rows, member, rows.contacts[target_id])
     rows.place(member, target_id)
     open_from = {move.source_id for move in rows.moves_of(member)}
     for contact in left:
@@ -260,13 +262,17 @@ def _delete(
 def _leave(rows: Rows, member: Member, contact: Contact) -> None:
     """Let a member leave a contact: note there what they had decided, and make it due."""
     take_along(rows, member, contact)
-    for (member_id, name), decision in rows.decisions.items():
-        if member_id == member.id and decision.decided_by:
-            rows.record(contact, name).decided = True
+    _note_decided(rows, member, contact)
     if member.key and not any(other.key for other in rows.at(contact)):
         contact.clear = True
     _unpark(contact)
     touch(contact, rows.now)
+
+
+def _note_decided(rows: Rows, member: Member, contact: Contact) -> None:
+    for (member_id, name), decision in rows.decisions.items():
+        if member_id == member.id and decision.decided_by:
+            rows.record(contact, name).decided = True
 
 
 def _touch(rows: Rows, member: Member) -> None:

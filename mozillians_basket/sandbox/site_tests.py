@@ -12,7 +12,7 @@ from django.utils import timezone
 from waffle import get_waffle_switch_model
 
 from mozillians_basket import dispatch, tasks
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import queue
 from mozillians_basket.models import Contact, Status, alias

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from mozillians_basket import checks
 from mozillians_basket.client import calls
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketSwitchedOff
 from mozillians_basket.ledger import queue

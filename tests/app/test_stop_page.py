@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 from waffle.models import Switch
 
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Contact
 

@@ -195,6 +195,20 @@ def test_probes_that_fail_come_at_growing_intervals() -> None:
     assert all(f <= w <= 1.2 * f for f, w in zip(floors, waits, strict=True)), waits
 
 
+@pytest.mark.parametrize("error", [RATE_LIMIT, BasketSwitchedOff()])
+def test_probe_that_tells_nothing_is_followed_by_another_on_the_schedule(
+    error: BasketError,
+) -> None:
+    open_breaker()
+    let_probe()
+    probe = take_probe([4, 9])
+
+    assert note("lookup", {probe: error})
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=15), tick=False):
+        assert breaker.take_probe([4, 9]) == 9
+
+
 def test_probe_that_makes_the_failing_call_closes_the_breaker(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

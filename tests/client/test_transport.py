@@ -22,7 +22,7 @@ from django.db import connection, connections
 from waffle import get_waffle_switch_model
 from waffle.testutils import override_switch
 
-from mozillians_basket.client import calls, switch, transport
+from mozillians_basket.client import calls, transport
 from mozillians_basket.conf import SWITCH, conf
 from mozillians_basket.exceptions import (
     BasketError,
@@ -308,12 +308,12 @@ def test_switch_row_that_is_off_counts_whatever_the_cache_says(
     basket: SandboxServer, settings: Any, count: int
 ) -> None:
     settings.WAFFLE_CACHE_NAME = "default"  # a cache that does not forget within the test
-    assert switch.switch_is_on()
+    assert transport.switch_is_on()
 
     with switch_row_turned_off_once(lambda: True):
         results = transport.fan_out(calls.look_up, emails(count))
 
-    assert switch.switch_is_on()
+    assert transport.switch_is_on()
     assert kinds(results) == {BasketSwitchedOff}
     assert basket.requests == []
 
@@ -522,7 +522,7 @@ def test_several_threads_share_the_calls_of_a_process(basket: SandboxServer) -> 
 
     with pytest.MonkeyPatch.context() as patch:
         # The switch is on in this test's own transaction, which other threads cannot see.
-        patch.setattr(switch, "call_is_allowed", lambda: True)
+        patch.setattr(transport, "call_is_allowed", lambda: True)
         threads = [threading.Thread(target=allowed, args=(name,)) for name in shares]
         for thread in threads:
             thread.start()
@@ -543,7 +543,7 @@ def test_shares_of_a_process_take_turns_to_read_the_switch(monkeypatch: pytest.M
         readings.append(clock.now)
         return is_on[0]
 
-    monkeypatch.setattr(switch, "call_is_allowed", read)
+    monkeypatch.setattr(transport, "call_is_allowed", read)
     one, other = transport.FanOut(), transport.FanOut()
     began = clock.now
     assert one.read_switch()

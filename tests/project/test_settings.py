@@ -75,7 +75,7 @@ def test_switch_is_off_after_the_first_migrate_but_in_development(
 ) -> None:
     code = (
         "from django.core.management import call_command; call_command('migrate', verbosity=0)\n"
-        "from mozillians_basket.client.switch import call_is_allowed, switch_is_on\n"
+        "from mozillians_basket.client.transport import call_is_allowed, switch_is_on\n"
         "print(switch_is_on(), call_is_allowed())"
     )
 

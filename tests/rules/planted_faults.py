@@ -143,8 +143,8 @@ FAULTS = (
     Fault(
         "what somebody who was there decided is forgotten",
         "evaluate",
-        "            rows.record(contact, name).decided = True\n    if member.key",
-        "            pass\n    if member.key",
+        "            rows.record(contact, name).decided = True\n",
+        "            pass\n",
     ),
     Fault(
         "a person with optout is taken for one without newsletters",

@@ -999,3 +999,17 @@ def test_newsletter_that_a_mate_decided_on_twice_does_not_move_along(
 
     assert world.basket.has(NEW) == set()
     assert world.basket.has(ANA) == (set() if word == "policy" else {PHONE})
+
+
+def test_newsletter_of_a_mate_who_came_back_as_the_member_left_does_not_move_along(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA), ("ben", ANA, PHONE))
+
+    world.change_email("ben", BEN)
+    world.change_email("ben", ANA)
+    world.change_email("ana", NEW)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
+    assert world.basket.has(NEW) == set()

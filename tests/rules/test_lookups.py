@@ -298,6 +298,25 @@ def test_late_subscribe_that_was_repeated_is_no_return(
     assert not world.rows.wanted(world.contact(ANA), PHONE)
 
 
+def test_late_subscribe_at_the_old_address_of_a_renamed_person_is_no_return(world: World) -> None:
+    joined(world, ("ana", ANA, PHONE))
+    world.basket.rename(ANA, THIRD)
+    world.basket.fault, world.basket.late_by = Fault.LATE, timedelta(hours=1)
+    world.order("ana", EXTRA, subscribe=True, despite_opt_out=True)
+    world.sync(world.due())
+    world.basket.fault = Fault.NONE
+
+    world.order("ana", EXTRA, subscribe=False)
+    world.wait(seconds=1)
+    look(world)
+    world.run(4 * 3600)
+    look(world)
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert not world.decision("ana", EXTRA).wanted
+
+
 def test_late_subscribe_of_somebody_who_lost_the_policy_is_undone_within_the_day(
     world: World,
 ) -> None:

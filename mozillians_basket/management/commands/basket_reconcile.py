@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from mozillians_basket.client.switch import switch_is_on
+from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.models import Approval
 from mozillians_basket.site import get_site
 from mozillians_basket.upkeep import approvals, reconcile, verification
