@@ -1,7 +1,7 @@
 """Admins' bulk requests: a snapshot of members, worked off in batches."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -32,8 +32,6 @@ def draft(
 ) -> BulkRequest:
     """
     Store the members that an admin selected, before anything is ordered.
-
-    Drafts that nobody confirmed for a day are deleted.
 
     :param keys: the primary keys of the members; a list's own joins may repeat them.
     :param selection: how they were selected, in words.
@@ -77,10 +75,9 @@ def confirm(
 
 def cancel(request: BulkRequest, *, actor: Any, reason: str = "") -> bool:
     """
-    Leave out the members whose order was not begun. Orders that were begun are carried out.
+    Leave out the members whose order was not begun; return whether there were any.
 
     :param reason: the reason, if no admin cancelled the request.
-    :return: whether there was anything to cancel.
     """
     with transaction.atomic(using=alias()):
         unfinished = Q(state=State.RUNNING, position__lt=F("total"))
@@ -112,9 +109,9 @@ def retry(request: BulkRequest, *, actor: Any) -> int:
 
 def advance() -> bool:
     """
-    Begin orders of running requests, oldest first, up to ``BASKET_MAX_IN_FLIGHT`` pending ones.
+    Begin orders of running requests, oldest first; return whether any order was begun.
 
-    :return: whether any order was begun.
+    Up to ``BASKET_MAX_IN_FLIGHT`` orders are pending at once.
     """
     unfinished = BulkRequest.objects.filter(
         state__in=[State.RUNNING, State.CANCELLED], finished_at__isnull=True
@@ -293,9 +290,9 @@ def _close_stranded() -> None:
             (BulkItem.Reason.NO_ADDRESS, homeless),
             (BulkItem.Reason.NO_MEMBER, keys - members.keys()),
         ):
-            if some:
-                ended = {"state": BulkItem.State.SKIPPED, "reason": reason}
-                pending.filter(member__in=some).update(**ended, finished_at=timezone.now())
+            pending.filter(member__in=some).update(
+                state=BulkItem.State.SKIPPED, reason=reason, finished_at=timezone.now()
+            )
 
 
 def _finish(request: BulkRequest) -> None:
@@ -317,15 +314,10 @@ def progress(request: BulkRequest) -> Counter[str]:
     return progress_of_all([request])[request.pk]
 
 
-def progress_of_all(requests: Iterable[BulkRequest]) -> dict[int, Counter[str]]:
+def progress_of_all(requests: Collection[BulkRequest]) -> dict[int, Counter[str]]:
     """Count the items of requests by state, in one query, or none if all are finished."""
-    found: dict[int, Counter[str]] = defaultdict(Counter)
-    running = []
-    for request in requests:
-        if request.finished_at is None:
-            running.append(request.pk)
-        else:
-            found[request.pk] = Counter(request.counts)
+    found = {request.pk: Counter(request.counts) for request in requests}
+    running = [request.pk for request in requests if request.finished_at is None]
     if running:
         items = BulkItem.objects.filter(request__in=running).order_by()
         for pk, state, number in items.values_list("request", "state").annotate(n=Count("pk")):

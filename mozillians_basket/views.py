@@ -29,7 +29,7 @@ from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError, BasketRefused
 from mozillians_basket.ledger.share import read
-from mozillians_basket.models import Member, Status, Subscription, alias
+from mozillians_basket.models import Contact, Decision, Member, Status, alias
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import stays
 from mozillians_basket.rules.rows import DecidedBy, Rows, State, held
@@ -107,7 +107,7 @@ class NewslettersView(LoginRequiredMixin, TemplateView):
         newsletters = [_newsletter(rows, member, standing, name) for name in names]
         return super().get_context_data(
             basket_member=site_member,
-            basket_address="" if standing is None else standing.email,
+            basket_address=standing.email,
             basket_newsletters=newsletters,
             basket_notices=_notices(rows, member, standing, status),
             basket_is_under_way=(
@@ -181,7 +181,7 @@ def seconds_to_wait(request: HttpRequest, action: str, limit: int) -> int:
 def _send_link(site_member: Model) -> tuple[bool, str]:
     """Have Basket send its own link; return whether it was sent, and the words for it."""
     standing = _standing(site_member)
-    if standing is None or not contact_key(standing.email):
+    if not contact_key(standing.email):
         return False, _("You have no e-mail address that Basket can write to.")
     if not switch_is_on():
         return False, _("Basket is not asked for anything at the moment. Try again later.")
@@ -197,9 +197,10 @@ def _send_link(site_member: Model) -> tuple[bool, str]:
     return True, _("Basket is sending a link to %(address)s.") % {"address": standing.email}
 
 
-def _standing(site_member: Model) -> Standing | None:
+def _standing(site_member: Model) -> Standing:
+    """Read what the site says about a member; nothing if it does not count them as one."""
     found: Standing | None = get_site().standings([site_member.pk]).get(site_member.pk)
-    return found
+    return found or Standing("", frozenset())
 
 
 def _date(moment: datetime) -> str:
@@ -208,42 +209,39 @@ def _date(moment: datetime) -> str:
 
 def _read(site_member: Model, status: Status) -> tuple[Member, Rows]:
     """Read a member's row and all that bears on it, without locks; a new row if there is none."""
-    found = Member.objects.filter(site_member=site_member.pk)
-    rows = read((), members := list(found), status=status, lock=False)
-    there = [rows.members[member.pk] for member in members if member.pk in rows.members]
-    return next(iter(there), Member(pk=0, site_member_id=site_member.pk)), rows
+    found = list(Member.objects.filter(site_member=site_member.pk))
+    rows = read((), found, status=status, lock=False)
+    there = (each for each in rows.members.values() if each.site_member_id == site_member.pk)
+    return next(there, Member(pk=0, site_member_id=site_member.pk)), rows
 
 
-def _is_wanted(rows: Rows, member: Member, standing: Standing | None, name: str) -> bool:
+def _is_wanted(rows: Rows, member: Member, standing: Standing, name: str) -> bool:
     """Whether a newsletter is decided for a member, or will be once a policy's change is seen."""
     decision = rows.decision(member, name)
     if any(policy.newsletter == name for policy in get_site().policies):
-        entitled = standing is not None and name in standing.entitled
+        entitled = name in standing.entitled
         if entitled != decision.entitled and member.held_back_at is None:
             return entitled
     return bool(decision.wanted)
 
 
-def _may_choose(rows: Rows, member: Member, standing: Standing | None, name: str) -> bool:
+def _may_choose(rows: Rows, member: Member, standing: Standing, name: str) -> bool:
     """Whether a member may subscribe: it is open to all, or was decided for them."""
-    entitled = standing is not None and name in standing.entitled
     wanted = _is_wanted(rows, member, standing, name)
-    return entitled or wanted or name in conf.OPEN_NEWSLETTERS
+    return wanted or name in standing.entitled or name in conf.OPEN_NEWSLETTERS
 
 
-def _newsletter(rows: Rows, member: Member, standing: Standing | None, name: str) -> Newsletter:
-    contact = rows.home(member)
-    decision = rows.decision(member, name)
-    row = Subscription() if contact is None else rows.subscription(contact, name)
+def _newsletter(rows: Rows, member: Member, standing: Standing, name: str) -> Newsletter:
+    contact = rows.home(member) or Contact(pk=0)
+    decision, row = rows.decision(member, name), rows.subscription(contact, name)
     places = [contact, *(rows.contacts[move.source_id] for move in rows.moves_of(member))]
-    has = any(held(rows.subscription(place, name)) for place in places if place is not None)
-    opted_out = bool(rows.veto(member, name)) or bool(
-        contact is not None and rows.mailbox_opted_out(contact, name)
-    )
-    opted_out = opted_out and not decision.despite_opt_out
+    has = any(held(rows.subscription(place, name)) for place in places)
+    vetoed = bool(rows.veto(member, name)) or rows.mailbox_opted_out(contact, name)
+    opted_out = vetoed and not decision.despite_opt_out
     wanted = _is_wanted(rows, member, standing, name) and not opted_out
-    others_want = contact is not None and rows.wanted(contact, name) and not wanted
-    found_there = has and not wanted and contact is not None and stays(rows, contact, name)
+    others_want = rows.wanted(contact, name) and not wanted
+    found_there = has and not wanted and bool(contact.pk) and stays(rows, contact, name)
+    is_own = found_there and not others_want
 
     under_way = False
     if wanted and row.state == State.REFUSED and has:
@@ -254,7 +252,7 @@ def _newsletter(rows: Rows, member: Member, standing: Standing | None, name: str
         state = _("You do not get it: Basket has lost it. An admin has been told.")
     elif wanted and has and row.missing_at is not None:
         state = _("Basket does not have it for you at the moment. This is being looked into.")
-    elif wanted and has and contact is not None and not contact.optin:
+    elif wanted and has and not contact.optin:
         state = _("It waits for you: Basket has written to you. Confirm your address there.")
     elif wanted and has:
         state = _("You get it.")
@@ -269,38 +267,30 @@ def _newsletter(rows: Rows, member: Member, standing: Standing | None, name: str
     else:
         state = _("You do not get it.")
 
+    at = rows.veto(member, name) or row.opted_out_at
+    if opted_out and at is not None:
+        reason = _("You opted out on %(date)s.") % {"date": _date(at)}
+    elif opted_out:
+        reason = _("You have another e-mail address at Basket.")
+    else:
+        reason = _reason(decision, name, wanted=wanted, is_own=is_own)
+
     may_choose = _may_choose(rows, member, standing, name)
     lost = row.state == State.LOST
     return Newsletter(
         slug=name,
         title=conf.NEWSLETTER_TITLES.get(name, name),
         state=state,
-        reason=_reason(
-            rows,
-            member,
-            name,
-            opted_out=opted_out,
-            wanted=wanted,
-            has=found_there and not others_want,
-        ),
+        reason=reason,
         is_received=has and (wanted or found_there),
         is_under_way=under_way,
         may_subscribe=may_choose and (opted_out or lost or not (wanted or found_there)),
-        may_unsubscribe=wanted or (found_there and not others_want and not opted_out),
+        may_unsubscribe=wanted or (is_own and not opted_out),
     )
 
 
-def _reason(
-    rows: Rows, member: Member, name: str, *, opted_out: bool, wanted: bool, has: bool
-) -> str:
+def _reason(decision: Decision, name: str, *, wanted: bool, is_own: bool) -> str:
     """Say whose decision the state of a newsletter is, and since when."""
-    decision, contact = rows.decision(member, name), rows.home(member)
-    if opted_out:
-        row = Subscription() if contact is None else rows.subscription(contact, name)
-        at = rows.veto(member, name) or row.opted_out_at
-        if at is None:
-            return _("You have another e-mail address at Basket.")
-        return _("You opted out on %(date)s.") % {"date": _date(at)}
     labels = [policy.label for policy in get_site().policies if policy.newsletter == name]
     audience = labels[0] if labels else ""
     if decision.wanted == wanted and decision.decided_at is not None:
@@ -317,7 +307,7 @@ def _reason(
             case DecidedBy.POLICY, True:
                 said = _("It is for %(audience)s, and you have been one of them since %(date)s.")
                 return said % {"audience": audience, **date}
-    if has:
+    if is_own:
         return _("You subscribed to it at Basket.")
     if wanted:
         return _("It belongs to your membership.")
@@ -328,20 +318,17 @@ def _reason(
     return _("It is not open to all members.")
 
 
-def _is_moving(rows: Rows, member: Member, standing: Standing | None) -> bool:
+def _is_moving(rows: Rows, member: Member, standing: Standing) -> bool:
     """Whether a member's address has changed, and their newsletters have yet to follow."""
-    key = "" if standing is None else contact_key(standing.email)
-    contact = rows.home(member)
+    key, contact = contact_key(standing.email), rows.home(member)
     return bool(key) and bool(rows.moves_of(member) or (contact is not None and contact.key != key))
 
 
-def _notices(
-    rows: Rows, member: Member, standing: Standing | None, status: Status
-) -> list[str | Promise]:
+def _notices(rows: Rows, member: Member, standing: Standing, status: Status) -> list[str | Promise]:
     """Say what concerns all of a member's newsletters."""
     said: list[str | Promise] = []
     contact = rows.home(member)
-    if standing is None or not contact_key(standing.email):
+    if not contact_key(standing.email):
         said.append(_("You have no e-mail address that Basket can write to."))
     elif _is_moving(rows, member, standing):
         said.append(_("Your e-mail address has changed. Your newsletters are moving to it."))

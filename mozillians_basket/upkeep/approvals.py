@@ -103,7 +103,7 @@ def carry_out(approval_id: int) -> None:
     Carry an answer out, in batches, and close the question at the end.
 
     It may be stopped anywhere and started again: rows that are done no longer belong
-    to the question. Until it is closed nothing else is concluded or removed.
+    to the question.
     """
     still_open = open_questions().filter(pk=approval_id)
     approval = still_open.exclude(answer="").first()

@@ -19,11 +19,10 @@ from mozillians_basket.client import calls
 from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.exceptions import BasketError, BasketMisconfigured, BasketSwitchedOff
-from mozillians_basket.ledger import queue
-from mozillians_basket.models import Approval, Contact, Status, Subscription, Touch, alias
+from mozillians_basket.models import Approval, Contact, Status, Subscription, alias
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
-from mozillians_basket.upkeep import approvals
+from mozillians_basket.upkeep import approvals, statistics
 
 logger = logging.getLogger("mozillians_basket")
 
@@ -221,19 +220,17 @@ def is_overdue(swept: datetime | None) -> bool:
 
 def examine_queue() -> Iterator[Finding]:
     """Count waiting touches and contacts, and failed ones."""
-    touches, due = Touch.objects, queue.due()
-    oldest = touches.order_by("pk").values_list("created_at", flat=True).first()
-    longest = due.order_by("touched_at").values_list("touched_at", flat=True).first()
-    waits = [moment for moment in (oldest, longest) if moment is not None]
-    text = f"{touches.count()} touches to drain, {due.count()} contacts due"
+    queue = statistics.queue()
+    waits = [moment for moment in (queue.oldest_touch, queue.oldest) if moment is not None]
+    touches = f"more than {statistics.MANY}" if queue.many_touches else str(queue.touches)
+    text = f"{touches} touches to drain, {queue.due} contacts due"
     if waits:
         text += f"; the oldest was touched {ago(min(waits))}"
     stuck = bool(waits) and timezone.now() - min(waits) > LONG_WAIT and switch_is_on()
     yield (warning if stuck else ok)("queue", f"{text}.")
-    failing = Contact.objects.filter(failing_since__isnull=False)
-    parked = failing.filter(parked=True).count()
-    text = f"{failing.count()} contacts have a problem, {parked} of these are parked."
-    yield (warning if parked else ok)("failures", text)
+    failing = Contact.objects.filter(failing_since__isnull=False).count()
+    text = f"{failing} contacts have a problem, {queue.parked} of these are parked."
+    yield (warning if queue.parked else ok)("failures", text)
     refused = Subscription.objects.filter(state=State.REFUSED)
     if number := refused.values("contact").distinct().count():
         yield warning("refusals", f"Basket refuses something to {number} contacts.")

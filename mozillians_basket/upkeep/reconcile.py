@@ -59,7 +59,11 @@ class Report:
     """The number of members or contacts by kind; a member can be of several kinds."""
 
     by_newsletter: dict[str, dict[str, int]] = field(default_factory=dict)
-    """The numbers by newsletter: members who gain it, and subscriptions that would be lost."""
+    """
+    The numbers by newsletter: members who gain it, and subscriptions that would be lost.
+
+    Fewer are lost where another member at the same address keeps them.
+    """
 
     applied: int = 0
     """The number of members that were evaluated, and of contacts made due."""
@@ -85,27 +89,20 @@ class Difference:
     """The newsletters that may leave their contact."""
 
     held_back: bool = False
+    goes: bool = False
+    """Whether the member leaves their contact for no other one."""
 
     def waits(self, braked: Collection[str]) -> bool:
         """Whether the member differs only by removals that an open question holds back."""
         kept = self.lost.intersection(braked)
         if not self.held_back or not kept:
             return False
-        moves = Kind.ADDRESS in self.kinds and not self.goes
-        return self.goes or not (moves or self.gained or self.lost - kept)
-
-    @property
-    def goes(self) -> bool:
-        """Whether the member leaves their contact for no other one."""
-        return Kind.DEPARTED in self.kinds or (Kind.LOST not in self.kinds and bool(self.lost))
+        return self.goes or not (Kind.ADDRESS in self.kinds or self.gained or self.lost - kept)
 
 
 def find(newsletters: Collection[str] | None = None) -> Report:
     """
     Count what differs, without changing anything.
-
-    The number of subscriptions that would be lost is an upper bound: another member
-    at the same address may keep some of them.
 
     :param newsletters: look at the policies for these only; ``None`` for all.
     """
@@ -118,11 +115,8 @@ def apply(
     """
     Evaluate the members who differ; the sweeper carries what changed to Basket.
 
-    The brake holds back mass removals here too. Members that it holds back already
-    are left alone while the question is open. After an interrupted run the next one
-    goes on. A run that evaluates many members, such as a site's first one, leaves
-    unsettled contacts to the next run: PostgreSQL's statistics do not know so many new
-    rows at once, and its plan would take quadratic time.
+    Members that a brake holds back already are left alone while the question is open.
+    After an interrupted run the next one goes on.
 
     :param newsletters: as for :func:`find`; a member who differs is evaluated as a whole.
     :param progress: called with the number of members compared so far, and of all members.
@@ -167,6 +161,8 @@ def _compare(
         done += compared
         if progress:
             progress(done, max(done, total))
+    # A site's first run leaves these to the next one: PostgreSQL's statistics do not know so many
+    # new rows at once, and its plan would take quadratic time.
     if report.applied < CHUNK:
         unsettled = _look_for_unsettled(apply=apply)
         report.found[Kind.UNSETTLED] += unsettled
@@ -203,8 +199,10 @@ def _differences(names: frozenset[str]) -> Iterator[tuple[int, list[Difference]]
 
 
 def _departed(key: Any, contact_id: int | None, held_back_at: datetime | None) -> Difference:
-    lost = get_site().newsletters
-    return Difference(key, {Kind.DEPARTED}, contact_id, lost=lost, held_back=bool(held_back_at))
+    everything, held_back = get_site().newsletters, held_back_at is not None
+    return Difference(
+        key, {Kind.DEPARTED}, contact_id, lost=everything, held_back=held_back, goes=True
+    )
 
 
 def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
@@ -242,13 +240,13 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
         gained, lost = meets - has, has - meets
         now = contact_key(standing.email)
         same = email == standing.email or contact_key(email or "") == now
-        applies = {Kind.GAINED: gained, Kind.LOST: lost and (same or now), Kind.ADDRESS: not same}
+        goes = not (same or now)
+        applies = {Kind.GAINED: gained, Kind.LOST: lost and not goes, Kind.ADDRESS: not same}
         kinds = {kind for kind, found in applies.items() if found}
         if kinds or held_back_at:
-            if not (same or now):  # without an address, all newsletters leave
-                lost = get_site().newsletters
+            lost = get_site().newsletters if goes else lost
             found = kinds or {Kind.UNSETTLED}
-            yield Difference(key, found, contact_id, gained, lost, held_back_at is not None)
+            yield Difference(key, found, contact_id, gained, lost, bool(held_back_at), goes)
 
 
 def _look_for_unsettled(*, apply: bool) -> int:

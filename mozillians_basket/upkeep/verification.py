@@ -49,9 +49,7 @@ def verify(limit: int | None) -> int:
     Make contacts due to verify them; return their number.
 
     Contacts with a subscription that no lookup has shown yet go first, then the
-    contacts looked up longest ago. Contacts that opted out are included, so that
-    people who came back are noticed, and those with a removal, which a restored backup
-    of Basket may undo.
+    contacts looked up longest ago.
 
     :param limit: the largest number; ``None`` for all.
     """
@@ -97,7 +95,11 @@ def _idle() -> "QuerySet[Contact]":
 
 
 def _needs_verification() -> Q:
-    """Choose the contacts that ``rules.sample.verify_rank`` gives a rank."""
+    """
+    Choose the contacts that ``rules.sample.verify_rank`` gives a rank.
+
+    People who opted out may come back, and a restored backup of Basket may undo a removal.
+    """
     rows = Subscription.objects.filter(contact=OuterRef("pk"))
     known = Q(confirmed_at__isnull=False) | Q(state__in=[State.LOST, State.OPTED_OUT])
     members = Member.objects.filter(contact=OuterRef("pk"))
@@ -135,10 +137,8 @@ def conclude() -> bool:
     """
     Decide on missing subscriptions, and close questions that are over.
 
-    Missing subscriptions are opt-outs, or become a question to admins.
-
-    Call it often: it costs one indexed query for each newsletter while nothing
-    is missing. Returns whether contacts may have become due.
+    It costs one indexed query for each newsletter while nothing is missing. Returns
+    whether contacts may have become due.
     """
     concluded = False
     questions = approvals.open_questions().filter(kind=approvals.Kind.LOSS)

@@ -1,19 +1,12 @@
 """Delete the oldest part of the history."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from mozillians_basket.upkeep import retention
-
-
-def days(text: str) -> int:
-    """Read a number of days, at least one."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no number of days above zero")
-    return int(text)
 
 
 class Command(BaseCommand):
@@ -26,11 +19,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--days", type=days, help="number of days to keep, instead of BASKET_HISTORY_DAYS"
+            "--days", type=int, help="number of days to keep, instead of BASKET_HISTORY_DAYS"
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would go")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["days"] is not None and options["days"] < 1:
+            raise CommandError("--days needs a number above zero.")
         before = retention.horizon(options["days"])
         if before is None:
             self.stdout.write("BASKET_HISTORY_DAYS is None: the whole history is kept.")

@@ -16,16 +16,13 @@ from mozillians_basket.upkeep.reconcile import Kind, Report
 #: Characters in the progress bar.
 BAR = 30
 
-Kinds = Approval.Kind
-
 
 class Command(BaseCommand):
     """
-    Compares the site with the ledger, and the ledger with Basket.
+    Exit codes: 0 nothing differs, or all of it was mended; 1 differences were left (a dry run).
 
-    Exit codes, for cron: 0 nothing differs, or all of it was mended; 1
-    differences were found and left (a dry run); 2 a question to admins is
-    open: too much would go at once, or is missing at Basket; 3 the switch is off.
+    2 a question to admins is open, or the removals of a dry run would raise one; 3 the switch
+    is off.
     """
 
     help = (
@@ -66,7 +63,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        newsletters = self._newsletters(options["newsletter"])
+        newsletters = frozenset(options["newsletter"] or ()) or None
+        known = {policy.newsletter for policy in get_site().policies}
+        if newsletters and (unknown := newsletters - known):
+            raise CommandError(
+                f"{', '.join(sorted(unknown))}: no policy names this. There are policies for: "
+                f"{', '.join(sorted(known))}."
+            )
         verifies = options["verify"] is not None
         if options["restore"] and not verifies:
             raise CommandError("--restore goes with --verify.")
@@ -83,40 +86,26 @@ class Command(BaseCommand):
             report = reconcile.apply(newsletters, None if options["json"] else self._progress)
         else:
             report = reconcile.find(newsletters)
+        unanswered = approvals.open_questions().filter(answer="").order_by("pk")
+        if newsletters:
+            unanswered = unanswered.filter(newsletter__in=newsletters)
         answered, looked_up = 0, 0
         if options["go"] or options["restore"]:  # the worker carries the answers out
-            kind, answer = Kinds.BRAKE, Approval.Answer.REMOVE
+            kind, answer = Approval.Kind.BRAKE, Approval.Answer.REMOVE
             if verifies:
-                kind, answer = Kinds.LOSS, Approval.Answer.OPTED_OUT
+                kind, answer = Approval.Kind.LOSS, Approval.Answer.OPTED_OUT
             if options["restore"]:
                 answer = Approval.Answer.LOST
-            questions = [each for each in self._open(newsletters) if each.kind == kind]
-            for question in questions:
+            for question in unanswered.filter(kind=kind):
                 approvals.answer(question, answer, actor=None)
-            answered = len(questions)
+                answered += 1
         elif verifies and not options["dry_run"]:
             looked_up = verification.verify(options["verify"] or None)
-        unanswered = self._open(newsletters)
-        self._print(report, unanswered, answered, looked_up, options)
+        self._print(report, list(unanswered), answered, looked_up, options)
         if unanswered or (report.brakes and not options["apply"]):
             raise SystemExit(2)
         if report.differences and not options["apply"]:
             raise SystemExit(1)
-
-    def _newsletters(self, names: list[str] | None) -> frozenset[str] | None:
-        if not names:
-            return None
-        known = {policy.newsletter for policy in get_site().policies}
-        if unknown := set(names) - known:
-            raise CommandError(
-                f"{', '.join(sorted(unknown))}: no policy names this. There are policies for: "
-                f"{', '.join(sorted(known))}."
-            )
-        return frozenset(names)
-
-    def _open(self, newsletters: frozenset[str] | None) -> list[Approval]:
-        rows = approvals.open_questions().filter(answer="").order_by("pk")
-        return list(rows if newsletters is None else rows.filter(newsletter__in=newsletters))
 
     def _progress(self, done: int, total: int) -> None:
         """Show a bar on the terminal, none in cron's mail."""
@@ -160,5 +149,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{looked_up} contacts made due for a lookup")
         foreseen = [] if options["apply"] else report.brakes
         for row in [*unanswered, *(each for each in foreseen if each not in unanswered)]:
-            text = f"{row.sentence} {approvals.COMMANDS[Kinds(row.kind)]}"
+            text = f"{row.sentence} {approvals.COMMANDS[Approval.Kind(row.kind)]}"
             self.stderr.write(self.style.ERROR(text))
