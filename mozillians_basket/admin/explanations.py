@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from mozillians_basket.admin.wording import in_plain_words, is_refusal, listed, with_code
 from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.models import Contact, Status, Subscription
+from mozillians_basket.rules.brake import gives
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import removal_refused, stays
 from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, missing
@@ -404,7 +405,7 @@ def _news(subject: Subject) -> Iterator[str]:
         standing = subject.standing(member)
         if standing is None:
             continue
-        noted = {name for name in policies() if subject.rows.decision(member, name).entitled}
+        noted = {name for name in policies() if gives(subject.rows.decision(member, name))}
         if noted == standing.entitled and contact_key(standing.email) == known:
             continue
         if member.held_back_at is not None:

@@ -130,7 +130,13 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     if lookup.by_token and row.confirmed_at and newsletter in lookup.by_token.newsletters:
         return Meaning.RENAMED
     if row.removal_pending or (row.removed_at and _struck(rows, row, lookup.began_at)):
-        return Meaning.REMOVED if found or contact.clear or not vetoed else Meaning.QUEUED
+        if found or contact.clear or wanted or not vetoed:
+            return Meaning.REMOVED
+        # Nobody is there: an opt-out must not look like a return if the person comes back.
+        if lookup.began_at - row.removed_at < rows.settings.queue_time:
+            return Meaning.QUEUED
+        if held(row):
+            return Meaning.LOST
     if row.requested_at and wanted:
         return Meaning.UNANSWERED
     if row.requested_at or unseen(row):
@@ -245,7 +251,7 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
             row.missing_at, row.requested_at = row.missing_at or at, None
         case Meaning.LOST:
             if row.state != State.LOST:  # a date from before a loss would not belong to it
-                row.state, row.missing_at = State.LOST, at
+                row.state, row.missing_at, row.removal_pending = State.LOST, at, False
         case Meaning.LACKING:
             row.requested_at = None
             if row.state == State.LOST:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mozillians_basket.rules.rows import Member, Rows, Settings
+from mozillians_basket.rules.rows import DecidedBy, Decision, Member, Rows, Settings
 
 #: Within what time removals by policies add up.
 WINDOW = timedelta(hours=1)
@@ -45,8 +45,17 @@ def ended(rows: Rows, member: Member, entitled: Mapping[str, bool]) -> set[str]:
     return {
         name
         for name, outcome in entitled.items()
-        if rows.decision(member, name).entitled and not outcome
+        if gives(rows.decision(member, name)) and not outcome
     }
+
+
+def gives(decision: Decision) -> bool:
+    """
+    Whether a policy gave a newsletter, and no end of that was applied.
+
+    The policy's own decision that is still wanted after its end is one that a brake holds back.
+    """
+    return bool(decision.entitled or (decision.wanted and decision.decided_by == DecidedBy.POLICY))
 
 
 def would_lose(rows: Rows, member: Member, newsletter: str, *, goes: bool) -> bool:

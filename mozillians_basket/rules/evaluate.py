@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import idna
 
-from mozillians_basket.rules.brake import Brake, ended, would_lose
+from mozillians_basket.rules.brake import Brake, ended, gives, would_lose
 from mozillians_basket.rules.plan import stays
 from mozillians_basket.rules.rows import (
     Contact,
@@ -20,7 +20,6 @@ from mozillians_basket.rules.rows import (
     Rows,
     State,
     Subscription,
-    after,
     held,
     missing,
     touch,
@@ -95,9 +94,9 @@ def evaluate(
     Bring members' places and decisions in line with what the site says about them.
 
     A policy decides when its outcome changes. A removal that a brake holds back
-    is not applied: the member keeps row and decision, both marked ``held_back_at``;
+    is not applied: the member stays, and wants what they wanted, both marked ``held_back_at``;
     the rest of the change goes on. Removals in ``approved`` (member, newsletter)
-    pass the brake; a decision made since they were held back stays.
+    pass the brake. A decision made since a removal was held back stays.
     Changes come in the order of their times, as a deleted member's opt-outs stay with the
     mailbox against what others there want later. Without times, deletions come last.
     """
@@ -128,7 +127,7 @@ def evaluate(
         elif standing.deleted:
             _delete(rows, member, standing.passed, arrived, standing.changed_at)
         if not standing.deleted:
-            changed = _follow_policies(rows, member, standing.entitled, kept, approved)
+            changed = _follow_policies(rows, member, standing.entitled, kept)
             if not (kept and goes) and _place(rows, member, standing):
                 arrived.add(member.id)
                 changed = True
@@ -170,21 +169,26 @@ def _follow_policies(
     member: Member,
     entitled: Mapping[str, bool],
     kept: Collection[str],
-    approved: Collection[tuple[int, str]],
 ) -> bool:
-    """Decide where the outcome of a policy changed; tell whether one did."""
+    """
+    Decide where the outcome of a policy changed; tell whether one did.
+
+    An end that is held back is noted, see :func:`~mozillians_basket.rules.brake.gives`: a
+    decision made after it stays, until the outcome changes again.
+    """
     changed = False
     for name, outcome in entitled.items():
-        known = rows.decision(member, name)
-        # An end that was held back is no outcome in the rows, but an order made since is older.
-        again = outcome and after(known.decided_at, known.held_back_at)
-        if name not in kept and (again or outcome != known.entitled):
+        gave = gives(rows.decision(member, name))
+        if gave and outcome:
+            rows.decide(member, name, entitled=True)
+        elif name in kept:
+            if gave:
+                rows.decide(member, name, entitled=False, decided_by=DecidedBy.POLICY)
+        elif gave != outcome:
             decision = rows.decide(member, name, entitled=outcome)
-            since = decision.held_back_at if (member.id, name) in approved else None
-            since = since or rows.now
-            if decision.decided_at is None or decision.decided_at <= since:
+            if decision.decided_at is None or decision.decided_at <= rows.now:
                 decision.wanted, decision.decided_by = outcome, DecidedBy.POLICY
-                decision.decided_at = since
+                decision.decided_at = rows.now
                 decision.despite_opt_out &= outcome
             changed = True
     return changed

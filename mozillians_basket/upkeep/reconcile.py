@@ -29,7 +29,7 @@ from mozillians_basket.models import (
 )
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import plan, stays
-from mozillians_basket.rules.rows import Rows, State, held, touch
+from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, touch
 from mozillians_basket.site import by_cursor, get_site
 from mozillians_basket.upkeep.approvals import HELD, NO_VETO, in_batches, open_questions
 
@@ -37,6 +37,9 @@ from mozillians_basket.upkeep.approvals import HELD, NO_VETO, in_batches, open_q
 CHUNK = 2000
 
 CONTEXT = Context(cause="reconcile")
+
+#: Decisions of policies that gave a newsletter: ``rules.brake.gives``.
+GIVEN = Q(entitled=True) | Q(wanted=True, decided_by=DecidedBy.POLICY)
 
 
 class Kind(TextChoices):
@@ -216,9 +219,9 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
     columns = ("contact_id", "contact__email", "held_back_at")
     known = {key: row for key, *row in by_cursor(members.values_list("site_member_id", *columns))}
     decisions = Decision.objects.filter(
+        GIVEN,
         member__site_member__gte=keys[0],
         member__site_member__lte=keys[-1],
-        entitled=True,
         newsletter__in=names,
     )
     entitled: dict[Any, frozenset[str]] = defaultdict(frozenset)

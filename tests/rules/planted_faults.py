@@ -251,8 +251,8 @@ FAULTS = (
     Fault(
         "a removal that is held back is applied",
         "evaluate",
-        "if name not in kept and (again or outcome != ",
-        "if (again or outcome != ",
+        "elif name in kept:",
+        "elif False:",
     ),
     Fault(
         "a member whose removal is held back leaves their address",
@@ -261,10 +261,10 @@ FAULTS = (
         "if _place(",
     ),
     Fault(
-        "an approval is a new decision",
-        "evaluate",
-        "since = decision.held_back_at if (member.id, name) in approved else None",
-        "since = None",
+        "an order made since a removal was held back does not stand",
+        "brake",
+        "decision.wanted and decision.decided_by == DecidedBy.POLICY",
+        "decision.held_back_at is not None",
     ),
     Fault(
         "a brake leaves its mark on members who are entitled again",

@@ -224,6 +224,95 @@ def test_decision_made_since_a_change_was_held_back_beats_it(world: World, word:
     assert world.basket.has("ana@example.com") == {PHONE}
 
 
+@pytest.mark.parametrize("word", ["order", "opt in"])
+def test_decision_beats_an_approval_of_the_change_that_it_drained_itself(
+    world: World, word: str
+) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+
+    if word == "order":
+        world.order("ana", PHONE)
+    else:
+        world.opt_in("ana", PHONE)
+    decision = world.decision("ana", PHONE)
+    assert decision.held_back_at == decision.decided_at
+    world.wait(seconds=60)
+    world.reconcile(approved=frozenset({(world.member("ana").id, PHONE)}))
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE}
+
+
+def test_order_stands_though_nothing_is_left_to_hold_back_after_it(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE), ("ben", "ben@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+    world.order("ana", PHONE)
+    world.run(60)
+
+    world.change_email("ana", "ben@example.com")
+    world.run(60)
+    assert world.decision("ana", PHONE).held_back_at is None
+    world.change_email("ana", "ana@new.example.com")
+    world.settle()
+
+    assert world.basket.has("ana@new.example.com") == {PHONE}
+
+
+def test_order_stands_against_an_end_that_was_held_back_and_is_let_go_later(world: World) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+    world.order("ana", PHONE)
+    world.run(60)
+
+    world.brakes = {}  # it was answered, and let go of others
+    world.reconcile()
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == {PHONE}
+
+
+@pytest.mark.parametrize("email", ["ana@example.com", "ana@new.example.com"])
+def test_order_stands_when_an_emptied_address_that_was_held_back_is_given_back(
+    world: World, email: str
+) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.change_email("ana", "")
+    world.run(60)
+    world.order("ana", PHONE, subscribe=False)
+    world.run(60)
+
+    world.change_email("ana", email)
+    world.settle()
+
+    assert world.basket.has(email) == set()
+
+
+def test_policy_that_ends_later_supersedes_a_choice_made_while_an_emptied_address_was_held_back(
+    world: World,
+) -> None:
+    joined(world, ("ana", "ana@example.com", PHONE))
+    world.brakes = {PHONE: Brake(on=True)}
+    world.change_email("ana", "")
+    world.run(60)
+    world.opt_in("ana", PHONE)
+    world.run(60)
+    world.change_email("ana", "ana@example.com")
+    world.entitle("ana", PHONE, entitled=False)
+    world.run(60)
+
+    world.reconcile(approved=frozenset({(world.member("ana").id, PHONE)}))
+    world.settle()
+
+    assert world.basket.has("ana@example.com") == set()
+
+
 def test_later_change_of_another_policy_is_not_dated_back(world: World) -> None:
     joined(world, ("ana", "ana@example.com", PHONE))
     world.brakes = {PHONE: Brake(on=True)}

@@ -1168,3 +1168,43 @@ def test_opt_out_of_a_member_who_is_deleted_during_a_subscribe_stays_with_the_ma
     world.settle()
 
     assert world.basket.has(ANA) == set()
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_address_whose_person_vanished_after_a_site_opt_out_comes_to_rest(
+    world: World, *, back: bool
+) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", BEN, PHONE))
+    world.opt_out("ana", PHONE)
+    world.run(1)
+    assert world.subscription(ANA, PHONE).removal_pending
+    backup = copy.deepcopy(world.basket.people)
+
+    world.basket.lose_people(ANA)
+    world.run(43200)
+    assert world.contact(ANA).touched_at is not None
+    world.run(7 * 86400)
+    assert world.contact(ANA).touched_at is None
+    assert world.subscription(ANA, PHONE).state == State.LOST
+    if back:
+        world.basket.people = backup
+        world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.decision("ana", PHONE).opted_out_at is not None
+    assert world.contact(ANA).touched_at is None
+
+
+def test_mate_is_subscribed_although_the_person_vanished_after_a_site_opt_out(
+    world: World,
+) -> None:
+    joined(world, ("ana", ANA, PHONE), ("ben", ANA))
+    world.opt_out("ana", PHONE)
+    world.run(1)
+    world.basket.lose_people(ANA)
+    world.run(600)
+
+    world.entitle("ben", PHONE)
+    world.settle()
+
+    assert world.basket.has(ANA) == {PHONE}
