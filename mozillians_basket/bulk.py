@@ -290,9 +290,9 @@ def _close_stranded() -> None:
             (BulkItem.Reason.NO_ADDRESS, homeless),
             (BulkItem.Reason.NO_MEMBER, keys - members.keys()),
         ):
-            if some:
-                ended = {"state": BulkItem.State.SKIPPED, "reason": reason}
-                pending.filter(member__in=some).update(**ended, finished_at=timezone.now())
+            pending.filter(member__in=some).update(
+                state=BulkItem.State.SKIPPED, reason=reason, finished_at=timezone.now()
+            )
 
 
 def _finish(request: BulkRequest) -> None:

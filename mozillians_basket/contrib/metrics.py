@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from celery.signals import worker_ready
@@ -31,9 +30,6 @@ CALLS = Histogram(
     ["call", "status"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40),
 )
-
-#: The periodic tasks by the column that notes when each last ran.
-TASKS = {"sweep": "swept_at", "reconcile": "reconciled_at", "verify": "verified_at"}
 
 
 @receiver(call_made, dispatch_uid="mozillians_basket.contrib.metrics")
@@ -94,8 +90,11 @@ def _gauges() -> Iterator[GaugeMetricFamily]:
     yield from (questions, paused)
 
     ran = _family("last_run_timestamp_seconds", "When a periodic task last ran.", "task")
-    for task, column in TASKS.items():
-        moment: datetime | None = getattr(status, column)
+    for task, moment in (
+        ("sweep", status.swept_at),
+        ("reconcile", status.reconciled_at),
+        ("verify", status.verified_at),
+    ):
         ran.add_metric([task], moment.timestamp() if moment else 0)
     yield ran
 
