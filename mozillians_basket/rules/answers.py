@@ -251,7 +251,8 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
             row.missing_at, row.requested_at = row.missing_at or at, None
         case Meaning.LOST:
             if row.state != State.LOST:  # a date from before a loss would not belong to it
-                row.state, row.missing_at, row.removal_pending = State.LOST, at, False
+                row.state, row.missing_at = State.LOST, at
+                row.removal_pending = False
         case Meaning.LACKING:
             row.requested_at = None
             if row.state == State.LOST:
