@@ -15,7 +15,7 @@ from mozillians_basket.ledger import decisions
 from mozillians_basket.models import Approval, Contact, Decision, Member, Subscription, Touch
 from mozillians_basket.rules.rows import State
 from mozillians_basket.sandbox.testing import SandboxServer
-from mozillians_basket.upkeep import reconcile, verification
+from mozillians_basket.upkeep import approvals, reconcile, verification
 from project.processes import Beat
 from tests.services.site import let_a_day_pass, stuck, unsettled
 from tests.soak.changes import Changes, told_of
@@ -51,7 +51,7 @@ class Run:
         self._longest = 0.0
         self._left: list[str] = []
         self._settled_in = 0.0
-        self._parked = 0
+        self._parked = self._answered = 0
         self._reconciled = self._looked = 0.0
 
     def go(self, seconds: float, rate: float) -> None:
@@ -76,6 +76,11 @@ class Run:
         """End all faults, and wait until no work is left."""
         self._chaos.end()
         began = time.monotonic()
+        self._wait(60, notices=True)
+        # Basket has everybody again. A question that does not close by itself is about opt-outs.
+        self._answered = sum(
+            approvals.answer(row, Approval.Answer.OPTED_OUT, None) for row in _questions()
+        )
         self._wait(patience, notices=True)
         reconcile.apply()
         self._parked = decisions.retry(Contact.objects.filter(parked=True))
@@ -109,6 +114,7 @@ class Run:
         print(f"orders answered wrongly: {len(self._changes.surprises)}")
         print(f"stuck: {len(self._left)}")
         print(f"parked contacts that an admin retried: {self._parked}")
+        print(f"questions that an admin answered: {self._answered}")
         print(f"calls per change: {calls / max(changes, 1):.2f}")
         print(f"longest wait: {self._longest:.1f} s, outages and the switch included")
         print(f"settled in: {self._settled_in:.1f} s after the last change")
