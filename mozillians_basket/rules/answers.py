@@ -142,9 +142,9 @@ def meaning(rows: Rows, contact: Contact, newsletter: str, lookup: Lookup) -> Me
     if row.requested_at or unseen(row):
         if lookup.began_at - queued_since(row) < rows.settings.queue_time:
             return Meaning.QUEUED
-        if not wanted:
+        if not wanted and not (contact.clear and held(row) and not found):
             return Meaning.ABSENT
-        if not found:
+        if wanted and not found:
             return Meaning.LACKING
     back = row.state == State.LOST and row.seen_at is not None and found is not None
     if (held(row) and row.state != State.OPTED_OUT) or back:

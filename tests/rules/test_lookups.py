@@ -1208,3 +1208,21 @@ def test_mate_is_subscribed_although_the_person_vanished_after_a_site_opt_out(
     world.settle()
 
     assert world.basket.has(ANA) == {PHONE}
+
+
+def test_address_that_no_lookup_has_shown_for_a_day_is_cleared_after_a_loss_too(
+    world: World, crowd: Callable[[int], list[str]]
+) -> None:
+    crowd(10)
+    world.join("ana", ANA, PHONE)
+    world.run(1)
+    world.wait(hours=25)
+    right, world.basket.people = world.basket.people, []
+
+    world.delete("ana")
+    world.run(60)
+    world.basket.people = right
+    world.settle()
+
+    assert world.basket.has(ANA) == set()
+    assert world.contact(ANA) is None
