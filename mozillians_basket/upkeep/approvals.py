@@ -39,7 +39,7 @@ from mozillians_basket.models import (
     Suppression,
     alias,
 )
-from mozillians_basket.rules.rows import Question, Rows, State, after, touch
+from mozillians_basket.rules.rows import DecidedBy, Question, Rows, State, after, touch
 from mozillians_basket.rules.sample import Ending, Sample, end_copies, end_question, is_over, reopen
 
 logger = logging.getLogger("mozillians_basket")
@@ -286,6 +286,9 @@ UNSEEN = HELD & Q(seen_at=None)
 
 #: Decisions of members who did not opt out: ``Rows.veto``.
 NO_VETO = Q(opted_out_at=None, member__opted_out_at=None)
+
+#: Decisions on newsletters that a policy gave: ``rules.brake.gives``.
+GIVEN = Q(entitled=True) | Q(wanted=True, decided_by=DecidedBy.POLICY)
 
 
 def subscriptions(newsletter: str) -> "QuerySet[Subscription]":

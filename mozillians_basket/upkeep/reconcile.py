@@ -29,17 +29,14 @@ from mozillians_basket.models import (
 )
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import plan, stays
-from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, touch
+from mozillians_basket.rules.rows import Rows, State, held, touch
 from mozillians_basket.site import by_cursor, get_site
-from mozillians_basket.upkeep.approvals import HELD, NO_VETO, in_batches, open_questions
+from mozillians_basket.upkeep.approvals import GIVEN, HELD, NO_VETO, in_batches, open_questions
 
 #: The number of members that one query compares.
 CHUNK = 2000
 
 CONTEXT = Context(cause="reconcile")
-
-#: Decisions of policies that gave a newsletter: ``rules.brake.gives``.
-GIVEN = Q(entitled=True) | Q(wanted=True, decided_by=DecidedBy.POLICY)
 
 
 class Kind(TextChoices):

@@ -1,5 +1,6 @@
 """The brake holds on every path by which policies remove subscriptions, at default settings."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,8 @@ from mozillians_basket.models import (
     Move,
     Status,
 )
+from mozillians_basket.rules.brake import gives
+from mozillians_basket.rules.rows import DecidedBy
 from mozillians_basket.sandbox.testing import SandboxServer
 from mozillians_basket.upkeep import approvals
 from project.groups.models import Group, Membership
@@ -314,3 +317,19 @@ def test_order_made_since_stands_against_the_approval(
     sweep(16)
 
     assert holders(basket, NDA) == {Contact.objects.get(members=member).key}
+
+
+def test_newsletters_that_a_policy_gave_are_the_same_in_sql(db: None) -> None:
+    kinds = itertools.product([True, False], [True, False], ["", *DecidedBy])
+    for entitled, wanted, decided_by in kinds:
+        Decision.objects.create(
+            member=Member.objects.create(),
+            newsletter=NDA,
+            entitled=entitled,
+            wanted=wanted,
+            decided_by=decided_by,
+        )
+
+    found = set(Decision.objects.filter(approvals.GIVEN))
+
+    assert found == {row for row in Decision.objects.all() if gives(row)}
