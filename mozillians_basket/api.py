@@ -24,7 +24,6 @@ from mozillians_basket.models import (
     Subscription,
     Suppression,
     Touch,
-    alias,
 )
 from mozillians_basket.rules.evaluate import Result, contact_key
 from mozillians_basket.site import get_site
@@ -49,7 +48,7 @@ def touch(member: Any) -> None:
     row = Touch(
         member_id=_key(member), source=source, cause=Touch.Cause.CHANGED, actor_id=current_actor()
     )
-    row.save(using=alias(), force_insert=True)
+    row.save(force_insert=True)
     dispatch.after_commit(int(row.pk))
 
 
@@ -169,7 +168,7 @@ def export(member: Any) -> dict[str, Any]:
 
 
 def _rows(model: type[Any], **conditions: Any) -> Any:
-    return model._base_manager.using(alias()).filter(**conditions).order_by("pk")
+    return model.objects.filter(**conditions).order_by("pk")
 
 
 def erase(email: str, *, actor: Any = None) -> bool:

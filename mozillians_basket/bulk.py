@@ -335,5 +335,4 @@ def _change(request: BulkRequest, condition: Q, **values: Any) -> bool:
 
 def _note(kind: Event.Kind, request: BulkRequest, actor_id: Any, *, outcome: str = "") -> None:
     context = Context(cause=str(request), actor_id=actor_id, bulk_request=request)
-    noted = history.event(context, kind, newsletters=request.newsletters, outcome=outcome)
-    noted.save(using=alias())
+    history.event(context, kind, newsletters=request.newsletters, outcome=outcome).save()

@@ -16,7 +16,7 @@ from mozillians_basket import dispatch
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.dependencies import Dependencies, Link
 from mozillians_basket.middleware import current_actor
-from mozillians_basket.models import Touch, alias
+from mozillians_basket.models import Touch
 from mozillians_basket.rules.evaluate import LONGEST_EMAIL, contact_key
 from mozillians_basket.site import BasketSite, Trigger, get_site, site_path
 
@@ -200,7 +200,7 @@ def _touch(
         )
         return
     try:
-        row.save(using=alias(), force_insert=True)
+        row.save(force_insert=True)
     except DatabaseError as error:
         error.add_note(
             "mozillians_basket could not note this change. If its tables are missing, run "

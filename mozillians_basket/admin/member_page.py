@@ -257,8 +257,7 @@ def _sync(member: Model, context: Context) -> None:
     if known.contact_id is None:
         raise NothingDone(NO_ADDRESS)
     decisions.retry(Contact.objects.filter(pk=known.contact_id), context)
-    asked = history.event(context, Event.Kind.RETRIED, known.contact_id, member.pk)
-    asked.save(using=alias())
+    history.event(context, Event.Kind.RETRIED, known.contact_id, member.pk).save()
 
 
 def ask(request: HttpRequest, summary: Summary) -> tuple[str, list[dict[str, Any]]]:

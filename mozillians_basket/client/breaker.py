@@ -225,7 +225,7 @@ def _locked_status() -> Iterator[Status]:
     with transaction.atomic(using=alias()):
         status = Status.objects.select_for_update().get(pk=1)
         yield status
-        status.save(using=alias())
+        status.save()
 
 
 @contextmanager

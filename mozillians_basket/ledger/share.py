@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
 
-from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
@@ -168,14 +167,14 @@ def read(
     :param moving: false if no contact was at an end of a move just before.
     :param lock: false for a page, which writes nothing.
     """
-    using, rows = alias(), empty_rows(status)
+    rows = empty_rows(status)
     movers = {member.pk for member in members}
     own = {*contact_ids, *(m.contact_id for m in members if m.contact_id is not None)}
     wanted = own
     if moving and not lease and (found := _moves(own, movers)):
         wanted = own | _ends(found)  # their other ends, and the moves that these wait for
         wanted |= _ends(_moves(wanted, {move.member_id for move in found}))
-    contacts = Contact.objects.using(using).order_by("pk")
+    contacts = Contact.objects.order_by("pk")
     locked = contacts.select_for_update(no_key=True) if lock else contacts
     if lease:
         rows.contacts = {row.pk: row for row in locked.filter(lease=lease)}
@@ -198,7 +197,7 @@ def read(
     homes = {row.contact_id for row in rows.members.values()} - {None, *rows.contacts}
     for row in contacts.filter(pk__in=homes) if homes else ():
         rows.contacts[row.pk] = row
-    subscriptions = Subscription.objects.using(using).filter(contact__in=list(rows.contacts))
+    subscriptions = Subscription.objects.filter(contact__in=list(rows.contacts))
     rows.subscriptions = {(row.contact_id, row.newsletter): row for row in subscriptions}
     return replace(rows)
 
@@ -253,7 +252,6 @@ def write(
 
     ``events`` are further events, which the difference does not show: answered calls.
     """
-    using = alias()
     reasons: dict[int | None, tuple[str, Any]] = {}  # by contact that a member is at, or leaves
     for member_id, cause in context.causes.items():
         for rows in (before, after):
@@ -262,10 +260,8 @@ def write(
                     actor = reasons.get(pk, (cause, None))[1]
                     reasons[pk] = cause, context.actors.get(member_id, actor)
     for pk, contact in after.contacts.items():  # the columns that only people and the queue read
-        was, (cause, actor) = (
-            before.contacts[pk],
-            reasons.get(pk, (context.cause, context.actor_id)),
-        )
+        was = before.contacts[pk]
+        cause, actor = reasons.get(pk, (context.cause, context.actor_id))
         if contact.touched_at and contact.touched_at != was.touched_at:
             due = was.touched_at is not None
             lowest = min(contact.priority, context.priority)
@@ -286,20 +282,20 @@ def write(
         (Move, old_moves, new_moves),
     ):
         _update(model, old, new)
-        model._base_manager.using(using).bulk_create([r for r in new.values() if r.pk is None])
+        model.objects.bulk_create([r for r in new.values() if r.pk is None])
     gone = old_moves.keys() - new_moves.keys()
     erased = before.contacts.keys() - after.contacts.keys()
     left = before.members.keys() - after.members.keys()
     if gone:
-        Move.objects.using(using).filter(pk__in=gone).delete()
+        Move.objects.filter(pk__in=gone).delete()
     if left:
-        Decision.objects.using(using).filter(member__in=left).delete()
-        Member.objects.using(using).filter(pk__in=left).delete()
+        Decision.objects.filter(member__in=left).delete()
+        Member.objects.filter(pk__in=left).delete()
     if erased:
-        Subscription.objects.using(using).filter(contact__in=erased).delete()
-        Event.objects.using(using).filter(contact__in=erased).delete()
-        Contact.objects.using(using).filter(pk__in=erased).delete()
-    Event.objects.using(using).bulk_create(noted)
+        Subscription.objects.filter(contact__in=erased).delete()
+        Event.objects.filter(contact__in=erased).delete()
+        Contact.objects.filter(pk__in=erased).delete()
+    Event.objects.bulk_create(noted)
     sender = get_site().member_model
     if heard := {name for name, signal in SIGNALS.items() if signal.has_listeners(sender)}:
         found = history.announcements(before, after, context)
@@ -331,7 +327,7 @@ def suppress(erased: Mapping[int, Iterable[Subscription]], before: Rows) -> None
     )
 
 
-def _update(model: type[models.Model], old: Mapping[Any, Any], new: Mapping[Any, Any]) -> None:
+def _update(model: type[Any], old: Mapping[Any, Any], new: Mapping[Any, Any]) -> None:
     """
     Update the rows that changed, in one statement.
 
@@ -345,11 +341,10 @@ def _update(model: type[models.Model], old: Mapping[Any, Any], new: Mapping[Any,
             changes.append(
                 {name: value for name, value in vars(row).items() if before[name] != value}
             )
-    manager = model._base_manager.using(alias())
     if rows and all(each == changes[0] for each in changes):
-        manager.filter(pk__in=[row.pk for row in rows]).update(**changes[0])
+        model.objects.filter(pk__in=[row.pk for row in rows]).update(**changes[0])
     elif rows:
-        manager.bulk_create(
+        model.objects.bulk_create(
             rows,
             update_conflicts=True,
             unique_fields=["id"],

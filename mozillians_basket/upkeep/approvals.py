@@ -135,7 +135,7 @@ def open_questions() -> "QuerySet[Approval]":
 def _note(kind: Event.Kind, approval: Approval, outcome: str, context: Context) -> None:
     """Write an event about a question into the history."""
     newsletters = [approval.newsletter]
-    history.event(context, kind, newsletters=newsletters, outcome=outcome).save(using=alias())
+    history.event(context, kind, newsletters=newsletters, outcome=outcome).save()
 
 
 def _context(approval: Approval) -> Context:
@@ -268,9 +268,9 @@ def _end_copies(approval: Approval, question: Question, ending: Ending) -> None:
                     if ending == Ending.LOST:
                         del row.newsletters[name]
                     if row.newsletters:
-                        row.save(using=alias())
+                        row.save()
                     else:
-                        row.delete(using=alias())
+                        row.delete()
 
 
 # The rules about rows, in SQL. Each names its other form.

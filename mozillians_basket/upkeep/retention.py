@@ -95,7 +95,7 @@ def _delete(rows: "QuerySet[Any]", limit: int) -> int:
         keys = list(rows.values_list("pk", flat=True)[: min(CHUNK, limit - deleted)])
         if not keys:
             break
-        rows.model._base_manager.using(alias()).filter(pk__in=keys).delete()
+        rows.model.objects.filter(pk__in=keys).delete()
         deleted += len(keys)
     return deleted
 
