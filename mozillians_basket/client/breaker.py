@@ -114,8 +114,8 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
             failures[contact_id] = result
             run.append(contact_id)
     probed = results.get(status.probe_contact or 0) if status.is_open else None
-    tells_nothing = isinstance(probed, BasketError) and not isinstance(probed, BasketRefused)
-    if not (failures or tells_nothing or (succeeded and call == status.failing_call)):
+    probe_failed = isinstance(probed, BasketError) and not isinstance(probed, BasketRefused)
+    if not (failures or probe_failed or (succeeded and call == status.failing_call)):
         return status
     misconfigured = any(isinstance(error, BasketMisconfigured) for error in failures.values())
     charged, refunded, tells = None, [], False
@@ -139,7 +139,7 @@ def note(call: str, results: Mapping[int, Any], status: Status) -> Status:
             told = status.notified_at and now - status.notified_at < NOTICE_EVERY
             if tells := misconfigured and not told:
                 status.notified_at = now
-        elif tells_nothing and status.probe_contact in results:
+        elif probe_failed and status.probe_contact in results:
             _plan_probe(status)
     _charge(charged)
     if refunded:  # an outage uses up nobody's attempts

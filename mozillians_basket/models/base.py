@@ -12,8 +12,9 @@ class Ledger(models.Manager[_Row]):
     """Reads from the database that the app writes to: a replica may be behind."""
 
     def get_queryset(self) -> "models.QuerySet[_Row]":
-        """Return all rows."""
-        return super().get_queryset().using(router.db_for_write(self.model))
+        """Return all rows, of another database if ``db_manager`` or ``using`` names one."""
+        rows = super().get_queryset()
+        return rows if self._db else rows.using(router.db_for_write(self.model))
 
 
 class Row(models.Model):

@@ -92,14 +92,15 @@ def queue() -> Queue:
     """Count what waits, by the partial indexes of the queue."""
     now = timezone.now()
     conditions = waiting(now)
-    contacts, refused = Contact.objects, Subscription.objects
-    queued = contacts.filter(touched_at__isnull=False, parked=False)
-    touches = Touch.objects
+    queued = Contact.objects.filter(touched_at__isnull=False, parked=False)
+    parked = Contact.objects.filter(failing_since__isnull=False, parked=True)
+    refused = Subscription.objects.filter(state=State.REFUSED)
+    oldest_touch = Touch.objects.order_by("pk").values_list("created_at", flat=True)
     return Queue(
-        touches=touches.values("pk")[: MANY + 1].count(),
-        oldest_touch=touches.order_by("pk").values_list("created_at", flat=True).first(),
-        parked=contacts.filter(failing_since__isnull=False, parked=True).count(),
-        refused=refused.filter(newsletter__in=get_site().newsletters, state=State.REFUSED).count(),
+        touches=Touch.objects.values("pk")[: MANY + 1].count(),
+        oldest_touch=oldest_touch.first(),
+        parked=parked.count(),
+        refused=refused.filter(newsletter__in=get_site().newsletters).count(),
         **queued.aggregate(
             failed=Count("pk", filter=Q(not_before__gt=now, attempts__gt=0)),
             oldest=Min("touched_at", filter=conditions["due"]),

@@ -196,7 +196,7 @@ def test_probes_that_fail_come_at_growing_intervals() -> None:
 
 
 @pytest.mark.parametrize("error", [RATE_LIMIT, BasketSwitchedOff()])
-def test_probe_that_tells_nothing_is_followed_by_another_on_the_schedule(
+def test_probe_that_says_nothing_of_basket_is_followed_by_another_on_the_schedule(
     error: BasketError,
 ) -> None:
     open_breaker()

@@ -93,6 +93,7 @@ class Run:
         end = time.monotonic() + patience
         while (left := stuck()) and time.monotonic() < end:
             self._go_on(calm=True)
+            time.sleep(0.1)
         self._left = left
         self._left += [f"not noticed: {mailbox.key}" for mailbox in self._changes.frozen]
         self._left += [f"open: {row}" for row in Approval.objects.filter(closed_at=None)]
