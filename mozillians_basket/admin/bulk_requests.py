@@ -364,7 +364,7 @@ class BulkRequestAdmin(BasketPages):
 
     def cancel_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Ask, then leave out the members whose orders were not begun."""
-        row = self._row(request, key, to_change=True)
+        row = self._row(request, key)
         progress = Progress(row, bulk.progress(row))
         if request.method != "POST" and progress.may_cancel:
             return rendered(
@@ -385,7 +385,7 @@ class BulkRequestAdmin(BasketPages):
         return HttpResponseRedirect(self.url_to("change", row.pk))
 
     def retry_view(self, request: HttpRequest, key: int) -> HttpResponse:
-        row = self._row(request, key, to_change=True)
+        row = self._row(request, key)
         if not is_off(request):
             if bulk.retry(row, actor=request.user):
                 self._went_through(request, row, _("The failed members are tried again."))
@@ -395,7 +395,7 @@ class BulkRequestAdmin(BasketPages):
 
     def repeat_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Draft the same order for the members that a cancellation left out."""
-        row = self._row(request, key, to_change=True)
+        row = self._row(request, key)
         keys = row.keys[row.position :] if row.state == BulkRequest.State.CANCELLED else []
         if not keys:
             messages.warning(request, _("There is nobody to repeat it for."))
@@ -408,7 +408,7 @@ class BulkRequestAdmin(BasketPages):
 
     def csv_view(self, request: HttpRequest, key: int) -> StreamingHttpResponse:
         """Return all members of a request, or those of one of its lists, to download."""
-        row = self._row(request, key, to_change=True)
+        row = self._row(request, key)
         chosen, name = request.GET.get("list", ""), f"bulk-request-{row.pk}"
         states, with_not_begun = tuple(State), True
         if chosen in LISTS:
@@ -428,8 +428,7 @@ class BulkRequestAdmin(BasketPages):
         self.log_change(request, row, text)
         messages.success(request, text)
 
-    def _row(self, request: HttpRequest, key: int, *, to_change: bool = False) -> BulkRequest:
-        require(self.has_view_permission(request))
-        require(not to_change or may_change_newsletters(request))
+    def _row(self, request: HttpRequest, key: int) -> BulkRequest:
+        require(may_change_newsletters(request))
         row: BulkRequest = get_object_or_404(self.get_queryset(request), pk=key)
         return row

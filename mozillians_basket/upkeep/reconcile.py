@@ -215,15 +215,19 @@ def _compared(keys: list[Any], names: frozenset[str]) -> Iterator[Difference]:
     members = Member.objects.filter(site_member_id__gte=keys[0], site_member_id__lte=keys[-1])
     columns = ("contact_id", "contact__email", "held_back_at")
     known = {key: row for key, *row in by_cursor(members.values_list("site_member_id", *columns))}
-    decisions = Decision.objects.filter(
-        GIVEN,
-        member__site_member__gte=keys[0],
-        member__site_member__lte=keys[-1],
-        newsletter__in=names,
-    )
+    decisions = Decision.objects.filter(newsletter__in=names)
     entitled: dict[Any, frozenset[str]] = defaultdict(frozenset)
-    for key, name in by_cursor(decisions.values_list("member__site_member", "newsletter")):
-        entitled[key] |= {name}
+    for given in (
+        decisions.filter(
+            entitled=True, member__site_member__gte=keys[0], member__site_member__lte=keys[-1]
+        ),
+        # Ends that a brake holds back, of few members: one condition for all takes a fifth longer.
+        decisions.filter(
+            GIVEN, member__site_member__in=[key for key, row in known.items() if row[-1]]
+        ),
+    ):
+        for key, name in by_cursor(given.values_list("member__site_member", "newsletter")):
+            entitled[key] |= {name}
     for key in keys:
         standing, row = standings.get(key), known.get(key)
         if row is None:
