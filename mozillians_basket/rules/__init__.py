@@ -11,6 +11,6 @@ and writes the copy that it returns. From a change to Basket:
 4. ``plan``, then ``begin_unsubscribe``, the calls, ``end_unsubscribe``.
 5. ``settle``: what is over, what is erased, and when to look again.
 
-``conclude`` tells opt-outs from losses, newsletter by newsletter, and
-``answer_question`` applies what an admin says to a possible loss.
+``verdict`` tells opt-outs from losses, newsletter by newsletter, and ``end_question``
+applies what an admin says to a possible loss.
 """

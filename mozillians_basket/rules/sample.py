@@ -1,14 +1,12 @@
 """
 The control sample: whether subscriptions that are missing are opt-outs or a mass loss.
 
-:mod:`~mozillians_basket.upkeep.verification` and
-:mod:`~mozillians_basket.upkeep.approvals` do in SQL, for whole tables, what
-:func:`conclude`, :func:`answer_question` and :func:`verify_rank` say for a few
-rows; tests compare the two.
+:mod:`~mozillians_basket.upkeep.verification` finds the rows by SQL, and
+:mod:`~mozillians_basket.upkeep.approvals` asks admins and carries out their answer.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
@@ -20,7 +18,6 @@ from mozillians_basket.rules.rows import (
     State,
     Subscription,
     after,
-    held,
     missing,
     touch,
     unseen,
@@ -67,33 +64,6 @@ class Ending(StrEnum):
     """Lookups showed most of them again."""
 
 
-def sample(rows: Rows, newsletter: str) -> Sample | None:
-    """
-    List the contacts to look up before missing subscriptions count as opt-outs.
-
-    The contacts that were subscribed nearest in time to a missing one are the
-    sample, as a restored backup loses the newest. ``None`` while nothing is
-    missing undecided.
-    """
-    mine = rows.of(newsletter)
-    recent = rows.now - RECENT
-    undecided = sorted(
-        (r for r in mine if missing(r) or (r.state == State.LOST and r.missing_at > recent)),
-        key=lambda row: (row.missing_at, row.contact_id),
-    )
-    if not undecided:
-        return None
-    since = undecided[0].missing_at
-    gone = [row for row in mine if after(row.missing_at, since) and _may_be_lost(row)]
-    others = [row for row in mine if held(row) and not missing(row)]
-    seen = [row for row in others if after(row.seen_at, since)]
-    usable = [row for row in others if not rows.contacts[row.contact_id].parked]
-    moments = [row.confirmed_at for row in undecided[:MOMENTS]]
-    near = [(row.contact_id, row.confirmed_at) for row in usable]
-    contacts = [rows.contacts[pk] for pk in nearest(near, moments, rows.settings.sample_size)]
-    return control_sample(rows.settings, since, contacts, seen=len(seen), gone=len(gone))
-
-
 def nearest(
     others: Iterable[tuple[int, datetime]], moments: Sequence[datetime], size: int
 ) -> list[int]:
@@ -127,42 +97,6 @@ def verdict(found: Sample, settings: Settings) -> Verdict:
     return Verdict.LOOK_UP if found.look_up else Verdict.OPTED_OUT
 
 
-def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
-    """
-    Decide whether the missing subscriptions of a newsletter are opt-outs or a loss.
-
-    If too many are missing for opt-outs, admins are asked, and opt-outs inferred in
-    the day before are reopened. A question closes by itself when lookups show the
-    subscriptions again. Returns the rows and the contacts to look up first.
-    """
-    rows, settings = rows.copy(), rows.settings
-    question = rows.question(newsletter)
-    if question:
-        rows = reopen(rows, question)  # an erased mailbox may have come back since
-        number, found_missing = len(_missing_since(rows, question)), _found_missing(rows, question)
-        most = replace(question, missing=max(question.missing, number))
-        _put(rows, question, most)
-        if is_over(number, len(found_missing), most, settings):
-            rows = end_question(rows, most, Ending.ITSELF)
-            _put(rows, most, replace(most, closed_at=rows.now))
-        return rows, ()
-    found = sample(rows, newsletter)
-    if found is None:
-        return rows, ()
-    match verdict(found, settings):
-        case Verdict.LOOK_UP:
-            return rows, found.look_up
-        case Verdict.ASK:
-            question = Question(newsletter, found.since, found.missing)
-            rows.questions = [*rows.questions, question]
-            rows = reopen(rows, question)
-            for row in _missing_since(rows, question):
-                touch(rows.contacts[row.contact_id], rows.now)
-        case Verdict.OPTED_OUT:
-            rows = opt_out_missing(rows, newsletter)
-    return rows, ()
-
-
 def is_over(number: int, found_missing: int, question: Question, settings: Settings) -> bool:
     """
     Whether a question closes by itself, as so few are still missing.
@@ -176,9 +110,7 @@ def is_over(number: int, found_missing: int, question: Question, settings: Setti
     return found_missing <= settings.brake_ratio * (question.missing - reopened)
 
 
-def opt_out_missing(
-    rows: Rows, newsletter: str, contact_ids: Collection[int] | None = None
-) -> Rows:
+def opt_out_missing(rows: Rows, newsletter: str, contact_ids: Collection[int]) -> Rows:
     """Record missing subscriptions as opt-outs; not what may have been lost."""
     rows = rows.copy()
     for row in _among(rows.of(newsletter), contact_ids):
@@ -189,7 +121,7 @@ def opt_out_missing(
     return rows
 
 
-def reopen(rows: Rows, question: Question, contact_ids: Collection[int] | None = None) -> Rows:
+def reopen(rows: Rows, question: Question, contact_ids: Collection[int]) -> Rows:
     """Make the opt-outs undecided again that samples inferred in the day before a question."""
     rows, since = rows.copy(), question.since - rows.settings.reopened
     for row in _among(rows.of(question.newsletter), contact_ids):
@@ -202,18 +134,24 @@ def reopen(rows: Rows, question: Question, contact_ids: Collection[int] | None =
     return rows
 
 
+def about(rows: Rows, question: Question) -> list[Subscription]:
+    """Find what a question is about: missing since it began, or reopened with it."""
+    found = (row for row in rows.of(question.newsletter) if row.state != State.OPTED_OUT)
+    return [row for row in found if missing(row) or after(row.missing_at, question.since)]
+
+
 def end_question(
-    rows: Rows, question: Question, ending: Ending, contact_ids: Collection[int] | None = None
+    rows: Rows, question: Question, ending: Ending, contact_ids: Collection[int]
 ) -> Rows:
     """
-    End a question for these contacts, or for all; the caller closes it afterwards.
+    End a question for these contacts; the caller closes it afterwards.
 
     If Basket lost them, they are subscribed again where they are still wanted.
     Subscriptions that were confirmed since the question began, or asked for despite
     opt-outs since they went missing, are subscribed again however it ends.
     """
     rows = rows.copy()
-    found = _missing_since(rows, question)
+    found = about(rows, question)
     found += _never_seen(rows, question) if ending == Ending.LOST else []
     for row in _among(found, contact_ids):
         contact = rows.contacts[row.contact_id]
@@ -229,9 +167,7 @@ def end_question(
     return rows
 
 
-def end_copies(
-    rows: Rows, question: Question, ending: Ending, member_ids: Collection[int] | None = None
-) -> Rows:
+def end_copies(rows: Rows, question: Question, ending: Ending, member_ids: Collection[int]) -> Rows:
     """
     End a question for members who had left before it, with the copy of an inferred opt-out.
 
@@ -240,7 +176,7 @@ def end_copies(
     """
     rows, since = rows.copy(), question.since - rows.settings.reopened
     for (member_id, name), decision in [*rows.decisions.items()]:
-        if name != question.newsletter or (member_ids is not None and member_id not in member_ids):
+        if name != question.newsletter or member_id not in member_ids:
             continue
         if decision.inferred and after(decision.opted_out_at, since):
             member = rows.members[member_id]
@@ -251,53 +187,6 @@ def end_copies(
                 if contact:
                     touch(contact, rows.now)
     return rows
-
-
-def answer_question(rows: Rows, question: Question, *, lost: bool) -> Rows:
-    """Close a question as an admin answers: Basket lost them, or they opted out."""
-    ending = Ending.LOST if lost else Ending.OPTED_OUT
-    rows = end_question(reopen(rows, question), question, ending)
-    rows = end_copies(rows, question, ending)
-    _put(rows, question, replace(question, closed_at=rows.now, lost=lost))
-    return rows
-
-
-def verify_rank(rows: Rows, row: Subscription) -> int | None:
-    """
-    Rank a subscription for verification, unseen ones first; ``None`` if it needs none.
-
-    A removal is verified too: a restored backup of Basket may undo it.
-    """
-    if held(row) or row.state == State.LOST:
-        return 0 if unseen(row) else 1
-    contact = rows.contacts[row.contact_id]
-    opted_out = any(rows.veto(member, row.newsletter) for member in rows.at(contact))
-    return 2 if opted_out or row.state == State.OPTED_OUT or row.removed_at else None
-
-
-def _missing_since(rows: Rows, question: Question) -> list[Subscription]:
-    """Find what a question is about: missing since it began, or reopened with it."""
-    found = (row for row in rows.of(question.newsletter) if row.state != State.OPTED_OUT)
-    return [row for row in found if missing(row) or after(row.missing_at, question.since)]
-
-
-def _found_missing(rows: Rows, question: Question) -> list[Subscription]:
-    """
-    List those of them that lookups have missed since it began, and that may be lost.
-
-    Not what was confirmed since: that is subscribed again however the question ends.
-    """
-    found = (row for row in rows.of(question.newsletter) if _may_be_lost(row))
-    return [
-        row
-        for row in found
-        if after(row.missing_at, question.since) and not after(row.confirmed_at, question.since)
-    ]
-
-
-def _may_be_lost(row: Subscription) -> bool:
-    """Whether a missing subscription counts as lost: not if it was taken for an opt-out before."""
-    return row.state != State.OPTED_OUT and row.opted_out_at is None
 
 
 def _never_seen(rows: Rows, question: Question) -> list[Subscription]:
@@ -332,9 +221,5 @@ def _is_owed(rows: Rows, row: Subscription, question: Question) -> bool:
     )
 
 
-def _among(rows: Iterable[Subscription], contact_ids: Collection[int] | None) -> list[Subscription]:
-    return [row for row in rows if contact_ids is None or row.contact_id in contact_ids]
-
-
-def _put(rows: Rows, old: Question, new: Question) -> None:
-    rows.questions = [new if question is old else question for question in rows.questions]
+def _among(rows: Iterable[Subscription], contact_ids: Collection[int]) -> list[Subscription]:
+    return [row for row in rows if row.contact_id in contact_ids]

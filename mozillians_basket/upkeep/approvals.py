@@ -297,19 +297,19 @@ def subscriptions(newsletter: str) -> "QuerySet[Subscription]":
 
 
 def about(question: Question) -> "QuerySet[Subscription]":
-    """Return the subscriptions of a question: ``rules.sample._missing_since``."""
+    """Return the subscriptions of a question: ``rules.sample.about``."""
     since = subscriptions(question.newsletter).filter(missing_at__gte=question.since)
     return subscriptions(question.newsletter).filter(MISSING) | since.exclude(state=State.OPTED_OUT)
 
 
 def found_missing(question: Question) -> "QuerySet[Subscription]":
-    """Return what lookups missed since a question began: ``rules.sample._found_missing``."""
+    """Return what lookups missed since a question began, not what was confirmed since."""
     found = missing_since(question.newsletter, question.since)
     return found.exclude(confirmed_at__gte=question.since)
 
 
 def missing_since(newsletter: str, moment: datetime) -> "QuerySet[Subscription]":
-    """Return what lookups missed since then, and may be lost: ``rules.sample._may_be_lost``."""
+    """Return what lookups missed since then, if it was not taken for an opt-out before."""
     since = subscriptions(newsletter).filter(missing_at__gte=moment, opted_out_at=None)
     return since.exclude(state=State.OPTED_OUT)
 

@@ -1,8 +1,8 @@
 """
 Verification of the ledger against Basket, and the control samples that tell losses.
 
-The rules are those of ``rules.sample``, which judge all rows of a newsletter.
-Here the same rows are found by SQL, so that a newsletter may have any size.
+The rules are those of ``rules.sample``. The rows that they judge are found by SQL, so
+that a newsletter may have any size.
 """
 
 from collections.abc import Collection
@@ -96,7 +96,7 @@ def _idle() -> "QuerySet[Contact]":
 
 def _needs_verification() -> Q:
     """
-    Choose the contacts that ``rules.sample.verify_rank`` gives a rank.
+    Choose the contacts that have something to verify: also what they opted out of or lost.
 
     People who opted out may come back, and a restored backup of Basket may undo a removal.
     """
@@ -174,7 +174,7 @@ def _conclude(newsletter: str) -> None:
 
 def sample(newsletter: str, now: datetime) -> Sample | None:
     """
-    Read the control sample of a newsletter: ``rules.sample.sample`` in SQL.
+    Read the control sample of a newsletter; ``None`` while nothing is missing undecided.
 
     At most ``sample_size`` contacts are read; the others are counted.
     """

@@ -11,8 +11,8 @@ import pytest
 from mozillians_basket.rules.answers import Lookup, Meaning, Person, apply_lookups, meaning
 from mozillians_basket.rules.plan import plan
 from mozillians_basket.rules.rows import Question, State
-from mozillians_basket.rules.sample import verify_rank
 from tests.rules.basket import Fault
+from tests.rules.losses import verify_rank
 from tests.rules.stories import ANA, BEN, NEW, THIRD, calls, joined, look, opt_outs
 from tests.rules.world import EXTRA, FOREIGN, NDA, PHONE, START, World
 

@@ -9,12 +9,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mozillians_basket.rules import answers, evaluate, sample
+from mozillians_basket.rules import answers, evaluate
 from mozillians_basket.rules.answers import Answer, Kind, Lookup, Person
 from mozillians_basket.rules.brake import Brake
 from mozillians_basket.rules.evaluate import Result, Standing, contact_key
 from mozillians_basket.rules.plan import look_again_at, plan, settle
 from mozillians_basket.rules.rows import DecidedBy, Rows, Settings, State, held
+from tests.rules import losses
 from tests.rules.world import (
     FOREIGN,
     NDA,
@@ -308,7 +309,7 @@ def test_order_decides_or_says_why_not(
 def test_sample_concludes_only_about_what_is_missing(rows: Rows) -> None:
     before = dump(rows)
 
-    after, look_up = sample.conclude(rows, PHONE)
+    after, look_up = losses.conclude(rows, PHONE)
 
     assert dump(rows) == before
     assert len(look_up) <= rows.settings.sample_size

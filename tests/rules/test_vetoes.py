@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
-from mozillians_basket.rules import sample, vetoes
+from mozillians_basket.rules import vetoes
 from mozillians_basket.rules.rows import Question, State
+from mozillians_basket.rules.sample import Ending, end_question
+from tests.rules import losses
 from tests.rules.stories import ANA, NEW, joined
 from tests.rules.world import EXTRA, NDA, PHONE, START, World
 
@@ -88,7 +90,7 @@ def test_answer_closes_its_question_and_no_other(world: World) -> None:
     asked, other = Question(PHONE, START, 3), Question(NDA, START, 3)
     world.rows.questions = [asked, other]
 
-    rows = sample.answer_question(world.rows, asked, lost=True)
+    rows = losses.answer_question(world.rows, asked, lost=True)
 
     assert [question.closed_at for question in rows.questions] == [rows.now, None]
     assert (rows.question(PHONE), rows.question(NDA)) == (None, other)
@@ -123,7 +125,7 @@ def test_order_despite_opt_outs_since_it_went_missing_is_owed_however_a_question
     dee = world.decision("dee", PHONE)
     dee.wanted, dee.despite_opt_out, dee.decided_at = False, True, LATER
 
-    world.rows = sample.end_question(rows, asked, sample.Ending.OPTED_OUT)
+    world.rows = end_question(rows, asked, Ending.OPTED_OUT, rows.contacts)
 
     states = {key: world.subscription(email, PHONE).state for key, email in emails.items()}
     assert states.pop("ana") == State.UNKNOWN

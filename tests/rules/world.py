@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from mozillians_basket.rules import answers, evaluate, plan, sample
+from mozillians_basket.rules import answers, evaluate, plan
 from mozillians_basket.rules.answers import Answer, Kind, Lookup
 from mozillians_basket.rules.brake import Brake
 from mozillians_basket.rules.evaluate import Standing, contact_key, suppression_hash
 from mozillians_basket.rules.rows import Rows, Settings, State, held, touch
+from tests.rules import losses
 from tests.rules.basket import FakeBasket
 
 PHONE, NDA, EXTRA = "mozilla-phone", "mozillians-nda", "extra"
@@ -268,7 +269,7 @@ class World:
     def answer(self, newsletter: str, *, lost: bool) -> None:
         question = self.rows.question(newsletter)
         assert question is not None
-        self.rows = sample.answer_question(self.rows, question, lost=lost)
+        self.rows = losses.answer_question(self.rows, question, lost=lost)
 
     def retry(self) -> None:
         """Retry all contacts, as an admin may."""
@@ -289,7 +290,7 @@ class World:
             contact = self.rows.contacts[row.contact_id]
             if emails and contact.key not in map(contact_key, emails):
                 continue
-            if sample.verify_rank(self.rows, row) is not None:
+            if losses.verify_rank(self.rows, row) is not None:
                 touch(contact, self.now)
 
     def sync(self, contact_ids: list[int]) -> None:
@@ -381,7 +382,7 @@ class World:
         names = {row.newsletter for row in self.rows.subscriptions.values() if row.missing_at}
         names |= {question.newsletter for question in self.rows.questions if not question.closed_at}
         for name in sorted(names):
-            self.rows, look_up = sample.conclude(self.rows, name)
+            self.rows, look_up = losses.conclude(self.rows, name)
             for contact_id in look_up:
                 touch(self.rows.contacts[contact_id], self.now)
 
