@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import product
+from itertools import compress, product
 from typing import Any
 
 from django.apps import apps
@@ -255,10 +255,12 @@ class BasketSite:
             for number, policy in enumerate(self.policies)
         }
         members = self.with_email(self.rows().filter(chosen)).annotate(**tests)
+        entitled: dict[tuple[bool, ...], frozenset[str]] = {}  # one set for all who meet the same
         for pk, email, *answers in read(members.values_list("pk", "basket_email", *tests)):
-            met = zip(self.policies, answers, strict=True)
-            entitled = frozenset(policy.newsletter for policy, answer in met if answer)
-            yield pk, Standing((email or "").strip(), entitled)
+            met = tuple(answers)
+            if met not in entitled:
+                entitled[met] = frozenset(each.newsletter for each in compress(self.policies, met))
+            yield pk, Standing((email or "").strip(), entitled[met])
 
 
 def by_cursor(rows: "QuerySet[Any, Any]") -> Iterator[Any]:

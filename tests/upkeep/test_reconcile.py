@@ -280,7 +280,7 @@ def test_comparing_takes_few_queries_however_many_members_there_are(
     reconcile.apply()
     settle()
 
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         report = reconcile.apply()
 
     assert report.differences == 0
@@ -526,6 +526,26 @@ def test_settled_contact_that_differs_is_synced(
     assert code == 0
     assert held(basket).get(vouched.user.email, set()) == expected
     assert reconcile.find().differences == 0
+
+
+def test_contact_that_lacks_one_newsletter_and_exceeds_another_counts_once(
+    vouched: UserProfile,
+) -> None:
+    phone = Subscription.objects.get(
+        contact__members__site_member=vouched, newsletter="mozilla-phone"
+    )
+    lack(phone)
+    Subscription.objects.create(
+        contact=phone.contact,
+        newsletter="mozillians-nda",
+        state="subscribed",
+        confirmed_at=timezone.now(),
+        decided=True,
+    )
+
+    report = reconcile.find()
+
+    assert report.found[Kind.UNSETTLED] == 1
 
 
 @pytest.mark.parametrize(
