@@ -3,6 +3,8 @@
 from typing import Any
 
 from celery import Task, chain, shared_task
+from celery.canvas import Signature
+from celery.result import allow_join_result
 from django.db import InterfaceError, OperationalError
 
 from mozillians_basket import bulk, sync
@@ -135,15 +137,23 @@ def lookup_users_task(self: "Task[Any, Any]", oldest_touch: int | None = None) -
             return
     outcome = sync.look_up(self.request.id or "")
     _go_on(outcome)
-    # Not by ``self.replace()``: Celery copies its traceback, which takes 2 to 7 ms per share.
+    steps: Signature[Any]
     match outcome.steps:
+        case ():
+            return
         case (Step.SUBSCRIBE, Step.UNSUBSCRIBE):
-            subscribe = subscribe_users_task.s(outcome.lease, last=False)
-            chain(subscribe, unsubscribe_users_task.s()).apply_async()
+            steps = chain(
+                subscribe_users_task.s(outcome.lease, last=False), unsubscribe_users_task.s()
+            )
         case (Step.SUBSCRIBE,):
-            subscribe_users_task.delay(outcome.lease, last=True)
-        case (Step.UNSUBSCRIBE,):
-            unsubscribe_users_task.delay(outcome.lease)
+            steps = subscribe_users_task.s(outcome.lease, last=True)
+        case _:
+            steps = unsubscribe_users_task.s(outcome.lease)
+    if self.request.is_eager:
+        with allow_join_result():
+            steps.apply(throw=True)
+    else:  # not by ``self.replace()``: Celery copies its traceback, 2 to 7 ms per share
+        steps.apply_async()
 
 
 def _go_on(outcome: sync.Outcome) -> None:
