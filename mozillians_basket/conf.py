@@ -183,7 +183,7 @@ class Settings:
     """The number of days that the history reaches back; ``None`` keeps all of it."""
 
     MANAGERS = Setting(tuple[str, ...], ())
-    """The addresses that are told when Basket refuses the site; ``ADMINS`` when empty."""
+    """The addresses that get the mails to admins (docs/settings.md lists them); else ``ADMINS``."""
 
 
 conf: Settings = Settings()

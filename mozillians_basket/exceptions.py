@@ -49,7 +49,7 @@ class BasketMisconfigured(BasketFailed):
 class BasketRefused(BasketError):
     """Basket said no to this call: it will fail again for this person. ``code`` says why."""
 
-    label = "refused by Basket"
+    label = "refused"
 
     def __init__(self, code: int | str) -> None:
         super().__init__(code)

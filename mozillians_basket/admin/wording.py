@@ -15,9 +15,6 @@ from mozillians_basket.models import Approval, Event, Touch
 from mozillians_basket.rules.answers import BLOCKED_DOMAIN
 from mozillians_basket.site import get_site
 
-_INVALID = gettext_lazy("Basket says the address is invalid.")
-_BLOCKED = gettext_lazy("Basket takes no addresses of this domain: it is blocked there.")
-
 #: By label (``BasketError.label``, ``Problem``, or ``BulkItem.Reason``) and Basket's code;
 #: ``None`` is for all codes that have no words of their own. Where Basket refused somebody, the
 #: ledger keeps the code alone: it is looked up as that of "refused".
@@ -45,12 +42,13 @@ WORDS: dict[tuple[str, int | str | None], str | Promise] = {
         "Basket wants https: the setting BASKET_URL is wrong."
     ),
     ("refused", None): gettext_lazy("Basket refuses this person."),
-    ("refused", errors.BASKET_INVALID_EMAIL): _INVALID,
-    ("refused", BLOCKED_DOMAIN): _BLOCKED,
-    ("refused by Basket", None): gettext_lazy(
-        "Basket refused what this site asked of it for this person."
+    ("refused", errors.BASKET_INVALID_EMAIL): gettext_lazy("Basket says the address is invalid."),
+    ("refused", BLOCKED_DOMAIN): gettext_lazy(
+        "Basket takes no addresses of this domain: it is blocked there."
     ),
-    ("refused by Basket", errors.BASKET_INVALID_EMAIL): _INVALID,
+    ("refused", errors.BASKET_INVALID_NEWSLETTER): gettext_lazy(
+        "Basket does not know one of their newsletters."
+    ),
     ("unexpected", None): gettext_lazy(
         "An error in this site's own code that nobody foresaw: the worker's log says where."
     ),

@@ -37,7 +37,7 @@ SCHEDULE = (5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 #: Shortest wait of a contact in seconds after an answer 429: Basket's window (measured), or longer.
 #: A policy's change does not end the wait. An admin's retry or order does, the member's own choice,
 #: and a member who leaves the address.
-WAIT_AFTER_429 = 300
+SHORTEST_WAIT_AFTER_429 = 300
 
 #: Seconds to the next probe after none, one, two, ... failed probes; the last one stays.
 PROBE_SCHEDULE = (5, 10, 30, 60, 120, 300)
@@ -335,7 +335,7 @@ def waiting_time(attempts: int, error: BasketError) -> timedelta:
     """
     seconds: float = SCHEDULE[min(max(attempts, 1), len(SCHEDULE)) - 1]
     if isinstance(error, BasketUnavailable) and error.status == 429:
-        seconds = max(seconds, WAIT_AFTER_429)
+        seconds = max(seconds, SHORTEST_WAIT_AFTER_429)
     return _spread(seconds)
 
 

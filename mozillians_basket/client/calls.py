@@ -57,7 +57,7 @@ def look_up(email: str) -> Person | None:
     :raises BasketRefused: Basket refuses this address.
     :raises StepFailed: something is wrong on this side.
     """
-    answer = _answer(
+    answer = _ask_basket(
         "lookup",
         lambda: basket.lookup_user(email=email, api_key=conf.API_KEY),
         may_be_nobody=True,
@@ -78,7 +78,7 @@ def look_up_token(token: str) -> Person | None:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer("lookup", lambda: basket.lookup_user(token=token), may_be_nobody=True)
+    answer = _ask_basket("lookup", lambda: basket.lookup_user(token=token), may_be_nobody=True)
     person = _person(answer)
     if person is not None and "*" in person.email.rpartition("@")[2]:
         raise BasketUnavailable(200)
@@ -105,7 +105,7 @@ def subscribe(email: str, newsletters: Iterable[str], fields: Mapping[str, str])
         sent.setdefault("source_url", conf.SOURCE_URL)
     sent |= {"sync": "Y", "api_key": conf.API_KEY}
     names = ",".join(sorted(newsletters))
-    answer = _expected(_answer("subscribe", lambda: basket.subscribe(email, names, **sent)))
+    answer = _expected(_ask_basket("subscribe", lambda: basket.subscribe(email, names, **sent)))
     if not answer.get("token"):
         raise BasketRefused(BLOCKED_DOMAIN)
     return _token(answer)
@@ -122,7 +122,7 @@ def unsubscribe(token: str, newsletters: Iterable[str]) -> None:
     :raises BasketError: as :func:`look_up`.
     """
     names = ",".join(sorted(newsletters))
-    _expected(_answer("unsubscribe", lambda: basket.unsubscribe(token, None, names)))
+    _expected(_ask_basket("unsubscribe", lambda: basket.unsubscribe(token, None, names)))
 
 
 def recover(email: str) -> bool:
@@ -134,7 +134,7 @@ def recover(email: str) -> bool:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer("recover", lambda: basket.send_recovery_message(email), may_be_nobody=True)
+    answer = _ask_basket("recover", lambda: basket.send_recovery_message(email), may_be_nobody=True)
     return answer is not None and bool(_expected(answer))
 
 
@@ -147,7 +147,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
     :raises BasketError: as :func:`look_up`.
     """
-    answer = _answer(
+    answer = _ask_basket(
         "newsletters", lambda: basket.base.request("get", "news.newsletters"), shows_wrong_url=True
     )
     match answer:
@@ -157,7 +157,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
     raise BasketUnavailable(200)
 
 
-def _answer(
+def _ask_basket(
     name: str,
     call: Callable[[], Any],
     *,
@@ -261,7 +261,7 @@ def _request(method: str, url: str, **given: Any) -> Any:
     path = url.removeprefix(str(basket.base.BASKET_URL))
     if path.startswith(basket.base.URLS["users.lookup"]):
         given["headers"] = given["headers"] or {"X-Api-Key": conf.API_KEY}
-    return transport.send(call, method, path, **given)
+    return transport.send_request(call, method, path, **given)
 
 
 _site_requests: Any = basket.base.requests

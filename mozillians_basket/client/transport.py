@@ -106,7 +106,7 @@ def within(seconds: float) -> Iterator[None]:
         _timeout.reset(mark)
 
 
-def send(
+def send_request(
     call: str,
     method: str,
     path: str,

@@ -146,6 +146,8 @@ def _about_refused_addresses(before: Rows, after: Rows) -> Iterator[Announcement
         was = before.contacts[pk]
         if was.parked or not contact.parked or contact.problem in Problem.values:
             continue
+        if was.looked_up_at == contact.looked_up_at:  # code 9: a newsletter is unknown
+            continue
         if was.problem == contact.problem:  # told already: only a removal was tried again
             continue
         for member in after.at(contact):

@@ -17,7 +17,7 @@ from mozillians_basket.rules.rows import (
     after,
     held,
     lost_at_a_cleared,
-    touch,
+    make_due,
     unseen,
 )
 from mozillians_basket.rules.vetoes import end_veto, mark, opt_out_mailbox, opt_out_of_all
@@ -244,7 +244,7 @@ def _apply(rows: Rows, contact: Contact, row: Subscription, meant: Meaning, at: 
                 row.requested_at = row.confirmed_at
             _gone(row)
         case Meaning.OUTDATED:
-            touch(contact, rows.now)
+            make_due(contact, rows.now)
         case Meaning.MISSING:
             if row.state == State.LOST:
                 row.state, row.missing_at = State.SUBSCRIBED, None
@@ -469,7 +469,7 @@ def fail_lookups(rows: Rows, answers: Mapping[int, Answer], began_at: datetime) 
             contact.attempts = 0  # earlier failures are over: a change must not wake it
             for move in rows.moves_from(contact):
                 if move.target_id is not None:
-                    touch(rows.contacts[move.target_id], rows.now)
+                    make_due(rows.contacts[move.target_id], rows.now)
         _wait(rows, contact, answer)
     return rows
 

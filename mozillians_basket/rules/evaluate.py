@@ -21,8 +21,8 @@ from mozillians_basket.rules.rows import (
     State,
     Subscription,
     held,
+    make_due,
     missing,
-    touch,
 )
 from mozillians_basket.rules.vetoes import end_mailbox_veto, end_veto, leave_behind, take_along
 
@@ -132,7 +132,7 @@ def evaluate(
                 arrived.add(member.id)
                 changed = True
             if changed and _concerns_basket(rows, member):
-                _touch(rows, member)
+                _make_due(rows, member)
         spent.update(losses & counted - kept)
         if kept or member.held_back_at:
             _mark(rows, member, kept, waiting if kept else kept)
@@ -270,7 +270,7 @@ def _leave(rows: Rows, member: Member, contact: Contact) -> None:
     if member.key and not any(other.key for other in rows.at(contact)):
         contact.clear = True
     _unpark(contact)
-    touch(contact, rows.now)
+    make_due(contact, rows.now)
 
 
 def _note_decided(rows: Rows, member: Member, contact: Contact) -> None:
@@ -279,7 +279,7 @@ def _note_decided(rows: Rows, member: Member, contact: Contact) -> None:
             rows.record(contact, name).decided = True
 
 
-def _touch(rows: Rows, member: Member) -> None:
+def _make_due(rows: Rows, member: Member) -> None:
     """
     Make a member's contact and the sources of their moves due.
 
@@ -293,7 +293,7 @@ def _touch(rows: Rows, member: Member) -> None:
                 _unpark(contact)
             elif contact.parked and _loses_something(rows, contact):
                 contact.parked = False  # the refusal stays its problem, until a lookup succeeds
-            touch(contact, rows.now)
+            make_due(contact, rows.now)
 
 
 def _loses_something(rows: Rows, contact: Contact) -> bool:
@@ -355,7 +355,7 @@ def order(
                 decision = rows.decide(member, name, wanted=subscribe, decided_by=by)
                 decision.decided_at = rows.now
                 decision.despite_opt_out = subscribe and (despite or decision.despite_opt_out)
-        _touch(rows, member)
+        _make_due(rows, member)
     _note_earlier(before, rows)
     return rows, results
 
@@ -378,7 +378,7 @@ def opt_out(rows: Rows, member_id: int, newsletters: Iterable[str]) -> Rows:
             decision.decided_by, decision.decided_at = DecidedBy.MEMBER, rows.now
         if contact:
             _forget_absence(rows, member, contact)
-    _touch(rows, member)
+    _make_due(rows, member)
     return rows
 
 
@@ -390,7 +390,7 @@ def erase(rows: Rows, contact_id: int) -> Rows:
         _delete(rows, member)
     contact.clear = True
     _unpark(contact)
-    touch(contact, rows.now)
+    make_due(contact, rows.now)
     return rows
 
 
@@ -401,7 +401,7 @@ def retry(rows: Rows, contact_ids: Iterable[int]) -> Rows:
         contact.retry = False
         for name in rows.settings.newsletters:
             _ask_again(rows, contact, name)
-        touch(contact, rows.now)
+        make_due(contact, rows.now)
     return rows
 
 

@@ -14,13 +14,13 @@ from mozillians_basket.rules.rows import (
     after,
     held,
     lost_at_a_cleared,
+    make_due,
     missing,
-    touch,
     unseen,
 )
 
 #: Basket answers 429 to the fifth equal call within five minutes (measured). The wait after a
-#: 429 is ``client.breaker.WAIT_AFTER_429``.
+#: 429 is ``client.breaker.SHORTEST_WAIT_AFTER_429``.
 RATE_LIMIT_CALLS, RATE_LIMIT_WINDOW = 5, timedelta(minutes=5)
 
 
@@ -263,7 +263,7 @@ def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, list
                 contact.touched_at, contact.settled_at = None, rows.now
         for partner in partners:
             if plan(rows, partner.id) or _has_finished_order(rows, partner):
-                touch(partner, rows.now)
+                make_due(partner, rows.now)
     return rows, erased
 
 

@@ -288,7 +288,7 @@ def lost_at_a_cleared(contact: Contact, row: Subscription) -> bool:
     return bool(contact.clear and row.state == State.LOST)
 
 
-def touch(contact: Contact, now: datetime) -> None:
+def make_due(contact: Contact, now: datetime) -> None:
     """Make a contact due; one that waits after a failure goes on waiting."""
     contact.touched_at = now
     if not contact.attempts:

@@ -18,8 +18,8 @@ from mozillians_basket.rules.rows import (
     State,
     Subscription,
     after,
+    make_due,
     missing,
-    touch,
     unseen,
 )
 from mozillians_basket.rules.vetoes import doubt, end_mailbox_veto, opt_out_mailbox
@@ -117,7 +117,7 @@ def opt_out_missing(rows: Rows, newsletter: str, contact_ids: Collection[int]) -
         if missing(row) and not rows.losses_of(row):
             contact = rows.contacts[row.contact_id]
             opt_out_mailbox(rows, contact, newsletter, row.missing_at, inferred=True)
-            touch(contact, rows.now)
+            make_due(contact, rows.now)
     return rows
 
 
@@ -130,7 +130,7 @@ def reopen(rows: Rows, question: Question, contact_ids: Collection[int]) -> Rows
             contact = rows.contacts[row.contact_id]
             end_mailbox_veto(rows, contact, question.newsletter)
             doubt(row, moment)
-            touch(contact, rows.now)
+            make_due(contact, rows.now)
     return rows
 
 
@@ -163,7 +163,7 @@ def end_question(
             row.missing_at = None  # to be found missing again, and sampled again
             if row.state == State.UNSUBSCRIBED:
                 row.state = State.UNKNOWN  # its absence in a loss does not tell of a return
-        touch(contact, rows.now)
+        make_due(contact, rows.now)
     return rows
 
 
@@ -185,7 +185,7 @@ def end_copies(rows: Rows, question: Question, ending: Ending, member_ids: Colle
             if ending == Ending.LOST and not member.opted_out_at:
                 decision.opted_out_at = None
                 if contact:
-                    touch(contact, rows.now)
+                    make_due(contact, rows.now)
     return rows
 
 

@@ -39,7 +39,7 @@ from mozillians_basket.models import (
     Suppression,
     alias,
 )
-from mozillians_basket.rules.rows import DecidedBy, Question, Rows, State, after, touch
+from mozillians_basket.rules.rows import DecidedBy, Question, Rows, State, after, make_due
 from mozillians_basket.rules.sample import Ending, Sample, end_copies, end_question, is_over, reopen
 
 logger = logging.getLogger("mozillians_basket")
@@ -198,7 +198,7 @@ def ask(newsletter: str, found: Sample, context: Context) -> None:
             before = read_contacts(ids)
             rows = before.copy()
             for pk in rows.contacts.keys() & ids:
-                touch(rows.contacts[pk], rows.now)
+                make_due(rows.contacts[pk], rows.now)
             write(before, rows, again)
 
 

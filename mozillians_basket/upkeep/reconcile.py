@@ -31,7 +31,7 @@ from mozillians_basket.models import (
 )
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import plan, stays
-from mozillians_basket.rules.rows import Rows, State, held, touch
+from mozillians_basket.rules.rows import Rows, State, held, make_due
 from mozillians_basket.site import Standing, by_cursor, get_site
 from mozillians_basket.upkeep.approvals import GIVEN, HELD, NO_VETO, in_batches, open_questions
 
@@ -273,7 +273,7 @@ def _between(column: str, keys: Collection[int]) -> Q:
 
 def _look_for_unsettled(*, apply: bool) -> int:
     """
-    Count the settled contacts where Basket differs from what is wanted, or touch them.
+    Count the settled contacts where Basket differs from what is wanted, or make them due.
 
     There should be none, as every change of a decision touches the contact. But rows
     can be changed by other means: a restored backup, an UPDATE by hand, or a fault in
@@ -287,7 +287,7 @@ def _look_for_unsettled(*, apply: bool) -> int:
             after = before.copy()
             differing = [pk for pk in ids if pk in before.contacts and _differs(before, pk)]
             for pk in differing:
-                touch(after.contacts[pk], after.now)
+                make_due(after.contacts[pk], after.now)
             if apply and differing:
                 write(before, after, CONTEXT)
         number += len(differing)

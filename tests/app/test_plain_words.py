@@ -31,7 +31,7 @@ def test_every_reason_of_a_bulk_item_has_words(reason):
         pytest.param(BasketUnavailable(503), id="unavailable"),
         pytest.param(BasketUnavailable(429, 5), id="rate limit"),
         pytest.param(BasketMisconfigured(401, 7), id="misconfigured"),
-        pytest.param(BasketRefused(5), id="refused by Basket"),
+        pytest.param(BasketRefused(5), id="refused"),
         pytest.param(StepFailed("somewhere"), id="unexpected"),
     ],
 )
@@ -48,6 +48,7 @@ def test_every_error_that_a_page_can_meet_has_words(error):
             None,
             "Basket takes no addresses of this domain: it is blocked there.",
         ),
+        ("9", None, "Basket does not know one of their newsletters."),
         ("77", None, "Basket refuses this person."),
         ("refused", "2", "Basket says the address is invalid."),
         ("unavailable", 15, "Basket is in maintenance."),

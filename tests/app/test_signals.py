@@ -9,7 +9,7 @@ from django.test import TestCase
 
 from mozillians_basket import signals, tasks
 from mozillians_basket.api import opt_in, opt_out, order
-from mozillians_basket.models import Approval
+from mozillians_basket.models import Approval, Contact
 from mozillians_basket.upkeep import approvals
 from project.people.models import UserProfile
 from tests.app.steps import held, settle_everything
@@ -131,6 +131,19 @@ def test_refused_address_is_told_once_although_a_removal_is_tried_again(
         opt_out(vouched, [PHONE])
 
     assert [each[:3] for each in told] == [("opted_out", str(vouched.pk), PHONE)]
+
+
+def test_newsletter_that_basket_does_not_know_tells_no_refusal(told, basket, settings, commit):
+    settings.BASKET_MAX_ATTEMPTS = 1
+    basket.fail("subscribe", status=400, code=9)
+    profile = UserProfileFactory()
+
+    with commit():
+        order(profile, [PHONE, NDA], subscribe=True)
+
+    contact = Contact.objects.get()
+    assert (contact.parked, contact.problem) == (True, "9")
+    assert told == []
 
 
 def test_opt_out_on_the_site_is_told_with_its_cause(told, vouched, commit):

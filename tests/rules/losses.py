@@ -14,8 +14,8 @@ from mozillians_basket.rules.rows import (
     Subscription,
     after,
     held,
+    make_due,
     missing,
-    touch,
     unseen,
 )
 from mozillians_basket.rules.sample import (
@@ -93,7 +93,7 @@ def conclude(rows: Rows, newsletter: str) -> tuple[Rows, tuple[int, ...]]:
             rows.questions = [*rows.questions, question]
             rows = reopen(rows, question, rows.contacts)
             for row in about(rows, question):
-                touch(rows.contacts[row.contact_id], rows.now)
+                make_due(rows.contacts[row.contact_id], rows.now)
         case Verdict.OPTED_OUT:
             rows = opt_out_missing(rows, newsletter, rows.contacts)
     return rows, ()

@@ -10,7 +10,7 @@ from mozillians_basket.rules import answers, evaluate, plan
 from mozillians_basket.rules.answers import Answer, Kind, Lookup
 from mozillians_basket.rules.brake import Brake
 from mozillians_basket.rules.evaluate import Standing, contact_key, suppression_hash
-from mozillians_basket.rules.rows import Rows, Settings, State, held, touch
+from mozillians_basket.rules.rows import Rows, Settings, State, held, make_due
 from tests.rules import losses
 from tests.rules.basket import FakeBasket
 
@@ -291,7 +291,7 @@ class World:
             if emails and contact.key not in map(contact_key, emails):
                 continue
             if losses.verify_rank(self.rows, row) is not None:
-                touch(contact, self.now)
+                make_due(contact, self.now)
 
     def sync(self, contact_ids: list[int]) -> None:
         """Carry a share to Basket: look up, subscribe, unsubscribe, settle."""
@@ -384,7 +384,7 @@ class World:
         for name in sorted(names):
             self.rows, look_up = losses.conclude(self.rows, name)
             for contact_id in look_up:
-                touch(self.rows.contacts[contact_id], self.now)
+                make_due(self.rows.contacts[contact_id], self.now)
 
     def run(self, seconds: float = 0) -> None:
         """Let the worker work for this time: on each contact when it is due."""
