@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-# Rows are any objects with the columns of these tables: models, or dataclasses in tests.
+# Rows are any objects with the columns of these tables and ``__copy__``: models, or dataclasses
+# in tests.
 Member: TypeAlias = Any
 Decision: TypeAlias = Any
 Contact: TypeAlias = Any
@@ -107,14 +107,14 @@ class Rows:
         self._no_subscription = self.new_subscription(contact_id=0, newsletter="")
 
     def copy(self) -> "Rows":
-        """Copy every row."""
+        """Copy every row; ``copy.copy()`` would take twice as long."""
         return replace(
             self,
-            members={key: copy(row) for key, row in self.members.items()},
-            contacts={key: copy(row) for key, row in self.contacts.items()},
-            decisions={key: copy(row) for key, row in self.decisions.items()},
-            subscriptions={key: copy(row) for key, row in self.subscriptions.items()},
-            moves=[copy(row) for row in self.moves],
+            members={key: row.__copy__() for key, row in self.members.items()},
+            contacts={key: row.__copy__() for key, row in self.contacts.items()},
+            decisions={key: row.__copy__() for key, row in self.decisions.items()},
+            subscriptions={key: row.__copy__() for key, row in self.subscriptions.items()},
+            moves=[row.__copy__() for row in self.moves],
         )
 
     def decision(self, member: Member, newsletter: str) -> Decision:
