@@ -156,7 +156,7 @@ def end_question(
     for row in _among(found, contact_ids):
         contact = rows.contacts[row.contact_id]
         if ending == Ending.LOST or _is_owed(rows, row, question):
-            _subscribe_again(rows, row)
+            _subscribe_again(row)
         elif ending == Ending.OPTED_OUT:
             opt_out_mailbox(rows, contact, row.newsletter, row.missing_at)
         elif row.state != State.LOST:
@@ -199,7 +199,7 @@ def _never_seen(rows: Rows, question: Question) -> list[Subscription]:
     ]
 
 
-def _subscribe_again(rows: Rows, row: Subscription) -> None:
+def _subscribe_again(row: Subscription) -> None:
     """Forget that Basket had it, so that it is subscribed again if it is wanted."""
     row.state, row.opted_out_at = State.UNKNOWN, None
     row.confirmed_at = row.seen_at = row.missing_at = row.requested_at = None

@@ -1,7 +1,20 @@
-"""Helpers for the stories."""
+"""Helpers for the stories, and rows for tests without a story."""
 
-from mozillians_basket.rules.rows import State
-from tests.rules.world import PHONE, World
+from datetime import datetime, timedelta
+from typing import Any
+
+from mozillians_basket.rules.rows import Rows, State
+from tests.rules.world import (
+    PHONE,
+    SETTINGS,
+    START,
+    Contact,
+    Decision,
+    Member,
+    Move,
+    Subscription,
+    World,
+)
 
 ANA, NEW, THIRD = "ana@example.com", "ana@new.example.com", "ana@third.example.com"
 BEN = "ben@example.com"
@@ -48,3 +61,43 @@ def opts_out(world: World, email: str) -> None:
     world.basket.own_unsubscribe(email, PHONE)
     world.verify(email)
     world.run(200)
+
+
+# Rows without a story. The contacts' keys are 1 and more.
+
+
+def at(minutes: float) -> datetime:
+    """Return a time in minutes from now, which is ``START``."""
+    return START + timedelta(minutes=minutes)
+
+
+def rows_of(*found: Any, **others: Any) -> Rows:
+    """Return rows as a transaction read them at ``START``."""
+    rows = Rows(SETTINGS, START, Decision, Subscription, Move, **others)
+    for row in found:
+        match row:
+            case Member():
+                rows.members[row.id] = row
+            case Contact():
+                rows.contacts[row.id] = row
+            case Decision():
+                rows.decisions[row.member_id, row.newsletter] = row
+            case Subscription():
+                rows.subscriptions[row.contact_id, row.newsletter] = row
+            case Move():
+                rows.moves.append(row)
+    return rows.copy()
+
+
+def contact(pk: int = 1, **columns: Any) -> Contact:
+    """Return a contact that was looked up just now."""
+    return Contact(pk, **{"looked_up_at": START, **columns})
+
+
+def shown(pk: int = 1, newsletter: str = PHONE, **columns: Any) -> Subscription:
+    """Return a subscription that the lookup has just shown."""
+    found = {
+        "state": State.SUBSCRIBED, "confirmed_at": at(-600), "seen_at": START, "decided": True,
+        **columns,
+    }  # fmt: skip
+    return Subscription(pk, newsletter, **found)

@@ -1,6 +1,6 @@
 """The calls left for a contact, when it is looked at again, and what ends with a sync; by rows."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,64 +13,18 @@ from mozillians_basket.rules.plan import (
     rate_limited_until,
     settle,
 )
-from mozillians_basket.rules.rows import Question, Rows, State
-from tests.rules.world import (
-    NDA,
-    PHONE,
-    SETTINGS,
-    START,
-    Contact,
-    Decision,
-    Member,
-    Move,
-    Subscription,
-)
+from mozillians_basket.rules.rows import Question, State
+from tests.rules.stories import at, contact, rows_of, shown
+from tests.rules.world import NDA, PHONE, START, Decision, Member, Move, Subscription
 
 OLD, NEW = 1, 2
 """The keys of two contacts."""
-
-
-def at(minutes: float) -> datetime:
-    """Return a time in minutes from now, which is ``START``."""
-    return START + timedelta(minutes=minutes)
-
-
-def rows_of(*found: Any, **others: Any) -> Rows:
-    """Return rows as a transaction read them at ``START``."""
-    rows = Rows(SETTINGS, START, Decision, Subscription, Move, **others)
-    for row in found:
-        match row:
-            case Member():
-                rows.members[row.id] = row
-            case Contact():
-                rows.contacts[row.id] = row
-            case Decision():
-                rows.decisions[row.member_id, row.newsletter] = row
-            case Subscription():
-                rows.subscriptions[row.contact_id, row.newsletter] = row
-            case Move():
-                rows.moves.append(row)
-    return rows.copy()
-
-
-def contact(pk: int = OLD, **columns: Any) -> Contact:
-    """Return a contact that was looked up just now."""
-    return Contact(pk, **{"looked_up_at": START, **columns})
 
 
 def wish(member_id: int = 1, newsletter: str = PHONE, **columns: Any) -> Decision:
     """Return a member's wish."""
     found = {"wanted": True, "decided_by": "admin", "decided_at": at(-60), **columns}
     return Decision(member_id, newsletter, **found)
-
-
-def shown(pk: int = OLD, newsletter: str = PHONE, **columns: Any) -> Subscription:
-    """Return a subscription that the lookup has just shown."""
-    found = {
-        "state": State.SUBSCRIBED, "confirmed_at": at(-600), "seen_at": START, "decided": True,
-        **columns,
-    }  # fmt: skip
-    return Subscription(pk, newsletter, **found)
 
 
 ANA = Member(1, key="ana", contact_id=OLD)

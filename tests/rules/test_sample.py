@@ -2,14 +2,49 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mozillians_basket.rules.rows import Settings, State
-from tests.rules.stories import ANA, NEW, crowd_of, joined, look, opt_outs, opts_out
-from tests.rules.world import EXTRA, NDA, PHONE, World
+from mozillians_basket.rules.rows import Question, Settings, State
+from mozillians_basket.rules.sample import (
+    Ending,
+    Sample,
+    Verdict,
+    control_sample,
+    end_copies,
+    end_question,
+    is_over,
+    opt_out_missing,
+    reopen,
+    verdict,
+)
+from tests.rules.stories import (
+    ANA,
+    NEW,
+    at,
+    contact,
+    crowd_of,
+    joined,
+    look,
+    opt_outs,
+    opts_out,
+    rows_of,
+    shown,
+)
+from tests.rules.world import (
+    EXTRA,
+    NDA,
+    PHONE,
+    SETTINGS,
+    START,
+    Decision,
+    Member,
+    Subscription,
+    World,
+)
 
 Crowd = Callable[[int], list[str]]
 
@@ -570,3 +605,158 @@ def test_site_opt_out_made_during_a_loss_stands_when_basket_has_everybody_again(
 
     assert world.decision("ana", PHONE).opted_out_at is not None
     assert world.basket.has(ANA) == set()
+
+
+# By rows: a question about ``PHONE`` since an hour.
+
+QUESTION = Question(PHONE, at(-60), 20)
+
+
+def missed(pk: int = 1, **columns: Any) -> Subscription:
+    """Return a subscription that a lookup missed half an hour ago."""
+    return shown(pk, **{"seen_at": at(-300), "missing_at": at(-30), **columns})
+
+
+@pytest.mark.parametrize(("failing", "waits"), [(1, False), (2, True)])
+def test_sample_leaves_out_contacts_that_fail_if_they_are_few(failing: int, waits: bool) -> None:
+    contacts = [contact(pk, looked_up_at=at(-90), attempts=1) for pk in range(failing)]
+    contacts += [contact(pk) for pk in range(failing, 10)]
+
+    found = control_sample(SETTINGS, at(-60), contacts, seen=10 - failing, gone=3)
+
+    assert found.look_up == (tuple(range(failing)) if waits else ())
+    assert (found.looked_up, found.missing) == (13 - failing, 3)
+
+
+@pytest.mark.parametrize(
+    ("missing", "looked_up", "look_up", "expected"),
+    [
+        pytest.param(5, 50, (), Verdict.OPTED_OUT, id="a tenth"),
+        pytest.param(6, 50, (), Verdict.ASK, id="more than a tenth"),
+        pytest.param(3, 20, (), Verdict.ASK, id="the least number of a loss"),
+        pytest.param(2, 10, (), Verdict.OPTED_OUT, id="too few for a loss"),
+        pytest.param(2, 10, (1,), Verdict.LOOK_UP, id="others first"),
+        pytest.param(10, 50, (1,), Verdict.LOOK_UP, id="not enough yet"),
+        pytest.param(10, 51, (1,), Verdict.ASK, id="enough"),
+    ],
+)
+def test_verdict_asks_where_more_than_a_tenth_of_the_sample_is_missing(
+    missing: int, looked_up: int, look_up: tuple[int, ...], expected: Verdict
+) -> None:
+    assert verdict(Sample(START, look_up, looked_up, missing), SETTINGS) == expected
+
+
+@pytest.mark.parametrize(("found_missing", "over"), [(4, True), (5, False)])
+def test_question_is_over_when_a_tenth_of_the_loss_is_left(found_missing: int, over: bool) -> None:
+    reopened = 2
+    question = Question(PHONE, at(-60), 49)
+
+    assert is_over(found_missing + reopened, found_missing, question, SETTINGS) is over
+
+
+def test_missing_subscription_becomes_an_opt_out_of_the_time_when_it_was_missed() -> None:
+    rows = opt_out_missing(rows_of(contact(), missed()), PHONE, [1])
+
+    row = rows.subscriptions[1, PHONE]
+    assert (row.state, row.opted_out_at) == (State.OPTED_OUT, at(-30))
+    assert rows.contacts[1].touched_at == START
+
+
+def test_inferred_opt_out_of_the_day_before_a_question_is_undecided_again() -> None:
+    inferred = shown(state=State.OPTED_OUT, opted_out_at=at(-90), missing_at=at(-90))
+    ana = Member(1, key="ana", contact_id=1)
+    decision = Decision(1, PHONE, wanted=True, opted_out_at=at(-90), inferred=True)
+
+    rows = reopen(rows_of(contact(), ana, decision, inferred), QUESTION, [1])
+
+    row = rows.subscriptions[1, PHONE]
+    assert (row.state, row.missing_at) == (State.SUBSCRIBED, at(-90))
+    assert rows.decisions[1, PHONE].opted_out_at is None
+    assert rows.contacts[1].touched_at == START
+
+
+@pytest.mark.parametrize(
+    ("row", "ending", "expected"),
+    [
+        pytest.param(missed(), Ending.LOST, (State.UNKNOWN, None, None), id="lost"),
+        pytest.param(
+            missed(), Ending.OPTED_OUT, (State.OPTED_OUT, at(-30), None), id="opted out"
+        ),
+        pytest.param(missed(), Ending.ITSELF, (State.SUBSCRIBED, None, None), id="over"),
+        pytest.param(
+            missed(state=State.LOST), Ending.ITSELF, (State.LOST, None, at(-30)),
+            id="a loss stays one",
+        ),
+        pytest.param(
+            missed(confirmed_at=at(-40)), Ending.OPTED_OUT, (State.UNKNOWN, None, None),
+            id="confirmed since the question began",
+        ),
+        pytest.param(
+            missed(confirmed_at=at(-40), opted_out_at=at(-90)), Ending.OPTED_OUT,
+            (State.OPTED_OUT, at(-30), None), id="reopened",
+        ),
+    ],
+)  # fmt: skip
+def test_question_ends_for_a_missing_subscription(
+    row: Subscription, ending: Ending, expected: tuple[Any, ...]
+) -> None:
+    found = end_question(rows_of(contact(), row), QUESTION, ending, [1])
+
+    row = found.subscriptions[1, PHONE]
+    assert (row.state, row.opted_out_at, row.missing_at) == expected
+    assert found.contacts[1].touched_at == START
+
+
+@pytest.mark.parametrize(
+    ("ending", "looked_up", "confirmed", "again"),
+    [
+        pytest.param(Ending.LOST, 0, -90, True, id="never shown, and looked for since"),
+        pytest.param(Ending.LOST, -70, -90, False, id="not looked for since the question"),
+        pytest.param(Ending.LOST, -30, -20, False, id="not looked for since the call"),
+        pytest.param(Ending.OPTED_OUT, 0, -90, False, id="answered otherwise"),
+        pytest.param(Ending.ITSELF, 0, -90, False, id="over"),
+    ],
+)
+def test_subscription_that_no_lookup_has_shown_is_lost_too(
+    ending: Ending, looked_up: float, confirmed: float, again: bool
+) -> None:
+    row = shown(confirmed_at=at(confirmed), seen_at=None)
+    rows = rows_of(contact(looked_up_at=at(looked_up)), row)
+
+    rows = end_question(rows, QUESTION, ending, [1])
+
+    assert (rows.subscriptions[1, PHONE].confirmed_at is None) is again
+    assert (rows.contacts[1].touched_at == START) is again
+
+
+def test_copies_of_inferred_opt_outs_end_with_a_loss() -> None:
+    members = [Member(pk, key=f"member{pk}", contact_id=pk) for pk in (1, 2, 3)]
+    found: dict[str, Any] = {"wanted": True, "opted_out_at": at(-90), "inferred": True}
+    decisions = [
+        Decision(1, NDA, **found),
+        Decision(1, PHONE, **found),
+        Decision(2, PHONE, **found),
+        Decision(3, PHONE, **found),
+    ]
+    rows = rows_of(*[contact(pk) for pk in (1, 2, 3)], *members, *decisions)
+
+    rows = end_copies(rows, QUESTION, Ending.LOST, [1, 3])
+
+    ended = {key: (row.opted_out_at, row.inferred) for key, row in rows.decisions.items()}
+    assert ended == {
+        (1, NDA): (at(-90), True),
+        (1, PHONE): (None, False),
+        (2, PHONE): (at(-90), True),
+        (3, PHONE): (None, False),
+    }
+    assert [rows.contacts[pk].touched_at for pk in (1, 2, 3)] == [START, None, START]
+
+
+def test_copies_of_opt_outs_that_an_admin_confirms_are_inferred_no_more() -> None:
+    decision = Decision(1, PHONE, wanted=True, opted_out_at=at(-90), inferred=True)
+    rows = rows_of(contact(), Member(1, key="ana", contact_id=1), decision)
+
+    rows = end_copies(rows, QUESTION, Ending.OPTED_OUT, [1])
+
+    found = rows.decisions[1, PHONE]
+    assert (found.opted_out_at, found.inferred) == (at(-90), False)
