@@ -52,10 +52,13 @@ PAGES = {Kind.BRAKE: "removals", Kind.LOSS: "losses"}
 class AnswerForm(forms.Form):
     """An admin's answer to one question; a brake has one answer only."""
 
-    answer = forms.ChoiceField(label=gettext_lazy("Your answer"))
+    answer = forms.ChoiceField(
+        label=gettext_lazy("Your answer"),
+        error_messages={"required": gettext_lazy("Nothing was done: choose an answer first.")},
+    )
     confirm = forms.BooleanField(
         label=gettext_lazy("I have looked at the numbers and the examples"),
-        error_messages={"required": gettext_lazy("Nothing was released: tick the box first.")},
+        error_messages={"required": gettext_lazy("Nothing was done: tick the box first.")},
     )
     seen = forms.CharField()
 
@@ -105,7 +108,9 @@ class ApprovalPages(BasketPages):
             if is_off(request):
                 return here
             if not rows.exists():
-                messages.warning(request, _("Nothing was done: this brake is not on any more."))
+                messages.warning(
+                    request, _("Nothing was done: this question is not open any more.")
+                )
                 return here
             if form.is_valid():
                 self._answer(request, form)

@@ -143,10 +143,10 @@ def _warning(newsletter: str, against_policy: int, *, subscribe: bool) -> str:
         return ""
     if subscribe:
         text = ngettext(
-            "%(count)s of them does not meet the policy of %(newsletter)s: they get it because "
-            "you say so, until what the policy says of them changes.",
-            "%(count)s of them do not meet the policy of %(newsletter)s: they get it because "
-            "you say so, until what the policy says of them changes.",
+            "%(count)s of them does not meet the policy of %(newsletter)s: unless they opted out, "
+            "they get it because you say so, until what the policy says of them changes.",
+            "%(count)s of them do not meet the policy of %(newsletter)s: unless they opted out, "
+            "they get it because you say so, until what the policy says of them changes.",
             against_policy,
         )
     else:

@@ -116,9 +116,10 @@ def reason(
         said.append(opted_out)
     elif member is not None:
         said.append(_decision(rows, member, newsletter, entitled=entitled))
-        if member.held_back_at is not None and not entitled:
-            text = _("A brake holds removals back since %(moment)s, until an admin approves them.")
-            said.append(text % {"moment": when(member.held_back_at)})
+        held_back_at = rows.decision(member, newsletter).held_back_at
+        if held_back_at is not None:
+            text = _("A brake holds its removal back since %(moment)s, until an admin approves it.")
+            said.append(text % {"moment": when(held_back_at)})
     # In English a time ends in a full stop itself: "since 3 p.m.".
     return " ".join([*said, *_at_basket(rows, contact, row)]).replace("..", ".")
 
@@ -193,6 +194,8 @@ def _at_basket(rows: Rows, contact: Contact | None, row: Subscription) -> Iterat
     elif now == Stage.MISSED and row.missing_at is not None:
         text = _("Basket did not have it any more on %(moment)s, which is being looked into.")
         yield text % {"moment": when(row.missing_at)}
+        if rows.question(row.newsletter):
+            yield _("So many are missing that admins were asked: it waits for their answer.")
     elif row.removal_pending and contact is not None and rows.wanted(contact, row.newsletter):
         yield _(
             "An earlier removal was sent: once it is seen to be done, they are subscribed again."

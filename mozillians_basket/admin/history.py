@@ -247,7 +247,9 @@ class EventAdmin(BasketPages):
     ) -> HttpResponse:
         """The history: of everybody, or under a heading that says of what."""
         name, back = self._about(request)
-        title = _("History of %(name)s") % {"name": name} if name else _("History")
+        title = pgettext("of newsletters", "History")
+        if name:
+            title = _("History of %(name)s") % {"name": name}
         context = {"title": title, "basket_back": back, **(extra_context or {})}
         return super().changelist_view(request, context)
 

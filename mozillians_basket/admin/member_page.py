@@ -104,7 +104,7 @@ def summary_of_member(request: HttpRequest, member: Model) -> Summary:
         summary = _summary(request, unknown, now)
         return replace(
             summary,
-            sentences=[*explain_unknown(standing), *everybody(now)],
+            sentences=[*everybody(now), *explain_unknown(standing)],
             entries=[
                 replace(entry, state=_("nothing known"), may_unsubscribe=True)
                 for entry in summary.entries

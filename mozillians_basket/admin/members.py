@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.admin.filters import BooleanFieldListFilter
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import display_for_value, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -67,7 +67,7 @@ PAGES = {
 ABOUT_DELETING = gettext_lazy(
     "If you delete these members, they are unsubscribed at Basket from this site's newsletters, "
     "unless other members with the same addresses want them. Then their addresses are erased "
-    "here; their opt-outs stay known by keyed hashes."
+    "in this app; their opt-outs stay known by keyed hashes."
 )
 #: Columns that no page and no file of the admin shows.
 SECRET = frozenset({"token", "renamed_people", "lease", "hash"})
@@ -223,18 +223,26 @@ class BasketMemberAdmin(MemberModelAdmin):
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         """The question before a member is deleted, with what becomes of their newsletters."""
         response = super().render_delete_form(request, context)
-        entries = summary_of_member(request, context["object"]).entries
-        has = [entry.newsletter for entry in entries if entry.held]
-        notice = _(
-            "Basket has none of this site's newsletters for them. Their address is erased here; "
-            "their opt-outs stay known by a keyed hash of it."
-        )
+        summary = summary_of_member(request, context["object"])
+        has = [entry.newsletter for entry in summary.entries if entry.held]
         if has:
             notice = _(
                 "Basket has %(newsletters)s for them. If you delete them, they are unsubscribed "
                 "there, unless another member with the same address wants it. Then their address "
-                "is erased here; their opt-outs stay known by a keyed hash of it."
+                "is erased in this app; their opt-outs stay known by a keyed hash of it."
             ) % {"newsletters": listed(has)}
+        elif summary.address and not (summary.contact and summary.contact.looked_up_at):
+            notice = _(
+                "It is not known yet what Basket has for them. If you delete them, they are "
+                "unsubscribed there from this site's newsletters, unless another member with the "
+                "same address wants them. Then their address is erased in this app; their opt-outs "
+                "stay known by a keyed hash of it."
+            )
+        else:
+            notice = _(
+                "Basket has none of this site's newsletters for them. Their address is erased in "
+                "this app; their opt-outs stay known by a keyed hash of it."
+            )
         return extended(response, basket_notice=notice)
 
     def history_view(
@@ -287,7 +295,11 @@ class BasketMemberAdmin(MemberModelAdmin):
             template="data",
             title=_("Data stored about this member"),
             basket_tables=[
-                (TABLES.get(name, name), list(rows[0]) if rows else [], rows)
+                (
+                    TABLES.get(name, name),
+                    list(rows[0]) if rows else [],
+                    [[_shown(value) for value in row.values()] for row in rows],
+                )
                 for name, rows in data.items()
             ],
         )
@@ -373,3 +385,8 @@ def _selection(request: HttpRequest) -> str:
     if changelist.query:
         said.append(_("search for “%(text)s”") % {"text": redacted(changelist.query)})
     return separated(said) or _("all members of the list")
+
+
+def _shown(value: Any) -> Any:
+    """Return a stored value as text; a dash where there is none."""
+    return display_for_value(None if value in ("", [], {}) else value, "-")

@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import conditional_escape, format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.models import (
@@ -161,7 +162,7 @@ def url_of(request: HttpRequest, site: AdminSite, model: type[Model], page: str,
 def history_link(request: HttpRequest, site: AdminSite, **query: Any) -> Link:
     """The part of the history that a query names: ``q`` for a member's key, or a filter."""
     url = url_of(request, site, Event, "changelist")
-    return Link(_("History"), f"{url}?{urlencode(query)}" if url else "")
+    return Link(pgettext("of newsletters", "History"), f"{url}?{urlencode(query)}" if url else "")
 
 
 def member_url(request: HttpRequest, site: AdminSite, member_key: Any, page: str = "change") -> str:

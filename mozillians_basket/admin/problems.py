@@ -1,5 +1,6 @@
 """The list of contacts with problems, which an admin can retry or dismiss."""
 
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from mozillians_basket.admin.wording import RETRY, listed
 from mozillians_basket.dispatch import wake_sweeper
 from mozillians_basket.ledger import decisions
 from mozillians_basket.ledger.share import Context
-from mozillians_basket.models import Contact, Event, FailingContact, alias
+from mozillians_basket.models import Contact, Event, FailingContact, Member, alias
 from mozillians_basket.redaction import redacted
 from mozillians_basket.upkeep import statistics
 
@@ -119,8 +120,18 @@ def log_problems(
         "cause": RETRY if retried else "",
     }
     if len(rows) <= EACH:
+        members = defaultdict(list)
+        found = Member.objects.filter(contact__in=rows, site_member__isnull=False)
+        for contact_id, key in found.values_list("contact_id", "site_member_id"):
+            members[contact_id].append(key)
         Event.objects.bulk_create(
-            Event(contact_id=row.pk, outcome=row.problem, **common) for row in rows
+            Event(
+                contact_id=row.pk,
+                member_id=members[row.pk][0] if len(members[row.pk]) == 1 else None,
+                outcome=row.problem,
+                **common,
+            )
+            for row in rows
         )
         LogEntry.objects.log_actions(actor, rows, CHANGE, message)
         return

@@ -186,7 +186,7 @@ def test_without_the_tick_nothing_is_released(basket, braked, admin_client):
     page = release(admin_client, confirm="")
     tasks.sweep()
 
-    assert "Nothing was released: tick the box first." in text_of(page)
+    assert "Nothing was done: tick the box first." in text_of(page)
     assert len(subscribed(basket)) == 8
     assert not is_answered("brake")
 
@@ -312,7 +312,7 @@ def test_while_no_brake_is_on_there_is_nothing_to_release(members, admin_client)
 
     page = release(admin_client)
 
-    assert "this brake is not on any more" in text_of(page)
+    assert "this question is not open any more" in text_of(page)
 
 
 def test_members_who_are_gone_are_shown_as_such(basket, members, admin_client):
@@ -363,7 +363,7 @@ def test_losses_can_be_taken_for_opt_outs(basket, losing, admin_client, commit):
 def test_an_answer_must_be_chosen(losing, admin_client):
     page = answer(admin_client, LOSSES)
 
-    assert "This field is required." in text_of(page)
+    assert "Nothing was done: choose an answer first." in text_of(page)
     assert not is_answered("loss")
 
 

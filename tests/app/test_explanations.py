@@ -13,11 +13,12 @@ from mozillians_basket.admin.explanations import (
     explain_unknown,
     next_attempt,
     reason,
+    reasons,
     state_in_words,
     to_be_sent,
 )
 from mozillians_basket.models import Contact, Decision, Member, Move, Problem, Status, Subscription
-from mozillians_basket.rules.rows import DecidedBy, Rows, Settings, State
+from mozillians_basket.rules.rows import DecidedBy, Question, Rows, Settings, State
 from mozillians_basket.site import Standing
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -262,6 +263,25 @@ def test_a_removal_that_a_brake_holds_back_is_explained():
 
     assert "A change of June 12, 2026, noon would take newsletters away" in said
     assert "Something about them changed" not in said
+
+
+def test_brake_is_named_only_where_it_holds_a_removal_back():
+    member = Member(pk=1, site_member_id=1, contact_id=1, held_back_at=EARLIER)
+    phone = decision(wanted=True, held_back_at=EARLIER)
+    about = subject(phone, held(), members=[member])
+
+    assert "A brake holds its removal back since June 12" in reasons(about, "mozilla-phone")
+    assert "brake" not in reasons(about, "mozillians-nda")
+
+
+def test_missing_subscription_says_that_it_waits_for_an_admin_s_answer():
+    about = subject(WANTED, held(missing_at=EARLIER), standing=entitled("mozilla-phone"))
+
+    before = told(about)
+    about.rows.questions = [Question("mozilla-phone", EARLIER, 9)]
+
+    assert "admins were asked" not in before
+    assert "So many are missing that admins were asked: it waits for their answer." in told(about)
 
 
 @pytest.mark.parametrize(("others", "words"), [(1, "1 other member has"), (2, "2 other members")])

@@ -4,10 +4,11 @@ import json
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from mozillians_basket.models import Contact, Event
 from tests.app.all_pages import TOKEN
-from tests.app.steps import contact_of
+from tests.app.steps import contact_of, settle_everything
 from tests.factories import UserProfileFactory
 
 
@@ -16,7 +17,7 @@ def data_url(profile):
 
 
 def test_everything_that_is_stored_is_shown_but_no_token(vouched, admin_client):
-    Contact.objects.update(token=TOKEN)
+    Contact.objects.update(token=TOKEN, attempts=18, optin=False)
     Event.objects.create(member=vouched, kind=Event.Kind.PARKED, note="a note about them")
 
     page = admin_client.get(data_url(vouched)).content.decode()
@@ -26,6 +27,8 @@ def test_everything_that_is_stored_is_shown_but_no_token(vouched, admin_client):
     for table in ("Decisions", "Addresses", "Newsletters at Basket", "History", "Bulk requests"):
         assert f">{table}</h2>" in page
     assert "stored, but secret" in page
+    for value in (vouched.pk, 18, True, False, "-"):
+        assert f"<td>{value}</td>" in page
     assert TOKEN not in page
 
 
@@ -60,16 +63,20 @@ def test_it_takes_a_permission_of_its_own(vouched, client_with, permissions, sta
 
 
 def test_question_before_a_deletion_says_what_becomes_of_the_newsletters(vouched, admin_client):
-    other = UserProfileFactory()
+    other, looked_up = UserProfileFactory.create_batch(2)
+    settle_everything()
+    Contact.objects.filter(members__site_member=looked_up).update(looked_up_at=timezone.now())
 
     having = admin_client.get(reverse("admin:people_userprofile_delete", args=[vouched.pk]))
-    without = admin_client.get(reverse("admin:people_userprofile_delete", args=[other.pk]))
+    unknown = admin_client.get(reverse("admin:people_userprofile_delete", args=[other.pk]))
+    without = admin_client.get(reverse("admin:people_userprofile_delete", args=[looked_up.pk]))
     many = admin_client.post(
         reverse("admin:people_userprofile_changelist"),
         {"action": "delete_selected", "_selected_action": [vouched.pk, other.pk]},
     )
 
     assert "Basket has mozilla-phone for them. If you delete them" in having.content.decode()
+    assert "It is not known yet what Basket has for them" in unknown.content.decode()
     assert "Basket has none of this site&#x27;s newsletters" in without.content.decode()
     assert "If you delete these members, they are unsubscribed" in many.content.decode()
 

@@ -151,6 +151,7 @@ def test_a_dismissed_problem_leaves_the_list_with_a_note(basket, failed, act, ad
     assert "Nothing is left to do: 1 problem is dismissed." in page
     event = events(Event.Kind.DISMISSED).get()
     assert (event.note, event.actor, event.outcome) == ("wrote to ***", admin_user, "unavailable")
+    assert event.member_id == failed.pk
     assert LogEntry.objects.get().get_change_message() == "Dismissed. wrote to ***"
 
 

@@ -303,7 +303,7 @@ def test_contact_without_a_member_has_a_page_of_its_own(admin_client, db):
     page = admin_client.get(url).content.decode()
 
     assert "1970" not in page
-    assert "<dt>Last looked up by the worker</dt><dd>never</dd>" in page
+    assert "<dt>Last lookup that Basket answered</dt><dd>never</dd>" in page
     assert "nobody any more: deleted, or another address" in page
 
 

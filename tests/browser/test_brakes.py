@@ -60,7 +60,7 @@ def test_removals_held_back_by_a_brake_are_shown_and_released(
     assert_accessible(admin_page)
     release = admin_page.get_by_role("button", name=f"Release: remove {held_back} subscriptions")
     release.click()
-    expect(admin_page.get_by_text("Nothing was released: tick the box first.")).to_be_visible()
+    expect(admin_page.get_by_text("Nothing was done: tick the box first.")).to_be_visible()
     assert holders(basket, PHONE) == left
     assert_accessible(admin_page)
     tab_to(admin_page, admin_page.get_by_label("I have looked at the numbers"))
