@@ -167,8 +167,9 @@ def _ask_basket(
     """
     Call basket-client, and return the answer; ``None`` where Basket knows nobody.
 
-    The app's own error is raised outside of the ``except`` block. Otherwise the
-    library's error, which contains Basket's reply, would be kept as its context.
+    The library sends its requests by :func:`_request`. The app's own error is raised outside
+    of the ``except`` block. Otherwise the library's error, which contains Basket's reply,
+    would be kept as its context.
     """
     mark = _call.set(name)
     try:

@@ -195,7 +195,7 @@ def _differences(names: frozenset[str]) -> Iterator[tuple[int, list[Difference]]
     first = keys.first()
     while first is not None:
         rest = keys.filter(pk__gte=first)
-        last, *following = rest[CHUNK - 1 : CHUNK + 1] or [rest.last()]
+        last, *following = rest[CHUNK - 1 : CHUNK + 1] or [rest.last() or first]
         standings = get_site().standings_between(first, last)
         yield len(standings), list(_compared(standings, first, last, names))
         first = following[0] if following else None
