@@ -323,6 +323,26 @@ def test_owner_with_another_address_opts_the_mailbox_out_but_for_an_order() -> N
     assert found.subscriptions[OLD, NDA].removal_pending is True
 
 
+@pytest.mark.parametrize("ordered", [PHONE, NDA, EXTRA])
+def test_owner_with_another_address_opts_out_of_all_but_what_is_ordered(ordered: str) -> None:
+    order = Decision(1, ordered, wanted=True, decided_by="admin", despite_opt_out=True)
+    rows = rows_of(before(renamed_at=at(-60)), member(), order)
+
+    found = apply_lookups(rows, {OLD: Lookup(START, by_token=person())})
+
+    opted_out = {n for n in (PHONE, NDA, EXTRA) if found.subscriptions[OLD, n].state == "opted out"}
+    assert opted_out == {PHONE, NDA, EXTRA} - {ordered}
+
+
+def test_cleared_address_that_a_loss_explains_forgets_its_call() -> None:
+    row = shown(confirmed_at=at(-DAY - 60), seen_at=None, requested_at=at(-DAY))
+    loss = Question(PHONE, at(-DAY - 90), 9, at(-DAY - 30))
+
+    found = after_lookup(rows_of(before(clear=True), row, questions=[loss]))
+
+    assert (found.state, found.requested_at, found.confirmed_at) == (State.UNSUBSCRIBED, None, None)
+
+
 @pytest.mark.parametrize(
     ("touched", "questions", "known", "shows", "expected"),
     [
@@ -365,6 +385,41 @@ def test_renamed_people_are_kept_while_they_may_have_something(
     assert kept == expected
 
 
+def test_all_renamed_people_are_kept_while_they_may_have_something() -> None:
+    people = {OTHER: [PHONE], "token-of-cem": [NDA]}
+    rows = rows_of(before(renamed_people=people, touched_at=at(-5)), member())
+
+    found = apply_lookups(rows, {OLD: Lookup(START, person())})
+
+    assert found.contacts[OLD].renamed_people == people
+
+
+@pytest.mark.parametrize("name", [PHONE, NDA, EXTRA])
+@pytest.mark.parametrize("shows", [True, False])
+def test_member_who_moves_away_adopts_what_a_lookup_shows(name: str, shows: bool) -> None:
+    row = shown(OLD, name, decided=False, seen_at=at(-50))
+    rows = rows_of(before(), contact(NEW), member(1, NEW), Move(1, OLD, NEW, at(-5)), row)
+
+    found = apply_lookups(rows, {OLD: Lookup(START, person(*([name] if shows else [])))})
+
+    adopted = {key[1] for key, decision in found.decisions.items() if decision.wanted}
+    assert adopted == ({name} if shows else set())
+
+
+@pytest.mark.parametrize(("confirmed", "adopts"), [(-600, True), (-3, False)])
+def test_member_adopts_what_was_there_before_the_move_although_others_decided_since(
+    confirmed: int, adopts: bool
+) -> None:
+    row = shown(confirmed_at=at(confirmed), seen_at=at(-50), decided=False)
+    mate = wish(2, decided_at=at(-2))
+    people = [member(1, NEW), member(2)]
+    rows = rows_of(before(), contact(NEW), *people, mate, Move(1, OLD, NEW, at(-5)), row)
+
+    found = apply_lookups(rows, {OLD: Lookup(START, person(PHONE))})
+
+    assert ((1, PHONE) in found.decisions) is adopts
+
+
 def test_refused_lookup_parks_its_contact_and_lets_moves_go_on() -> None:
     rows = rows_of(
         before(attempts=3),
@@ -394,7 +449,7 @@ def test_refused_lookup_parks_its_contact_and_lets_moves_go_on() -> None:
     ],
 )
 def test_answer_to_a_subscribe(kind: Kind, expected: tuple[Any, ...]) -> None:
-    names = frozenset({PHONE, NDA, EXTRA})
+    names: Any = (NDA, EXTRA, PHONE)
     rows = rows_of(before(), member(), Subscription(OLD, PHONE, requested_at=at(-30)))
     begun = begin_subscribe(rows, {OLD: names})
     for name in (NDA, EXTRA):
