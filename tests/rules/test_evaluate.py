@@ -157,6 +157,19 @@ def test_marks_of_held_back_removals_end_with_what_holds_them_back(
     assert tuple(found.decisions[1, name].held_back_at for name in (PHONE, NDA)) == marks
 
 
+def test_opt_out_of_a_deleted_member_who_is_held_back_stays_against_later_orders() -> None:
+    ben = Member(2, key="ben", contact_id=OLD)
+    left = Decision(1, NDA, opted_out_at=at(-90))
+    later = Decision(2, NDA, wanted=True, decided_by="admin", decided_at=at(-2))
+    rows = rows_of(contact(), ana(), ben, given(), left, later, shown())
+    deleted = Standing(1, deleted=True, changed_at=at(-5))
+
+    found = evaluate(rows, [deleted], {PHONE: Brake(9, on=True)}).rows
+
+    assert found.members[1].held_back_at == START
+    assert found.subscriptions[OLD, NDA].state == State.OPTED_OUT
+
+
 def test_approved_removals_use_up_nothing_of_what_a_brake_allows() -> None:
     members = [Member(pk, key=f"member{pk}", contact_id=pk) for pk in (1, 2, 3)]
     others = [row for pk in (1, 2, 3) for row in (contact(pk), given(pk), shown(pk))]
