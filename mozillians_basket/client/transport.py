@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from functools import lru_cache
+from queue import Empty, SimpleQueue
 from traceback import walk_tb
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -192,9 +193,7 @@ def fan_out(
             with _making:
                 pool = _pool()
             futures += [pool.submit(copy_context().run, fan.run, function, job) for job in jobs]
-        waiting = set(futures)
-        while waiting := wait(waiting, timeout=SWITCH_EVERY).not_done:
-            fan.read_switch(again=True)
+        fan.watch_switch(len(futures))
     finally:
         fan.stop(BasketSwitchedOff)
         wait(futures)
@@ -252,6 +251,7 @@ class FanOut:
         self._on_until = float("-inf")
         self._stopped_by: type[BasketError] | None = None
         self._failures = 0
+        self._done: SimpleQueue[None] = SimpleQueue()
 
     def read_switch(self, *, again: bool = False) -> bool:
         """
@@ -276,6 +276,22 @@ class FanOut:
             self._changed.notify_all()
         return True
 
+    def watch_switch(self, number: int) -> None:
+        """
+        Read the switch again and again until so many jobs are done.
+
+        ``concurrent.futures.wait`` must not be interrupted: a soft time limit that is raised
+        while it has the locks of all futures would keep their threads waiting for ever.
+        """
+        read_again = time.monotonic() + SWITCH_EVERY
+        while number:
+            with suppress(Empty):
+                self._done.get(timeout=max(read_again - time.monotonic(), 0.001))
+                number -= 1
+            if time.monotonic() >= read_again:
+                self.read_switch(again=True)
+                read_again = time.monotonic() + SWITCH_EVERY
+
     def stop(self, error: type[BasketError]) -> None:
         """Let no other call start; a call that tries raises this error."""
         with self._changed:
@@ -292,6 +308,12 @@ class FanOut:
 
     def run(self, function: Callable[..., Value], job: Sequence[Any]) -> Value | BasketError:
         """Run one job in a thread of the pool."""
+        try:
+            return self._run(function, job)
+        finally:
+            self._done.put(None)
+
+    def _run(self, function: Callable[..., Value], job: Sequence[Any]) -> Value | BasketError:
         if self._stopped_by is not None:
             return self._stopped_by()
         _fan_out.set(self)  # each job runs in its own context

@@ -602,8 +602,10 @@ def started(program: str, url: str, before: str = "") -> Iterator[subprocess.Pop
         text=True,
     )
     with process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def printed_by(process: subprocess.Popen[str]) -> list[str]:
