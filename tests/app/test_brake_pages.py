@@ -367,6 +367,26 @@ def test_an_answer_must_be_chosen(losing, admin_client):
     assert not is_answered("loss")
 
 
+@pytest.mark.parametrize(
+    ("fields", "kept", "lacking"),
+    [
+        (
+            {"answer": "lost", "confirm": ""},
+            'value="lost" required checked',
+            'name="confirm" required>',
+        ),
+        ({"confirm": "on"}, 'name="confirm" required checked', 'value="lost" required>'),
+    ],
+)
+def test_form_keeps_what_was_chosen_when_something_is_missing(
+    losing, admin_client, fields, kept, lacking
+):
+    page = answer(admin_client, LOSSES, **fields).content.decode()
+
+    assert kept in page
+    assert lacking in page
+
+
 def test_each_newsletter_is_answered_by_itself(basket, braked, admin_client):
     Approval.objects.create(
         newsletter="mozillians-nda", kind="brake", since=timezone.now(), number=9, total=10

@@ -108,6 +108,9 @@ def test_page_warns_of_subscribing_members_who_are_not_entitled(basket, admin_cl
     page = confirmation(admin_client)
 
     assert "1 of them does not meet the policy of mozilla-phone: unless they opted" in text_of(page)
+    html = page.content.decode()
+    cells = html[html.index("<tbody>") : html.index("</tbody>")].split("<td")[1:]
+    assert all("data-label=" in cell.partition(">")[0] for cell in cells)  # cards on a phone
     assert "2 of them do not meet the policy of mozillians-nda" in text_of(page)
     assert "until what the policy says of them changes" in text_of(page)
 

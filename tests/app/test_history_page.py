@@ -258,6 +258,8 @@ def test_heading_names_the_person_and_leads_back_to_them(vouched, admin_client):
         assert f"<h1>History of {vouched}</h1>" in page
         assert f'<a href="{own_page}">Back</a>' in page
     assert "<h1>History</h1>" in admin_client.get(HISTORY).content.decode()
+    german = admin_client.get(HISTORY, headers={"accept-language": "de"}).content.decode()
+    assert "<h1>Verlauf</h1>" in german  # Django's own word is "Geschichte"
 
 
 def test_history_of_a_bulk_request_leads_back_to_it(admin_client, db):

@@ -61,6 +61,12 @@ def test_member_unknown_to_the_ledger_is_explained(admin_client, switch_on):
     assert "Sync now" in page
 
 
+def test_switch_is_the_first_cause_for_a_member_unknown_to_the_ledger(admin_client):
+    page = page_of(admin_client, UserProfileFactory())
+
+    assert page.index("nothing is sent for anybody") < page.index("The ledger knows nothing")
+
+
 def test_a_waiting_contact_shows_problem_and_next_attempt(basket, admin_client, vouched, commit):
     basket.fail("lookup", status=503)
     with commit():

@@ -656,6 +656,30 @@ def test_process_ends_although_calls_are_left(server: Server) -> None:
     assert time.monotonic() - asked_at < 15
 
 
+@pytest.mark.services  # it takes seconds: in thousands of jobs, the signal hits one at work
+def test_error_raised_by_a_signal_leaves_no_thread_waiting(server: Server) -> None:
+    program = """
+        import random, signal, time
+        from django.db import connection
+        signal.signal(signal.SIGALRM, lambda *_: 1 / 0)  # as Celery raises a soft time limit
+        for _ in range(6):
+            readings = 0
+            def interrupt(execute, *query):
+                global readings
+                readings += 1
+                if readings == 3:  # not the first reading, which comes before the jobs
+                    signal.setitimer(signal.ITIMER_REAL, random.uniform(0.001, 0.06))
+                return execute(*query)
+            try:
+                with connection.execute_wrapper(interrupt):
+                    transport.fan_out(time.sleep, [(0.2,)] * 20_000)
+            except ZeroDivisionError:
+                print("interrupted")
+    """
+
+    assert run(program, server.url) == ["interrupted"] * 6
+
+
 @pytest.mark.services  # `make test` installs no gevent
 def test_calls_run_side_by_side_under_gevent(server: Server) -> None:
     server.hold(until=20)
