@@ -1002,18 +1002,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "unanswered_at",
-                    models.DateTimeField(
-                        blank=True,
-                        help_text=(
-                            "A call without an answer that was repeated: "
-                            "Basket may carry it out late."
-                        ),
-                        null=True,
-                        verbose_name="earlier subscribe sent",
-                    ),
-                ),
-                (
                     "removed_at",
                     models.DateTimeField(
                         blank=True,
@@ -1077,12 +1065,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("hash", models.CharField(max_length=64, verbose_name="hash")),
+                ("newsletters", models.JSONField(default=list, verbose_name="newsletters")),
                 (
-                    "newsletters",
+                    "inferred",
                     models.JSONField(
                         default=dict,
-                        help_text="With the times of the opt-outs.",
-                        verbose_name="newsletters",
+                        help_text="When control samples inferred some of the opt-outs, by newsletter.",
+                        verbose_name="inferred",
                     ),
                 ),
                 ("erased_at", models.DateTimeField(verbose_name="erased")),
