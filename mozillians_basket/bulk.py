@@ -89,17 +89,19 @@ def cancel(request: BulkRequest, *, actor: Any, reason: str = "") -> bool:
 
 def retry(request: BulkRequest, *, actor: Any) -> int:
     """
-    Retry the failed orders of a request, unless it was cancelled; return their number.
+    Retry the failed orders of a request; return their number.
 
-    The members' contacts are retried as a whole, as from the list of problems.
+    The members' contacts are retried as a whole, as from the list of problems. A cancelled
+    request stays cancelled: the members that it left out are not begun.
     """
     with transaction.atomic(using=alias()):
         locked = BulkRequest.objects.defer("keys").select_for_update().get(pk=request.pk)
         items = BulkItem.objects.filter(request=request)
         failed = items.filter(state=BulkItem.State.FAILED)
-        if locked.state not in {State.RUNNING, State.FINISHED} or not failed.exists():
+        if not failed.exists():
             return 0
-        _change(request, Q(), state=State.RUNNING, finished_at=None, counts={})
+        state = State.CANCELLED if locked.state == State.CANCELLED else State.RUNNING
+        _change(request, Q(), state=state, finished_at=None, counts={})
         contacts = Contact.objects.filter(members__site_member__in=failed.values("member"))
         decisions.retry(contacts, Context(cause=str(request), priority=Contact.Priority.BULK))
         number = failed.update(state=BulkItem.State.PENDING, reason="", finished_at=None)

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from mozillians_basket.admin.members import BasketMemberAdmin, register
+from mozillians_basket.admin.members import BasketDeletionNotice, BasketMemberAdmin, register
 
-__all__ = ["BasketMemberAdmin", "register"]
+__all__ = ["BasketDeletionNotice", "BasketMemberAdmin", "register"]
 
 register(admin.site)

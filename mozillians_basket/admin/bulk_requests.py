@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -54,7 +54,7 @@ from mozillians_basket.admin.wording import (
     outcome_of,
 )
 from mozillians_basket.dispatch import wake_sweeper
-from mozillians_basket.models import BulkItem, BulkRequest, Event
+from mozillians_basket.models import BulkItem, BulkRequest, Contact, Event, Member
 
 #: The stretch of time whose finished items tell the rate.
 LATELY = timedelta(minutes=1)
@@ -68,8 +68,9 @@ State = BulkItem.State
 class Progress:
     """The progress of one request, of whose items ``counts`` has the numbers by state."""
 
-    def __init__(self, row: BulkRequest, counts: Mapping[str, int]) -> None:
-        self.row, self.total = row, row.total
+    def __init__(self, row: BulkRequest, counts: Mapping[str, int], stuck: int = 0) -> None:
+        """:param stuck: the waiting members whose order has a reason to wait."""
+        self.row, self.total, self.stuck = row, row.total, stuck
         self.over = row.finished_at is not None
         self.done = counts.get(State.DONE, 0)
         self.failed = counts.get(State.FAILED, 0)
@@ -82,7 +83,7 @@ class Progress:
         #: The number of members whose order has not ended.
         self.waiting = max(self.total - self.ended - self.cancelled, 0)
         self.may_cancel = row.state == BulkRequest.State.RUNNING and self.left > 0
-        self.may_retry = self.failed > 0 and not is_cancelled
+        self.may_retry = self.failed > 0
 
     @property
     def percent(self) -> int:
@@ -125,16 +126,19 @@ class Progress:
         rate = lately.count() / seconds
         if not rate:
             return _("Nothing was finished in the last minute.")
-        left = self.waiting / rate
+        left = max(self.waiting - self.stuck, 0) / rate
+        if not left:
+            return _("All that is left waits for the reason below.")
         if left < 60:
             number = max(round(left), 1)
             time = ngettext("%(number)d second", "%(number)d seconds", number) % {"number": number}
         else:
             time = timeuntil(now + timedelta(seconds=left), now)
-        return _("%(rate)s members a second, about %(time)s left") % {
-            "rate": formats.number_format(round(rate, 1), 1),
-            "time": time,
-        }
+        text = _("%(rate)s members a second, about %(time)s left")
+        if rate < 1:
+            rate *= 60
+            text = _("%(rate)s members a minute, about %(time)s left")
+        return text % {"rate": formats.number_format(round(rate, 1), 1), "time": time}
 
     @property
     def busy(self) -> str:
@@ -182,6 +186,17 @@ def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]
     items = BulkItem.objects.filter(request=row, state=state).exclude(reason="")
     counted = items.values_list("reason").annotate(number=Count("pk")).order_by("-number")
     return [(in_plain_words(reason), number) for reason, number in counted]
+
+
+def failures_of(row: BulkRequest) -> list[tuple[str, int]]:
+    """Count the waiting members whose contact fails and is tried again, by problem."""
+    waiting = BulkItem.objects.filter(request=row, state=State.PENDING, reason="")
+    failing = Contact.objects.filter(~Q(problem=""), failing_since__isnull=False, parked=False)
+    members = Member.objects.filter(
+        contact__in=failing, site_member__in=waiting.values("member")
+    ).order_by()
+    counted = members.values_list("contact__problem").annotate(number=Count("pk"))
+    return [(in_plain_words(label), number) for label, number in counted.order_by("-number")]
 
 
 class BulkRequestAdmin(BasketPages):
@@ -307,7 +322,10 @@ class BulkRequestAdmin(BasketPages):
         require(self.has_view_permission(request, row))
         if row is None:
             raise Http404
-        progress = Progress(row, bulk.progress(row))
+        counts, waiting = bulk.progress(row), []
+        if counts[State.PENDING]:
+            waiting = [*reasons_of(row, State.PENDING), *failures_of(row)]
+        progress = Progress(row, counts, stuck=sum(number for _words, number in waiting))
         chosen = request.GET.get("list", "")
         chosen = chosen if chosen in LISTS else "failed"
         stopped = None
@@ -322,7 +340,7 @@ class BulkRequestAdmin(BasketPages):
             "why_stopped": outcome_of(stopped) if stopped else "",
             "may_change": may_change_newsletters(request),
             "skipped": reasons_of(row, State.SKIPPED) if progress.over and progress.skipped else [],
-            "waiting": [] if progress.over else reasons_of(row, State.PENDING),
+            "waiting": waiting,
             "chosen": chosen,
             "heading": LISTS[chosen][0],
             "outcomes": self._outcomes(request, row, progress, chosen),
@@ -349,16 +367,22 @@ class BulkRequestAdmin(BasketPages):
             keys = row.keys[first : row.position + end - begun]
             items += [BulkItem(member_id=key) for key in keys]
         keys = [item.member_id for item in items]
+        failing = Contact.objects.filter(failing_since__isnull=False)
+        problems: dict[Any, str] = {}
+        if chosen == "waiting" and keys:
+            there = Member.objects.filter(site_member__in=keys, contact__in=failing)
+            problems = dict(there.values_list("site_member", "contact__problem"))
         people = members_with_addresses(request, self.admin_site, keys)
         page.object_list = [
             {
                 "person": person,
                 "address": address,
-                "words": in_plain_words(item.reason),
-                "code": code_of(item.reason),
+                "words": in_plain_words(reason),
+                "code": code_of(reason),
                 "when": item.finished_at,
             }
             for item, (person, address) in zip(items, people, strict=True)
+            for reason in [item.reason or problems.get(item.member_id, "")]
         ]
         return page
 
@@ -420,7 +444,7 @@ class BulkRequestAdmin(BasketPages):
             for item in items.iterator(CHUNK)
         )
         left = row.keys[row.position :] if with_not_begun else []
-        members = chain(rows, ((key, _("not begun"), "", None) for key in left))
+        members = chain(rows, ((key, "not begun", "", None) for key in left))
         return csv_of(request, name, ["member", "state", "reason", "finished"], members)
 
     def _went_through(self, request: HttpRequest, row: BulkRequest, text: str) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,21 +112,24 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
     """
     Count what a request for these members would do.
 
-    For each 10,000 members two queries and one for each policy.
+    For each 10,000 members two queries, one for each newsletter, and one or two for each policy.
     """
     site = get_site()
     keys = sorted(keys)
     counts: Counter[str] = Counter()
     for start in range(0, len(keys), CHUNK):
         some = keys[start : start + CHUNK]
-        counts.update(_count_members(some))
+        opted_out = _keys_opted_out(some)
+        counts.update(_count_members(some, opted_out))
         counts.update(_count_in_ledger(some))
+        counts.update({f"opted_out {name}": len(those) for name, those in opted_out.items()})
     policies = {policy.newsletter for policy in site.policies}
     prospects = {}
     for name in sorted(site.newsletters):
         met = counts[f"entitled {name}"]
-        against = counts["reachable"] - met if subscribe else met
-        wanting = counts["reachable"] - counts[f"held {name}"] - counts[f"opted_out {name}"]
+        open_to_it = counts["reachable"] - counts[f"opted_out {name}"]
+        against = open_to_it - met if subscribe else met
+        wanting = open_to_it - counts[f"held {name}"]
         prospects[name] = Prospect(
             changing=max(wanting, 0) if subscribe else counts[f"to_lose {name}"],
             subscribed=counts[f"held {name}"],
@@ -138,30 +141,63 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
 
 
 def _warning(newsletter: str, against_policy: int, *, subscribe: bool) -> str:
-    """Warn of members that the policy judges otherwise, and say until when the order stands."""
+    """
+    Warn of members that the policy judges otherwise, and say until when the order stands.
+
+    Members who opted out are not counted.
+    """
     if not against_policy:
         return ""
     if subscribe:
         text = ngettext(
-            "%(count)s of them does not meet the policy of %(newsletter)s: unless they opted out, "
+            "%(count)s of them does not meet the policy of %(newsletter)s, not counting opt-outs: "
             "they get it because you say so, until what the policy says of them changes.",
-            "%(count)s of them do not meet the policy of %(newsletter)s: unless they opted out, "
+            "%(count)s of them do not meet the policy of %(newsletter)s, not counting opt-outs: "
             "they get it because you say so, until what the policy says of them changes.",
             against_policy,
         )
     else:
         text = ngettext(
-            "%(count)s of them meets the policy of %(newsletter)s: they lose it because you say "
-            "so, until what the policy says of them changes.",
-            "%(count)s of them meet the policy of %(newsletter)s: they lose it because you say "
-            "so, until what the policy says of them changes.",
+            "%(count)s of them meets the policy of %(newsletter)s, not counting opt-outs: they "
+            "lose it because you say so, until what the policy says of them changes.",
+            "%(count)s of them meet the policy of %(newsletter)s, not counting opt-outs: they "
+            "lose it because you say so, until what the policy says of them changes.",
             against_policy,
         )
     return text % {"count": grouped(against_policy), "newsletter": newsletter}
 
 
-def _count_members(keys: Sequence[Any]) -> dict[str, int]:
-    """Count on the site: members, members with an address, and entitled ones by newsletter."""
+def _opted_out(newsletter: str) -> Q:
+    """
+    The condition on the ledger's members who opted out of a newsletter or of everything.
+
+    The overview counts their addresses: ``statistics.opted_out_of``.
+    """
+    decision = Decision.objects.filter(member=OuterRef("pk"), newsletter=newsletter)
+    there = Subscription.objects.filter(contact=OuterRef("contact"), newsletter=newsletter)
+    return (
+        Q(opted_out_at__isnull=False)
+        | Q(contact__renamed_at__isnull=False)
+        | Q(Exists(decision.filter(opted_out_at__isnull=False)))
+        | Q(Exists(there.filter(state=State.OPTED_OUT)))
+    )
+
+
+def _keys_opted_out(keys: Sequence[Any]) -> dict[str, list[Any]]:
+    """List the members with an address who opted out of each newsletter."""
+    there = Member.objects.filter(_are("site_member", keys), contact__isnull=False)
+    return {
+        name: sorted(there.filter(_opted_out(name)).values_list("site_member", flat=True))
+        for name in get_site().newsletters
+    }
+
+
+def _count_members(keys: Sequence[Any], opted_out: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    """
+    Count on the site: members, members with an address, and entitled ones by newsletter.
+
+    Of entitled members, those who opted out are not counted.
+    """
     site = get_site()
     chosen = site.with_email(site.rows().filter(_are("pk", keys)))
     reachable = Q(basket_email__gt="")
@@ -172,15 +208,17 @@ def _count_members(keys: Sequence[Any]) -> dict[str, int]:
     for policy in site.policies:
         entitled = site.with_email(site.entitled(policy).filter(_are("pk", keys)))
         entitled = entitled.filter(reachable)
-        number = entitled.aggregate(number=Count("pk", distinct=True))["number"]
-        counts[f"entitled {policy.newsletter}"] = number
+        number = Count("pk", distinct=True)
+        met = entitled.aggregate(number=number)["number"]
+        if those := opted_out[policy.newsletter]:
+            met -= entitled.filter(_are("pk", those)).aggregate(number=number)["number"]
+        counts[f"entitled {policy.newsletter}"] = met
     return counts
 
 
 def _count_in_ledger(keys: Sequence[Any]) -> dict[str, int]:
-    """Count for each newsletter the members who have it, would lose it, and opted out of it."""
+    """Count for each newsletter the members who have it, and would lose it."""
     members = Member.objects.filter(_are("site_member", keys), contact__isnull=False)
-    everything = Q(opted_out_at__isnull=False) | Q(contact__renamed_at__isnull=False)
     names = sorted(get_site().newsletters)
     numbers: dict[str, Count] = {}
     for number, name in enumerate(names):
@@ -188,21 +226,16 @@ def _count_in_ledger(keys: Sequence[Any]) -> dict[str, int]:
         wanted = Q(Exists(decision.filter(wanted=True)))
         there = Subscription.objects.filter(contact=OuterRef("contact"), newsletter=name)
         held = Q(Exists(there.filter(confirmed_at__isnull=False).exclude(state=State.LOST)))
-        opted_out = (
-            everything
-            | Q(Exists(decision.filter(opted_out_at__isnull=False)))
-            | Q(Exists(there.filter(state=State.OPTED_OUT)))
-        )
+        opted_out = _opted_out(name)
         numbers |= {
             f"held_{number}": Count("pk", filter=held & wanted & ~opted_out),
             f"to_lose_{number}": Count("pk", filter=held | (wanted & ~opted_out)),
-            f"opted_out_{number}": Count("pk", filter=opted_out),
         }
     counted = members.aggregate(**numbers)
     return {
         f"{what} {name}": counted[f"{what}_{number}"]
         for number, name in enumerate(names)
-        for what in ("held", "to_lose", "opted_out")
+        for what in ("held", "to_lose")
     }
 
 

@@ -122,6 +122,8 @@ class SubscriptionFilter(ChoiceFilter):
 
     def condition(self, chosen: str) -> Q:
         state, _space, name = chosen.partition(" ")
+        if state == "opted_out":
+            return Q(pk__in=statistics.opted_out_of(name))
         conditions = {**statistics.SUBSCRIPTIONS, "unsubscribed": Q(state=State.UNSUBSCRIBED)}
         return Q(Exists(_subscriptions(newsletter=name).filter(conditions[state])))
 

@@ -16,7 +16,7 @@ from mozillians_basket.models import Contact, Status, Subscription
 from mozillians_basket.rules.brake import gives
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import removal_refused, stays
-from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, missing
+from mozillians_basket.rules.rows import DecidedBy, Rows, State, after, held, missing
 from mozillians_basket.site import Standing, get_site
 
 
@@ -191,6 +191,9 @@ def _at_basket(rows: Rows, contact: Contact | None, row: Subscription) -> Iterat
         yield with_code(row.error_code)
     elif row.state == State.LOST:
         yield in_plain_words(State.LOST)
+        question = rows.question(row.newsletter)
+        if question and after(row.missing_at, question.since):
+            yield _("So many are missing that admins were asked: it waits for their answer.")
     elif now == Stage.MISSED and row.missing_at is not None:
         text = _("Basket did not have it any more on %(moment)s, which is being looked into.")
         yield text % {"moment": when(row.missing_at)}
@@ -385,16 +388,16 @@ def _failure(subject: Subject) -> Iterator[str]:
     if contact.parked and contact.attempts:
         text = ngettext(
             "It was parked after %(count)d failed attempt: nothing more is tried until an "
-            "admin asks for it, or something about the member changes.",
+            "admin presses “Try again” or “Sync now”, or something about the member changes.",
             "It was parked after %(count)d failed attempts: nothing more is tried until an "
-            "admin asks for it, or something about the member changes.",
+            "admin presses “Try again” or “Sync now”, or something about the member changes.",
             contact.attempts,
         )
         yield text % {"count": contact.attempts}
     elif contact.parked:
         yield _(
-            "It is parked: nothing more is tried until an admin asks for it, or the address "
-            "changes."
+            "It is parked: nothing more is tried until an admin presses “Try again” or “Sync "
+            "now”, or the address changes."
         )
     if contact.dismissed_at is not None:
         text = _("On %(moment)s an admin dismissed this problem.")
@@ -452,9 +455,13 @@ def _what_they_lack(subject: Subject) -> Iterator[str]:
     if not subject.members:
         return
     has = subject.names_at(Stage.GETS, Stage.UNCONFIRMED, Stage.KEPT)
+    contact = subject.contact
     for name in sorted(subject.rows.settings.newsletters - set(has)):
         said = {"newsletter": name, "reason": reasons(subject, name)}
-        yield _("%(newsletter)s: %(reason)s") % said
+        if contact is not None and subject.rows.wanted(contact, name):
+            yield _("%(newsletter)s, which they should get: %(reason)s") % said
+        else:
+            yield _("%(newsletter)s: %(reason)s") % said
 
 
 def _not_sent(subject: Subject) -> list[str]:

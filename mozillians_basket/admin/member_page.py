@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from mozillians_basket.admin.explanations import (
     Circumstances,
+    Stage,
     Subject,
     at_basket,
     circumstances,
@@ -23,6 +24,7 @@ from mozillians_basket.admin.explanations import (
     next_attempt,
     problem,
     reasons,
+    stage,
     state_in_words,
     subscriptions_of,
     to_be_sent,
@@ -45,7 +47,7 @@ from mozillians_basket.ledger.share import Context, empty_rows, read, write
 from mozillians_basket.ledger.touches import drained_members, locked_touches
 from mozillians_basket.models import Contact, Event, Member, Status, Subscription, alias
 from mozillians_basket.rules.evaluate import Result, contact_key
-from mozillians_basket.rules.rows import held
+from mozillians_basket.rules.rows import State, held
 from mozillians_basket.site import get_site
 
 #: The number of events that are shown; the history has all.
@@ -174,13 +176,17 @@ def _entries(subject: Subject) -> list[Entry]:
         decisions = [rows.decision(member, name) for member in subject.members]
         wanted = contact is not None and rows.wanted(contact, name)
         vetoes = any(rows.veto(member, name) for member in subject.members)
+        opted_out = vetoes or (contact is not None and rows.mailbox_opted_out(contact, name))
+        state = state_in_words(contact, row)
+        if opted_out and row.state == State.UNKNOWN and stage(contact, row) == Stage.WITHOUT:
+            state = str(Subscription.STATES[State.OPTED_OUT])  # of everything, or on the site
         entry = Entry(
             newsletter=name,
-            state=state_in_words(contact, row),
+            state=state,
             reason=reasons(subject, name) if ours else said,
             to_be_sent=to_be_sent(rows, contact, name) if ours and contact is not None else "",
             held=has,
-            opted_out=vetoes or (contact is not None and rows.mailbox_opted_out(contact, name)),
+            opted_out=opted_out,
             may_subscribe=ours and not wanted,
             may_unsubscribe=ours and (has or any(decision.wanted for decision in decisions)),
             decided_at=max((d.decided_at for d in decisions if d.decided_at), default=None),

@@ -1,6 +1,7 @@
 """The mixin for a site's member admin, and the app's pages on an admin site."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -9,8 +10,9 @@ from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import display_for_value, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import DateTimeField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.defaultfilters import yesno
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
@@ -20,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from mozillians_basket import bulk
 from mozillians_basket.admin.bulk_requests import BulkRequestAdmin
 from mozillians_basket.admin.contacts import ContactAdmin, WantedFilter
+from mozillians_basket.admin.explanations import when
 from mozillians_basket.admin.history import EventAdmin
 from mozillians_basket.admin.member_page import (
     NothingDone,
@@ -46,7 +49,21 @@ from mozillians_basket.admin.problems import ProblemAdmin
 from mozillians_basket.admin.wording import listed, separated
 from mozillians_basket.api import export
 from mozillians_basket.exceptions import UnknownNewsletter
-from mozillians_basket.models import BulkRequest, Contact, Event, FailingContact, Status
+from mozillians_basket.models import (
+    Approval,
+    BulkItem,
+    BulkRequest,
+    Contact,
+    Decision,
+    Event,
+    FailingContact,
+    Member,
+    Move,
+    Status,
+    Subscription,
+    Suppression,
+    Touch,
+)
 from mozillians_basket.redaction import redacted
 
 if TYPE_CHECKING:
@@ -65,26 +82,26 @@ PAGES = {
 
 #: The effect of a deletion on newsletters, for the question before it.
 ABOUT_DELETING = gettext_lazy(
-    "If you delete these members, they are unsubscribed at Basket from this site's newsletters, "
+    "If members are deleted, they are unsubscribed at Basket from this site's newsletters, "
     "unless other members with the same addresses want them. Then their addresses are erased "
     "in this app; their opt-outs stay known by keyed hashes."
 )
 #: Columns that no page and no file of the admin shows.
 SECRET = frozenset({"token", "renamed_people", "lease", "hash"})
 
-#: The tables of an export, in words.
-TABLES = {
-    "members": gettext_lazy("Member"),
-    "decisions": gettext_lazy("Decisions"),
-    "contacts": gettext_lazy("Addresses"),
-    "subscriptions": gettext_lazy("Newsletters at Basket"),
-    "moves": gettext_lazy("Changes of address that are under way"),
-    "suppressions": gettext_lazy("Opt-outs of erased addresses"),
-    "touches": gettext_lazy("Changes that are not looked at yet"),
-    "events": gettext_lazy("History"),
-    "bulk_items": gettext_lazy("Outcomes in bulk requests"),
-    "bulk_requests": gettext_lazy("Bulk requests"),
-    "approvals": gettext_lazy("Questions to admins"),
+#: The tables of an export, each with its heading.
+TABLES: dict[str, tuple[type[Model], Any]] = {
+    "members": (Member, gettext_lazy("Member")),
+    "decisions": (Decision, gettext_lazy("Decisions")),
+    "contacts": (Contact, gettext_lazy("Addresses")),
+    "subscriptions": (Subscription, gettext_lazy("Newsletters at Basket")),
+    "moves": (Move, gettext_lazy("Changes of address that are under way")),
+    "suppressions": (Suppression, gettext_lazy("Opt-outs of erased addresses")),
+    "touches": (Touch, gettext_lazy("Changes that are not looked at yet")),
+    "events": (Event, gettext_lazy("History")),
+    "bulk_items": (BulkItem, gettext_lazy("Outcomes in bulk requests")),
+    "bulk_requests": (BulkRequest, gettext_lazy("Bulk requests")),
+    "approvals": (Approval, gettext_lazy("Questions to admins")),
 }
 
 
@@ -110,7 +127,29 @@ def register(site: admin.AdminSite) -> None:
     site.get_app_list = get_app_list  # type: ignore[method-assign]
 
 
-class BasketMemberAdmin(MemberModelAdmin):
+class BasketDeletionNotice(MemberModelAdmin):
+    """
+    Mixin for a ``ModelAdmin`` whose deletions delete members too, such as that of users.
+
+    Put it before ``ModelAdmin``. The question before a deletion then says what becomes of
+    the members' newsletters.
+    """
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if not isinstance(response, TemplateResponse):
+            return response
+        asks = "deletable_objects" in (response.context_data or {})
+        return extended(response, basket_notice=ABOUT_DELETING) if asks else response
+
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+        response = super().render_delete_form(request, context)
+        return extended(response, basket_notice=ABOUT_DELETING)
+
+
+class BasketMemberAdmin(BasketDeletionNotice):
     """
     Mixin for the ``ModelAdmin`` of the site's member model; put it before ``ModelAdmin``.
 
@@ -143,8 +182,8 @@ class BasketMemberAdmin(MemberModelAdmin):
         response = super().changelist_view(request, extra_context)
         if not isinstance(response, TemplateResponse):
             return response
-        if "deletable_objects" in (response.context_data or {}):
-            return extended(response, basket_notice=ABOUT_DELETING)
+        if "basket_notice" in (response.context_data or {}):
+            return response
         overview = url_of(request, self.admin_site, Status, "changelist")
         return extended(response, **standing_of_basket(), basket_overview_url=overview)
 
@@ -218,7 +257,7 @@ class BasketMemberAdmin(MemberModelAdmin):
         if member is None or popup:
             return response
         more = self._basket_context(request, member, summary_of_member(request, member))
-        return extended(response, basket_anchor="#basket", **more)
+        return extended(response, basket_anchor="#basket", **standing_of_basket(), **more)
 
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         """The question before a member is deleted, with what becomes of their newsletters."""
@@ -294,14 +333,7 @@ class BasketMemberAdmin(MemberModelAdmin):
             member,
             template="data",
             title=_("Data stored about this member"),
-            basket_tables=[
-                (
-                    TABLES.get(name, name),
-                    list(rows[0]) if rows else [],
-                    [[_shown(value) for value in row.values()] for row in rows],
-                )
-                for name, rows in data.items()
-            ],
+            basket_tables=[_table(name, rows) for name, rows in data.items()],
         )
 
     def ask_basket_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -346,16 +378,16 @@ class BasketMemberAdmin(MemberModelAdmin):
     def _basket_context(
         self, request: HttpRequest, member: Model, summary: Summary
     ) -> dict[str, Any]:
-        links = [history_link(request, self.admin_site, q=member.pk)]
+        links, problem_url = [history_link(request, self.admin_site, q=member.pk)], ""
         if summary.problem and summary.contact is not None:
             key = summary.contact.pk
-            url = url_of(request, self.admin_site, FailingContact, "change", key)
-            links.append(Link(_("The problem"), url))
+            problem_url = url_of(request, self.admin_site, FailingContact, "change", key)
         if may_export(request):
             text = _("Data stored about this member")
             links.append(Link(text, self._basket_url(member, "basket_data")))
         return {
             "basket": summary,
+            "basket_problem_url": problem_url,
             "basket_may_order": may_change_newsletters(request),
             "basket_url": self._basket_url(member, "basket"),
             "basket_ask_url": self._basket_url(member, "basket_ask"),
@@ -387,6 +419,23 @@ def _selection(request: HttpRequest) -> str:
     return separated(said) or _("all members of the list")
 
 
-def _shown(value: Any) -> Any:
-    """Return a stored value as text; a dash where there is none."""
-    return display_for_value(None if value in ("", [], {}) else value, "-")
+def _table(name: str, rows: list[dict[str, Any]]) -> tuple[Any, list[Any], list[list[Any]]]:
+    """A table of an export in words: its heading, those of its columns, and its values."""
+    model, heading = TABLES[name]
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    columns = [fields[column].verbose_name for column in rows[0]] if rows else []
+    shown = [[_shown(fields[column], value) for column, value in row.items()] for row in rows]
+    return heading, columns, shown
+
+
+def _shown(field: Any, value: Any) -> Any:
+    """A stored value in words; a dash where there is none."""
+    if isinstance(value, bool):
+        return yesno(value)
+    if isinstance(field, DateTimeField) and value:
+        return when(datetime.fromisoformat(value))
+    if isinstance(value, dict):
+        value = [f"{key}: {each}" for key, each in value.items()]
+    if isinstance(value, list):
+        value = separated(map(str, value))
+    return display_for_value(dict(field.flatchoices).get(value, value), "-")

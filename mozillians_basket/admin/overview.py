@@ -282,6 +282,11 @@ PROBLEMS: dict[str, tuple[Any, Any, dict[str, str]]] = {
         ),
         {"waits": "refused"},
     ),
+    "asked": (
+        gettext_lazy("Part of a question"),
+        gettext_lazy("They wait until an admin says whether Basket lost their subscription."),
+        {"waits": "asked"},
+    ),
     "dismissed": (
         gettext_lazy("Dismissed"),
         gettext_lazy("An admin has said that nothing needs to be done."),
@@ -312,7 +317,7 @@ def _of_newsletter(
         counted(row.wanted, "wanted", basket_wanted=row.name),
         *(
             counted(getattr(row, state), "contact", subscription=f"{state} {row.name}")
-            for state in statistics.SUBSCRIPTIONS
+            for state in ("confirmed", "awaiting", "opted_out", "refused", "missing")
         ),
         counted(
             row.left_lately,

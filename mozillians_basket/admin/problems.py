@@ -38,6 +38,7 @@ class StandingFilter(ChoiceFilter):
         "parked": gettext_lazy("an admin: parked"),
         "address": gettext_lazy("an address that Basket accepts"),
         "refused": gettext_lazy("an admin: refused otherwise, or missing"),
+        "asked": gettext_lazy("an admin's answer about a loss"),
         "retry": gettext_lazy("the next attempt, by itself"),
     }
 

@@ -274,6 +274,7 @@ def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, contex
         defaults={
             "since": rows.now,
             "total": brake.confirmed,
+            "went_before": brake.removed,
             "examples": [member.site_member_id for member in members[:EXAMPLES]],
         },
     )

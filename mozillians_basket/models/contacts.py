@@ -161,6 +161,11 @@ class Contact(Row):
                 condition=Q(failing_since__isnull=False),
             ),
             models.Index(fields=["looked_up_at"], name="basket_contact_looked_up"),
+            models.Index(
+                fields=["id"],
+                name="basket_contact_renamed",
+                condition=Q(renamed_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -93,6 +93,13 @@ class Member(Row):
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")
+        indexes = [
+            models.Index(
+                fields=["contact"],
+                name="basket_member_opted_out",
+                condition=Q(opted_out_at__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"member {self.pk}"
@@ -161,6 +168,11 @@ class Decision(Row):
                 fields=["newsletter", "held_back_at"],
                 name="basket_decision_held_back",
                 condition=Q(held_back_at__isnull=False),
+            ),
+            models.Index(
+                fields=["newsletter", "member"],
+                name="basket_decision_opted_out",
+                condition=Q(opted_out_at__isnull=False),
             ),
         ]
 

@@ -139,6 +139,11 @@ class Approval(Row):
         _("number"), default=0, help_text=_("The most that were missing; how many are held back.")
     )
     total = models.PositiveIntegerField(pgettext_lazy("how many in all", "of"), default=0)
+    went_before = models.PositiveIntegerField(
+        _("went before"),
+        default=0,
+        help_text=_("Removals by policies in the hour before the first was held back."),
+    )
     examples = models.JSONField(_("examples"), default=list, blank=True, encoder=DjangoJSONEncoder)
     causes = models.JSONField(
         _("causes"),

@@ -11,7 +11,16 @@ from django.core.cache import cache
 from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from mozillians_basket.models import Contact, Decision, Event, Problem, Subscription, Touch
+from mozillians_basket.models import (
+    Approval,
+    Contact,
+    Decision,
+    Event,
+    Member,
+    Problem,
+    Subscription,
+    Touch,
+)
 from mozillians_basket.rules.answers import ADDRESS_CODES
 from mozillians_basket.rules.rows import State
 from mozillians_basket.site import get_site
@@ -27,11 +36,11 @@ FRESH = 5
 #: The period for which inferred opt-outs are counted.
 LATELY = timedelta(days=1)
 
-#: The conditions on subscriptions behind the numbers of :class:`Newsletter`.
+#: The conditions on subscriptions behind the numbers of :class:`Newsletter`; that of opt-outs is
+#: :func:`opted_out_of`.
 SUBSCRIPTIONS = {
     "confirmed": HELD & Q(contact__optin=True),
     "awaiting": HELD & Q(contact__optin=False),
-    "opted_out": Q(state=State.OPTED_OUT),
     "refused": Q(state=State.REFUSED),
     "missing": Q(state=State.LOST) | MISSING,
 }
@@ -117,6 +126,9 @@ class Problems:
     parked: int
     address: int
     refused: int
+    asked: int
+    """Missing at Basket, and part of a question: its answer ends the problem."""
+
     dismissed: int
 
     @property
@@ -148,12 +160,22 @@ def problem_groups() -> dict[str, Q]:
     )
     refused = rows.filter(state=State.REFUSED)
     invalid = refused.filter(error_code__in=ADDRESS_CODES)
+    lost = rows.filter(state=State.LOST)
+    questions = Approval.objects.filter(
+        kind=Approval.Kind.LOSS,
+        closed_at=None,
+        newsletter=OuterRef("newsletter"),
+        since__lte=OuterRef("missing_at"),
+    )
+    asked = Q(Exists(lost.filter(Exists(questions))))
+    named = ~Q(problem="") & ~Q(problem__in=Problem.values)
     # An address whose last member has gone, and whose person too, is erased without an admin.
-    lost = Q(clear=False) & Q(Exists(rows.filter(state=State.LOST)))
+    lost_alone = Q(clear=False) & Q(Exists(lost.filter(~Exists(questions))))
     return {
         "address": Q(problem__in=ADDRESS_CODES) | Q(Exists(invalid)),
-        "refused": (~Q(problem="") & ~Q(problem__in=Problem.values)) | Q(Exists(refused)) | lost,
+        "refused": (named & ~asked) | Q(Exists(refused)) | lost_alone,
         "parked": Q(parked=True),
+        "asked": asked,
         "retry": Q(parked=False),
     }
 
@@ -196,6 +218,8 @@ class Newsletter(NamedTuple):
     """Addresses at which Basket waits for the person's confirmation."""
 
     opted_out: int = 0
+    """Addresses whose people opted out of it, or of everything."""
+
     refused: int = 0
     missing: int = 0
     """Confirmed once, and gone at Basket without a conclusion."""
@@ -212,11 +236,28 @@ class Totals:
     newsletters: tuple[Newsletter, ...]
 
 
+def opted_out_of(newsletter: str) -> QuerySet[Any]:
+    """
+    The keys of contacts whose people opted out of a newsletter or of everything, each once.
+
+    At Basket, on the site, or by taking another address at Basket.
+    """
+    at_basket = Subscription.objects.filter(newsletter=newsletter, state=State.OPTED_OUT)
+    there = Decision.objects.filter(member__contact__isnull=False)
+    on_site = there.filter(newsletter=newsletter, opted_out_at__isnull=False)
+    of_all = Member.objects.filter(contact__isnull=False, opted_out_at__isnull=False)
+    return at_basket.values("contact").union(
+        on_site.values("member__contact"),
+        of_all.values("contact"),
+        Contact.objects.filter(renamed_at__isnull=False).values("pk"),
+    )
+
+
 def subscriptions() -> Totals:
     """Count the subscriptions, or return what was counted within the last seconds."""
     names = sorted(get_site().newsletters)
     digest = sha256(" ".join(names).encode()).hexdigest()[:16]
-    key = f"mozillians_basket.subscriptions.3.{digest}"
+    key = f"mozillians_basket.subscriptions.4.{digest}"
     try:
         stored: Totals | None = cache.get(key)
     except Exception:  # noqa: BLE001 - any error of the cache: the page works without it
@@ -230,7 +271,7 @@ def subscriptions() -> Totals:
 def _count(names: list[str]) -> Totals:
     now = timezone.now()
     rows = Subscription.objects.filter(newsletter__in=names).order_by()
-    conditions = {name: SUBSCRIPTIONS[name] for name in ("opted_out", "refused", "missing")}
+    conditions = {name: SUBSCRIPTIONS[name] for name in ("refused", "missing")}
     conditions["held"] = HELD
     counts = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
     counted: Any = rows.values("newsletter").annotate(**counts)
@@ -255,7 +296,13 @@ def _count(names: list[str]) -> Totals:
         confirmed = row.pop("held") - awaiting[name]
         newsletters.append(
             Newsletter(
-                name, wanted[name], confirmed, awaiting[name], left_lately=lately[name], **row
+                name,
+                wanted[name],
+                confirmed,
+                awaiting[name],
+                opted_out_of(name).count(),
+                left_lately=lately[name],
+                **row,
             )
         )
     return Totals(now, tuple(newsletters))

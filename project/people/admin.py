@@ -1,20 +1,24 @@
-"""Profiles and vouches in the admin."""
+"""Profiles, vouches and users in the admin."""
 
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from mozillians_basket.admin import BasketMemberAdmin
+from mozillians_basket.admin import BasketDeletionNotice, BasketMemberAdmin
 from project.people.models import UserProfile, Vouch
 
 if TYPE_CHECKING:
     ProfileModelAdmin = admin.ModelAdmin[UserProfile]
     VouchModelAdmin = admin.ModelAdmin[Vouch]
+    UserModelAdmin = UserAdmin[User]
 else:
     ProfileModelAdmin = VouchModelAdmin = admin.ModelAdmin
+    UserModelAdmin = UserAdmin
 
 
 @admin.register(UserProfile)
@@ -54,3 +58,11 @@ class VouchAdmin(VouchModelAdmin):
         "voucher__user__username",
     )
     autocomplete_fields = ("vouchee", "voucher")
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AccountAdmin(BasketDeletionNotice, UserModelAdmin):
+    """Users as Django shows them. A user's profile is deleted with them."""

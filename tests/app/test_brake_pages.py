@@ -182,6 +182,20 @@ def test_a_release_covers_what_was_shown_and_not_what_came_later(
     assert question("brake").number == 4
 
 
+def test_removals_of_the_hour_before_are_told(members, admin_client, settings):
+    settings.BASKET_BRAKE_FLOOR = 2
+    unvouch(members[:2])
+    tasks.reconcile()
+    unvouch(members[2:6])
+    tasks.reconcile()
+    tasks.sweep()
+
+    text = text_of(admin_client.get(REMOVALS))
+
+    assert "2 were removed in the hour before, and stay removed." in text
+    assert question("brake").number == 4
+
+
 def test_without_the_tick_nothing_is_released(basket, braked, admin_client):
     page = release(admin_client, confirm="")
     tasks.sweep()

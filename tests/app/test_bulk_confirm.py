@@ -107,12 +107,31 @@ def test_page_warns_of_subscribing_members_who_are_not_entitled(basket, admin_cl
 
     page = confirmation(admin_client)
 
-    assert "1 of them does not meet the policy of mozilla-phone: unless they opted" in text_of(page)
+    assert "1 of them does not meet the policy of mozilla-phone, not counting opt" in text_of(page)
     html = page.content.decode()
     cells = html[html.index("<tbody>") : html.index("</tbody>")].split("<td")[1:]
     assert all("data-label=" in cell.partition(">")[0] for cell in cells)  # cards on a phone
     assert "2 of them do not meet the policy of mozillians-nda" in text_of(page)
     assert "until what the policy says of them changes" in text_of(page)
+
+
+def test_warning_does_not_count_members_who_opted_out(basket, admin_client):
+    stranger, left, everything, entitled = UserProfileFactory.create_batch(4)
+    in_ledger(left, State.OPTED_OUT)
+    for profile in (everything, entitled):
+        in_ledger(profile, State.UNKNOWN)
+    for profile in (entitled, everything):
+        profile.__class__.objects.filter(pk=profile.pk).update(is_vouched=True)
+    Member.objects.filter(site_member=everything).update(opted_out_at=timezone.now())
+
+    select(admin_client, [stranger, left, everything, entitled])
+    subscribed = row_of(confirmation(admin_client), "mozilla-phone").prospect
+    select(admin_client, [stranger, left, everything, entitled], UNSUBSCRIBE)
+    unsubscribed = row_of(confirmation(admin_client), "mozilla-phone").prospect
+
+    assert (subscribed.opted_out, subscribed.changing) == (2, 2)
+    assert subscribed.warning.startswith("1 of them does not meet")
+    assert unsubscribed.warning.startswith("1 of them meets")
 
 
 def test_page_warns_of_unsubscribing_members_who_are_entitled(basket, admin_client):
@@ -122,7 +141,7 @@ def test_page_warns_of_unsubscribing_members_who_are_entitled(basket, admin_clie
 
     page = confirmation(admin_client)
 
-    assert "1 of them meets the policy of mozilla-phone: they lose it because" in text_of(page)
+    assert "1 of them meets the policy of mozilla-phone, not counting opt-outs" in text_of(page)
     assert row_of(page, "mozillians-nda").prospect.warning == ""
 
 

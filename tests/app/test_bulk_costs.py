@@ -123,8 +123,8 @@ def test_the_preview_costs_as_many_queries_whatever_the_number(members, admin_cl
         again = own_statements(lambda url=url: admin_client.get(url))
 
         # The draft, its keys, the breaker before the catalogue is fetched, the members, the members
-        # of two policies, the ledger, and two of the banner.
-        assert (len(first), len(again)) == (9, 8)
+        # of two policies, the opt-outs of two newsletters, the ledger, and two of the banner.
+        assert (len(first), len(again)) == (11, 10)
 
 
 def test_preview_counts_in_chunks_that_a_database_takes(members, admin_client, monkeypatch):
@@ -164,9 +164,11 @@ def test_a_request_s_page_costs_the_same_whatever_the_number(members, admin_clie
         BulkItem.objects.update(state="failed", reason="2")
         failed = own_statements(lambda page=page: admin_client.get(page))
 
-        # The request, its items, the reasons to wait, earlier requests, two of the banner.
-        assert len(shown) == 6
-        assert len(failed) == 8  # the failed items of one page, their members and addresses
+        # The request, its items, the reasons to wait, failing contacts, earlier requests, and two
+        # of the banner.
+        assert len(shown) == 7
+        # Nobody waits; the failed items of one page, their members and addresses.
+        assert len(failed) == 7
         assert not any('"keys"' in sql for sql in [*shown, *failed])
 
 

@@ -10,7 +10,7 @@ from waffle.testutils import override_switch
 from mozillians_basket import tasks
 from mozillians_basket.admin import bulk_requests
 from mozillians_basket.conf import SWITCH
-from mozillians_basket.models import BulkItem, BulkRequest
+from mozillians_basket.models import BulkItem, BulkRequest, Contact
 from tests.app.bulk import UNSUBSCRIBE, order, staff, text_of, url_of
 from tests.app.steps import drain_everything, settle_everything
 from tests.factories import UserProfileFactory
@@ -112,10 +112,36 @@ def test_the_numbers_say_how_fast_it_goes_and_how_long_it_takes_still(
     new = request_of(["done", "pending"], ago=0)
     stuck = request_of(["pending"], ago=3600)
 
-    assert numbers(admin_client, slow).pace == "0.2 members a second, about 20 seconds left"
-    assert numbers(admin_client, older).pace == "0.1 members a second, about 40 seconds left"
+    assert numbers(admin_client, slow).pace == "12.0 members a minute, about 20 seconds left"
+    assert numbers(admin_client, older).pace == "6.0 members a minute, about 40 seconds left"
     assert numbers(admin_client, new).pace == ""
     assert numbers(admin_client, stuck).pace == "Nothing was finished in the last minute."
+
+
+def test_a_fast_request_tells_the_members_of_a_second(basket, admin_client, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
+    fast = request_of(["done"] * 15 + ["pending"], ago=10)
+
+    assert numbers(admin_client, fast).pace == "1.5 members a second, about 1 second left"
+
+
+def test_waiting_members_whose_contact_fails_are_told_with_the_reason(
+    basket, admin_client, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    request = request_of(["done", "pending"], ago=30)
+    item = BulkItem.objects.get(state="pending")
+    drain_everything()
+    failing = {"problem": "unavailable", "failing_since": timezone.now(), "attempts": 1}
+    Contact.objects.filter(members__site_member=item.member_id).update(**failing)
+
+    page = admin_client.get(url_of("change", request), {"list": "waiting"})
+
+    text = text_of(page)
+    assert "All that is left waits for the reason below." in text
+    assert "<p>Basket fails: it gave no usable answer. (1)</p>" in text
+    assert '<td data-label="Why">Basket fails: it gave no usable answer.</td>' in text
+    assert '<td data-label="Code">unavailable</td>' in text
 
 
 def test_a_long_time_that_is_left_is_told_in_hours_and_minutes(basket, admin_client, time_machine):
@@ -125,7 +151,7 @@ def test_a_long_time_that_is_left_is_told_in_hours_and_minutes(basket, admin_cli
 
     pace = numbers(admin_client, slow).pace.replace("\xa0", " ")
 
-    assert pace == "0.0 members a second, about 1 hour, 30 minutes left"
+    assert pace == "2.0 members a minute, about 1 hour, 30 minutes left"
 
 
 def test_while_one_waits_it_is_not_at_a_hundred_percent(basket, admin_client):

@@ -8,7 +8,7 @@ from mozillians_basket import bulk, tasks
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import BulkItem, BulkRequest, Event
 from tests.app.bulk import UNSUBSCRIBE, order, text_of, url_of
-from tests.app.steps import contact_of, drain_everything, settle_everything
+from tests.app.steps import drain_everything, settle_everything
 from tests.factories import UserProfileFactory
 
 PHONE = "mozilla-phone"
@@ -137,14 +137,26 @@ def test_without_a_failure_there_is_nothing_to_try_again(basket, admin_client, s
     assert BulkRequest.objects.get().state == state
 
 
-def test_failures_of_a_cancelled_request_are_not_tried_again(basket, admin_client, refused):
-    BulkRequest.objects.update(state=BulkRequest.State.CANCELLED)
+def test_failures_of_a_cancelled_request_are_tried_again_and_nobody_else_is_begun(
+    basket, admin_client, refused
+):
+    left_out = UserProfileFactory()
+    keys = [*BulkItem.objects.values_list("member_id", flat=True), left_out.pk]
+    BulkRequest.objects.update(state=BulkRequest.State.CANCELLED, keys=keys, total=3)
+    refused.user.email = "mended@example.com"
+    refused.user.save()
+    drain_everything()
 
     page = retry(admin_client)
+    settle_everything()
+    tasks.sweep()
 
-    assert "There was nothing to try again." in text_of(page)
-    assert BulkItem.objects.get(member=refused).state == BulkItem.State.FAILED
-    assert not contact_of(refused).retry
+    request = BulkRequest.objects.get()
+    assert "The failed members are tried again." in text_of(page)
+    assert basket.person("mended@example.com").newsletters == {PHONE}
+    assert (request.state, request.counts) == (BulkRequest.State.CANCELLED, {"done": 2})
+    assert request.finished_at
+    assert basket.person(left_out.user.email) is None
 
 
 def test_failures_of_a_running_request_can_be_tried_again_before_it_ends(

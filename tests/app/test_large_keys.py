@@ -54,7 +54,7 @@ def test_script_of_a_request_finds_the_number_of_failures(admin_client, db, monk
 
     page = admin_client.get(url, {"page": 1200}).content.decode()
 
-    assert 'data-basket-live="1500 True"' in page
+    assert 'data-basket-live="1500 True 0"' in page
     assert 'href="?list=failed&amp;page=1199#basket-failures"' in page
     assert 'href="?list=failed&amp;page=1201#basket-failures"' in page
     assert ">1,500<" in page

@@ -11,7 +11,7 @@ from waffle.testutils import override_switch
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.ledger import decisions
 from mozillians_basket.ledger.share import Context
-from mozillians_basket.models import Decision, Event, Status, Subscription
+from mozillians_basket.models import Contact, Decision, Event, Member, Status, Subscription
 from mozillians_basket.rules.rows import State
 from project.people.models import UserProfile
 from tests.app.steps import contact_of, queries
@@ -156,6 +156,37 @@ def test_an_opted_out_newsletter_needs_a_tick(vouched, admin_client):
     assert "although they opted out" not in before
     assert 'name="despite_opt_out"' in page
     assert "although they opted out" in page
+
+
+def test_member_who_opted_out_of_everything_opted_out_of_newsletters_nobody_asked_for(
+    vouched, admin_client
+):
+    Member.objects.update(opted_out_at=timezone.now())
+
+    page = page_of(admin_client, vouched)
+
+    nda = page.split('<th scope="row">mozillians-nda</th>')[1]
+    assert '<td data-label="State">opted out</td>' in nda.split("</tr>")[0]
+
+
+def test_problem_leads_to_its_page(vouched, admin_client, client_with):
+    at = contact_of(vouched)
+    Contact.objects.update(problem="unavailable", parked=True, failing_since=timezone.now())
+    url = reverse("admin:mozillians_basket_failingcontact_change", args=[at.pk])
+
+    page = page_of(admin_client, vouched)
+
+    assert f'<a href="{url}">Look at the problem</a>' in page
+    assert url not in page_of(client_with("view_userprofile"), vouched)
+
+
+def test_with_the_switch_off_a_member_s_form_has_the_banner(vouched, admin_client):
+    form = reverse("admin:people_userprofile_change", args=[vouched.pk])
+
+    with override_switch(SWITCH, active=False):
+        page = admin_client.get(form).content.decode()
+
+    assert f'<a href="{reverse("admin:mozillians_basket_status_stop")}">' in page
 
 
 @pytest.mark.parametrize("name", ["basket", "basket_ask"])

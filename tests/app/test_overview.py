@@ -11,6 +11,7 @@ from django.utils import timezone
 from waffle.testutils import override_switch
 
 from mozillians_basket import tasks
+from mozillians_basket.admin.confirmation import preview_of
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import (
     Approval,
@@ -32,7 +33,7 @@ OVERVIEW = reverse("admin:mozillians_basket_status_changelist")
 PROBLEMS = reverse("admin:mozillians_basket_failingcontact_changelist")
 #: Session, user, switch and its page, status, questions, queue and touches, newsletters, charts,
 #: bulk requests; and a savepoint around it all.
-QUERIES = 23
+QUERIES = 24
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,54 @@ def test_lost_and_refused_subscriptions_are_counted(basket, admin_client, commit
 
     assert row_of(page, "mozilla-phone") == ["2", "0", "0", "0", "1", "1", "0"]
     assert row_of(page, "Refused or missing")[0] == "2"
+
+
+def test_subscriptions_of_a_question_are_no_second_problem(basket, admin_client, commit):
+    with commit():
+        VouchFactory.create_batch(2)
+    now, hour = timezone.now(), timedelta(hours=1)
+    before, during = Subscription.objects.filter(confirmed_at__isnull=False)
+    for row, at in ((before, now - 2 * hour), (during, now)):
+        lost = Subscription.objects.filter(pk=row.pk)
+        lost.update(state="missing at Basket", missing_at=at)
+        label = {"problem": "missing at Basket", "failing_since": at}
+        Contact.objects.filter(pk=row.contact_id).update(**label)
+    question = Approval.objects.create(newsletter="mozilla-phone", kind="loss", since=now - hour)
+
+    open_page = admin_client.get(OVERVIEW)
+    in_question = admin_client.get(PROBLEMS, {"waits": "asked"}).context["cl"]
+    Approval.objects.filter(pk=question.pk).update(closed_at=now)
+    closed = admin_client.get(OVERVIEW)
+
+    assert row_of(open_page, "Part of a question")[0] == "1"
+    assert "1 problem needs you" in text_of(open_page)
+    assert [row.pk for row in in_question.result_list] == [during.contact_id]
+    assert row_of(closed, "Part of a question")[0] == "0"
+    assert "2 problems need you" in text_of(closed)
+
+
+def test_opt_outs_are_the_same_number_here_and_before_a_bulk_request(basket, admin_client, commit):
+    with commit():
+        vouches = VouchFactory.create_batch(5)
+    profiles = [vouch.vouchee for vouch in vouches]
+    now = timezone.now()
+    at_basket, on_site, everything, renamed, _stays = profiles
+    there = {"contact__members__site_member": at_basket, "newsletter": "mozilla-phone"}
+    Subscription.objects.filter(**there).update(state="opted out", confirmed_at=None)
+    Decision.objects.filter(member__site_member=on_site).update(opted_out_at=now)
+    Member.objects.filter(site_member=everything).update(opted_out_at=now)
+    Contact.objects.filter(members__site_member=renamed).update(renamed_at=now)
+    cache.clear()
+
+    page = admin_client.get(OVERVIEW)
+    preview = preview_of([profile.pk for profile in profiles], subscribe=True)
+
+    assert row_of(page, "mozilla-phone")[3] == "4"
+    assert preview.by_newsletter["mozilla-phone"].opted_out == 4
+    assert row_of(page, "mozillians-nda")[3] == "2"
+    assert preview.by_newsletter["mozillians-nda"].opted_out == 2
+    for url, number in links_of(page).items():
+        assert admin_client.get(url).context["cl"].result_count == number, url
 
 
 def test_address_that_was_left_is_no_problem_while_basket_knows_nobody_there(

@@ -27,7 +27,8 @@ def test_everything_that_is_stored_is_shown_but_no_token(vouched, admin_client):
     for table in ("Decisions", "Addresses", "Newsletters at Basket", "History", "Bulk requests"):
         assert f">{table}</h2>" in page
     assert "stored, but secret" in page
-    for value in (vouched.pk, 18, True, False, "-"):
+    assert '<th scope="col">failures in a row</th>' in page
+    for value in (vouched.pk, 18, "yes", "no", "-", "subscribed", "mozilla-phone"):
         assert f"<td>{value}</td>" in page
     assert TOKEN not in page
 
@@ -78,7 +79,20 @@ def test_question_before_a_deletion_says_what_becomes_of_the_newsletters(vouched
     assert "Basket has mozilla-phone for them. If you delete them" in having.content.decode()
     assert "It is not known yet what Basket has for them" in unknown.content.decode()
     assert "Basket has none of this site&#x27;s newsletters" in without.content.decode()
-    assert "If you delete these members, they are unsubscribed" in many.content.decode()
+    assert "If members are deleted, they are unsubscribed" in many.content.decode()
+
+
+def test_question_before_a_user_is_deleted_says_what_becomes_of_the_newsletters(
+    vouched, admin_client
+):
+    one = admin_client.get(reverse("admin:auth_user_delete", args=[vouched.user.pk]))
+    many = admin_client.post(
+        reverse("admin:auth_user_changelist"),
+        {"action": "delete_selected", "_selected_action": [vouched.user.pk]},
+    )
+
+    for page in (one, many):
+        assert "If members are deleted, they are unsubscribed" in page.content.decode()
 
 
 def test_django_s_history_of_a_member_leads_to_that_of_the_newsletters(vouched, admin_client):

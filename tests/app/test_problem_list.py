@@ -249,7 +249,7 @@ def test_a_problem_s_page_explains_it(switch_on, admin_client):
     page = admin_client.get(url).content.decode()
 
     assert "Basket says the address is invalid. (refused, code 2)" in page
-    assert "mozilla-phone: Reason: vouched members, since " in page
+    assert "mozilla-phone, which they should get: Reason: vouched members, since " in page
     assert "<h2>fox</h2>" in page
     assert f'href="/admin/people/userprofile/{profile.pk}/change/#basket"' in page
     assert 'value="retry"' in page
