@@ -1,13 +1,26 @@
 """Marks of opt-outs and the ends of questions, row by row."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
 
 from mozillians_basket.rules import vetoes
 from mozillians_basket.rules.rows import Question, State
 from mozillians_basket.rules.sample import Ending, end_question
 from tests.rules import losses
-from tests.rules.stories import ANA, NEW, joined
-from tests.rules.world import EXTRA, NDA, PHONE, START, World
+from tests.rules.stories import ANA, NEW, contact, joined, rows_of, shown
+from tests.rules.world import (
+    EXTRA,
+    NDA,
+    PHONE,
+    START,
+    Decision,
+    Member,
+    Move,
+    Subscription,
+    World,
+)
 
 EARLY, LATER = START + timedelta(days=1), START + timedelta(days=2)
 ALL = (PHONE, NDA, EXTRA)
@@ -154,3 +167,126 @@ def test_member_who_takes_an_opt_out_along_keeps_the_date_of_their_own(world: Wo
     vetoes.take_along(world.rows, ana, contact)
 
     assert dates(world, "ana")[PHONE] == EARLY
+
+
+# By rows: the marks of inferred opt-outs.
+
+
+def ana(**columns: Any) -> Member:
+    """Return the member of the contact with the key 1."""
+    return Member(1, key="ana", contact_id=1, **columns)
+
+
+@pytest.mark.parametrize(
+    ("confirmed_at", "inferred", "missing_at"),
+    [(None, {}, None), (None, {"inferred": True}, LATER), (EARLY, {"inferred": True}, None)],
+)
+def test_mark_is_of_a_missing_subscription_only_if_it_was_inferred_and_nothing_is_held(
+    confirmed_at: datetime | None, inferred: dict[str, bool], missing_at: datetime | None
+) -> None:
+    row = Subscription(1, PHONE, confirmed_at=confirmed_at)
+
+    vetoes.mark(row, LATER, **inferred)
+
+    assert (row.state, row.opted_out_at) == (State.OPTED_OUT, LATER)
+    assert row.missing_at == missing_at
+
+
+@pytest.mark.parametrize(
+    ("inferred", "earlier", "by_sample"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"opted_out_at": EARLY, "inferred": True}, True),
+        (True, {"opted_out_at": EARLY}, False),
+        (False, {"opted_out_at": EARLY, "inferred": True}, False),
+    ],
+)
+def test_decision_is_inferred_while_nothing_but_a_control_sample_said_so(
+    inferred: bool,
+    earlier: dict[str, Any],
+    by_sample: bool,
+) -> None:
+    rows = rows_of(contact(), ana(), Decision(1, PHONE, wanted=True, **earlier), shown())
+
+    vetoes.opt_out_mailbox(rows, rows.contacts[1], PHONE, LATER, inferred=inferred)
+
+    decision = rows.decisions[1, PHONE]
+    assert decision.opted_out_at == earlier.get("opted_out_at", LATER)
+    assert decision.inferred is by_sample
+
+
+def test_everything_that_is_turned_off_at_basket_was_not_inferred() -> None:
+    ordered = Decision(1, NDA, wanted=True, despite_opt_out=True)
+    rows = rows_of(contact(), ana(), ordered, Decision(1, PHONE, wanted=True, inferred=True))
+
+    vetoes.opt_out_of_all(rows, rows.contacts[1], LATER)
+
+    assert rows.decisions[1, PHONE].opted_out_at == LATER
+    assert rows.decisions[1, PHONE].inferred is False
+
+
+def test_opt_out_that_ends_was_not_inferred() -> None:
+    rows = rows_of(contact(), ana(), Decision(1, PHONE, opted_out_at=EARLY, inferred=True))
+
+    vetoes.end_veto(rows, rows.members[1], PHONE)
+
+    assert (rows.decisions[1, PHONE].opted_out_at, rows.decisions[1, PHONE].inferred) == (
+        None,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "missing_at", "inferred"),
+    [
+        ({}, LATER, True),
+        ({}, None, False),
+        ({"opted_out_at": EARLY}, LATER, False),
+        ({"opted_out_at": EARLY, "inferred": True}, None, True),
+    ],
+)
+def test_copy_of_an_opt_out_is_inferred_if_the_first_one_is(
+    earlier: dict[str, Any],
+    missing_at: datetime | None,
+    inferred: bool,
+) -> None:
+    row = Subscription(1, PHONE, State.OPTED_OUT, opted_out_at=LATER, missing_at=missing_at)
+    rows = rows_of(contact(), ana(), row, Decision(1, PHONE, wanted=True, **earlier))
+
+    vetoes.take_along(rows, rows.members[1], rows.contacts[1])
+
+    assert rows.decisions[1, PHONE].inferred is inferred
+
+
+@pytest.mark.parametrize(
+    ("member", "inferred", "missing_at"),
+    [
+        ({}, True, EARLY),
+        ({}, False, None),
+        ({"opted_out_at": EARLY}, True, None),
+        ({"opted_out_at": EARLY}, False, None),
+    ],
+)
+def test_opt_out_left_behind_is_inferred_if_the_member_s_was(
+    member: dict[str, Any],
+    inferred: bool,
+    missing_at: datetime | None,
+) -> None:
+    decision = Decision(1, PHONE, opted_out_at=EARLY, inferred=inferred)
+    rows = rows_of(contact(), ana(**member), decision)
+
+    vetoes.leave_behind(rows, rows.members[1], rows.contacts[1])
+
+    row = rows.subscription(rows.contacts[1], PHONE)
+    assert (row.state, row.missing_at) == (State.OPTED_OUT, missing_at)
+
+
+def test_newsletter_that_basket_has_is_not_doubted_for_a_member_who_has_left() -> None:
+    here, there = shown(1), shown(2, missing_at=EARLY)
+    move = Move(1, source_id=2, target_id=1, moved_at=EARLY)
+    rows = rows_of(contact(1), contact(2), ana(), here, there, move)
+
+    vetoes.leave_behind(rows, rows.members[1], rows.contacts[1])
+
+    assert rows.subscription(rows.contacts[1], PHONE).missing_at is None
