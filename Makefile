@@ -20,7 +20,7 @@ COMPILE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 \
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help environments demo run test test-programs test-services test-browser screenshots planted-faults mutants soak-rules soak \
+.PHONY: help environments demo run test test-crowds test-programs test-services test-browser screenshots planted-faults mutants soak-rules soak \
 	contract pairs every-pair bench benchmark size walk messages \
 	coverage docs lint format types check wheel requirements clean
 
@@ -39,6 +39,9 @@ run: $(READY) ## the site, the sandbox Basket and the worker, until Ctrl-C
 
 test: $(READY) ## the test suite, but for the slow parts below; ARGS="-k vouch" for a part of it
 	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-crowds: $(READY) ## brakes and losses among hundreds of members, at default settings
+	$(RUN) -m pytest -n 2 --dist worksteal -m crowds $(ARGS)
 
 test-programs: $(READY) ## tests that start whole programs, such as new sites made of the docs' code blocks
 	$(RUN) -m pytest -n 2 --dist worksteal -m programs $(ARGS)
@@ -95,7 +98,7 @@ messages: $(READY) ## collect and compile the texts of the translations; apt-get
 	$(RUN) -m tests.translations $(ARGS)
 
 coverage: $(READY) ## the test suite, and which lines it does not reach
-	$(RUN) -m coverage run -m pytest
+	$(RUN) -m coverage run -m pytest -m "not programs and not services and not browser"
 	$(RUN) -m coverage report
 
 docs: $(DOCS_READY) ## the documentation as a site, in docs/_build/html/; fails for any warning

@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
     result = int(pytest.main([*own, *files, *arguments]))
     if result or arguments:
         return result
-    again = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal")
+    marked = ("-m", "not programs and not services and not browser")
+    again = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", *marked)
     with PostgreSQL() as postgres:
         os.environ["DATABASE_URL"] = postgres.url
         return subprocess.run([*again, *ALSO_ON_POSTGRESQL], check=False).returncode

@@ -252,7 +252,7 @@ def try_out(fault: Fault) -> int:
             raise SystemExit(f"{fault.name}: its text is not in {fault.module}")
         module.write_text(source.replace(fault.text, fault.by))
         program = [sys.executable, "-m", "pytest", f"tests/upkeep/{fault.file}.py", "-k"]
-        options = [fault.tests, "-q", "-x", "-rf", "-n", "0"]
+        options = [fault.tests, "-m", "", "-q", "-x", "-rf", "-n", "0"]
         done = subprocess.run(
             [*program, *options], cwd=folder, capture_output=True, text=True, check=False
         )

@@ -35,6 +35,8 @@ from tests.upkeep.crowds import (
     vouched,
 )
 
+pytestmark = pytest.mark.crowds
+
 Answer = Approval.Answer
 
 

@@ -29,6 +29,8 @@ from tests.brokers import Commit
 from tests.factories import MembershipFactory, UserProfileFactory
 from tests.upkeep.crowds import NDA, PHONE, at_basket, holders, subscribed, sweep
 
+pytestmark = pytest.mark.crowds
+
 #: More members than one transaction reads, and so many that a tenth is more than the floor.
 CROWD, LARGE = 210, 600
 

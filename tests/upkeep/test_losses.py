@@ -38,6 +38,8 @@ from tests.upkeep.crowds import (
     vouched,
 )
 
+pytestmark = pytest.mark.crowds
+
 State_ = BulkItem.State
 
 

@@ -38,6 +38,8 @@ from tests.upkeep.crowds import (
     vouched,
 )
 
+pytestmark = pytest.mark.crowds
+
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.get_default_timezone())
 
 
