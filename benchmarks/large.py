@@ -37,15 +37,20 @@ def bulk_request(bench: Bench, found: Findings) -> None:
         held = bench.basket.ask("people").values()
     if any(newsletters not in ([], [NDA]) for newsletters in held):
         raise NotMeasured("Basket holds something else")
+    with bench.database(APP, "make_settled", count=members) as database:
+        _chosen, again, _ordered = bench.act(
+            APP, database, "subscribe_all", newsletter=NDA
+        )["seconds"]  # fmt: skip
     table = found.table(
         f"{members:,} members, Basket at 50 ms, {DEFAULT}",
-        "selecting s | the question s | the order s | expanded s | first at Basket s | peak "
-        "memory of a process MB | subscribed by then",
+        "selecting s | the question s | where all have both s | the order s | expanded s | "
+        "first at Basket s | peak memory of a process MB | subscribed by then",
         "Expanded: all keys are stored, and the first orders are begun. They are begun in "
         f"batches. Memory: {seconds} s later.",
     )
-    table.add(*request["seconds"], expanded, first, peak, carried)
-    slowest = max(request["seconds"])
+    chosen, asked, ordered = request["seconds"]
+    table.add(chosen, asked, again, ordered, expanded, first, peak, carried)
+    slowest = max(chosen, asked, again, ordered)
     found.expect(
         f"bulk of {members:,}: request, expansion, memory",
         f"{slowest:.2f} s, {expanded:.1f} s, {peak:.0f} MB", "< 1 s, < 60 s, < 300 MB",

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.core.cache import cache
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, FilteredRelation, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -17,9 +17,9 @@ from mozillians_basket.client import calls, transport
 from mozillians_basket.client.transport import switch_is_on
 from mozillians_basket.conf import conf
 from mozillians_basket.exceptions import BasketError
-from mozillians_basket.models import BulkRequest, Decision, Member, Status, Subscription
+from mozillians_basket.models import BulkRequest, Member, Status
 from mozillians_basket.rules.rows import State
-from mozillians_basket.site import get_site
+from mozillians_basket.site import Policy, get_site
 
 #: Seconds that a page waits for Basket's catalogue.
 PATIENCE = 2.0
@@ -78,7 +78,7 @@ class OrderForm(forms.Form):
             del self.fields["despite_opt_out"]
 
 
-#: The members that one query counts; SQLite takes 32,766 parameters.
+#: The keys that one query names; SQLite takes 32,766 parameters.
 CHUNK = 10_000
 
 
@@ -112,21 +112,22 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
     """
     Count what a request for these members would do.
 
-    For each 10,000 members two queries, one for each newsletter, and one or two for each policy.
+    One query, and one for each newsletter and each policy; two more for a newsletter with a
+    policy that some of them opted out of. Again for each 10,000 members, unless their keys are
+    numbers with few gaps, as those of all members are.
     """
     site = get_site()
     keys = sorted(keys)
     counts: Counter[str] = Counter()
-    for start in range(0, len(keys), CHUNK):
-        some = keys[start : start + CHUNK]
-        opted_out = _keys_opted_out(some)
-        counts.update(_count_members(some, opted_out))
+    size = CHUNK if _gaps(keys) is None else len(keys)
+    for start in range(0, len(keys), size):
+        some = keys[start : start + size]
+        counts.update(_count_members(some))
         counts.update(_count_in_ledger(some))
-        counts.update({f"opted_out {name}": len(those) for name, those in opted_out.items()})
     policies = {policy.newsletter for policy in site.policies}
     prospects = {}
     for name in sorted(site.newsletters):
-        met = counts[f"entitled {name}"]
+        met = counts[f"entitled {name}"] - counts[f"entitled_but_out {name}"]
         open_to_it = counts["reachable"] - counts[f"opted_out {name}"]
         against = open_to_it - met if subscribe else met
         wanting = open_to_it - counts[f"held {name}"]
@@ -167,76 +168,81 @@ def _warning(newsletter: str, against_policy: int, *, subscribe: bool) -> str:
     return text % {"count": grouped(against_policy), "newsletter": newsletter}
 
 
-def _opted_out(newsletter: str) -> Q:
-    """
-    The condition on the ledger's members who opted out of a newsletter or of everything.
-
-    The overview counts their addresses: ``statistics.opted_out_of``.
-    """
-    decision = Decision.objects.filter(member=OuterRef("pk"), newsletter=newsletter)
-    there = Subscription.objects.filter(contact=OuterRef("contact"), newsletter=newsletter)
-    return (
-        Q(opted_out_at__isnull=False)
-        | Q(contact__renamed_at__isnull=False)
-        | Q(Exists(decision.filter(opted_out_at__isnull=False)))
-        | Q(Exists(there.filter(state=State.OPTED_OUT)))
-    )
-
-
-def _keys_opted_out(keys: Sequence[Any]) -> dict[str, list[Any]]:
-    """List the members with an address who opted out of each newsletter."""
-    there = Member.objects.filter(_are("site_member", keys), contact__isnull=False)
-    return {
-        name: sorted(there.filter(_opted_out(name)).values_list("site_member", flat=True))
-        for name in get_site().newsletters
-    }
-
-
-def _count_members(keys: Sequence[Any], opted_out: Mapping[str, Sequence[Any]]) -> dict[str, int]:
-    """
-    Count on the site: members, members with an address, and entitled ones by newsletter.
-
-    Of entitled members, those who opted out are not counted.
-    """
+def _count_members(keys: Sequence[Any]) -> dict[str, int]:
+    """Count on the site: members, members with an address, and entitled ones by newsletter."""
     site = get_site()
     chosen = site.with_email(site.rows().filter(_are("pk", keys)))
-    reachable = Q(basket_email__gt="")
     counts: dict[str, int] = chosen.aggregate(
-        selected=Count("pk"), reachable=Count("pk", filter=reachable)
+        selected=Count("pk"), reachable=Count("pk", filter=Q(basket_email__gt=""))
     )
     # Not as one more filter above: that would ask about each member by itself.
     for policy in site.policies:
-        entitled = site.with_email(site.entitled(policy).filter(_are("pk", keys)))
-        entitled = entitled.filter(reachable)
-        number = Count("pk", distinct=True)
-        met = entitled.aggregate(number=number)["number"]
-        if those := opted_out[policy.newsletter]:
-            met -= entitled.filter(_are("pk", those)).aggregate(number=number)["number"]
-        counts[f"entitled {policy.newsletter}"] = met
+        counts[f"entitled {policy.newsletter}"] = _count_entitled(policy, keys)
     return counts
 
 
+def _count_entitled(policy: Policy, keys: Sequence[Any]) -> int:
+    """Count the members with an address who meet a policy."""
+    site = get_site()
+    entitled = site.with_email(site.entitled(policy).filter(_are("pk", keys)))
+    entitled = entitled.filter(basket_email__gt="")
+    number: int = entitled.aggregate(number=Count("pk", distinct=True))["number"]
+    return number
+
+
+#: The conditions on the ledger's members with a newsletter, as ``_members_with`` joins them: those
+#: who opted out, whose addresses ``statistics.opted_out_of`` counts for the overview; those who
+#: have it, who would lose it; and the members who should get it.
+OPTED_OUT = (
+    Q(opted_out_at__isnull=False)
+    | Q(contact__renamed_at__isnull=False)
+    | Q(decision__opted_out_at__isnull=False)
+    | Q(there__state=State.OPTED_OUT)
+)
+WANTED = Q(decision__wanted=True) & ~OPTED_OUT
+HELD = Q(there__confirmed_at__isnull=False) & ~Q(there__state=State.LOST)
+
+
+def _members_with(newsletter: str, keys: Sequence[Any]) -> QuerySet[Member]:
+    """Return members who have an address, each with their rows about a newsletter."""
+    of_it = {"decisions__newsletter": newsletter}
+    there = {"contact__subscriptions__newsletter": newsletter}
+    return Member.objects.filter(_are("site_member", keys), contact__isnull=False).annotate(
+        decision=FilteredRelation("decisions", condition=Q(**of_it)),
+        there=FilteredRelation("contact__subscriptions", condition=Q(**there)),
+    )
+
+
 def _count_in_ledger(keys: Sequence[Any]) -> dict[str, int]:
-    """Count for each newsletter the members who have it, and would lose it."""
-    members = Member.objects.filter(_are("site_member", keys), contact__isnull=False)
-    names = sorted(get_site().newsletters)
-    numbers: dict[str, Count] = {}
-    for number, name in enumerate(names):
-        decision = Decision.objects.filter(member=OuterRef("pk"), newsletter=name)
-        wanted = Q(Exists(decision.filter(wanted=True)))
-        there = Subscription.objects.filter(contact=OuterRef("contact"), newsletter=name)
-        held = Q(Exists(there.filter(confirmed_at__isnull=False).exclude(state=State.LOST)))
-        opted_out = _opted_out(name)
-        numbers |= {
-            f"held_{number}": Count("pk", filter=held & wanted & ~opted_out),
-            f"to_lose_{number}": Count("pk", filter=held | (wanted & ~opted_out)),
-        }
-    counted = members.aggregate(**numbers)
-    return {
-        f"{what} {name}": counted[f"{what}_{number}"]
-        for number, name in enumerate(names)
-        for what in ("held", "to_lose")
-    }
+    """
+    Count for each newsletter the members who have it, would lose it, and opted out of it.
+
+    And of those who opted out, the ones who meet its policy.
+    """
+    counts: dict[str, int] = {}
+    policies = {policy.newsletter: policy for policy in get_site().policies}
+    for name in get_site().newsletters:
+        members = _members_with(name, keys)
+        found = members.aggregate(
+            held=Count("pk", filter=HELD & WANTED),
+            to_lose=Count("pk", filter=HELD | WANTED),
+            opted_out=Count("pk", filter=OPTED_OUT),
+        )
+        if found["opted_out"] and name in policies:
+            against = members.filter(OPTED_OUT).order_by("site_member")
+            those = list(against.values_list("site_member", flat=True))
+            found["entitled_but_out"] = _count_entitled(policies[name], those)
+        counts |= {f"{what} {name}": number for what, number in found.items()}
+    return counts
+
+
+def _gaps(keys: Sequence[Any]) -> set[int] | None:
+    """The numbers that are missing between sorted keys; ``None`` if these are many, or no keys."""
+    if not keys or not all(isinstance(key, int) for key in keys):
+        return None
+    numbers = range(keys[0], keys[-1] + 1)
+    are_few = len(numbers) - len(keys) < min(len(keys), CHUNK)
+    return set(numbers).difference(keys) if are_few else None
 
 
 def _are(name: str, keys: Sequence[Any]) -> Q:
@@ -245,13 +251,11 @@ def _are(name: str, keys: Sequence[Any]) -> Q:
 
     Ten thousand parameters take a database longer than what is counted.
     """
-    if all(isinstance(key, int) for key in keys):
-        numbers = range(keys[0], keys[-1] + 1)
-        if len(numbers) < 2 * len(keys):
-            gaps = set(numbers).difference(keys)
-            ends = Q(**{f"{name}__gte": keys[0], f"{name}__lte": keys[-1]})
-            return ends & ~Q(**{f"{name}__in": gaps}) if gaps else ends
-    return Q(**{f"{name}__in": keys})
+    gaps = _gaps(keys)
+    if gaps is None:
+        return Q(**{f"{name}__in": keys})
+    ends = Q(**{f"{name}__gte": keys[0], f"{name}__lte": keys[-1]})
+    return ends & ~Q(**{f"{name}__in": gaps}) if gaps else ends
 
 
 def selection_in_words(row: BulkRequest) -> str:
