@@ -18,7 +18,7 @@ from mozillians_basket.redaction import redacted
 from mozillians_basket.signals import SIGNALS, Announcement
 from mozillians_basket.site import get_site
 from mozillians_basket.sync import Step
-from mozillians_basket.upkeep import approvals, doctor, retention, verification
+from mozillians_basket.upkeep import approvals, doctor, retention, statistics, verification
 from mozillians_basket.upkeep import reconcile as reconciliation
 
 NAME = "mozillians_basket.tasks"
@@ -225,7 +225,7 @@ def reconcile() -> None:
 @shared_task(name=f"{NAME}.count_events", base=PeriodicTask, ignore_result=True)
 def count_events() -> None:
     """Count the events of past hours for the overview's charts."""
-    retention.fill()
+    statistics.count_past_hours()
 
 
 @shared_task(name=f"{NAME}.prune", base=PeriodicTask, ignore_result=True)

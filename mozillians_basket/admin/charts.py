@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 from mozillians_basket.admin.wording import grouped
 from mozillians_basket.models import Event
 from mozillians_basket.site import get_site
-from mozillians_basket.upkeep import retention
-from mozillians_basket.upkeep.retention import Numbers
+from mozillians_basket.upkeep import statistics
+from mozillians_basket.upkeep.statistics import Numbers
 
 #: All lengths are in the units of the SVG in ``chart.html``, which leaves 20 below for words.
 #: The page scales it up to twice, and two fit on a phone.
@@ -98,9 +98,9 @@ def _length(value: float) -> str:
 
 def activities() -> list[dict[str, Any]]:
     """The last 24 hours by hour, and the last 30 days by day."""
-    latest = retention.not_counted()
-    hours = retention.by_hour(24, latest)
-    days = retention.by_day(30, latest)
+    latest = statistics.not_counted()
+    hours = statistics.by_hour(24, latest)
+    days = statistics.by_day(30, latest)
     return [
         _activity(
             "hours",

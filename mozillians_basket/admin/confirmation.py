@@ -190,9 +190,8 @@ def _count_entitled(policy: Policy, keys: Sequence[Any]) -> int:
     return number
 
 
-#: The conditions on the ledger's members with a newsletter, as ``_members_with`` joins them: those
-#: who opted out, whose addresses ``statistics.opted_out_of`` counts for the overview; those who
-#: have it, who would lose it; and the members who should get it.
+#: The conditions on the members of ``_members_with``: they opted out of the newsletter, as
+#: ``statistics.opted_out_of`` counts addresses for the overview; they should get it; they have it.
 OPTED_OUT = (
     Q(opted_out_at__isnull=False)
     | Q(contact__renamed_at__isnull=False)

@@ -15,9 +15,9 @@ from mozillians_basket.models import Approval, Event, Touch
 from mozillians_basket.rules.answers import BLOCKED_DOMAIN
 from mozillians_basket.site import get_site
 
-#: By label (``BasketError.label``, ``Problem``, or ``BulkItem.Reason``) and Basket's code;
-#: ``None`` is for all codes that have no words of their own. Where Basket refused somebody, the
-#: ledger keeps the code alone: it is looked up as that of "refused".
+#: By label (``BasketError.label``, ``Problem``, or ``BulkItem.Reason``) and Basket's code, as a
+#: number here; ``None`` is for all codes that have no words of their own. Where Basket refused
+#: somebody, the ledger keeps the code alone, as text: it is looked up as that of "refused".
 WORDS: dict[tuple[str, int | str | None], str | Promise] = {
     ("unavailable", None): gettext_lazy("Basket fails: it gave no usable answer."),
     ("unavailable", errors.BASKET_NETWORK_FAILURE): gettext_lazy(

@@ -34,7 +34,8 @@ logger = logging.getLogger("mozillians_basket")
 #: Seconds to wait after the first, second, ... failure of a contact in a row; the last one stays.
 SCHEDULE = (5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 
-#: Shortest wait of a contact in seconds after an answer 429: Basket's window (measured), or longer.
+#: Shortest wait of a contact in seconds after an answer 429: no less than Basket's window, which is
+#: five minutes (measured).
 #: A policy's change does not end the wait. An admin's retry or order does, the member's own choice,
 #: and a member who leaves the address.
 SHORTEST_WAIT_AFTER_429 = 300

@@ -63,12 +63,11 @@ class Contact(Row):
         max_length=LONGEST_EMAIL,
         help_text=_("One mailbox has one key, however its address is spelled."),
     )
-    # Renewed by each lookup that shows a person under the address, and by each subscribe. Where
-    # nobody or somebody else is shown, it is the only link to a person who took another address at
-    # Basket: for the lookup by token and the unsubscribe of ``sync``. The rules tell by it a rename
-    # from a loss (``answers.ask_by_token``), and a person who was made again after a loss
-    # (``answers._note_token``). Without one, an order for a bare address may wait
-    # (``plan._is_unshown``). A contact under a lease must keep it.
+    # Renewed by each lookup that shows a person under the address, and by each subscribe. It is the
+    # only link to a person who took another address at Basket. Without it, that looks as if Basket
+    # had lost the person, who cannot be unsubscribed there; a person who was made again after a
+    # loss is not told from the one before; and an order for a bare address may wait. It may go
+    # where nothing is confirmed or requested, ``renamed_at`` is empty, and no lease runs.
     token = models.CharField(
         _("token"),
         max_length=64,

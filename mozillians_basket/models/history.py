@@ -39,6 +39,8 @@ class Event(Row):
         A new kind needs a value of up to 20 characters, a migration of ``Event`` and
         ``HourlyCount``, and ``make messages``. The history page, its filters and the hourly counts
         follow by themselves; a column in the overview's tables is ``COLUMNS`` in ``admin/charts``.
+        Most follow from changed rows, in ``events`` of ``ledger/history.py``: ``MOVED`` for each
+        new ``Move``, when a member gets another address or none.
         """
 
         DECIDED = "decided", _("decided")

@@ -25,7 +25,8 @@ from mozillians_basket.rules.vetoes import end_veto, mark, opt_out_mailbox, opt_
 #: The code of a subscribe that Basket takes without storing anything. It has none of its own.
 BLOCKED_DOMAIN = "blocked domain"
 
-#: The codes of refusals that are counted as "Address not accepted": an invalid one has code 2.
+#: The codes of refusals that are counted as "Address not accepted", as text: an invalid one has
+#: code 2.
 ADDRESS_CODES = frozenset({"2", BLOCKED_DOMAIN})
 
 

@@ -19,8 +19,8 @@ from mozillians_basket.rules.rows import (
     unseen,
 )
 
-#: Basket answers 429 to the fifth equal call within five minutes (measured). The wait after a
-#: 429 is ``client.breaker.SHORTEST_WAIT_AFTER_429``.
+#: Basket answers 429 to the fifth equal call within five minutes (measured). These keep the app
+#: below that; they are not the wait after a 429.
 RATE_LIMIT_CALLS, RATE_LIMIT_WINDOW = 5, timedelta(minutes=5)
 
 

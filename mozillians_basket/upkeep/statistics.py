@@ -1,14 +1,17 @@
-"""The numbers of the overview: the queue, failures, and subscriptions by newsletter."""
+"""The numbers of the overview: the queue, failures, subscriptions, and events by hour."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 from django.core.cache import cache
-from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Value, When
+from django.db import transaction
+from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from mozillians_basket.models import (
@@ -16,10 +19,13 @@ from mozillians_basket.models import (
     Contact,
     Decision,
     Event,
+    HourlyCount,
     Member,
     Problem,
+    Status,
     Subscription,
     Touch,
+    alias,
 )
 from mozillians_basket.rules.answers import ADDRESS_CODES
 from mozillians_basket.rules.rows import State
@@ -306,3 +312,119 @@ def _count(names: list[str]) -> Totals:
             )
         )
     return Totals(now, tuple(newsletters))
+
+
+# Events by hour and by day, for the charts. Counts stay when the events are deleted.
+
+HOUR = timedelta(hours=1)
+
+#: The time for which an hour is kept open for transactions that began in it.
+GRACE = timedelta(minutes=5)
+
+#: The period that one query counts and one transaction writes.
+STRETCH = timedelta(days=1)
+
+#: The longest time before now whose events are counted directly for a page.
+UNCOUNTED = timedelta(hours=26)
+
+Numbers = dict[datetime, Counter[tuple[str, str]]]
+"""
+The numbers of events of each hour or day, by newsletter and kind.
+
+With an empty newsletter: all events of the kind, as one of them can name several
+newsletters or none.
+"""
+
+
+def count_past_hours() -> int:
+    """
+    Count the events of past hours that are not counted yet; return the rows written.
+
+    Each hour is counted once, after any pause and in any number of runs. Two runs at
+    once do not harm each other.
+    """
+    written, end = 0, beginning_of_hour(timezone.now() - GRACE)
+    done = Status.read().counted_to
+    while done is None or done < end:
+        left = Event.objects.filter(created_at__lt=end)
+        left = left if done is None else left.filter(created_at__gte=done)
+        first = left.order_by("created_at").values_list("created_at", flat=True).first()
+        start = end if first is None else beginning_of_hour(first)
+        done = min(start + STRETCH, end)
+        rows = [
+            HourlyCount(hour=hour, newsletter=newsletter, kind=kind, number=number)
+            for hour, numbers in count_events(start, done).items()
+            for (newsletter, kind), number in numbers.items()
+        ]
+        with transaction.atomic(using=alias()):
+            HourlyCount.objects.bulk_create(rows, ignore_conflicts=True)
+            Status.objects.filter(pk=1).update(counted_to=done)
+        written += len(rows)
+    return written
+
+
+def beginning_of_hour(moment: datetime) -> datetime:
+    """Return the full hour, in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def count_events(start: datetime, end: datetime | None = None) -> Numbers:
+    """Count the events themselves, by the index on their time."""
+    rows = Event.objects.filter(created_at__gte=start)
+    if end is not None:
+        rows = rows.filter(created_at__lt=end)
+    each_hour = rows.annotate(hour=TruncHour("created_at", tzinfo=UTC)).order_by()
+    counted = each_hour.values_list("hour", "newsletters", "kind").annotate(number=Count("pk"))
+    return _gathered(
+        (hour, newsletter, kind, number)
+        for hour, newsletters, kind, number in counted
+        for newsletter in {"", *newsletters}
+    )
+
+
+def _gathered(rows: Iterable[tuple[datetime, str, str, int]]) -> Numbers:
+    numbers: Numbers = {}
+    for moment, newsletter, kind, number in rows:
+        numbers.setdefault(moment, Counter())[newsletter, kind] += number
+    return numbers
+
+
+def not_counted() -> Numbers:
+    """Count the events after the last counted hour, at most of about a day."""
+    earliest = beginning_of_hour(timezone.now() - UNCOUNTED)
+    return count_events(max(earliest, Status.read().counted_to or earliest))
+
+
+def by_hour(hours: int, latest: Numbers) -> Numbers:
+    """
+    Return the last hours with the present one, each of them, in order.
+
+    :param latest: from :func:`not_counted`.
+    """
+    start = beginning_of_hour(timezone.now()) - (hours - 1) * HOUR
+    counted = HourlyCount.objects.filter(hour__gte=start)
+    rows = counted.values_list("hour", "newsletter", "kind", "number")
+    numbers = _gathered(rows) | latest
+    moments = (start + number * HOUR for number in range(hours))
+    return {moment: numbers.get(moment, Counter()) for moment in moments}
+
+
+def by_day(days: int, latest: Numbers) -> Numbers:
+    """
+    Return the last days with today, each of them, in order and in the current time zone.
+
+    :param latest: from :func:`not_counted`.
+    """
+    today = timezone.localdate()
+    moments = [_midnight(today - timedelta(days=number)) for number in reversed(range(days))]
+    counts = HourlyCount.objects.filter(hour__gte=moments[0])
+    each_day = counts.annotate(day=TruncDay("hour")).order_by()
+    rows = each_day.values_list("day", "newsletter", "kind").annotate(sum=Sum("number"))
+    numbers = _gathered(rows)
+    for hour, more in latest.items():
+        numbers.setdefault(_midnight(timezone.localdate(hour)), Counter()).update(more)
+    return {moment: numbers.get(moment, Counter()) for moment in moments}
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

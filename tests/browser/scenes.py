@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Contact, Event, FailingContact
 from mozillians_basket.sandbox.testing import SandboxServer
-from mozillians_basket.upkeep import reconcile, retention
+from mozillians_basket.upkeep import reconcile, statistics
 from project.people.management.commands.demo_data import (
     ADMIN,
     MANAGER,
@@ -208,4 +208,4 @@ def remember_weeks() -> None:
                 Event(contact_id=contact_id, member_id=member_id, kind=kind, created_at=moment)
             )
     Event.objects.bulk_create(events)
-    retention.fill()
+    statistics.count_past_hours()

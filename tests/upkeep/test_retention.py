@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from mozillians_basket import tasks
 from mozillians_basket.models import BulkItem, BulkRequest, Event, HourlyCount, Status
-from mozillians_basket.upkeep import retention
+from mozillians_basket.upkeep import retention, statistics
 
 pytestmark = pytest.mark.django_db
 
@@ -183,11 +183,11 @@ def test_page_gets_the_numbers_of_each_newsletter_from_counts_and_from_events() 
         Event.objects.create(kind="refused", newsletters=["first"], created_at=moment)
         tasks.count_events()
 
-    latest = retention.not_counted()
+    latest = statistics.not_counted()
 
     expected = Counter({("", "refused"): 1, ("first", "refused"): 1})
-    hours = [numbers for numbers in retention.by_hour(24, latest).values() if numbers]
-    days = [numbers for numbers in retention.by_day(30, latest).values() if numbers]
+    hours = [numbers for numbers in statistics.by_hour(24, latest).values() if numbers]
+    days = [numbers for numbers in statistics.by_day(30, latest).values() if numbers]
     assert hours == [expected, expected]
     assert days == [expected + expected]
 
@@ -244,7 +244,7 @@ def test_page_counts_what_is_not_in_the_hourly_counts_yet() -> None:
     tasks.count_events()
     happened(NOON + timedelta(minutes=5), number=3)
 
-    hours = retention.by_hour(24, retention.not_counted())
+    hours = statistics.by_hour(24, statistics.not_counted())
 
     assert len(hours) == 24
     assert list(hours)[-1] == NOON
@@ -262,7 +262,7 @@ def test_days_are_those_of_the_current_time_zone(settings: Any) -> None:
     tasks.count_events()
     happened(NOON + timedelta(minutes=5))
 
-    days = retention.by_day(30, retention.not_counted())
+    days = statistics.by_day(30, statistics.not_counted())
 
     assert len(days) == 30
     assert [sum(numbers.values()) for numbers in days.values()][-2:] == [1, 2]
@@ -275,6 +275,6 @@ def test_page_counts_about_a_day_where_nobody_counts(django_assert_num_queries: 
     Status.read()
 
     with django_assert_num_queries(2):
-        latest = retention.not_counted()
+        latest = statistics.not_counted()
 
     assert sum(sum(numbers.values()) for numbers in latest.values()) == 2
