@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,9 +119,7 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
     site = get_site()
     keys = sorted(keys)
     counts: Counter[str] = Counter()
-    size = CHUNK if _gaps(keys) is None else len(keys)
-    for start in range(0, len(keys), size):
-        some = keys[start : start + size]
+    for some in _parts(keys):
         counts.update(_count_members(some))
         counts.update(_count_in_ledger(some))
     policies = {policy.newsletter for policy in site.policies}
@@ -230,7 +228,8 @@ def _count_in_ledger(keys: Sequence[Any]) -> dict[str, int]:
         if found["opted_out"] and name in policies:
             against = members.filter(OPTED_OUT).order_by("site_member")
             those = list(against.values_list("site_member", flat=True))
-            found["entitled_but_out"] = _count_entitled(policies[name], those)
+            met = sum(_count_entitled(policies[name], some) for some in _parts(those))
+            found["entitled_but_out"] = met
         counts |= {f"{what} {name}": number for what, number in found.items()}
     return counts
 
@@ -242,6 +241,13 @@ def _gaps(keys: Sequence[Any]) -> set[int] | None:
     numbers = range(keys[0], keys[-1] + 1)
     are_few = len(numbers) - len(keys) < min(len(keys), CHUNK)
     return set(numbers).difference(keys) if are_few else None
+
+
+def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Split sorted keys into parts that one query can name."""
+    size = CHUNK if _gaps(keys) is None else len(keys)
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
 
 
 def _are(name: str, keys: Sequence[Any]) -> Q:

@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from mozillians_basket import bulk
 from mozillians_basket.admin import confirmation
@@ -128,15 +129,19 @@ def test_the_preview_costs_as_many_queries_whatever_the_number(members, admin_cl
 
 
 def test_preview_counts_in_chunks_that_a_database_takes(members, admin_client, monkeypatch):
+    drain_everything()
+    now = timezone.now()
+    Member.objects.filter(site_member__in=members[:20:3]).update(opted_out_at=now)
     select(admin_client, members[::3])
     url = url_of("confirm", BulkRequest.objects.get())
     whole = admin_client.get(url).context["preview"]
 
-    monkeypatch.setattr(confirmation, "CHUNK", 7)
+    monkeypatch.setattr(confirmation, "CHUNK", 3)
     chunked = admin_client.get(url).context["preview"]
 
     assert chunked == whole
     assert whole.selected == 10
+    assert {prospect.opted_out for prospect in whole.by_newsletter.values()} == {7}
 
 
 def test_preview_of_all_members_is_counted_at_once(members, admin_client, monkeypatch):
