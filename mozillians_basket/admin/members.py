@@ -86,6 +86,12 @@ ABOUT_DELETING = gettext_lazy(
     "unless other members with the same addresses want them. Then their addresses are erased "
     "in this app; their opt-outs stay known by keyed hashes."
 )
+#: The limit of that.
+ABOUT_THE_BRAKE = gettext_lazy(
+    "If more than a limit would be removed within an hour, a brake holds that back until an admin "
+    "approves it: until then they stay subscribed."
+)
+
 #: Columns that no page and no file of the admin shows.
 SECRET = frozenset({"token", "renamed_people", "lease", "hash"})
 
@@ -142,11 +148,11 @@ class BasketDeletionNotice(MemberModelAdmin):
         if not isinstance(response, TemplateResponse):
             return response
         asks = "deletable_objects" in (response.context_data or {})
-        return extended(response, basket_notice=ABOUT_DELETING) if asks else response
+        return _noticed(response, ABOUT_DELETING) if asks else response
 
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         response = super().render_delete_form(request, context)
-        return extended(response, basket_notice=ABOUT_DELETING)
+        return _noticed(response, ABOUT_DELETING)
 
 
 class BasketMemberAdmin(BasketDeletionNotice):
@@ -182,7 +188,7 @@ class BasketMemberAdmin(BasketDeletionNotice):
         response = super().changelist_view(request, extra_context)
         if not isinstance(response, TemplateResponse):
             return response
-        if "basket_notice" in (response.context_data or {}):
+        if "basket_notices" in (response.context_data or {}):
             return response
         overview = url_of(request, self.admin_site, Status, "changelist")
         return extended(response, **standing_of_basket(), basket_overview_url=overview)
@@ -282,7 +288,7 @@ class BasketMemberAdmin(BasketDeletionNotice):
                 "Basket has none of this site's newsletters for them. Their address is erased in "
                 "this app; their opt-outs stay known by a keyed hash of it."
             )
-        return extended(response, basket_notice=notice)
+        return _noticed(response, notice)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -397,6 +403,12 @@ class BasketMemberAdmin(BasketDeletionNotice):
 
     def _basket_url(self, member: Model, name: str) -> str:
         return page_url(self.admin_site, self.model, name, member.pk)
+
+
+def _noticed(response: HttpResponse, notice: Any) -> HttpResponse:
+    """A question before a deletion, with its effect on newsletters, under the banner."""
+    notices = [notice, ABOUT_THE_BRAKE]
+    return extended(response, **standing_of_basket(), basket_notices=notices)
 
 
 def _selection(request: HttpRequest) -> str:

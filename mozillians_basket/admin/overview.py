@@ -283,8 +283,8 @@ PROBLEMS: dict[str, tuple[Any, Any, dict[str, str]]] = {
         {"waits": "refused"},
     ),
     "asked": (
-        gettext_lazy("Part of a question"),
-        gettext_lazy("They wait until an admin says whether Basket lost their subscription."),
+        gettext_lazy("Missing persons in a question"),
+        gettext_lazy("Basket does not know them; they wait for an admin's answer about the loss."),
         {"waits": "asked"},
     ),
     "dismissed": (

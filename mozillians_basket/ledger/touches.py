@@ -237,7 +237,8 @@ def _evaluated_under_brakes(
         if minutes:
             counts[name] = minutes
         if evaluated.held_back[name]:
-            _hold_back(rows, name, evaluated.held_back[name], brakes[name], context)
+            gone = sum(minutes.values())
+            _hold_back(rows, name, evaluated.held_back[name], brakes[name], gone, context)
     if counts != status.removals:
         status.removals = counts
         status.save(update_fields=["removals"])
@@ -264,8 +265,14 @@ def held_back(newsletter: str) -> "QuerySet[Decision]":
     return Decision.objects.filter(newsletter=newsletter, held_back_at__isnull=False)
 
 
-def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, context: Context) -> None:
-    """Ask admins about removals that are held back, or add these to the open question."""
+def _hold_back(
+    rows: Rows, newsletter: str, ids: list[int], brake: Brake, gone: int, context: Context
+) -> None:
+    """
+    Ask admins about removals that are held back, or add these to the open question.
+
+    :param gone: the removals of the last hour that needed no approval.
+    """
     members = [rows.members[pk] for pk in ids]
     approval, made = Approval.objects.get_or_create(
         newsletter=newsletter,
@@ -274,7 +281,7 @@ def _hold_back(rows: Rows, newsletter: str, ids: list[int], brake: Brake, contex
         defaults={
             "since": rows.now,
             "total": brake.confirmed,
-            "went_before": brake.removed,
+            "went_before": gone,
             "examples": [member.site_member_id for member in members[:EXAMPLES]],
         },
     )

@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
             name="went_before",
             field=models.PositiveIntegerField(
                 default=0,
-                help_text="Removals by policies in the hour before the first was held back.",
+                help_text="Removals in the hour before the first was held back, without approval.",
                 verbose_name="went before",
             ),
         ),

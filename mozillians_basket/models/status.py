@@ -142,7 +142,7 @@ class Approval(Row):
     went_before = models.PositiveIntegerField(
         _("went before"),
         default=0,
-        help_text=_("Removals by policies in the hour before the first was held back."),
+        help_text=_("Removals in the hour before the first was held back, without approval."),
     )
     examples = models.JSONField(_("examples"), default=list, blank=True, encoder=DjangoJSONEncoder)
     causes = models.JSONField(

@@ -250,7 +250,7 @@ def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, list
         for member in [member for member in rows.at(contact) if not member.key]:
             if at_rest and _carried_out(rows, member, contact):
                 _remove_keyless(rows, member, contact)
-        if not contact.parked:
+        if not contact.parked and not _fails_and_waits(rows, contact):
             contact.attempts, contact.not_before = 0, None
             contact.problem = _lasting_problem(rows, contact)
         if at_rest and not rows.at(contact) and not _partners(rows, contact):
@@ -265,6 +265,15 @@ def settle(rows: Rows, contact_ids: Iterable[int]) -> tuple[Rows, dict[int, list
             if plan(rows, partner.id) or _has_finished_order(rows, partner):
                 make_due(partner, rows.now)
     return rows, erased
+
+
+def _fails_and_waits(rows: Rows, contact: Contact) -> bool:
+    """Whether a subscribe had no usable answer, and must not be repeated yet: its failures stay."""
+    if not contact.problem or rate_limited_until(rows, contact) is None:
+        return False
+    names = rows.settings.newsletters
+    unanswered = [name for name in names if rows.subscription(contact, name).requested_at]
+    return any(rows.wanted(contact, name) for name in unanswered)
 
 
 def _lasting_problem(rows: Rows, contact: Contact) -> str:

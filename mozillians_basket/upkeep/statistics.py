@@ -290,6 +290,11 @@ def _count(names: list[str]) -> Totals:
     opted_out = Q(member__opted_out_at__isnull=False, despite_opt_out=False)
     wanted = Counter(_numbers(decided, "newsletter"))
     wanted.subtract(_numbers(decided.filter(opted_out | Q(member__site_member=None)), "newsletter"))
+    # Members who are deleted stay in the ledger while a brake holds their removal back.
+    on_site = get_site().rows().filter(pk=OuterRef("member__site_member"))
+    held_back = decided.filter(held_back_at__isnull=False, member__site_member__isnull=False)
+    gone = held_back.exclude(opted_out).filter(~Exists(on_site))
+    wanted.subtract(_numbers(gone, "newsletter"))
     lately: Counter[str] = Counter()
     events = Event.objects.filter(
         kind=Event.Kind.OPTED_OUT, outcome="inferred", created_at__gt=now - LATELY

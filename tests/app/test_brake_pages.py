@@ -192,8 +192,18 @@ def test_removals_of_the_hour_before_are_told(members, admin_client, settings):
 
     text = text_of(admin_client.get(REMOVALS))
 
-    assert "2 were removed in the hour before, and stay removed." in text
+    assert "2 were removed without approval in the hour before, and stay removed." in text
     assert question("brake").number == 4
+
+
+def test_removals_of_the_same_transaction_went_before_too(members, admin_client, settings):
+    settings.BASKET_BRAKE_FLOOR = 2
+    unvouch(members[:6])
+    tasks.reconcile()
+
+    went_before, number = question("brake").went_before, question("brake").number
+
+    assert (went_before, number) == (2, 4)
 
 
 def test_without_the_tick_nothing_is_released(basket, braked, admin_client):

@@ -55,6 +55,17 @@ def test_page_shows_order_actor_and_progress(basket, admin_client):
     assert 'data-basket-number="done">2</a>' in text
 
 
+def test_request_of_which_all_orders_are_begun_says_why_it_cannot_be_cancelled(
+    basket, admin_client
+):
+    request = request_of(["pending", "done"])
+
+    page = text_of(admin_client.get(url_of("change", request)))
+
+    assert "All orders are begun: there is nothing left to cancel." in page
+    assert "Cancel what is not begun" not in page
+
+
 def test_a_running_request_is_followed_by_a_script_of_the_site_s_own(basket, admin_client):
     order(admin_client, [UserProfileFactory()])
     bulk_request = BulkRequest.objects.get()

@@ -33,7 +33,7 @@ OVERVIEW = reverse("admin:mozillians_basket_status_changelist")
 PROBLEMS = reverse("admin:mozillians_basket_failingcontact_changelist")
 #: Session, user, switch and its page, status, questions, queue and touches, newsletters, charts,
 #: bulk requests; and a savepoint around it all.
-QUERIES = 24
+QUERIES = 25
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +115,22 @@ def test_lost_and_refused_subscriptions_are_counted(basket, admin_client, commit
     assert row_of(page, "Refused or missing")[0] == "2"
 
 
+def test_deleted_members_who_are_held_back_should_get_nothing(
+    basket, admin_client, commit, settings
+):
+    with commit():
+        vouches = VouchFactory.create_batch(3)
+    settings.BASKET_BRAKE_FLOOR = 0
+    with commit():
+        vouches[0].vouchee.user.delete()
+    cache.clear()
+
+    page = admin_client.get(OVERVIEW)
+
+    assert Decision.objects.filter(held_back_at__isnull=False, wanted=True).count() == 1
+    assert row_of(page, "mozilla-phone")[0] == "2"
+
+
 def test_subscriptions_of_a_question_are_no_second_problem(basket, admin_client, commit):
     with commit():
         VouchFactory.create_batch(2)
@@ -132,10 +148,10 @@ def test_subscriptions_of_a_question_are_no_second_problem(basket, admin_client,
     Approval.objects.filter(pk=question.pk).update(closed_at=now)
     closed = admin_client.get(OVERVIEW)
 
-    assert row_of(open_page, "Part of a question")[0] == "1"
+    assert row_of(open_page, "Missing persons in a question")[0] == "1"
     assert "1 problem needs you" in text_of(open_page)
     assert [row.pk for row in in_question.result_list] == [during.contact_id]
-    assert row_of(closed, "Part of a question")[0] == "0"
+    assert row_of(closed, "Missing persons in a question")[0] == "0"
     assert "2 problems need you" in text_of(closed)
 
 

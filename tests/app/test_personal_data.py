@@ -5,7 +5,9 @@ import json
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from waffle.testutils import override_switch
 
+from mozillians_basket.conf import SWITCH
 from mozillians_basket.models import Contact, Event
 from tests.app.all_pages import TOKEN
 from tests.app.steps import contact_of, settle_everything
@@ -93,6 +95,14 @@ def test_question_before_a_user_is_deleted_says_what_becomes_of_the_newsletters(
 
     for page in (one, many):
         assert "If members are deleted, they are unsubscribed" in page.content.decode()
+
+
+def test_question_before_a_deletion_says_what_keeps_them_subscribed(vouched, admin_client):
+    with override_switch(SWITCH, active=False):
+        page = admin_client.get(reverse("admin:people_userprofile_delete", args=[vouched.pk]))
+
+    assert "a brake holds that back until an admin approves it" in page.content.decode()
+    assert "The switch BASKET_SWITCH_ENABLED is off" in page.content.decode()
 
 
 def test_django_s_history_of_a_member_leads_to_that_of_the_newsletters(vouched, admin_client):

@@ -352,3 +352,29 @@ def test_ordered_address_at_the_end_of_a_move_goes_on_with_it(key: str, due: boo
     rows, _erased = settle(rows, [OLD])
 
     assert (rows.contacts[NEW].touched_at == START) is due
+
+
+@pytest.mark.parametrize(
+    ("wanted", "requested_at", "calls", "problem", "attempts"),
+    [
+        (True, at(-1), 4, "unavailable", 4),
+        (True, at(-1), 3, "", 0),
+        (True, None, 4, "", 0),
+        (False, at(-1), 4, "", 0),
+    ],
+)
+def test_failures_stay_while_a_subscribe_without_an_answer_must_not_be_repeated(
+    wanted: bool,
+    requested_at: datetime | None,
+    calls: int,
+    problem: str,
+    attempts: int,
+) -> None:
+    failing = contact(
+        touched_at=at(-5), problem="unavailable", attempts=4, subscribe_calls=[at(-2)] * calls
+    )
+    row = Subscription(OLD, PHONE, requested_at=requested_at)
+
+    rows, _erased = settle(rows_of(failing, ANA, wish(wanted=wanted), row), [OLD])
+
+    assert (rows.contacts[OLD].problem, rows.contacts[OLD].attempts) == (problem, attempts)

@@ -376,3 +376,19 @@ def test_probe_that_the_switch_stops_does_not_close_the_breaker(basket, vouched,
         sync.look_up()
 
     assert Status.read().is_open
+
+
+def test_member_whose_subscribe_always_fails_is_a_problem_however_often_it_is_tried(
+    basket, commit, settings
+):
+    settings.BASKET_BREAKER_FAILURES = 100
+    with commit():
+        basket.fail("subscribe", kind="answer", status=500)
+        vouch = VouchFactory()
+    for _ in range(8):
+        look_again()
+
+    contact = contact_of(vouch.vouchee)
+    assert contact.problem == "unavailable"
+    assert contact.failing_since
+    assert contact.attempts >= 4
