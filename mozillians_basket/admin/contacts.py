@@ -275,7 +275,8 @@ class ContactAdmin(ContactPages):
     ) -> HttpResponse:
         """The page of the contact's member, if there is one member; else a page of its own."""
         keys = [member.site_member_id for member in context["original"].members.all()]
-        if len(keys) == 1 and keys[0] is not None:
+        # A deleted member may still be there, and has no page.
+        if len(keys) == 1 and keys[0] in members(request, self.admin_site, keys):
             url = member_url(request, self.admin_site, keys[0], "basket")
             if url:
                 return HttpResponseRedirect(url)

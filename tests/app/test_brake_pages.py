@@ -196,6 +196,20 @@ def test_removals_of_the_hour_before_are_told(members, admin_client, settings):
     assert question("brake").number == 4
 
 
+def test_contact_of_a_deleted_member_has_a_page_while_the_removal_is_held_back(
+    members, admin_client, commit
+):
+    contact = Contact.objects.get(members__site_member=members[0])
+    with commit():
+        members[0].user.delete()
+
+    page = admin_client.get(reverse("admin:mozillians_basket_contact_change", args=[contact.pk]))
+
+    assert question("brake").number == 1
+    assert page.status_code == 200
+    assert "A brake holds its removal back since" in page.content.decode()
+
+
 def test_removals_of_the_same_transaction_went_before_too(members, admin_client, settings):
     settings.BASKET_BRAKE_FLOOR = 2
     unvouch(members[:6])
