@@ -87,7 +87,8 @@ class Prospect:
     """
     The effect of a request on one newsletter: numbers of members who have an address.
 
-    ``changing`` would get it, or lose it; ``subscribed`` have it by Basket's last answer.
+    ``changing`` would get it, or lose it; ``subscribed`` have it by Basket's last answer. A
+    subscribe still decides for members who have it without being wanted.
     """
 
     changing: int
@@ -131,7 +132,7 @@ def preview_of(keys: Sequence[Any], *, subscribe: bool) -> Preview:
         wanting = open_to_it - counts[f"held {name}"]
         prospects[name] = Prospect(
             changing=max(wanting, 0) if subscribe else counts[f"to_lose {name}"],
-            subscribed=counts[f"held {name}"],
+            subscribed=counts[f"{'held' if subscribe else 'at_basket'} {name}"],
             opted_out=counts[f"opted_out {name}"],
             warning=_warning(name, against, subscribe=subscribe) if name in policies else "",
             has_policy=name in policies,
@@ -221,6 +222,7 @@ def _count_in_ledger(keys: Sequence[Any]) -> dict[str, int]:
     for name in get_site().newsletters:
         members = _members_with(name, keys)
         found = members.aggregate(
+            at_basket=Count("pk", filter=HELD),
             held=Count("pk", filter=HELD & WANTED),
             to_lose=Count("pk", filter=HELD | WANTED),
             opted_out=Count("pk", filter=OPTED_OUT),

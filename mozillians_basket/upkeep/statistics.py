@@ -42,11 +42,14 @@ FRESH = 5
 #: The period for which inferred opt-outs are counted.
 LATELY = timedelta(days=1)
 
+#: Subscriptions that Basket has, as far as the last lookup or a later call says.
+THERE = HELD & Q(missing_at=None)
+
 #: The conditions on subscriptions behind the numbers of :class:`Newsletter`; that of opt-outs is
 #: :func:`opted_out_of`.
 SUBSCRIPTIONS = {
-    "confirmed": HELD & Q(contact__optin=True),
-    "awaiting": HELD & Q(contact__optin=False),
+    "confirmed": THERE & Q(contact__optin=True),
+    "awaiting": THERE & Q(contact__optin=False),
     "refused": Q(state=State.REFUSED),
     "missing": Q(state=State.LOST) | MISSING,
 }
@@ -278,7 +281,7 @@ def _count(names: list[str]) -> Totals:
     now = timezone.now()
     rows = Subscription.objects.filter(newsletter__in=names).order_by()
     conditions = {name: SUBSCRIPTIONS[name] for name in ("refused", "missing")}
-    conditions["held"] = HELD
+    conditions["there"] = THERE
     counts = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
     counted: Any = rows.values("newsletter").annotate(**counts)
     found = {row.pop("newsletter"): row for row in counted}
@@ -304,7 +307,7 @@ def _count(names: list[str]) -> Totals:
     newsletters = []
     for name in names:
         row = found.get(name) or dict.fromkeys(counts, 0)
-        confirmed = row.pop("held") - awaiting[name]
+        confirmed = row.pop("there") - awaiting[name]
         newsletters.append(
             Newsletter(
                 name,

@@ -82,6 +82,18 @@ def test_it_says_how_many_would_change_and_how_many_opted_out(admin_client, memb
     assert "<strong>1</strong> of them has no e-mail address" in text
 
 
+def test_unsubscribing_counts_all_who_have_it_as_subscribed(admin_client, members):
+    Decision.objects.update(wanted=False)
+
+    select(admin_client, members)
+    subscribing = row_of(confirmation(admin_client), "mozilla-phone").prospect
+    select(admin_client, members, UNSUBSCRIBE)
+    unsubscribing = row_of(confirmation(admin_client), "mozilla-phone").prospect
+
+    assert (subscribing.subscribed, subscribing.changing) == (0, 3)
+    assert (unsubscribing.subscribed, unsubscribing.changing) == (1, 1)
+
+
 def test_members_who_are_not_selected_are_not_counted(admin_client, members):
     select(admin_client, members[:1])
 

@@ -193,6 +193,19 @@ def test_call_that_can_be_queued_no_more_is_forgotten() -> None:
     assert (found.state, found.requested_at) == (State.UNSUBSCRIBED, None)
 
 
+@pytest.mark.parametrize(
+    ("state", "missing_at"), [(State.SUBSCRIBED, START), (State.LOST, at(-90))]
+)
+def test_loss_has_the_date_of_the_lookup_that_first_found_nobody(
+    state: State, missing_at: datetime
+) -> None:
+    undecided = shown(state=state, seen_at=at(-120), missing_at=at(-90))
+
+    row = after_lookup(rows_of(before(), member(), wish(), undecided))
+
+    assert (row.state, row.missing_at) == (State.LOST, missing_at)
+
+
 def test_order_despite_opt_outs_subscribes_a_lost_person_again() -> None:
     lost = shown(state=State.LOST, missing_at=at(-90))
     rows = rows_of(before(), member(), wish(despite_opt_out=True), lost)
