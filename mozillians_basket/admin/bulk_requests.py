@@ -188,15 +188,18 @@ def reasons_of(row: BulkRequest, state: BulkItem.State) -> list[tuple[str, int]]
     return [(in_plain_words(reason), number) for reason, number in counted]
 
 
+def failing(keys: Any) -> QuerySet[Member]:
+    """Of the members with these keys, those whose contact fails and is tried again."""
+    contacts = Contact.objects.filter(~Q(problem=""), failing_since__isnull=False, parked=False)
+    return Member.objects.filter(contact__in=contacts, site_member__in=keys)
+
+
 def failures_of(row: BulkRequest) -> list[tuple[str, int]]:
-    """Count the waiting members whose contact fails and is tried again, by problem."""
+    """Count the waiting members whose contact fails, by problem, in one query."""
     waiting = BulkItem.objects.filter(request=row, state=State.PENDING, reason="")
-    failing = Contact.objects.filter(~Q(problem=""), failing_since__isnull=False, parked=False)
-    members = Member.objects.filter(
-        contact__in=failing, site_member__in=waiting.values("member")
-    ).order_by()
-    counted = members.values_list("contact__problem").annotate(number=Count("pk"))
-    return [(in_plain_words(label), number) for label, number in counted.order_by("-number")]
+    members = failing(waiting.values("member")).values_list("contact__problem")
+    counted = members.annotate(number=Count("pk")).order_by("-number")
+    return [(in_plain_words(label), number) for label, number in counted]
 
 
 class BulkRequestAdmin(BasketPages):
@@ -367,11 +370,9 @@ class BulkRequestAdmin(BasketPages):
             keys = row.keys[first : row.position + end - begun]
             items += [BulkItem(member_id=key) for key in keys]
         keys = [item.member_id for item in items]
-        failing = Contact.objects.filter(failing_since__isnull=False)
         problems: dict[Any, str] = {}
         if chosen == "waiting" and keys:
-            there = Member.objects.filter(site_member__in=keys, contact__in=failing)
-            problems = dict(there.values_list("site_member", "contact__problem"))
+            problems = dict(failing(keys).values_list("site_member", "contact__problem"))
         people = members_with_addresses(request, self.admin_site, keys)
         page.object_list = [
             {

@@ -191,14 +191,14 @@ def _count_entitled(policy: Policy, keys: Sequence[Any]) -> int:
 
 #: The conditions on the members of ``_members_with``: they opted out of the newsletter, as
 #: ``statistics.opted_out_of`` counts addresses for the overview; they should get it; they have it.
-OPTED_OUT = (
+IS_OUT = (
     Q(opted_out_at__isnull=False)
     | Q(contact__renamed_at__isnull=False)
     | Q(decision__opted_out_at__isnull=False)
     | Q(there__state=State.OPTED_OUT)
 )
-WANTED = Q(decision__wanted=True) & ~OPTED_OUT
-HELD = Q(there__confirmed_at__isnull=False) & ~Q(there__state=State.LOST)
+SHOULD_GET = Q(decision__wanted=True) & ~IS_OUT
+HAS = Q(there__confirmed_at__isnull=False) & ~Q(there__state=State.LOST)
 
 
 def _members_with(newsletter: str, keys: Sequence[Any]) -> QuerySet[Member]:
@@ -222,13 +222,13 @@ def _count_in_ledger(keys: Sequence[Any]) -> dict[str, int]:
     for name in get_site().newsletters:
         members = _members_with(name, keys)
         found = members.aggregate(
-            at_basket=Count("pk", filter=HELD),
-            held=Count("pk", filter=HELD & WANTED),
-            to_lose=Count("pk", filter=HELD | WANTED),
-            opted_out=Count("pk", filter=OPTED_OUT),
+            at_basket=Count("pk", filter=HAS),
+            held=Count("pk", filter=HAS & SHOULD_GET),
+            to_lose=Count("pk", filter=HAS | SHOULD_GET),
+            opted_out=Count("pk", filter=IS_OUT),
         )
         if found["opted_out"] and name in policies:
-            against = members.filter(OPTED_OUT).order_by("site_member")
+            against = members.filter(IS_OUT).order_by("site_member")
             those = list(against.values_list("site_member", flat=True))
             met = sum(_count_entitled(policies[name], some) for some in _parts(those))
             found["entitled_but_out"] = met

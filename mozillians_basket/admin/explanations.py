@@ -16,7 +16,8 @@ from mozillians_basket.models import Contact, Status, Subscription
 from mozillians_basket.rules.brake import gives
 from mozillians_basket.rules.evaluate import contact_key
 from mozillians_basket.rules.plan import removal_refused, stays
-from mozillians_basket.rules.rows import DecidedBy, Rows, State, after, held, missing
+from mozillians_basket.rules.rows import DecidedBy, Rows, State, held, missing
+from mozillians_basket.rules.sample import about
 from mozillians_basket.site import Standing, get_site
 
 
@@ -191,14 +192,9 @@ def _at_basket(rows: Rows, contact: Contact | None, row: Subscription) -> Iterat
         yield with_code(row.error_code)
     elif row.state == State.LOST:
         yield in_plain_words(State.LOST)
-        question = rows.question(row.newsletter)
-        if question and after(row.missing_at, question.since):
-            yield _("So many are missing that admins were asked: it waits for their answer.")
     elif now == Stage.MISSED and row.missing_at is not None:
         text = _("Basket did not have it any more on %(moment)s, which is being looked into.")
         yield text % {"moment": when(row.missing_at)}
-        if rows.question(row.newsletter):
-            yield _("So many are missing that admins were asked: it waits for their answer.")
     elif row.removal_pending and contact is not None and rows.wanted(contact, row.newsletter):
         yield _(
             "An earlier removal was sent: once it is seen to be done, they are subscribed again."
@@ -208,6 +204,9 @@ def _at_basket(rows: Rows, contact: Contact | None, row: Subscription) -> Iterat
     elif now == Stage.ASKED_FOR and row.requested_at is not None:
         text = _("On %(moment)s Basket was asked to subscribe them, and has not answered yet.")
         yield text % {"moment": when(row.requested_at)}
+    question = rows.question(row.newsletter)
+    if question is not None and row in about(rows, question):
+        yield _("So many are missing that admins were asked: it waits for their answer.")
     if now == Stage.UNCONFIRMED:
         yield _("Basket wrote to them and waits for their confirmation.")
     has = now in {Stage.GETS, Stage.UNCONFIRMED}

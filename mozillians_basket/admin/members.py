@@ -137,7 +137,7 @@ class BasketDeletionNotice(MemberModelAdmin):
     """
     Mixin for a ``ModelAdmin`` whose deletions delete members too, such as that of users.
 
-    Put it before ``ModelAdmin``. The question before a deletion then says what becomes of
+    Put it before ``ModelAdmin``. The question before a deletion then says what happens to
     the members' newsletters.
     """
 
@@ -152,7 +152,11 @@ class BasketDeletionNotice(MemberModelAdmin):
 
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         response = super().render_delete_form(request, context)
-        return _noticed(response, ABOUT_DELETING)
+        return _noticed(response, self.basket_notice(request, context["object"]))
+
+    def basket_notice(self, request: HttpRequest, row: Model) -> Any:
+        """Say what happens to newsletters if a row is deleted."""
+        return ABOUT_DELETING
 
 
 class BasketMemberAdmin(BasketDeletionNotice):
@@ -265,30 +269,27 @@ class BasketMemberAdmin(BasketDeletionNotice):
         more = self._basket_context(request, member, summary_of_member(request, member))
         return extended(response, basket_anchor="#basket", **standing_of_basket(), **more)
 
-    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-        """The question before a member is deleted, with what becomes of their newsletters."""
-        response = super().render_delete_form(request, context)
-        summary = summary_of_member(request, context["object"])
+    def basket_notice(self, request: HttpRequest, row: Model) -> Any:
+        """Say what happens to a member's newsletters if they are deleted."""
+        summary = summary_of_member(request, row)
         has = [entry.newsletter for entry in summary.entries if entry.held]
         if has:
-            notice = _(
+            return _(
                 "Basket has %(newsletters)s for them. If you delete them, they are unsubscribed "
                 "there, unless another member with the same address wants it. Then their address "
                 "is erased in this app; their opt-outs stay known by a keyed hash of it."
             ) % {"newsletters": listed(has)}
-        elif summary.address and not (summary.contact and summary.contact.looked_up_at):
-            notice = _(
+        if summary.address and not (summary.contact and summary.contact.looked_up_at):
+            return _(
                 "It is not known yet what Basket has for them. If you delete them, they are "
                 "unsubscribed there from this site's newsletters, unless another member with the "
                 "same address wants them. Then their address is erased in this app; their opt-outs "
                 "stay known by a keyed hash of it."
             )
-        else:
-            notice = _(
-                "Basket has none of this site's newsletters for them. Their address is erased in "
-                "this app; their opt-outs stay known by a keyed hash of it."
-            )
-        return _noticed(response, notice)
+        return _(
+            "Basket has none of this site's newsletters for them. Their address is erased in "
+            "this app; their opt-outs stay known by a keyed hash of it."
+        )
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -206,10 +206,6 @@ def require(allowed: bool) -> None:  # noqa: FBT001 - its only argument
         raise PermissionDenied
 
 
-#: The template that extends a page of the site's own admin.
-EXTENDED = "admin/mozillians_basket/extended.html"
-
-
 def extended(response: HttpResponse, **context: Any) -> HttpResponse:
     """
     A page of the site's own admin, with what this app adds to it, whatever its template is.
@@ -218,9 +214,6 @@ def extended(response: HttpResponse, **context: Any) -> HttpResponse:
     """
     if not isinstance(response, TemplateResponse):
         return response
-    if response.template_name == EXTENDED:  # it is extended already
-        response.context_data = {**(response.context_data or {}), **context}
-        return response
     parent: Any = response.resolve_template(response.template_name)
     if isinstance(parent, Template):
         response.context_data = {
@@ -228,7 +221,7 @@ def extended(response: HttpResponse, **context: Any) -> HttpResponse:
             **context,
             "basket_parent": parent,
         }
-        response.template_name = EXTENDED
+        response.template_name = "admin/mozillians_basket/extended.html"
     return response
 
 

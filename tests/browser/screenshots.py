@@ -27,6 +27,7 @@ def main() -> int:
             "BASKET_API_KEY": basket.api_key,
             "BASKET_OPEN_NEWSLETTERS": "mozilla-foundation",
             **HASTE,
+            "BASKET_LEASE_SECONDS": "60",  # a shorter one would be a finding in the pictures
         }
         # Demo data are for development only, so this process uses the development settings.
         os.environ.update(site, DJANGO_SETTINGS_MODULE="project.settings.dev", DEBUG="1")
